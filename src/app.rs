@@ -81,7 +81,7 @@ pub enum Error {
 pub async fn run(
     config: Config,
     shutdown: impl Future<Output = ()>,
-    hurry: impl Future<Output = ()>,
+    force_stop: impl Future<Output = ()>,
 ) -> Result<Ledger, Error> {
     tokio::pin!(shutdown);
     let listener = Listener::bind(&config.console).await.map_err(Error::Console)?;
@@ -96,7 +96,7 @@ pub async fn run(
             () = &mut shutdown => return Ok(ledger_of_early_shutdown()),
         },
     };
-    run_engine(config, console, sitewise, &namespace, (shutdown, hurry)).await
+    run_engine(config, console, sitewise, &namespace, (shutdown, force_stop)).await
 }
 
 /// The console's task, and the engine's end of its query channel.
@@ -189,7 +189,7 @@ async fn run_engine<S: SiteWise>(
     namespace: &str,
     end: (impl Future<Output = ()>, impl Future<Output = ()>),
 ) -> Result<Ledger, Error> {
-    let ConsoleTask { queries: answers, task, cancel_on_drop: console } = console;
+    let ConsoleTask { queries, task, cancel_on_drop: console } = console;
     let grace = config.process.shutdown_grace;
     let (shutdown, hurry) = end;
     tokio::pin!(shutdown);
@@ -230,8 +230,8 @@ async fn run_engine<S: SiteWise>(
         };
         engine = engine.with_commands(commands.rules.clone(), door);
     }
-    let mut engine = Box::pin(engine.run(messages, answers, (shutdown, hurry), grace));
-    let EngineResult { ledger, shutdown_took: took, patience } = loop {
+    let mut engine = Box::pin(engine.run(messages, queries, (shutdown, hurry), grace));
+    let EngineResult { ledger, shutdown_took, patience } = loop {
         tokio::select! {
             ended = &mut engine => break ended?,
             // Connections end once the engine has dropped its ends of their queues.
@@ -249,7 +249,7 @@ async fn run_engine<S: SiteWise>(
     if let Some(task) = task {
         task.await.map_err(|_| Error::Task("console"))?;
     }
-    ledger.log_final(took, patience);
+    ledger.log_final(shutdown_took, patience);
     Ok(ledger)
 }
 
@@ -286,9 +286,9 @@ async fn outbox(config: &config::Outbox) -> Result<(Box<dyn Outbox>, Arc<Notify>
         .map_err(|fault| Error::Outbox(name.to_string(), fault))?;
     match disk.disk().map(|disk| disk.state) {
         Some(DiskState::Unreadable(_)) => {
-            let told = books_tell(folder);
-            let told =
-                told.map_or_else(|| "an unknown number of".to_owned(), |told| told.to_string());
+            let waited_log = books_tell(folder);
+            let told = waited_log
+                .map_or_else(|| "an unknown number of".to_owned(), |told| told.to_string());
             info!(
                 "outbox on disk in {name}: {told} values queued, according to its own counts \
                 (books); the outbox is damaged"

@@ -277,8 +277,8 @@ impl Bridge {
             if let Some(output) = self.outputs.pop_front() {
                 return Some(output);
             }
-            if let Some(told) = self.reachability.poll_change() {
-                return Some(Output::ReachabilityChanged(told));
+            if let Some(change) = self.reachability.poll_change() {
+                return Some(Output::ReachabilityChanged(change));
             }
             if let Some(output) = self.twin.poll_output(now) {
                 return Some(match output {

@@ -72,7 +72,7 @@ impl Clock {
     /// As [`compare`](Self::compare), where the wall clock as it stands now showed `shown` at the
     /// start.
     fn set_offset(&mut self, ahead: Option<i64>, shown: i64) -> Option<ClockAgreement> {
-        let before = self.agreement;
+        let previous = self.agreement;
         // Before SiteWise's first response it is unknown whether a step made the clock right or
         // wrong.
         let off = ahead.unwrap_or(shown.saturating_sub(self.wall_at_start));
@@ -94,7 +94,7 @@ impl Clock {
                 self.offset_ms = ahead;
             }
         }
-        (self.agreement != before).then_some(self.agreement)
+        (self.agreement != previous).then_some(self.agreement)
     }
 
     /// Whether the wall clock and SiteWise's agree, as far as is known.

@@ -183,10 +183,10 @@ impl Commander {
     pub fn handle_event(&mut self, event: &Event, now: Now) {
         // What is over is over, also where the timer is late.
         self.handle_timeout(now);
-        let Self { metrics, in_flight: flights, .. } = self;
+        let Self { metrics, in_flight, .. } = self;
         let mut ended = Vec::new();
         let mut arrived = |ArrivedValue { key, last }: ArrivedValue<'_>| {
-            if let Some(flight) = flights.get_mut(key)
+            if let Some(flight) = in_flight.get_mut(key)
                 && flight.is_confirmed_by(last)
             {
                 ended.push((key.clone(), last.value.clone()));
@@ -296,13 +296,8 @@ impl Commander {
 
     /// Counters, and what is kept.
     pub fn figures(&self) -> Figures {
-        let (metrics, left_out) = self.metrics.count();
-        Figures {
-            in_flight: self.in_flight.len(),
-            metrics,
-            over_limit: left_out,
-            ..self.figures.clone()
-        }
+        let (metrics, over_limit) = self.metrics.count();
+        Figures { in_flight: self.in_flight.len(), metrics, over_limit, ..self.figures.clone() }
     }
 
     fn answer(&mut self, key: RequestKey, answer: Answer, now: Now) {

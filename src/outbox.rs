@@ -110,7 +110,7 @@ pub trait Outbox: Send {
 
     /// Stores an inbound message where it survives the process, until all are
     /// [deleted](Self::clear_inbound).
-    fn store_inbound(&mut self, _heard: &StoredInbound) {}
+    fn store_inbound(&mut self, _inbound: &StoredInbound) {}
 
     /// Inbound messages that earlier processes stored and did not delete, the oldest first.
     fn stored_inbound(&mut self) -> Box<dyn Iterator<Item = StoredInbound> + Send> {

@@ -233,14 +233,14 @@ async fn survey<S: SiteWise>(
     namespace: &str,
 ) -> Result<PlanReport, PlanError> {
     let bridge = app::bridge_config(config, Namespace::new(namespace));
-    let told = match &options.from {
+    let captured = match &options.from {
         PlanSource::Plant { listen, rebirth } => {
             info!("listening for {listen:.0?}");
             listen::listen(config, &bridge.host, *listen, *rebirth).await?
         }
         PlanSource::Captures(paths) => capture::read(&bridge.host, paths)?,
     };
-    if !told.events.iter().any(|(_, event)| matches!(event, Event::Birth(_))) {
+    if !captured.events.iter().any(|(_, event)| matches!(event, Event::Birth(_))) {
         return Err(PlanError::NoBirth);
     }
     let mut survey = PlanRun {
@@ -251,12 +251,12 @@ async fn survey<S: SiteWise>(
         findings: BTreeSet::new(),
         counting_data: false,
         arrival: Instant::START,
-        now: told.events.first().map_or(Now::default(), |(at, _)| *at),
+        now: captured.events.first().map_or(Now::default(), |(at, _)| *at),
     };
     survey.now.instant = Instant::START;
     survey.run_to_completion().await?;
     let learned = survey.now.instant;
-    for (at, event) in &told.events {
+    for (at, event) in &captured.events {
         survey.feed(*at, event.clone());
     }
     survey.run_to_completion().await?;
@@ -268,7 +268,7 @@ async fn survey<S: SiteWise>(
         Some(last) if last > done => learned + TAGS_TIMEOUT,
         Some(_) | None => learned,
     };
-    Ok(survey.report(&told, began))
+    Ok(survey.report(&captured, began))
 }
 
 /// The twin, and a dry-run SiteWise.
@@ -348,16 +348,16 @@ impl<S: SiteWise> PlanRun<S> {
         }
     }
 
-    fn report(self, told: &CapturedEvents, began: Instant) -> PlanReport {
+    fn report(self, captured: &CapturedEvents, began: Instant) -> PlanReport {
         let takes = self.dry_run.last_write().map(|last| last.since(began));
-        let cost = told.listened_for.map(|listened| IngestCost {
+        let cost = captured.listened_for.map(|listened| IngestCost {
             listened,
             values: self.values,
             messages: self.what_if.messages(),
         });
         let takes = takes.unwrap_or_default();
         let writes = self.dry_run.writes();
-        PlanReport::new(told, &self.twin, writes, &self.findings, takes, cost)
+        PlanReport::new(captured, &self.twin, writes, &self.findings, takes, cost)
     }
 }
 

@@ -225,12 +225,12 @@ impl Twin {
         if learned && !self.should_block(&event) {
             self.apply_event(event, &[], now);
         } else {
-            let BufferLoss { sent_early: sent, lost } = self.held.push(event, learned);
+            let BufferLoss { sent_early, lost } = self.held.push(event, learned);
             let counts = &mut self.writer.world.counts;
             counts.drop_values(DropReason::BeforeSync, lost);
             // What was sent counted as the bridge's own while it was held.
-            counts.points += sent;
-            counts.own_points -= sent;
+            counts.points += sent_early;
+            counts.own_points -= sent_early;
             self.writer.outputs.extend(self.held.take_dropped());
             self.send_early(now);
         }

@@ -157,7 +157,7 @@ pub(super) struct Reporting {
 impl<S: SiteWise> Engine<S> {
     pub(super) fn new(
         bridge: Bridge,
-        (outbox, wake): (Box<dyn Outbox>, Arc<Notify>),
+        (outbox, outbox_event): (Box<dyn Outbox>, Arc<Notify>),
         sitewise: S,
         servers: ServerStates,
         report: Reporting,
@@ -166,7 +166,7 @@ impl<S: SiteWise> Engine<S> {
         Self {
             bridge,
             outbox,
-            outbox_event: wake,
+            outbox_event,
             dead_letters: DeadLetters::new(DEAD_LETTERS),
             watched: RefCell::default(),
             senders: RequestWorkers::new(Arc::clone(&sitewise)),
@@ -202,10 +202,10 @@ impl<S: SiteWise> Engine<S> {
     pub(super) fn with_commands(
         self,
         rules: command::Config,
-        door: Option<IotCommandChannel>,
+        iot_commands: Option<IotCommandChannel>,
     ) -> Self {
         let bridge = self.bridge.with_commands(rules, self.clock.now());
-        Self { bridge, iot_commands: door, ..self }
+        Self { bridge, iot_commands, ..self }
     }
 
     /// Runs until `shutdown`, then flushes for at most `grace`, and no longer than until `hurry`.
@@ -213,10 +213,10 @@ impl<S: SiteWise> Engine<S> {
         mut self,
         mut messages: mpsc::Receiver<Inbound>,
         answers: QueryReceiver,
-        (shutdown, hurry): (impl Future<Output = ()>, impl Future<Output = ()>),
+        (shutdown, force_stop): (impl Future<Output = ()>, impl Future<Output = ()>),
         grace: Duration,
     ) -> Result<EngineResult, Error> {
-        tokio::pin!(shutdown, hurry);
+        tokio::pin!(shutdown, force_stop);
         answers.set_running();
         let mut questions = answers.queries;
         let mut timer = Box::pin(sleep_until(self.clock.when(Instant::START)));
@@ -273,7 +273,7 @@ impl<S: SiteWise> Engine<S> {
             self.reset_timer(&mut timer);
             tokio::select! {
                 () = &mut end => break,
-                () = &mut hurry => {
+                () = &mut force_stop => {
                     patience = ShutdownPatience::None;
                     break;
                 }
@@ -293,8 +293,8 @@ impl<S: SiteWise> Engine<S> {
         });
         self.handle_disk_events(self.clock.now());
         self.log_metrics();
-        let took = self.clock.now().instant.since(began.instant);
-        Ok(EngineResult { ledger: self.ledger(), shutdown_took: took, patience })
+        let shutdown_took = self.clock.now().instant.since(began.instant);
+        Ok(EngineResult { ledger: self.ledger(), shutdown_took, patience })
     }
 
     /// When something is due.
@@ -340,12 +340,12 @@ impl<S: SiteWise> Engine<S> {
     }
 
     /// Runs a query of the console.
-    fn answer_query(&self, question: EngineQuery) {
+    fn answer_query(&self, query: EngineQuery) {
         let links = self.server_statuses();
-        question(&self.view(&links));
+        query(&self.view(&links));
     }
 
-    fn view<'a>(&'a self, links: &'a [ServerStatus]) -> EngineView<'a> {
+    fn view<'a>(&'a self, servers: &'a [ServerStatus]) -> EngineView<'a> {
         let now = self.clock.now();
         EngineView {
             host_id: &self.reporting.host_id,
@@ -355,7 +355,7 @@ impl<S: SiteWise> Engine<S> {
             outbox_max_bytes: self.reporting.outbox_max_bytes,
             dead_letters: &self.dead_letters,
             watched: &self.watched,
-            servers: links,
+            servers,
             sitewise_hosts: &self.sitewise_hosts,
             losses: self.losses,
             clock_ahead: self.clock.ahead(),

@@ -152,12 +152,12 @@ impl Reachability {
         &mut self,
         id: u64,
         fault: Option<ApiFault>,
-        refused: Option<&AllRejected>,
+        all_rejected: Option<&AllRejected>,
         now: Now,
     ) {
-        let fault = fault.as_ref().or(refused.map(|refused| &refused.fault));
+        let fault = fault.as_ref().or(all_rejected.map(|refused| &refused.fault));
         self.call_ended(Plane::Write, id, fault, now);
-        self.all_rejected(refused, now);
+        self.all_rejected(all_rejected, now);
     }
 
     /// SiteWise answers, and refuses every value.
@@ -280,7 +280,7 @@ impl Calls {
         self.logged_at.get(&cause).is_none_or(|at| now.since(*at) >= SAME)
     }
 
-    fn failed(&mut self, cause: Cause, said: &str, now: Now) {
+    fn failed(&mut self, cause: Cause, message: &str, now: Now) {
         let trouble = self.trouble.get_or_insert_with(|| Trouble {
             since: now,
             cause,
@@ -297,19 +297,19 @@ impl Calls {
         trouble.faults = trouble.faults.saturating_add(1);
         trouble.last = now.instant;
         trouble.cause = cause;
-        said.clone_into(&mut trouble.message);
+        message.clone_into(&mut trouble.message);
     }
 
     /// A call sent at `sent` has succeeded. One from before the last fault says nothing about the
     /// present, unless it was unanswered for long itself.
     fn passed(&mut self, sent: Instant, now: Instant) {
-        let took = now.since(sent);
-        if took >= SILENT {
+        let latency = now.since(sent);
+        if latency >= SILENT {
             let before = self.slow.as_ref();
-            let (first, lasts) = before
+            let (first, is_sustained) = before
                 .map_or((now, false), |slow| (slow.first, slow.is_sustained || sent >= slow.first));
-            self.slow = Some(SlowAnswers { first, last: now, latency: took, is_sustained: lasts });
-            if lasts {
+            self.slow = Some(SlowAnswers { first, last: now, latency, is_sustained });
+            if is_sustained {
                 // It is nothing worse.
                 self.trouble.take_if(|trouble| trouble.cause == Cause::Silence);
             }

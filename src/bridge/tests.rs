@@ -278,9 +278,9 @@ impl World {
             Output::Store(points) => {
                 let points_kept = points.iter().map(|waiting| waiting.point.clone());
                 self.kept.extend(points_kept.map(|point| (point.key(), point)));
-                let PutResult { dropped: gone, taken } =
+                let PutResult { dropped, taken } =
                     self.outbox.put_and_take(points, self.bridge.room());
-                self.discarded += gone.len() as u64;
+                self.discarded += dropped.len() as u64;
                 self.bridge.handle_points(taken, self.now);
             }
             Output::Open(gate) => {

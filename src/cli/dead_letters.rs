@@ -237,12 +237,12 @@ fn wait(parts: &[RequestPart]) {
 
 /// What to print of a request: how many dead letters became what.
 fn answer(
-    wish: DeadLetterAction,
+    action: DeadLetterAction,
     outbox: &Path,
     progress: &RequestProgress,
 ) -> Result<String, String> {
-    let RequestProgress { done, pending, unreadable, unreadable_files: kept } = progress;
-    let what = match wish {
+    let RequestProgress { done, pending, unreadable, unreadable_files } = progress;
+    let what = match action {
         DeadLetterAction::Retry => "retried",
         DeadLetterAction::Drop => "dropped",
     };
@@ -263,7 +263,7 @@ fn answer(
     if *unreadable == 0 {
         return Ok(text);
     }
-    let kept: Vec<_> = kept.iter().map(|file| file.display().to_string()).collect();
+    let kept: Vec<_> = unreadable_files.iter().map(|file| file.display().to_string()).collect();
     Err(format!(
         "{text}not {what}: {unreadable} dead letters; the running bridge cannot read the request, \
          kept as {}; repeat it as the user that the bridge runs as",
@@ -461,8 +461,8 @@ mod tests {
     #[test]
     fn what_became_of_a_request_is_said() {
         let say = |done, pending, unreadable, kept: &[&str]| {
-            let kept = kept.iter().map(Into::into).collect();
-            let progress = RequestProgress { done, pending, unreadable, unreadable_files: kept };
+            let unreadable_files = kept.iter().map(Into::into).collect();
+            let progress = RequestProgress { done, pending, unreadable, unreadable_files };
             answer(DeadLetterAction::Retry, Path::new("/outbox"), &progress)
         };
         assert_eq!(say(3, 0, 0, &[]).unwrap(), "done: 3 dead letters retried\n");

@@ -82,10 +82,10 @@ pub fn run(command: Command, outbox: Option<&str>) -> Result<CheckOutcome, Strin
     let repair = command == Command::Repair;
     let why = |fault| format!("{}: {fault}", outbox.display());
     let points = inspect(outbox, repair).map_err(why);
-    let heard = inspect_inbound(outbox, repair).map_err(why);
+    let inbound = inspect_inbound(outbox, repair).map_err(why);
     // Whoever runs this, the bridge is to be able to use what was made.
     give_to_owner(outbox)?;
-    let (points, heard) = (points?, heard?);
+    let (points, heard) = (points?, inbound?);
     let CheckOutcome { mut text, is_well } = outcome(&points, "", command);
     if heard.damage.is_none() && heard.found == 0 {
         return Ok(CheckOutcome { text, is_well });
@@ -96,7 +96,7 @@ pub fn run(command: Command, outbox: Option<&str>) -> Result<CheckOutcome, Strin
 }
 
 fn outcome(report: &CheckReport, which: &str, command: Command) -> CheckOutcome {
-    let CheckReport { damage, found, lost, moved_to: kept } = report;
+    let CheckReport { damage, found, lost, moved_to } = report;
     let Some(damage) = damage else {
         let mut text =
             format!("no damage: {found} values{which} are queued, and all are readable\n");
@@ -114,7 +114,7 @@ fn outcome(report: &CheckReport, which: &str, command: Command) -> CheckOutcome 
     );
     if command == Command::Repair {
         text.push_str("repaired: the bridge delivers what was readable after its next start\n");
-        if let Some(kept) = kept {
+        if let Some(kept) = moved_to {
             text.push_str(&format!("the damaged files are kept in {}\n", kept.display()));
         }
     } else {

@@ -44,10 +44,10 @@ impl Commander {
         let request = WriteRequest::parse(payload)
             .map_err(|reason| build_answer(Code::Malformed, reason, None))?;
         let window = self.window(&request, sent, now).map_err(refused)?;
-        let Self { metrics, external_ids: externals, config, .. } = self;
+        let Self { metrics, external_ids, config, .. } = self;
         let asked = (request.asset.as_str(), request.property.as_str());
         let Target { metric, rule } =
-            address::find(asked, metrics, &config.allow, externals, plant).map_err(refused)?;
+            address::find(asked, metrics, &config.allow, external_ids, plant).map_err(refused)?;
         let address = &metric.address;
         let refused = |refusal: Refusal| build_answer(refusal.code, refusal.reason, Some(address));
         let (datatype, wanted) = wanted(metric, rule, &request).map_err(refused)?;
@@ -88,20 +88,20 @@ impl Commander {
             let reason = "sent; not confirmed, since its rule is `pulse`";
             return Err(build_answer(Code::SentUnconfirmed, reason, Some(address)));
         }
-        let until = now.instant + window;
+        let deadline = now.instant + window;
         let flight = InFlightCommand {
             key: key.clone(),
             address: Arc::clone(address),
             value: wanted.clone(),
             resolution: rule.step(),
             sent_at: now.instant,
-            deadline: until,
+            deadline,
             last_other_value: None,
         };
         let started =
             Output::Started { key: key.clone(), metric: Arc::clone(address), value: wanted };
         self.in_flight.insert(metric.key.clone(), flight);
-        self.next_timeout = self.next_timeout.map_or(Some(until), |due| Some(due.min(until)));
+        self.next_timeout = self.next_timeout.map_or(Some(deadline), |due| Some(due.min(deadline)));
         self.outputs.push_back(started);
         Ok(())
     }

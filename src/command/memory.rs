@@ -80,13 +80,13 @@ impl RequestHistory {
 
     /// Forgets what is old.
     pub(super) fn forget(&mut self, now: Instant) {
-        let Self { states: fates, sent_order: sent, rejected_order: refused } = self;
-        for met in [sent, refused] {
-            while let Some((at, key)) = met.front()
+        let Self { states, sent_order, rejected_order: refused } = self;
+        for kept_until in [sent_order, refused] {
+            while let Some((at, key)) = kept_until.front()
                 && now.since(*at) >= KEPT
             {
-                fates.remove(key);
-                met.pop_front();
+                states.remove(key);
+                kept_until.pop_front();
             }
         }
     }

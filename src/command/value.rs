@@ -136,9 +136,9 @@ pub(super) fn is_within(value: &Value, low: f64, high: f64) -> bool {
 
 /// The same for a rule's range, and for the number that was asked for: the one that a Float was
 /// rounded from must be within as well.
-pub(super) fn is_rounded_within((value, asked): (&Value, f64), low: f64, high: f64) -> bool {
+pub(super) fn is_rounded_within((value, requested): (&Value, f64), low: f64, high: f64) -> bool {
     let is_rounded = matches!(value, Value::Float(_));
-    is_within(value, low, high) && (!is_rounded || low <= asked && asked <= high)
+    is_within(value, low, high) && (!is_rounded || low <= requested && requested <= high)
 }
 
 /// Whether values of a type can be written at all.

@@ -64,7 +64,7 @@ pub(super) async fn answer(
     routes: &Routes,
     name: &str,
     query: &str,
-    asked: &HeaderMap,
+    request_headers: &HeaderMap,
 ) -> Result<Reply, ApiError> {
     let query = Query::parse(query).ok_or(ApiError::Wrong("the query is not URL-encoded"))?;
     let questions = &routes.queries;
@@ -73,19 +73,31 @@ pub(super) async fn answer(
         None => (name, None),
     };
     match (first, id) {
-        ("overview", None) => Ok(reply::json(asked, &figures::overview(routes).await?)),
-        ("children", None) => Ok(reply::json(asked, &tree::children(questions, &query).await?)),
-        ("search", None) => Ok(reply::json(asked, &search::search(questions, &query).await?)),
-        ("assets", Some(id)) => Ok(reply::json(asked, &tree::asset(questions, id, &query).await?)),
-        ("models", None) => Ok(reply::json(asked, &models::list(questions, &query).await?)),
-        ("models", Some(id)) => {
-            Ok(reply::json(asked, &models::model(questions, id, &query).await?))
+        ("overview", None) => Ok(reply::json(request_headers, &figures::overview(routes).await?)),
+        ("children", None) => {
+            Ok(reply::json(request_headers, &tree::children(questions, &query).await?))
         }
-        ("nodes", None) => Ok(reply::json(asked, &nodes::list(questions, &query).await?)),
-        ("problems", None) => Ok(reply::json(asked, &refusals::problems(questions, &query).await?)),
-        ("refusals", None) => Ok(reply::json(asked, &refusals::refusals(questions, &query).await?)),
+        ("search", None) => {
+            Ok(reply::json(request_headers, &search::search(questions, &query).await?))
+        }
+        ("assets", Some(id)) => {
+            Ok(reply::json(request_headers, &tree::asset(questions, id, &query).await?))
+        }
+        ("models", None) => {
+            Ok(reply::json(request_headers, &models::list(questions, &query).await?))
+        }
+        ("models", Some(id)) => {
+            Ok(reply::json(request_headers, &models::model(questions, id, &query).await?))
+        }
+        ("nodes", None) => Ok(reply::json(request_headers, &nodes::list(questions, &query).await?)),
+        ("problems", None) => {
+            Ok(reply::json(request_headers, &refusals::problems(questions, &query).await?))
+        }
+        ("refusals", None) => {
+            Ok(reply::json(request_headers, &refusals::refusals(questions, &query).await?))
+        }
         ("suggestions", None) => {
-            Ok(reply::json(asked, &refusals::suggestions(questions, &query).await?))
+            Ok(reply::json(request_headers, &refusals::suggestions(questions, &query).await?))
         }
         _ => Err(ApiError::NotFound),
     }

@@ -54,9 +54,9 @@ pub struct QueryReceiver {
 impl EngineQueries {
     /// A connected pair. Until [`QueryReceiver::set_running`] every query fails with `reason`.
     pub fn new(reason: &str) -> (Self, QueryReceiver) {
-        let (queue, questions) = mpsc::channel(MAX_QUERIES);
-        let (begin, life) = watch::channel(EngineLifecycle::Starting(reason.into()));
-        (Self { queue, lifecycle: life }, QueryReceiver { queries: questions, lifecycle: begin })
+        let (queue, queries) = mpsc::channel(MAX_QUERIES);
+        let (begin, lifecycle) = watch::channel(EngineLifecycle::Starting(reason.into()));
+        (Self { queue, lifecycle }, QueryReceiver { queries, lifecycle: begin })
     }
 
     /// Reads something off the engine.

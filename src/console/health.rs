@@ -74,21 +74,21 @@ impl NotReadyReason {
     }
 
     /// All current reasons.
-    pub fn all(look: &EngineView<'_>) -> Vec<Self> {
-        let mut reasons: Vec<Self> = match look.has_usable_server() {
+    pub fn all(view: &EngineView<'_>) -> Vec<Self> {
+        let mut reasons: Vec<Self> = match view.has_usable_server() {
             true => Vec::new(),
-            false => look.servers().filter_map(|(link, foreign)| Self::of(link, foreign)).collect(),
+            false => view.servers().filter_map(|(link, foreign)| Self::of(link, foreign)).collect(),
         };
-        let reach = look.bridge.reach();
-        let at = |plane, why| format!("calls to {} fail: {why}", look.host_of(plane));
+        let reach = view.bridge.reach();
+        let at = |plane, why| format!("calls to {} fail: {why}", view.host_of(plane));
         let trouble = |plane| reach.trouble(plane).map(|why| at(plane, why));
         let not_learned = Self::NotSynced(trouble(Plane::Control));
-        let delivery = look.bridge.delivery();
+        let delivery = view.bridge.delivery();
         let said = trouble(Plane::Write);
         let said = said.or_else(|| delivery.last_error().map(str::to_owned));
         let others = [
-            (look.is_shutting_down, Self::Ending),
-            (!look.bridge.twin().plan().is_synced(), not_learned),
+            (view.is_shutting_down, Self::Ending),
+            (!view.bridge.twin().plan().is_synced(), not_learned),
             (delivery.is_unreachable(), Self::SiteWiseUnreachable(said)),
         ];
         let others = others.into_iter();

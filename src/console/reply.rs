@@ -67,9 +67,9 @@ pub(super) fn status(status: StatusCode) -> Reply {
 }
 
 /// Data; nothing but its tag where the reader has it already.
-pub(super) fn json(asked: &HeaderMap, data: &impl Serialize) -> Reply {
+pub(super) fn json(request_headers: &HeaderMap, data: &impl Serialize) -> Reply {
     match serde_json::to_vec(data) {
-        Ok(body) => tagged(asked, JSON, body),
+        Ok(body) => tagged(request_headers, JSON, body),
         // None of the types here can fail.
         Err(_) => status(StatusCode::INTERNAL_SERVER_ERROR),
     }

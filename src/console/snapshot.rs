@@ -90,11 +90,11 @@ fn named<'a>(nodes: impl Iterator<Item = (&'a EdgeNode, NodePhase)>) -> Vec<(Edg
 impl Snapshot {
     /// Takes all figures. Walks over all assets, nodes and waiting streams: once a second is
     /// often enough.
-    pub fn take(look: &EngineView<'_>) -> Self {
-        let EngineView { bridge, outbox, now, .. } = *look;
+    pub fn take(view: &EngineView<'_>) -> Self {
+        let EngineView { bridge, outbox, now, .. } = *view;
         let (twin, host, delivery) = (bridge.twin(), bridge.host(), bridge.delivery());
-        let (losses, saved) = (look.losses, look.held_saved);
-        let ledger = Ledger::new(bridge, outbox, losses, look.dead_letters, look.servers, saved);
+        let (losses, saved) = (view.losses, view.held_saved);
+        let ledger = Ledger::new(bridge, outbox, losses, view.dead_letters, view.servers, saved);
         let handed = ledger.delivery.oldest;
         let handed = handed.map(|since| now.wall.minus(now.instant.since(since)));
         let mut nodes = [0; PHASES.len()];
@@ -105,25 +105,25 @@ impl Snapshot {
         }
         let live = |ix| twin.plan().asset_state(ix) == ProvisioningStatus::Active;
         Self {
-            host_id: look.host_id.to_owned(),
-            linger: look.linger,
+            host_id: view.host_id.to_owned(),
+            linger: view.linger,
             at: now.wall,
-            started_at: look.started_at,
+            started_at: view.started_at,
             plant: host.counters(),
             nodes,
             nodes_named: named(host.phases()),
-            servers: look.servers.to_vec(),
-            not_ready: NotReadyReason::all(look),
-            degraded: DegradedReasons::of(look),
+            servers: view.servers.to_vec(),
+            not_ready: NotReadyReason::all(view),
+            degraded: DegradedReasons::of(view),
             oldest: [handed, outbox.oldest()].into_iter().flatten().min(),
             outbox_bytes: outbox.disk().map_or(outbox.bytes() as u64, |disk| disk.bytes),
-            outbox_max_bytes: look.outbox_max_bytes,
-            dead_letters_kept: look.dead_letters.len() as u64,
+            outbox_max_bytes: view.outbox_max_bytes,
+            dead_letters_kept: view.dead_letters.len() as u64,
             quotas: delivery.quotas(),
-            quotas_told: look.quotas_told,
+            quotas_told: view.quotas_told,
             quota_share: delivery.share(now.instant),
-            usage: look.usage.rates(UsageTotals::of(&ledger.delivery), now.instant),
-            price: look.price,
+            usage: view.usage.rates(UsageTotals::of(&ledger.delivery), now.instant),
+            price: view.price,
             assets_live: twin.assets_from(0).filter(|(ix, _)| live(*ix)).count() as u64,
             provisioning_pending: twin.plan().pending() as u64,
             commands: bridge.commands().map(Commander::figures).unwrap_or_default(),

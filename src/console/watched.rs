@@ -42,7 +42,7 @@ pub struct PropertyOutcome {
 
 impl Watched {
     /// Marks an asset as viewed. Returns since when it is watched.
-    pub fn mark_viewed(&mut self, asset: Uuid, now: Instant, wall: Timestamp) -> Timestamp {
+    pub fn mark_viewed(&mut self, asset: Uuid, now: Instant, now_wall: Timestamp) -> Timestamp {
         self.assets.retain(|id, watched| *id == asset || now.since(watched.last_viewed) <= KEPT);
         if !self.assets.contains_key(&asset)
             && self.assets.len() >= ASSETS
@@ -52,7 +52,7 @@ impl Watched {
             self.assets.remove(&id);
         }
         let watched = self.assets.entry(asset).or_insert_with(|| WatchedAsset {
-            since: wall,
+            since: now_wall,
             last_viewed: now,
             properties: FxHashMap::default(),
         });

@@ -110,10 +110,10 @@ impl Delivery {
         };
         let stream = state.stream;
         if errors.is_empty() {
-            let taken = values.iter().map(|value| &value.tqv.value);
-            self.figures.billed_messages += billing::messages(taken);
+            let accepted = values.iter().map(|value| &value.tqv.value);
+            self.figures.billed_messages += billing::messages(accepted);
         }
-        let mut again: Vec<(PendingValue, &ApiFault)> = Vec::new();
+        let mut retryable: Vec<(PendingValue, &ApiFault)> = Vec::new();
         let crowded = match self.linger {
             LingerMode::Yes => SECOND_FULL_TRIES,
             LingerMode::No => SECOND_FULL_TRIES_AT_SHUTDOWN,
@@ -140,7 +140,7 @@ impl Delivery {
                         taken.push(value.tqv.value);
                     }
                 }
-                ValueOutcome::Retry(fault) => again.push((value, fault)),
+                ValueOutcome::Retry(fault) => retryable.push((value, fault)),
                 ValueOutcome::SecondFull => self.discard_second_full(stream, &value),
                 ValueOutcome::Rejected(refusal, fault) => {
                     let reason = reason(&value, fault);
@@ -149,9 +149,9 @@ impl Delivery {
             }
         }
         self.figures.billed_messages += billing::messages(taken.iter());
-        self.note_entry(stream, &again, again.len() < sent, now);
+        self.note_entry(stream, &retryable, retryable.len() < sent, now);
         self.recycle(values);
-        self.finish_entry(slot, again, 1, now);
+        self.finish_entry(slot, retryable, 1, now);
     }
 
     /// A request that failed as a whole.
@@ -276,9 +276,9 @@ impl Delivery {
                 self.finish_entry(slot, Vec::new(), 1, now);
             }
             kind => {
-                let again = values.into_iter().map(|value| (value, fault));
+                let retryable = values.into_iter().map(|value| (value, fault));
                 // It held up its property for as long as others take to fail several times.
-                self.finish_entry(slot, again.collect(), if hung { 2 } else { 1 }, now);
+                self.finish_entry(slot, retryable.collect(), if hung { 2 } else { 1 }, now);
                 if kind == ApiFaultKind::NotFound
                     && let Some(stream) = stream
                 {
@@ -357,7 +357,7 @@ impl Delivery {
     fn finish_entry(
         &mut self,
         slot: StreamSlot,
-        again: Vec<(PendingValue, &ApiFault)>,
+        retryable: Vec<(PendingValue, &ApiFault)>,
         weight: u8,
         now: Now,
     ) {
@@ -365,31 +365,32 @@ impl Delivery {
             return;
         };
         let stream = state.stream;
-        self.figures.retries += again.len() as u64;
-        let worst = again.iter().map(|(_, fault)| fault.kind).max_by_key(|kind| severity(*kind));
-        let progress = again.len() < state.in_flight;
-        let new = again.iter().any(|(value, _)| value.failures == 0);
+        self.figures.retries += retryable.len() as u64;
+        let worst =
+            retryable.iter().map(|(_, fault)| fault.kind).max_by_key(|kind| severity(*kind));
+        let any_settled = retryable.len() < state.in_flight;
+        let any_first_failure = retryable.iter().any(|(value, _)| value.failures == 0);
         // Foreign, busy and missing responses are attributed to single values, never to the
         // property.
-        let single = matches!(
+        let is_about_values = matches!(
             worst,
             Some(ApiFaultKind::Foreign | ApiFaultKind::Busy | ApiFaultKind::Unavailable)
         );
         match worst {
-            Some(_) if single => {}
-            Some(worst) if !progress && new => {
+            Some(_) if is_about_values => {}
+            Some(worst) if !any_settled && any_first_failure => {
                 let wait = self.rejections.backoff(worst, state.failures, &mut self.random);
                 state.failures = state.failures.saturating_add(1);
                 state.delay_until(now.instant + wait);
             }
-            Some(_) if !progress => {}
+            Some(_) if !any_settled => {}
             _ => state.failures = 0,
         }
-        let aside = single
-            || progress
-            || !new
+        let set_aside = is_about_values
+            || any_settled
+            || !any_first_failure
             || (state.failures > FAILURES_BEFORE_ISOLATION && state.has_others());
-        for (mut value, fault) in again {
+        for (mut value, fault) in retryable {
             let Some(state) = self.streams.get_mut(slot) else {
                 return;
             };
@@ -400,7 +401,7 @@ impl Delivery {
                 value.isolation = value.isolation.max(Isolation::WithFailed);
             }
             let failures = value.failures;
-            let overwritten = match aside {
+            let overwritten = match set_aside {
                 true => state.set_aside(value, now.instant + wait),
                 false => state.requeue(value),
             };

@@ -112,7 +112,7 @@ impl Delivery {
         fault: &ApiFault,
         now: Now,
     ) {
-        let told = match fault.kind {
+        let report = match fault.kind {
             ApiFaultKind::Foreign | ApiFaultKind::Busy => FOREIGN_FAILURES_BEFORE_REPORT,
             ApiFaultKind::Denied => DENIALS_BEFORE_REPORT,
             ApiFaultKind::NotFound => MISSES_BEFORE_REPORT,
@@ -121,7 +121,7 @@ impl Delivery {
             _ => FAILURES_BEFORE_REPORT,
         };
         let of_all = self.circuit.is_open() || self.rejections.all_rejected().is_some();
-        if failures < told || of_all || self.rejections.is_undecided(stream, now.instant) {
+        if failures < report || of_all || self.rejections.is_undecided(stream, now.instant) {
             return;
         }
         let (words, cause) = (fault.message.clone(), Cause::of_entry(fault));

@@ -100,17 +100,17 @@ impl RejectionTracker {
     }
 
     /// A value was accepted. Returns whether nothing was before.
-    pub(super) fn accepted(&mut self, stream: Stream, rest: RejectedRemainder) -> bool {
+    pub(super) fn accepted(&mut self, stream: Stream, remainder: RejectedRemainder) -> bool {
         if self.streak.is_none() && self.isolated.is_empty() {
             return false;
         }
-        if rest == RejectedRemainder::None {
+        if remainder == RejectedRemainder::None {
             self.isolated.remove(&stream);
         }
         let Some(streak) = self.streak.take() else { return false };
         // After a time in which all were refused, it is not known yet who still is.
         if !streak.is_confirmed {
-            let is_done = |other: &Stream| *other == stream && rest == RejectedRemainder::None;
+            let is_done = |other: &Stream| *other == stream && remainder == RejectedRemainder::None;
             let others = streak.streams.into_iter().filter(|other| !is_done(other));
             self.isolated.extend(others.take(REMEMBERED.saturating_sub(self.isolated.len())));
         }
@@ -187,14 +187,14 @@ impl Delivery {
     pub(super) fn note_entry(
         &mut self,
         stream: Stream,
-        again: &[(PendingValue, &ApiFault)],
-        decided: bool,
+        retryable: &[(PendingValue, &ApiFault)],
+        any_settled: bool,
         now: Now,
     ) {
-        if decided {
+        if any_settled {
             let state = self.streams.find(stream).and_then(|slot| self.streams.get(slot));
             let waits = state.is_some_and(|state| state.failing(1) > 0);
-            let rest = if waits || !again.is_empty() {
+            let rest = if waits || !retryable.is_empty() {
                 RejectedRemainder::Rejected
             } else {
                 RejectedRemainder::None
@@ -206,7 +206,7 @@ impl Delivery {
         }
         // Too fast is another matter: what is slower passes.
         let too_fast = |kind| matches!(kind, ApiFaultKind::Throttled | ApiFaultKind::Limit);
-        if let Some((_, fault)) = again.iter().find(|(_, fault)| !too_fast(fault.kind)) {
+        if let Some((_, fault)) = retryable.iter().find(|(_, fault)| !too_fast(fault.kind)) {
             self.rejections.refused(stream, fault, 1, now.instant);
         }
     }

@@ -167,7 +167,7 @@ impl CircuitBreaker {
     /// whether the circuit has just opened.
     pub(super) fn record_foreign(
         &mut self,
-        (stream, several): (Stream, bool),
+        (stream, of_several_streams): (Stream, bool),
         probe: bool,
         random: &mut Rng,
         now: Instant,
@@ -178,7 +178,7 @@ impl CircuitBreaker {
                     Some(row) => ForeignStreak {
                         count: row.count + 1,
                         is_of_several_streams: row.is_of_several_streams
-                            || several
+                            || of_several_streams
                             || row.first_stream != stream,
                         ..row
                     },
@@ -186,7 +186,7 @@ impl CircuitBreaker {
                         count: 1,
                         since: now,
                         first_stream: stream,
-                        is_of_several_streams: several,
+                        is_of_several_streams: of_several_streams,
                     },
                 };
                 let away = row.is_of_several_streams

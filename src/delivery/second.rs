@@ -77,11 +77,11 @@ impl Seconds {
         if seen.admitted >= MAX_PER_SECOND {
             return Admission::SecondFull(value);
         }
-        let there = self.tenth_values.iter_mut().find(|held| held.is_of(second, quality));
-        let Some(there) = there else {
+        let waiting = self.tenth_values.iter_mut().find(|held| held.is_of(second, quality));
+        let Some(there) = waiting else {
             let end = Timestamp::from_millis((second + 1).saturating_mul(1000));
-            let left = end.as_millis().saturating_sub(now.wall.as_millis());
-            let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+            let released = end.as_millis().saturating_sub(now.wall.as_millis());
+            let left = Duration::from_millis(u64::try_from(released).unwrap_or(0));
             let release = now.instant + left.max(linger).min(SECOND);
             self.tenth_values.push(TenthValue { value, release_at: release });
             return Admission::TenthPlace;

@@ -161,9 +161,9 @@ impl StreamState {
     /// Queues a failed value again. Drops it if a later one has its key.
     pub(super) fn requeue(&mut self, value: PendingValue) -> Option<PendingValue> {
         let (time, quality) = (value.tqv.time, value.tqv.quality);
-        let taken = self.seconds.find(time, quality).is_some()
+        let has_later = self.seconds.find(time, quality).is_some()
             || self.find_waiting(time, quality).is_some();
-        if taken {
+        if has_later {
             return Some(value);
         }
         self.enqueue(value);
@@ -239,7 +239,7 @@ impl StreamState {
     /// before `oldest` are too old for SiteWise and go to `expired`.
     pub(super) fn take_entry(
         &mut self,
-        oldest: Timestamp,
+        oldest_accepted: Timestamp,
         entry: &mut Vec<PendingValue>,
         expired: &mut Vec<PendingValue>,
     ) {
@@ -256,7 +256,7 @@ impl StreamState {
                 let Some(value) = queue.pop_front_if(|value| value.isolation == care) else {
                     break;
                 };
-                let to = if value.tqv.time < oldest { &mut *expired } else { &mut *entry };
+                let to = if value.tqv.time < oldest_accepted { &mut *expired } else { &mut *entry };
                 to.push(value);
             }
         }
@@ -440,12 +440,12 @@ impl StreamState {
     /// Puts a value in the place of one with the same time and quality, which is given back.
     fn overwrite(
         &mut self,
-        place: QueuePosition,
+        position: QueuePosition,
         value: PendingValue,
     ) -> Option<(PendingValue, DiscardReason)> {
-        let (mut value, mut before) = (
+        let (mut value, mut overwritten) = (
             value,
-            match place {
+            match position {
                 QueuePosition::Urgent(at) => self.main_queue.remove(at),
                 QueuePosition::History(at) => self.secondary_queues_mut().history.remove(at),
                 QueuePosition::Aside(at) => {
@@ -453,9 +453,9 @@ impl StreamState {
                 }
             }?,
         );
-        before.inherit_priority(&mut value);
+        overwritten.inherit_priority(&mut value);
         self.enqueue(value);
-        Some((before, DiscardReason::Overwritten))
+        Some((overwritten, DiscardReason::Overwritten))
     }
 
     /// The time of the value that waits longest, unless there are so many that none lingers:

@@ -11,29 +11,32 @@ use crate::config;
 /// A flush that takes longer holds up what shall survive a crash: it is made every 50 ms.
 const SLOW: Duration = Duration::from_millis(200);
 
-pub(super) fn check(outbox: &config::Outbox, take: &mut impl FnMut(Check)) {
+pub(super) fn check(outbox: &config::Outbox, report: &mut impl FnMut(Check)) {
     let Some(folder) = &outbox.dir else {
         let what = "OUTBOX_DIR is not set";
         let text = "values are queued in memory only: a crash loses them, and so does an outage of \
             SiteWise that lasts longer than the memory suffices";
-        return take(Check::ok(what, text));
+        return report(Check::ok(what, text));
     };
     let what = format!("OUTBOX_DIR={}", folder.display());
     match folder.try_exists() {
         Ok(true) => {}
         // Nothing is changed, so it is not made.
         Ok(false) => {
-            return take(Check::not_checked(what, "it does not exist yet; the bridge creates it"));
+            return report(Check::not_checked(
+                what,
+                "it does not exist yet; the bridge creates it",
+            ));
         }
         Err(error) => {
             let why = format!(
                 "cannot be read: {error}; make the bridge's user the owner of the \
                 folder"
             );
-            return take(Check::wrong(what, why));
+            return report(Check::wrong(what, why));
         }
     }
-    take(match flush(folder) {
+    report(match flush(folder) {
         Ok(took) if took > SLOW => Check::wrong(
             what,
             format!(

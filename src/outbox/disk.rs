@@ -109,7 +109,7 @@ impl DiskOutbox {
     /// # Errors
     ///
     /// The folder cannot be made, or belongs to another process or user, or to a newer sparkwise.
-    pub fn open(folder: &Path, bound: u64, wake: Arc<Notify>) -> Result<Self, StoreError> {
+    pub fn open(folder: &Path, bound: u64, outbox_event: Arc<Notify>) -> Result<Self, StoreError> {
         let mut open = folder::opener(folder);
         let store = match open(None) {
             Err(
@@ -122,7 +122,7 @@ impl DiskOutbox {
         };
         let letters = DeadLetterFiles::open(&folder.join("dead-letters"));
         let (mut disk, keeper, jobs) =
-            Self::parts(open, store, letters, bound, HEAD_BYTES_WHILE_FAILING, wake);
+            Self::parts(open, store, letters, bound, HEAD_BYTES_WHILE_FAILING, outbox_event);
         let started = disk.thread.start(keeper, jobs);
         started.map_err(|error| StoreError::Disk(error.to_string()))?;
         Ok(disk)
@@ -139,9 +139,9 @@ impl DiskOutbox {
         let (jobs, to_do) = mpsc::channel();
         let (done, reports) = mpsc::channel();
         let stock = store.as_ref().map(|store| store.stock()).map_err(Clone::clone);
-        let heard = letters.folder().with_file_name(HEARD);
-        let inbound_folder = heard.clone();
-        let heard = heard::InboundReplay::new(&heard, done.clone());
+        let inbound_replay = letters.folder().with_file_name(HEARD);
+        let inbound_folder = inbound_replay.clone();
+        let heard = heard::InboundReplay::new(&inbound_replay, done.clone());
         let folder = letters.folder().parent().map(Path::to_owned).unwrap_or_default();
         let mut machine_file = MachineFile::of(&folder);
         let mut machines = Machines::default();
@@ -174,9 +174,9 @@ impl DiskOutbox {
     }
 
     /// The store is open.
-    fn store_opened(&mut self, stock: StoreStats) {
-        let before = std::mem::replace(&mut self.bounds.stats, stock);
-        let cold = self.counters.count_opened(before, stock);
+    fn store_opened(&mut self, stats: StoreStats) {
+        let before = std::mem::replace(&mut self.bounds.stats, stats);
+        let cold = self.counters.count_opened(before, stats);
         self.cold.add(usize::try_from(cold).unwrap_or(usize::MAX));
         self.evict();
     }

@@ -28,13 +28,13 @@ impl MemoryOutbox {
 
 impl Outbox for MemoryOutbox {
     fn put(&mut self, points: Vec<QueuedPoint>) -> Vec<(Point, DiscardReason)> {
-        let mut gone = Vec::new();
+        let mut dropped = Vec::new();
         for waiting in points {
             match self.positions.entry(waiting.point.key()) {
                 Entry::Occupied(mut place) => {
                     let (now, overwritten) = self.queues.overwrite(*place.get(), waiting);
                     place.insert(now);
-                    gone.extend(overwritten.map(|point| (point, DiscardReason::Overwritten)));
+                    dropped.extend(overwritten.map(|point| (point, DiscardReason::Overwritten)));
                 }
                 Entry::Vacant(place) => {
                     place.insert(self.queues.push(waiting));
@@ -45,9 +45,9 @@ impl Outbox for MemoryOutbox {
             && let Some(point) = self.queues.drop_oldest()
         {
             self.positions.remove(&point.key());
-            gone.push((point, DiscardReason::Full));
+            dropped.push((point, DiscardReason::Full));
         }
-        gone
+        dropped
     }
 
     fn put_and_take(&mut self, points: Vec<QueuedPoint>, mut room: Room) -> PutResult {

@@ -86,7 +86,7 @@ pub struct IngestCost {
 
 impl PlanReport {
     pub(super) fn new(
-        told: &CapturedEvents,
+        captured: &CapturedEvents,
         twin: &Twin,
         writes: &[ApiCall],
         found: &BTreeSet<(String, &'static str)>,
@@ -107,7 +107,8 @@ impl PlanReport {
         }));
         conflicts.extend(found.iter().map(|(what, words)| (what.clone(), (*words).to_owned())));
         let born = |is_device: bool| {
-            let births = told.births().filter(|birth| birth.source.device.is_some() == is_device);
+            let births =
+                captured.births().filter(|birth| birth.source.device.is_some() == is_device);
             let sources: BTreeSet<_> = births.map(|birth| birth.source.to_string()).collect();
             sources.len()
         };
@@ -116,7 +117,7 @@ impl PlanReport {
             received: BirthsReceived {
                 nodes: born(false),
                 devices: born(true),
-                unborn: told.without_birth.clone(),
+                unborn: captured.without_birth.clone(),
             },
             models: changes.models,
             assets: changes.assets,
@@ -125,7 +126,7 @@ impl PlanReport {
             units: changes.units,
             duration,
             conflicts,
-            rules: folders::suggestions(told.births(), twin.rules()),
+            rules: folders::suggestions(captured.births(), twin.rules()),
             cost,
         }
     }

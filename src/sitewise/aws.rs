@@ -135,44 +135,37 @@ impl AwsSiteWise {
     }
 
     fn with(
-        before: &SdkConfig,
+        base: &SdkConfig,
         call_timeout: Duration,
         make: Option<ProviderFactory>,
     ) -> Result<Self, NoRegion> {
-        let endpoint = Endpoint::of(before).ok_or(NoRegion)?;
+        let endpoint = Endpoint::of(base).ok_or(NoRegion)?;
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_timeout(call_timeout)
             .build();
-        let mut config = before
+        let mut config = base
             .to_builder()
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts.clone());
-        let renewed = RenewableCredentials::new(before.credentials_provider(), make, call_timeout);
-        let answered = ResponseInspector::new(Some(renewed.clone()));
+        let renewed = RenewableCredentials::new(base.credentials_provider(), make, call_timeout);
+        let inspector = ResponseInspector::new(Some(renewed.clone()));
         config.set_credentials_provider(Some(SharedCredentialsProvider::new(renewed.clone())));
         config.set_identity_cache(Some(SharedIdentityCache::new(renewed)));
-        config.set_time_source(Some(SharedTimeSource::new(answered.clone())));
+        config.set_time_source(Some(SharedTimeSource::new(inspector.clone())));
         config.set_app_name(AppName::new(APP_NAME).ok());
         config.set_behavior_version(Some(BehaviorVersion::latest()));
         let config = config.build();
         let service = Builder::from(&config).interceptor(NoHostPrefix);
-        let mut service = service.interceptor(answered.clone());
+        let mut service = service.interceptor(inspector.clone());
         // An empty variable counts as unset: templates leave them behind.
         service.set_endpoint_url(endpoint.url.clone());
         let service = service.build();
         let client = Client::from_conf(service);
         // All that the rules of endpoints can miss is the region.
-        let values = PutValues::new(&config, &endpoint, timeouts, answered.clone());
+        let values = PutValues::new(&config, &endpoint, timeouts, inspector.clone());
         let values = values.map_err(|_| NoRegion)?;
-        Ok(Self {
-            client,
-            values,
-            config,
-            endpoint,
-            models: ModelCache::new(),
-            inspector: answered,
-        })
+        Ok(Self { client, values, config, endpoint, models: ModelCache::new(), inspector })
     }
 
     /// Where the calls go.
@@ -409,8 +402,11 @@ impl SiteWise for AwsSiteWise {
         self.endpoint.host(plane)
     }
 
-    async fn read_values(&self, of: Vec<(Uuid, Uuid)>) -> Result<Vec<LatestValue>, ApiFault> {
-        Box::pin(self.read(&of)).await
+    async fn read_values(
+        &self,
+        properties: Vec<(Uuid, Uuid)>,
+    ) -> Result<Vec<LatestValue>, ApiFault> {
+        Box::pin(self.read(&properties)).await
     }
 }
 

@@ -136,8 +136,8 @@ impl Cause {
     }
 
     /// In a sentence, with what was said, and with what to do.
-    pub fn explain(self, said: &str) -> String {
-        format!("{}: {said}; {}", self.description(), self.remedy())
+    pub fn explain(self, message: &str) -> String {
+        format!("{}: {message}; {}", self.description(), self.remedy())
     }
 
     /// What to do about it.

@@ -92,12 +92,12 @@ pub(super) fn added_hierarchy(
 
 /// An entry of BatchGetAssetPropertyValue; its place becomes its id.
 pub(super) fn reading(
-    place: usize,
+    index: usize,
     asset: Uuid,
     property: Uuid,
 ) -> Result<sdk::BatchGetAssetPropertyValueEntry, BuildError> {
     sdk::BatchGetAssetPropertyValueEntry::builder()
-        .entry_id(place.to_string())
+        .entry_id(index.to_string())
         .asset_id(asset.to_string())
         .property_id(property.to_string())
         .build()

@@ -54,11 +54,11 @@ fn bare(code: &str) -> String {
 ///
 /// Judged by the error's code and never by its variant: not every operation models every
 /// error that it can answer with.
-pub(super) fn of_call<E>(tried: impl Display, error: &SdkError<E, HttpResponse>) -> ApiFault
+pub(super) fn of_call<E>(attempted: impl Display, error: &SdkError<E, HttpResponse>) -> ApiFault
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    of_operation(operation::<E>(), tried, error)
+    of_operation(operation::<E>(), attempted, error)
 }
 
 /// The same of an operation that is named.

@@ -89,10 +89,10 @@ pub(crate) fn read(
         filter,
         path,
         mut table,
-        repeated_values: more,
+        repeated_values,
         keeps_some,
-        excluded,
-        skipped: unread,
+        excluded: excluded_values,
+        skipped,
         ..
     } = reader;
     table.trim();
@@ -108,11 +108,11 @@ pub(crate) fn read(
     (
         ParsedBirth {
             birth,
-            repeated_values: more,
+            repeated_values,
             included: taken,
             keeps_some,
-            excluded_values: excluded,
-            skipped_values: unread,
+            excluded_values,
+            skipped_values: skipped,
             defines,
         },
         table,
@@ -168,22 +168,23 @@ impl BirthReader<'_> {
     /// beyond them.
     fn metrics(
         &mut self,
-        place: TreePosition,
-        wired: &[wire::Metric],
+        position: TreePosition,
+        wire_metrics: &[wire::Metric],
         defined: Option<&[Member]>,
     ) -> Vec<BirthMetric> {
-        let room = wired.len().min(self.table.room_left());
-        let aliases = wired.iter().take(room).filter(|metric| metric.alias.is_some()).count();
-        self.table.reserve(place.owner, room, aliases);
+        let room = wire_metrics.len().min(self.table.room_left());
+        let aliases =
+            wire_metrics.iter().take(room).filter(|metric| metric.alias.is_some()).count();
+        self.table.reserve(position.owner, room, aliases);
         self.folded.reserve(room);
         let mut metrics = Vec::with_capacity(room);
         let mut declared = defined.map(DeclaredMembers::new);
         // Alarms go by the name of their tag, and must not take its place.
-        let values = wired.iter().filter(|metric| !metric::is_alarm(metric));
-        let alarms = wired.iter().filter(|metric| metric::is_alarm(metric));
+        let values = wire_metrics.iter().filter(|metric| !metric::is_alarm(metric));
+        let alarms = wire_metrics.iter().filter(|metric| metric::is_alarm(metric));
         for wire in values.chain(alarms) {
             let definition = template::definition(wire).is_some();
-            if definition && place.owner.is_none() {
+            if definition && position.owner.is_none() {
                 continue;
             }
             if wire.name.is_none() && wire.alias.is_some() {
@@ -196,25 +197,25 @@ impl BirthReader<'_> {
                 continue;
             };
             let name = self.names.get(&name);
-            if let Some(known) = self.table.named(place.owner, &name) {
-                self.repeated_leaf(&name, known, wire, place.inherited);
+            if let Some(known) = self.table.named(position.owner, &name) {
+                self.repeated_leaf(&name, known, wire, position.inherited);
                 continue;
             }
-            if self.folded.clashes(place.owner, &name) {
+            if self.folded.clashes(position.owner, &name) {
                 self.findings.note(Finding::CaseCollision);
             }
             let kind = declared.as_mut().and_then(|declared| declared.find(&name));
             if declared.is_some() && kind.is_none() {
                 self.findings.note(Finding::UndeclaredMember);
             }
-            match self.metric(place, name, wire, kind) {
+            match self.metric(position, name, wire, kind) {
                 Some(Some(metric)) => metrics.push(metric),
                 Some(None) => {}
                 None => self.skipped += metric::values(wire),
             }
         }
         if let Some(declared) = declared {
-            self.add_missing_members(place, &mut metrics, declared.rest());
+            self.add_missing_members(position, &mut metrics, declared.rest());
         }
         metrics
     }

@@ -85,7 +85,7 @@ pub(crate) fn decode_counted(
     (read(bytes, inflate, &mut work), work)
 }
 
-fn read(bytes: &[u8], may: InflationLimit, work: &mut usize) -> Result<Payload, DecodeError> {
+fn read(bytes: &[u8], limit: InflationLimit, work: &mut usize) -> Result<Payload, DecodeError> {
     if bytes.len() > limits::PAYLOAD_BYTES {
         return Err(DecodeError::TooLarge);
     }
@@ -94,8 +94,8 @@ fn read(bytes: &[u8], may: InflationLimit, work: &mut usize) -> Result<Payload, 
     if payload.uuid.as_deref() != Some(COMPRESSED.as_bytes()) {
         return Ok(payload);
     }
-    let most = may.bytes(bytes.len());
-    let past = match may {
+    let most = limit.bytes(bytes.len());
+    let past = match limit {
         InflationLimit::Full => DecodeError::TooLarge,
         InflationLimit::Reduced => DecodeError::Costly,
     };
@@ -113,7 +113,7 @@ fn read(bytes: &[u8], may: InflationLimit, work: &mut usize) -> Result<Payload, 
             Err(DecodeError::TooLarge) => limits::PAYLOAD_PARTS,
             Err(_) => 0,
         };
-    if may == InflationLimit::Reduced && parts_work > most {
+    if limit == InflationLimit::Reduced && parts_work > most {
         return Err(past);
     }
     *work = (*work).max(parts_work);

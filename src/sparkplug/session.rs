@@ -268,13 +268,17 @@ impl EdgeSession {
     }
 
     /// A live message.
-    pub(crate) fn handle_message(&mut self, message: Incoming<'_>, sink: &mut SessionContext<'_>) {
-        self.heard(sink);
-        self.look_at_clock(&message, sink);
+    pub(crate) fn handle_message(
+        &mut self,
+        message: Incoming<'_>,
+        context: &mut SessionContext<'_>,
+    ) {
+        self.heard(context);
+        self.look_at_clock(&message, context);
         match (message.verb, message.device) {
-            (MessageType::Birth, None) => return self.handle_node_birth(&message, sink),
+            (MessageType::Birth, None) => return self.handle_node_birth(&message, context),
             (MessageType::Death, None) => {
-                return self.handle_node_death(message.server, &message.payload, sink);
+                return self.handle_node_death(message.server, &message.payload, context);
             }
             (MessageType::Birth | MessageType::Death | MessageType::Data, _) => {}
             (MessageType::Command, _) => return,
@@ -290,36 +294,36 @@ impl EdgeSession {
             SessionState::Online(online) => {
                 self.has_answered |= message.verb == MessageType::Data;
                 self.sends_unreadable = true;
-                let full = online.handle_message(message, &mut self.notes, sink);
-                if full || (sink.config.reorder_timeout.is_zero() && online.is_waiting()) {
-                    self.expire_gap(sink);
+                let full = online.handle_message(message, &mut self.notes, context);
+                if full || (context.config.reorder_timeout.is_zero() && online.is_waiting()) {
+                    self.expire_gap(context);
                 }
                 self.clear_doubt();
-                self.request_for_faults(sink);
+                self.request_for_faults(context);
             }
             SessionState::Awaited(awaited) => {
                 self.server = Some(message.server);
                 if awaited.has_stored_birth(message.server) {
-                    return self.apply_stored_births(vec![message.own()], sink);
+                    return self.apply_stored_births(vec![message.own()], context);
                 }
                 if let Some(lost) = awaited.take_archived_births(message.server) {
-                    return self.resume(lost, message, sink);
+                    return self.resume(lost, message, context);
                 }
                 awaited.sign_of_life();
                 self.sends_unreadable = true;
                 let asked = awaited.was_asked();
-                let room = awaited.has_room(message.bytes, sink);
+                let room = awaited.has_room(message.bytes, context);
                 if room {
                     if awaited.are_waiting_counted() {
                         self.notes.findings.note(Finding::BeforeBirth);
                     }
-                    awaited.buffer(message.own(), sink);
+                    awaited.buffer(message.own(), context);
                 } else {
                     self.notes.findings.note(Finding::BeforeBirth);
                     self.notes.skip_payload(SkipReason::BeforeBirth, &message.payload);
                 }
                 if asked || !room {
-                    self.request(RebirthTrigger::BeforeBirth, sink);
+                    self.request(RebirthTrigger::BeforeBirth, context);
                 }
             }
         }

@@ -273,14 +273,14 @@ impl BirthTable {
     pub(crate) fn read(
         &mut self,
         payload: &Payload,
-        late: bool,
+        sent_before_birth: bool,
         inherited: Inherited,
         findings: &mut FindingCounts,
     ) -> DataRead {
         let samples = Vec::with_capacity(payload.metrics.len());
         let read = DataRead { samples, ..DataRead::default() };
         let sent = metric::time(payload.timestamp).zip(self.born);
-        let before = late && sent.is_some_and(|(sent, born)| sent < born);
+        let before = sent_before_birth && sent.is_some_and(|(sent, born)| sent < born);
         let mut reading = DataReader {
             table: self,
             findings,

@@ -34,7 +34,7 @@ impl TemplateDefinitions {
         findings: &mut FindingCounts,
     ) -> Vec<Definition> {
         let (mut names, mut seen) = (Vec::new(), BTreeSet::new());
-        let mut spare = room;
+        let mut room_left = room;
         for wire in metrics {
             let Some(template) = definition(wire) else {
                 continue;
@@ -52,11 +52,11 @@ impl TemplateDefinitions {
                 continue;
             }
             let definition = read(Arc::clone(&name), template, findings);
-            let Some(left) = spare.checked_sub(size(&definition)) else {
+            let Some(left) = room_left.checked_sub(size(&definition)) else {
                 findings.note(Finding::TooManyLeaves);
                 continue;
             };
-            spare = left;
+            room_left = left;
             self.by_name.insert(Arc::clone(&name), Arc::new(definition));
             names.push(name);
         }
@@ -69,7 +69,7 @@ impl TemplateDefinitions {
             self.by_name.insert(Arc::clone(&definition.name), Arc::new(definition));
         }
         // One budget for all: a long line of heirs must not multiply what one birth holds.
-        let mut room = limits::LEAVES.min(spare);
+        let mut room = limits::LEAVES.min(room_left);
         let complete: Vec<_> =
             names.iter().filter_map(|name| self.inherited(name, &mut room, findings)).collect();
         for definition in complete {
@@ -142,8 +142,8 @@ impl TemplateDefinitions {
             let members: BTreeSet<_> = definition.members.iter().map(|m| m.name.clone()).collect();
             let parameters: BTreeSet<_> =
                 definition.parameters.iter().map(|p| p.name.clone()).collect();
-            let spare = ancestor.members.iter().filter(|m| !members.contains(&m.name));
-            definition.members.extend(spare.take(*room).cloned());
+            let room_left = ancestor.members.iter().filter(|m| !members.contains(&m.name));
+            definition.members.extend(room_left.take(*room).cloned());
             let spare = ancestor.parameters.iter().filter(|p| !parameters.contains(&p.name));
             definition.parameters.extend(spare.take(*room).cloned());
             *room = room.saturating_sub(ancestor.members.len() + ancestor.parameters.len());

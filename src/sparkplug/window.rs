@@ -140,9 +140,9 @@ impl<T> ReorderWindow<T> {
 
     /// Buffers a message that arrived too early. False if the window is full now: then the gap
     /// times out.
-    pub(crate) fn buffer(&mut self, place: u64, early: BufferedMessage<T>) -> bool {
+    pub(crate) fn buffer(&mut self, number: u64, early: BufferedMessage<T>) -> bool {
         self.early_bytes += early.bytes;
-        self.buffered.insert(place, early);
+        self.buffered.insert(number, early);
         self.buffered.len() < limits::WINDOW_MESSAGES && self.early_bytes < limits::WINDOW_BYTES
     }
 
@@ -199,12 +199,11 @@ mod tests {
     /// full.
     fn kept(bytes: usize) -> usize {
         let mut window = ReorderWindow::after(0);
-        let print = Fingerprint { hash: 0, sent_time: None };
+        let fingerprint = Fingerprint { hash: 0, sent_time: None };
         let mut place = 300;
         loop {
             place += 1;
-            let early =
-                BufferedMessage { at: Instant::START, bytes, fingerprint: print, message: () };
+            let early = BufferedMessage { at: Instant::START, bytes, fingerprint, message: () };
             if !window.buffer(place, early) {
                 return window.buffered.len();
             }

@@ -51,24 +51,17 @@ impl Output {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            edge,
-            property: of,
-            part,
-            declared: said,
-            in_model: kept,
-            declared_first_by: first,
-        } = self;
+        let Self { edge, property, part, declared, in_model, declared_first_by } = self;
         let part = match part {
             DiffPart::Unit => "unit",
             DiffPart::Default => "default",
         };
-        write!(f, "{edge} gives {of} the {part} {said:?}, ")?;
-        match first {
+        write!(f, "{edge} gives {property} the {part} {declared:?}, ")?;
+        match declared_first_by {
             Some(first) => write!(f, "{first} gave ")?,
             None => write!(f, "SiteWise has ")?,
         }
-        match kept {
+        match in_model {
             Some(kept) => write!(f, "{kept:?}"),
             None => write!(f, "none"),
         }
@@ -90,25 +83,25 @@ impl DesiredModels {
         let Some(has) = model.properties.get(property.0 as usize) else { return };
         let Some(speaker) = &self.current_source else { return };
         let first = has.source.as_deref();
-        let (part, said, kept) = match wanted.default {
+        let (part, declared, in_model) = match wanted.default {
             Some(_) => (DiffPart::Default, wanted.default, has.default()),
             None => (DiffPart::Unit, wanted.unit, has.unit.as_deref()),
         };
         let own = first.is_none_or(|first| first.edge == speaker.edge);
-        if has.role == PropertyRole::Presence || said == kept || kept.is_none() && own {
+        if has.role == PropertyRole::Presence || declared == in_model || in_model.is_none() && own {
             return;
         }
         let said = match part {
-            DiffPart::Unit => said.and_then(names::unit),
-            DiffPart::Default => said.map(str::to_owned),
+            DiffPart::Unit => declared.and_then(names::unit),
+            DiffPart::Default => declared.map(str::to_owned),
         };
-        let Some(said) = said.filter(|said| Some(said.as_str()) != kept) else { return };
+        let Some(said) = said.filter(|said| Some(said.as_str()) != in_model) else { return };
         self.differences.note(Difference {
             edge: speaker.edge.clone(),
             property: format!("{}/{}", model.name, has.name),
             part,
             declared: said,
-            in_model: kept.map(str::to_owned),
+            in_model: in_model.map(str::to_owned),
             declared_first_by: first.cloned(),
         });
     }

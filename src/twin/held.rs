@@ -74,16 +74,16 @@ pub(super) struct BufferLoss {
 impl EventBuffer {
     /// Keeps an event. Returns what is given up for it, or of it; births only where a source has
     /// none but what is held: before it is `learned` what SiteWise has.
-    pub(super) fn push(&mut self, event: Event, learned: bool) -> BufferLoss {
+    pub(super) fn push(&mut self, event: Event, is_synced: bool) -> BufferLoss {
         let (values, parts) = (values_in(&event), self::parts(&event));
-        let mut gone = BufferLoss::default();
+        let mut loss = BufferLoss::default();
         if let Event::Data(Data { source, .. }) = &event {
             if !self.active_sources.contains(source) {
                 self.active_sources.insert(source.clone());
             }
             // Without its birth, data cannot be interpreted.
             if self.birthless_sources.contains(source) {
-                return BufferLoss { lost: values as u64, ..gone };
+                return BufferLoss { lost: values as u64, ..loss };
             }
         }
         let bound = match self.overflow {
@@ -94,10 +94,10 @@ impl EventBuffer {
             match &event {
                 Event::Data(data) => {
                     self.incomplete_sources.insert(data.source.clone());
-                    return BufferLoss { lost: values as u64, ..gone };
+                    return BufferLoss { lost: values as u64, ..loss };
                 }
                 Event::Birth(birth) => {
-                    gone = self.forget(|event| *source_of(event) == birth.source);
+                    loss = self.forget(|event| *source_of(event) == birth.source);
                 }
                 Event::Death(_) => {}
             }
@@ -115,14 +115,14 @@ impl EventBuffer {
         self.values += values;
         self.parts += parts;
         self.events.push_back(BufferedEvent { event, sent_early: None });
-        if !learned && self.parts > MOST {
+        if !is_synced && self.parts > MOST {
             let more = self.make_room();
-            gone = BufferLoss {
-                sent_early: gone.sent_early + more.sent_early,
-                lost: gone.lost + more.lost,
+            loss = BufferLoss {
+                sent_early: loss.sent_early + more.sent_early,
+                lost: loss.lost + more.lost,
             };
         }
-        gone
+        loss
     }
 
     /// Drops births, with the data that depends on them.
@@ -137,12 +137,12 @@ impl EventBuffer {
             .map(|(source, share)| (spoke(source), Reverse(share), source))
             .collect();
         order.sort_unstable();
-        let mut left = self.parts;
+        let mut birthless = self.parts;
         let out: BTreeSet<Source> = order
             .into_iter()
             .take_while(|(_, Reverse(share), _)| {
-                let more = left > MOST - ROOM;
-                left -= share;
+                let more = birthless > MOST - ROOM;
+                birthless -= share;
                 more
             })
             .map(|(_, _, source)| source.clone())
@@ -150,12 +150,12 @@ impl EventBuffer {
         // A death is kept, since it says that the source is offline.
         let is_out =
             |event: &Event| !matches!(event, Event::Death(_)) && out.contains(source_of(event));
-        let gone = self.forget(is_out);
+        let loss = self.forget(is_out);
         self.unreported_drops
             .extend(out.iter().filter(|source| !self.birthless_sources.contains(source)).cloned());
         self.birthless_sources.extend(out.iter().cloned());
         self.incomplete_sources.extend(out);
-        gone
+        loss
     }
 
     /// Takes a `RequestRefresh` for each source whose birth was dropped since the last call.
@@ -172,22 +172,22 @@ impl EventBuffer {
     }
 
     /// Drops the events for which `is_out` holds.
-    fn forget(&mut self, is_out: impl Fn(&Event) -> bool) -> BufferLoss {
-        let mut gone = BufferLoss::default();
+    fn forget(&mut self, is_dropped: impl Fn(&Event) -> bool) -> BufferLoss {
+        let mut loss = BufferLoss::default();
         let (mut values, mut parts) = (0, 0);
-        self.events.retain(|BufferedEvent { event, sent_early: sent }| {
-            if !is_out(event) {
+        self.events.retain(|BufferedEvent { event, sent_early }| {
+            if !is_dropped(event) {
                 return true;
             }
             values += values_in(event);
             parts += self::parts(event);
-            gone.sent_early += sent.iter().flatten().flatten().count() as u64;
+            loss.sent_early += sent_early.iter().flatten().flatten().count() as u64;
             false
         });
         self.values -= values;
         self.parts -= parts;
-        gone.lost = (values as u64).saturating_sub(gone.sent_early);
-        gone
+        loss.lost = (values as u64).saturating_sub(loss.sent_early);
+        loss
     }
 
     /// How many values are held.
@@ -220,8 +220,8 @@ impl EventBuffer {
     ) -> impl Iterator<Item = (&Event, &mut Option<Vec<Option<Key>>>)> {
         // Tried events are at the front.
         let untried = self.events.iter().rev().take_while(|held| held.sent_early.is_none()).count();
-        let tried = self.events.len() - untried;
-        self.events.iter_mut().skip(tried).map(|held| (&held.event, &mut held.sent_early))
+        let skipped = self.events.len() - untried;
+        self.events.iter_mut().skip(skipped).map(|held| (&held.event, &mut held.sent_early))
     }
 
     /// Of these sources, the edge nodes that have to say once more what they have, since some of it
@@ -242,19 +242,19 @@ impl EventBuffer {
     }
 
     /// What these sources said, each with what of it has been sent.
-    pub(super) fn take(&mut self, of: &BTreeSet<Source>) -> Vec<(Event, Vec<Option<Key>>)> {
-        if of.is_empty() {
+    pub(super) fn take(&mut self, sources: &BTreeSet<Source>) -> Vec<(Event, Vec<Option<Key>>)> {
+        if sources.is_empty() {
             return Vec::new();
         }
         let events = std::mem::take(&mut self.events);
-        let (taken, kept): (Vec<_>, Vec<_>) =
-            events.into_iter().partition(|held| of.contains(source_of(&held.event)));
+        let (matching, kept): (Vec<_>, Vec<_>) =
+            events.into_iter().partition(|held| sources.contains(source_of(&held.event)));
         self.events = kept.into();
-        for held in &taken {
+        for held in &matching {
             self.values -= values_in(&held.event);
             self.parts -= parts(&held.event);
         }
-        taken.into_iter().map(|held| (held.event, held.sent_early.unwrap_or_default())).collect()
+        matching.into_iter().map(|held| (held.event, held.sent_early.unwrap_or_default())).collect()
     }
 
     /// Keeps on what was held before.

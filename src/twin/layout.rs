@@ -176,9 +176,9 @@ pub(super) fn lay_out(
         attributes,
         assets,
         instances,
-        template_changed: changed,
-        placed_beside: beside,
-        unmappable: formless,
+        template_changed,
+        placed_beside,
+        unmappable,
         ..
     } = laying;
     let own =
@@ -191,10 +191,10 @@ pub(super) fn lay_out(
         attributes,
         assets,
         instances,
-        template_changed: changed,
-        placed_beside: beside,
+        template_changed,
+        placed_beside,
         on_shared_model: shares,
-        unmappable: formless,
+        unmappable,
     })
 }
 

@@ -127,7 +127,7 @@ pub(super) fn shared(one: &str, other: &str) -> Option<String> {
         let next = name.chars().nth(begin.chars().count());
         begin.ends_with(char::is_alphabetic) && next.is_some_and(char::is_alphabetic)
     };
-    let whole = match goes_on(one) || goes_on(other) {
+    let full_name = match goes_on(one) || goes_on(other) {
         true => begin.trim_end_matches(char::is_alphabetic),
         false => &begin,
     };
@@ -139,7 +139,7 @@ pub(super) fn shared(one: &str, other: &str) -> Option<String> {
         (Some(one), Some(other)) if one == other => Some(one),
         _ => None,
     };
-    let shared = whole.trim_matches(apart);
+    let shared = full_name.trim_matches(apart);
     let shared = if shared.chars().count() >= SHARED { Some(shared.to_owned()) } else { ends() };
     shared.filter(|shared| shared.chars().count() >= SHARED)
 }

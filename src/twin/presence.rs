@@ -25,9 +25,9 @@ impl Twin {
     }
 
     /// As well, for assets that became known later.
-    pub(super) fn expect(&mut self, late: &[Uuid], now: Now) {
+    pub(super) fn expect(&mut self, newly_known: &[Uuid], now: Now) {
         let plan = &self.writer.world.plan;
-        let sources = late.iter().filter_map(|id| plan.known_asset(*id)?.stands_for());
+        let sources = newly_known.iter().filter_map(|id| plan.known_asset(*id)?.stands_for());
         let (online, offline): (Vec<_>, Vec<_>) =
             sources.cloned().partition(|source| plan.was_online(source) != PriorPresence::Offline);
         let due = now.instant + self.config.stale_after;

@@ -75,8 +75,8 @@ impl Twin {
         if !self.writer.world.plan.presence_known() {
             return;
         }
-        let late = self.writer.world.take_newly_known();
-        let mut free = BTreeSet::new();
+        let newly_known = self.writer.world.take_newly_known();
+        let mut unblocked = BTreeSet::new();
         let mut settled = BTreeSet::new();
         let mut unsettled = std::mem::take(&mut self.blocked);
         // A node comes before its devices.
@@ -86,18 +86,18 @@ impl Twin {
             let waits_for_node =
                 node_of(source).is_some_and(|node| self.blocked.0.contains_key(&node));
             if !waits_for_node && self.is_unblocked(source, wait) {
-                free.insert(source.clone());
+                unblocked.insert(source.clone());
             } else {
                 self.blocked.0.insert(source.clone(), std::mem::take(wait));
             }
         }
-        for (event, sent) in self.held.take(&free) {
+        for (event, sent) in self.held.take(&unblocked) {
             self.apply_event(event, &sent, now);
         }
         settled.into_iter().for_each(|asset| self.writer.world.plan.forget_check(asset));
-        let behind = self.held.take_incomplete(|source| free.contains(source));
+        let behind = self.held.take_incomplete(|source| unblocked.contains(source));
         self.writer.outputs.extend(behind.into_iter().map(Output::RequestRefresh));
-        self.expect(&late, now);
+        self.expect(&newly_known, now);
     }
 
     fn is_unsure(&self, asset: Uuid) -> bool {

@@ -70,8 +70,8 @@ pub(super) struct SourceValues {
 }
 
 impl Twin {
-    pub(super) fn birth_received(&mut self, birth: &Birth, sent: &[Option<Key>], now: Now) {
-        let Self { config, writer, sources, stale_due: stale, lookups, .. } = self;
+    pub(super) fn birth_received(&mut self, birth: &Birth, sent_early: &[Option<Key>], now: Now) {
+        let Self { config, writer, sources, stale_due, lookups, .. } = self;
         let source = &birth.source;
         let mut leaves = Vec::with_capacity(birth.slots as usize);
         layout::leaves(&birth.metrics, &mut leaves);
@@ -81,7 +81,7 @@ impl Twin {
         writer.world.settle_changes(now.instant);
         let old = sources.remove(source);
         if let Some((due, _)) = old.as_ref().and_then(|old| old.stale_mark_due) {
-            stale.remove(&(due, source.clone()));
+            stale_due.remove(&(due, source.clone()));
         }
         let Layout { asset, presence, places, attributes, assets, instances, .. } = match laid {
             Ok(layout) => {
@@ -95,7 +95,7 @@ impl Twin {
                 return;
             }
         };
-        let usual = if in_window(birth.time, now) { birth.time } else { now.wall };
+        let birth_time = if in_window(birth.time, now) { birth.time } else { now.wall };
         let mut values = SourceValues::new(asset, presence);
         values.last_presence_time = writer.world.plan.last_presence_time(source);
         values.instances = instances;
@@ -104,38 +104,38 @@ impl Twin {
         for leaf in values.missing_leaves.values_mut().filter(|leaf| leaf.needs_mark()) {
             // A metric of the last birth that is missing from this one.
             if let Some(last) = leaf.last() {
-                let mark = stale_mark(last, usual, now);
+                let mark = stale_mark(last, birth_time, now);
                 leaf.write(mark.clone());
                 writer.write_own(leaf.target(), mark, Class::Stale);
             }
         }
         let (mut lost, mut first) = (MessageLosses::default(), Vec::new());
         for (place, (slot, sample)) in leaves.into_iter().enumerate() {
-            writer.sent = sent.get(place).copied().flatten();
+            writer.sent = sent_early.get(place).copied().flatten();
             if !sample.without_value {
                 let leaf = values.leaf_at(slot).filter(|leaf| leaf.is_new());
                 let known = |leaf: &&Leaf| writer.world.assets.get(leaf.asset).known != AtStart::No;
                 first.extend(leaf.filter(known).map(Leaf::target));
-                values.write_birth_value(writer, (slot, sample), usual, &mut lost, now);
+                values.write_birth_value(writer, (slot, sample), birth_time, &mut lost, now);
             }
         }
         writer.sent = None;
         lost.report(writer, source);
-        values.write_birth_attributes(writer, attributes, &assets, usual, now);
+        values.write_birth_attributes(writer, attributes, &assets, birth_time, now);
         // A time that SiteWise would not take is none: it may count seconds, or microseconds.
-        values.write_birth_presence(writer, usual, now);
+        values.write_birth_presence(writer, birth_time, now);
         values.presence_unreliable = false;
         for (asset, of) in std::mem::take(&mut writer.world.units_to_verify) {
             writer.world.plan.verify_units(asset, of);
         }
-        lookups.request_reads(&mut writer.world, source, first, &assets, usual);
-        lookups.request_instance_reads(&mut writer.world.plan, source, usual);
+        lookups.request_reads(&mut writer.world, source, first, &assets, birth_time);
+        lookups.request_instance_reads(&mut writer.world.plan, source, birth_time);
         sources.insert(source.clone(), values);
         self.apply_after_birth(source, &assets, now);
         self.look_up();
     }
 
-    pub(super) fn data_received(&mut self, data: &Data, sent: &[Option<Key>], now: Now) {
+    pub(super) fn data_received(&mut self, data: &Data, sent_early: &[Option<Key>], now: Now) {
         if !data.attributes.is_empty() && !data.order.is_past() {
             self.attributes_received(data, now);
         }
@@ -152,7 +152,7 @@ impl Twin {
             return lost.report(writer, &data.source);
         };
         for (place, (slot, sample)) in data.samples.iter().enumerate() {
-            writer.sent = sent.get(place).copied().flatten();
+            writer.sent = sent_early.get(place).copied().flatten();
             values.write_data_value(writer, (*slot, sample), data.order, &mut lost, now);
         }
         writer.sent = None;
@@ -185,17 +185,17 @@ impl Twin {
         if values.online == Some(false) {
             return;
         }
-        let usual = if in_window(death.time, now) { death.time } else { now.wall };
-        values.write_death_presence(&mut self.writer, usual, now);
+        let event_time = if in_window(death.time, now) { death.time } else { now.wall };
+        values.write_death_presence(&mut self.writer, event_time, now);
         let due = now.instant + self.config.stale_after;
         // By the sender's own clock: what it says next must not be hidden by the mark.
         let by_its_clock = match death.clock {
             // A device's death has a timestamp.
-            ClockSource::Sender => usual,
+            ClockSource::Sender => event_time,
             // Never born here: how far its clock is behind is not known.
             ClockSource::Host if values.born.is_none() => Timestamp::default(),
-            ClockSource::Host if values.clock_lag.is_zero() => usual,
-            ClockSource::Host => usual.min(now.wall.minus(values.clock_lag)),
+            ClockSource::Host if values.clock_lag.is_zero() => event_time,
+            ClockSource::Host => event_time.min(now.wall.minus(values.clock_lag)),
         };
         values.stale_mark_due = Some((due, by_its_clock));
         self.stale_due.insert((due, death.source.clone()));
@@ -241,10 +241,10 @@ impl SourceValues {
         asset: AssetIx,
         presence: PresenceProperties,
         before: PriorPresence,
-        told: Option<Timestamp>,
+        last_presence_time: Option<Timestamp>,
     ) -> Self {
         let online = (before == PriorPresence::Online).then_some(true);
-        Self { online, last_presence_time: told, ..Self::new(asset, presence) }
+        Self { online, last_presence_time, ..Self::new(asset, presence) }
     }
 
     fn new(asset: AssetIx, presence: PresenceProperties) -> Self {
@@ -308,7 +308,7 @@ impl SourceValues {
         &mut self,
         writer: &mut PointWriter,
         (slot, sample): (Slot, &Sample),
-        usual: Timestamp,
+        birth_time: Timestamp,
         lost: &mut MessageLosses,
         now: Now,
     ) {
@@ -327,20 +327,22 @@ impl SourceValues {
         }
         let time = match own_time {
             true if leaf.is_new() || sample.time > leaf.time => sample.time,
-            false if leaf.is_new() => usual,
-            true | false => later(usual, leaf.time, now),
+            false if leaf.is_new() => birth_time,
+            true | false => later(birth_time, leaf.time, now),
         };
         let tqv = tqv(time, converted);
         if writer.write_plant_value(leaf.target(), tqv.clone(), class, now) {
             // A clock that stands still has not gone back.
-            let said = match leaf.sender_time() {
+            let sender_time = match leaf.sender_time() {
                 _ if own_time && time == sample.time => time,
                 // Its own time may be later than its birth's.
-                before if before <= usual.plus(STILL) && own_time => usual.max(sample.time),
-                before if before <= usual.plus(STILL) => usual,
+                before if before <= birth_time.plus(STILL) && own_time => {
+                    birth_time.max(sample.time)
+                }
+                before if before <= birth_time.plus(STILL) => birth_time,
                 before => before,
             };
-            leaf.write_with_sender_time(tqv, said);
+            leaf.write_with_sender_time(tqv, sender_time);
         }
     }
 

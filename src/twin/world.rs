@@ -133,13 +133,13 @@ impl DesiredWorld {
 
     /// Existing assets that became known late; their names are reserved.
     pub(super) fn take_newly_known(&mut self) -> Vec<Uuid> {
-        let late = self.plan.take_newly_known();
-        for known in late.iter().filter_map(|id| self.plan.known_asset(*id)) {
+        let newly_known = self.plan.take_newly_known();
+        for known in newly_known.iter().filter_map(|id| self.plan.known_asset(*id)) {
             if let Some(model) = self.models.by_id(known.model) {
                 self.assets.note_existing(model, &known.name);
             }
         }
-        late
+        newly_known
     }
 
     /// Passes changed models to the plan.
@@ -340,11 +340,7 @@ impl DesiredWorld {
     }
 
     /// The asset of an edge node or device, with all that is above it.
-    pub(super) fn source(
-        &mut self,
-        source: &Source,
-        kinship: ModelHint<'_>,
-    ) -> Result<AssetIx, Cap> {
+    pub(super) fn source(&mut self, source: &Source, hint: ModelHint<'_>) -> Result<AssetIx, Cap> {
         let (parent, name) = match &source.device {
             None => (self.group(&source.edge.group)?, &source.edge.node),
             Some(device) => {
@@ -364,7 +360,7 @@ impl DesiredWorld {
             }
             (None, None) if !self.assets.has_room() => return Err(Cap::Assets),
             (None, None) => {
-                let model = self.model_of(source, name, kinship);
+                let model = self.model_of(source, name, hint);
                 match self.model_with_room(model) {
                     Ok(model) => model,
                     Err(cap) => self.model_beyond_cap(cap, source),

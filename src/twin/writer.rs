@@ -60,9 +60,9 @@ impl PointWriter {
         class: Class,
     ) -> Converted {
         self.replaces_rejected = sample.rejected_value.is_some();
-        if let Some(odd) = sample.rejected_value.as_deref() {
+        if let Some(rejected_value) = sample.rejected_value.as_deref() {
             let (time, quality) = (sample.time, mapping::quality(sample.quality));
-            let tqv = Tqv { time, quality, value: mapping::as_it_came(Some(odd)) };
+            let tqv = Tqv { time, quality, value: mapping::as_it_came(Some(rejected_value)) };
             let point = self.point(target, tqv, class);
             self.refuse(point, RejectReason::Invalid, OTHER_TYPE);
         }
@@ -78,8 +78,8 @@ impl PointWriter {
                 }
                 converted
             }
-            Err(unfit) => {
-                let (value, reason) = match unfit {
+            Err(unmappable) => {
+                let (value, reason) = match unmappable {
                     Unmappable::TooLong(json) => (Variant::String(json.into()), TOO_LONG),
                     Unmappable::OtherType => {
                         (mapping::as_it_came(sample.value.as_ref()), OTHER_TYPE)
@@ -103,7 +103,7 @@ impl PointWriter {
         class: Class,
         now: Now,
     ) -> bool {
-        let taken = self.clocks == ClockAgreement::Differ || in_window(tqv.time, now);
+        let is_in_window = self.clocks == ClockAgreement::Differ || in_window(tqv.time, now);
         let point = self.point(target, tqv, class);
         if self.sent.take().is_some_and(|sent| sent == point.key()) {
             // It counted as the bridge's own, for its value was still held.
@@ -111,17 +111,17 @@ impl PointWriter {
             self.world.counts.own_points -= 1;
             return true;
         }
-        let stands_in = mem::take(&mut self.replaces_rejected);
-        if taken {
-            match stands_in {
+        let is_replacement = mem::take(&mut self.replaces_rejected);
+        if is_in_window {
+            match is_replacement {
                 true => self.world.counts.own_points += 1,
                 false => self.world.counts.points += 1,
             }
             self.push(target, point);
-        } else if !stands_in {
+        } else if !is_replacement {
             self.refuse(point, RejectReason::OutOfRange, OUT_OF_WINDOW);
         }
-        taken
+        is_in_window
     }
 
     /// Counts a value that its property has already.

@@ -18,9 +18,9 @@ impl<S: SiteWise> Engine<S> {
     /// Handles the account's quotas, read from Service Quotas.
     pub(super) fn handle_quotas(
         &mut self,
-        told: Result<Option<Result<Quotas, ApiFault>>, JoinError>,
+        result: Result<Option<Result<Quotas, ApiFault>>, JoinError>,
     ) -> Result<(), Error> {
-        let told = told.map_err(|_| Error::Task("quotas"))?;
+        let told = result.map_err(|_| Error::Task("quotas"))?;
         let Some(told) = told else { return Ok(()) };
         let told = told.unwrap_or_else(|fault| {
             info!(error = %fault, "cannot read the account's quotas, using AWS's defaults: allow \
@@ -65,10 +65,10 @@ impl<S: SiteWise> Engine<S> {
     }
 
     /// Calls to SiteWise begin to fail, or pass again.
-    pub(super) fn log_reachability(&self, told: &ReachabilityChange, now: Now) {
+    pub(super) fn log_reachability(&self, change: &ReachabilityChange, now: Now) {
         let waiting =
             self.outbox.len() + self.bridge.delivery().waiting() + self.bridge.twin().held();
-        match told {
+        match change {
             ReachabilityChange::Failing { plane, cause, said, since } => {
                 let host = self.sitewise.host(*plane);
                 let since = match (now.wall.seconds() - since.seconds()).max(0) {

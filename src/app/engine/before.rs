@@ -46,12 +46,12 @@ impl StartupOfflineReport {
     /// are, once all had their time.
     fn take_due(
         &mut self,
-        found: Option<(Vec<DegradedReason>, bool)>,
+        offline_nodes: Option<(Vec<DegradedReason>, bool)>,
         now: Instant,
     ) -> (Vec<DegradedReason>, usize) {
         let Self::Due(at, told) = self else { return (Vec::new(), 0) };
         *at = now + LATER;
-        let Some((dead, others)) = found else { return (Vec::new(), 0) };
+        let Some((dead, others)) = offline_nodes else { return (Vec::new(), 0) };
         let room = LINES.saturating_sub(told.len());
         let (all, mut lines) = (dead.len(), Vec::new());
         for why in dead {

@@ -96,9 +96,8 @@ impl<S: SiteWise> Engine<S> {
                 let Some(id) = door.topics.execution(&topic) else { return };
                 // The session is a clean one: its server keeps nothing, so that a request was sent
                 // when it came.
-                let sent = Some(now.wall.minus(arrived.elapsed()));
-                let envelope =
-                    Envelope { key: RequestKey::new(CommandChannel::Iot, id), sent_at: sent };
+                let sent_at = Some(now.wall.minus(arrived.elapsed()));
+                let envelope = Envelope { key: RequestKey::new(CommandChannel::Iot, id), sent_at };
                 self.handle_request(envelope, &payload, now);
             }
             Inbound::Oversized { topic, size, .. } => {

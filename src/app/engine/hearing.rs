@@ -23,7 +23,7 @@ impl<S: SiteWise> Engine<S> {
         let now = self.clock.now();
         let servers = self.servers.0.len();
         let state = self.bridge.host().state_topic();
-        for StoredInbound { at, server, kind: what } in self.outbox.stored_inbound() {
+        for StoredInbound { at, server, kind } in self.outbox.stored_inbound() {
             let then = Now { wall: at, ..now };
             self.defer_if_full(then);
             self.catch_up.stored += 1;
@@ -32,7 +32,7 @@ impl<S: SiteWise> Engine<S> {
             }
             count += 1;
             let id = ServerId(server);
-            match what {
+            match kind {
                 InboundKind::Connected(session_time) => {
                     open.insert(server);
                     self.bridge.handle_connected(id, session_time, then);
@@ -106,7 +106,7 @@ impl<S: SiteWise> Engine<S> {
 }
 
 fn stored(inbound: &Inbound, at: Timestamp) -> StoredInbound {
-    let (server, what) = match inbound {
+    let (server, kind) = match inbound {
         Inbound::Connected { server, session_time } => {
             (*server, InboundKind::Connected(*session_time))
         }
@@ -119,5 +119,5 @@ fn stored(inbound: &Inbound, at: Timestamp) -> StoredInbound {
             (*server, InboundKind::Oversized { topic: topic.clone(), retain: *retain })
         }
     };
-    StoredInbound { at, server, kind: what }
+    StoredInbound { at, server, kind }
 }

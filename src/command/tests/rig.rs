@@ -111,8 +111,8 @@ impl Rig {
         self.request_of(id, None, request.to_string().as_bytes());
     }
 
-    pub(super) fn request_of(&mut self, id: &str, sent: Option<Timestamp>, payload: &[u8]) {
-        let envelope = Envelope { key: RequestKey::new(CommandChannel::Queue, id), sent_at: sent };
+    pub(super) fn request_of(&mut self, id: &str, sent_at: Option<Timestamp>, payload: &[u8]) {
+        let envelope = Envelope { key: RequestKey::new(CommandChannel::Queue, id), sent_at };
         self.bridge.handle_request(envelope, payload, &[self.uplink], self.now);
         self.drain();
     }

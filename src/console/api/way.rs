@@ -172,14 +172,14 @@ impl<'a> DeliveryStatusReader<'a> {
         &self,
         property: &DesiredProperty,
         queued: Option<PropertyWaiting>,
-        here: StreamStatus<'_>,
+        in_delivery: StreamStatus<'_>,
         way: &mut PropertyDeliveryStatus,
     ) {
         let delivery = self.view.bridge.delivery();
         let rejected = self.twin.plan().refused_property(self.asset.model, property.id);
         let gate = queued.and_then(|queued| queued.gate);
         let first = queued.map(|queued| queued.oldest.as_millis());
-        let handed_in = here.oldest.map(|at| self.wall(at));
+        let handed_in = in_delivery.oldest.map(|at| self.wall(at));
         let with_remedy = |words: &str, remedy: &str| Some(format!("{words}; {remedy}"));
         let (what, since, reason) = if let Some(words) = rejected {
             (Some("property"), first, with_remedy(words, RejectionKind::Rejected.remedy()))
@@ -187,14 +187,18 @@ impl<'a> DeliveryStatusReader<'a> {
             (Some("asset"), first, self.problem())
         } else if let Some(Gate::Property(_)) = gate {
             (Some("property"), first, None)
-        } else if let Some(words) = here.refused_with {
-            (Some("again"), handed_in, with_remedy(words, here.remedy))
+        } else if let Some(words) = in_delivery.refused_with {
+            (Some("again"), handed_in, with_remedy(words, in_delivery.remedy))
         } else if way.waiting > 0 && delivery.is_unreachable() {
             let words = delivery.last_error().map(str::to_owned);
             let why = self.view.bridge.reach().trouble(Plane::Write).or(words);
             (Some("sitewise"), handed_in.or(first), why)
-        } else if here.failures > 0 {
-            (Some("again"), handed_in, here.last_failure.map(|kind| failure(kind).to_owned()))
+        } else if in_delivery.failures > 0 {
+            (
+                Some("again"),
+                handed_in,
+                in_delivery.last_failure.map(|kind| failure(kind).to_owned()),
+            )
         } else if way.waiting > 0 {
             (Some("turn"), handed_in.or(first), None)
         } else {

@@ -16,8 +16,8 @@ pub struct DegradedReasons {
 
 impl DegradedReasons {
     /// All current reasons.
-    pub fn of(look: &EngineView<'_>) -> Self {
-        DegradedReason::all(look).into_iter().collect()
+    pub fn of(view: &EngineView<'_>) -> Self {
+        DegradedReason::all(view).into_iter().collect()
     }
 
     /// Those that are listed by name.

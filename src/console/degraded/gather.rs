@@ -79,17 +79,17 @@ impl DegradedReason {
     }
 
     /// All current reasons, the most costly first.
-    pub(in crate::console) fn all(look: &EngineView<'_>) -> Vec<Self> {
+    pub(in crate::console) fn all(view: &EngineView<'_>) -> Vec<Self> {
         let mut all = Vec::new();
-        servers(look, &mut all);
-        sitewise(look, &mut all);
-        outbox(look, &mut all);
-        if look.clock_ahead != 0 {
-            all.push(Self::Clock { ahead: look.clock_ahead });
+        servers(view, &mut all);
+        sitewise(view, &mut all);
+        outbox(view, &mut all);
+        if view.clock_ahead != 0 {
+            all.push(Self::Clock { ahead: view.clock_ahead });
         }
-        nodes(look, &mut all);
-        findings(look, &mut all);
-        values(look, &mut all);
+        nodes(view, &mut all);
+        findings(view, &mut all);
+        values(view, &mut all);
         all.sort_by_cached_key(|why| (why.rank(), u64::MAX - why.values()));
         all
     }

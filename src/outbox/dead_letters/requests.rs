@@ -111,13 +111,13 @@ pub fn submit(letters: &Path, request: &DeadLetterRequest) -> io::Result<Vec<Req
 /// it stays, and `told` keeps it from being logged again.
 pub(in crate::outbox) fn pending(
     letters: &Path,
-    told: &mut BTreeSet<PathBuf>,
+    reported: &mut BTreeSet<PathBuf>,
 ) -> Vec<(PathBuf, DeadLetterRequest)> {
     let folder = folder(letters);
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(error) => {
-            if error.kind() != io::ErrorKind::NotFound && told.insert(folder.clone()) {
+            if error.kind() != io::ErrorKind::NotFound && reported.insert(folder.clone()) {
                 warn!(
                     "cannot look for requests about dead letters in {}: {error}; give it to the \
                      user that the bridge runs as, and run `sparkwise dead-letters` as that user",
@@ -127,18 +127,18 @@ pub(in crate::outbox) fn pending(
             return Vec::new();
         }
     };
-    told.remove(&folder);
+    reported.remove(&folder);
     let paths = entries.flatten().map(|entry| entry.path());
     let is_whole = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json");
     let mut paths: Vec<PathBuf> = paths.filter(is_whole).collect();
-    told.retain(|path| paths.contains(path));
-    paths.retain(|path| !told.contains(path));
+    reported.retain(|path| paths.contains(path));
+    paths.retain(|path| !reported.contains(path));
     paths.sort();
     let mut requests = Vec::new();
     for path in paths.into_iter().take(AT_ONCE) {
         match read(&path) {
             Ok(request) => requests.push((path, request)),
-            Err(why) => quarantine(path, &why, told),
+            Err(why) => quarantine(path, &why, reported),
         }
     }
     requests
@@ -154,12 +154,12 @@ fn read(path: &Path) -> Result<DeadLetterRequest, String> {
 }
 
 /// Leaves a request that cannot be used to people.
-fn quarantine(path: PathBuf, why: &str, told: &mut BTreeSet<PathBuf>) {
+fn quarantine(path: PathBuf, reason: &str, told: &mut BTreeSet<PathBuf>) {
     let aside = path.with_extension(UNREADABLE);
     let moved = fs::rename(&path, &aside).is_ok();
     let now = if moved { &aside } else { &path };
     warn!(
-        "cannot read the request about dead letters {}: {why}; nothing was done, the file is kept \
+        "cannot read the request about dead letters {}: {reason}; nothing was done, the file is kept \
          as {}: repeat `sparkwise dead-letters` as the user that the bridge runs as",
         path.display(),
         now.display()
@@ -226,13 +226,9 @@ mod tests {
             let file = |name: &str| requests.join(format!("{name}.json"));
             let part = |name: &str, letters| RequestPart { file: file(name), letters };
             let parts = [part("0", 40_000), part(&number.to_string(), 40_000), part("9", 7)];
-            let kept = vec![aside];
-            let expected = RequestProgress {
-                done: 40_000,
-                pending: 7,
-                unreadable: 40_000,
-                unreadable_files: kept,
-            };
+            let unreadable_files = vec![aside];
+            let expected =
+                RequestProgress { done: 40_000, pending: 7, unreadable: 40_000, unreadable_files };
             assert_eq!(progress(&parts), expected);
             fs::remove_file(file("9")).unwrap();
         }

@@ -84,8 +84,9 @@ impl DiskOutbox {
 
     /// Asks for the oldest points if the records take too much.
     pub(super) fn evict(&mut self) {
-        let Bounds { eviction_read: oldest, last_eviction_write: given_up_by, .. } = &self.bounds;
-        let is_idle = !oldest.is_pending() && self.write_queue.last_flushed() >= *given_up_by;
+        let Bounds { eviction_read, last_eviction_write, .. } = &self.bounds;
+        let is_idle =
+            !eviction_read.is_pending() && self.write_queue.last_flushed() >= *last_eviction_write;
         if self.bounds.excess() > 0 && self.write_queue.is_writable() && is_idle {
             self.request_oldest(None);
         }

@@ -37,8 +37,8 @@ pub(super) fn opener(folder: &Path) -> StoreOpener {
     let mut owner = None;
     let mut mended: Option<Instant> = None;
     Box::new(move |before| {
-        let held = owner.as_ref().and_then(|lock: &File| lock.metadata().ok());
-        let held = held.map(|lock| (lock.dev(), lock.ino()));
+        let folder_lock = owner.as_ref().and_then(|lock: &File| lock.metadata().ok());
+        let held = folder_lock.map(|lock| (lock.dev(), lock.ino()));
         if held.is_none() || held != salvage::identity(&folder.join(LOCK)) {
             owner = Some(lock(&folder)?);
         }
@@ -180,8 +180,8 @@ fn found(points: &Path) -> Result<StoreFound, StoreError> {
 }
 
 /// Whether what lies there is all that was safe, and of our making.
-fn check(said: &StoreMeta, damage: &Damage, books: BooksState) -> Result<(), StoreError> {
-    if said.format.as_deref().is_some_and(|format| format != FORMAT) {
+fn check(meta: &StoreMeta, damage: &Damage, books: BooksState) -> Result<(), StoreError> {
+    if meta.format.as_deref().is_some_and(|format| format != FORMAT) {
         return Err(StoreError::Foreign);
     }
     if let Some((file, at)) = damage.at.first() {
@@ -189,7 +189,7 @@ fn check(said: &StoreMeta, damage: &Damage, books: BooksState) -> Result<(), Sto
         let more = if others > 0 { format!(", and {others} more places") } else { String::new() };
         return Err(StoreError::Damaged(format!("{} at byte {at}{more}", file.display())));
     }
-    let written = said.batch.unwrap_or_default();
+    let written = meta.batch.unwrap_or_default();
     let uncounted = |what: &str| {
         Err(StoreError::Damaged(format!("{what}: it is unknown how many more values are missing")))
     };
@@ -203,7 +203,7 @@ fn check(said: &StoreMeta, damage: &Damage, books: BooksState) -> Result<(), Sto
             uncounted("its own counts (OUTBOX_DIR/books) are missing")
         }
         // 0.1.0 had no books and no numbers, but it said how its store is laid out.
-        BooksState::Missing if said.format.is_none() => {
+        BooksState::Missing if meta.format.is_none() => {
             uncounted("its log and its own counts (OUTBOX_DIR/books) are missing")
         }
         BooksState::Missing => Ok(()),
@@ -235,9 +235,9 @@ fn catch_panic<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, Sto
         .unwrap_or_else(|_| Err(StoreError::Damaged("the store cannot read it".to_owned())))
 }
 
-fn log_repair(RepairResult { found, lost, moved_to: kept }: &RepairResult, reason: &str) {
+fn log_repair(RepairResult { found, lost, moved_to }: &RepairResult, reason: &str) {
     let kept =
-        kept.as_ref().map(|kept| format!("; the damaged files are kept in {}", kept.display()));
+        moved_to.as_ref().map(|kept| format!("; the damaged files are kept in {}", kept.display()));
     let kept = kept.unwrap_or_default();
     info!(
         outbox.found = found,
@@ -301,8 +301,8 @@ pub fn inspect(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
     if damage.is_none() || !repair {
         return Ok(CheckReport { damage, found, lost, moved_to: None });
     }
-    let RepairResult { found, lost, moved_to: kept } = catch_panic(|| salvage::repair(folder))?;
-    Ok(CheckReport { damage, found, lost, moved_to: kept })
+    let RepairResult { found, lost, moved_to } = catch_panic(|| salvage::repair(folder))?;
+    Ok(CheckReport { damage, found, lost, moved_to })
 }
 
 /// The same for what was heard before SiteWise was reached, with values for points.

@@ -59,11 +59,11 @@ fn room(bytes: u64, values: u64) -> u64 {
 }
 
 /// The record of an inbound message.
-pub(super) fn record(heard: &StoredInbound) -> InboundRecord {
+pub(super) fn record(inbound: &StoredInbound) -> InboundRecord {
     let mut body = Vec::new();
-    body.extend(heard.at.as_millis().to_be_bytes());
-    body.extend(heard.server.to_be_bytes());
-    match &heard.kind {
+    body.extend(inbound.at.as_millis().to_be_bytes());
+    body.extend(inbound.server.to_be_bytes());
+    match &inbound.kind {
         InboundKind::Connected(session_time) => {
             body.push(0);
             body.extend(session_time.as_millis().to_be_bytes());
@@ -84,7 +84,7 @@ pub(super) fn record(heard: &StoredInbound) -> InboundRecord {
     bytes.extend((body.len() as u32).to_be_bytes());
     bytes.extend(xxh3_64(&body).to_be_bytes());
     bytes.append(&mut body);
-    InboundRecord { bytes, values: values(&heard.kind) }
+    InboundRecord { bytes, values: values(&inbound.kind) }
 }
 
 /// Values in an inbound message: its metrics, and one at least.
@@ -131,7 +131,7 @@ fn heard(body: &[u8]) -> Option<StoredInbound> {
     let (at, rest) = body.split_first_chunk::<8>()?;
     let (server, rest) = rest.split_first_chunk::<2>()?;
     let time = |bytes: &[u8; 8]| Timestamp::from_millis(i64::from_be_bytes(*bytes));
-    let what = match rest {
+    let kind = match rest {
         [0, rest @ ..] => InboundKind::Connected(time(rest.first_chunk()?)),
         [1] => InboundKind::Disconnected,
         [2, retain, rest @ ..] => {
@@ -147,7 +147,7 @@ fn heard(body: &[u8]) -> Option<StoredInbound> {
         }
         _ => return None,
     };
-    Some(StoredInbound { at: time(at), server: u16::from_be_bytes(*server), kind: what })
+    Some(StoredInbound { at: time(at), server: u16::from_be_bytes(*server), kind })
 }
 
 /// The files in a folder, the oldest first.
@@ -195,8 +195,9 @@ impl InboundReader {
     }
 
     /// Values that were lost, when all was read. Without books each place cost one at least.
-    pub(super) fn lost(&self, told: Option<CountEntry>) -> u64 {
-        told.map_or(self.damaged_at.len() as u64, |told| told.points.saturating_sub(self.values))
+    pub(super) fn lost(&self, recorded: Option<CountEntry>) -> u64 {
+        recorded
+            .map_or(self.damaged_at.len() as u64, |told| told.points.saturating_sub(self.values))
     }
 }
 
@@ -205,8 +206,7 @@ impl Iterator for InboundReader {
 
     fn next(&mut self) -> Option<StoredInbound> {
         loop {
-            let Some(OpenInboundFile { path, window, offset: at, damaged_since: flaw }) =
-                &mut self.open
+            let Some(OpenInboundFile { path, window, offset, damaged_since }) = &mut self.open
             else {
                 let path = self.files.next()?;
                 match FileWindow::open(&path) {
@@ -218,18 +218,18 @@ impl Iterator for InboundReader {
                 }
                 continue;
             };
-            if *at >= window.size {
+            if *offset >= window.size {
                 // A torn end of a file is no damage; whether values were lost is seen from the
                 // books.
                 self.open = None;
-            } else if let Some((heard, bytes)) = whole(window, *at) {
-                *at += bytes;
-                self.damaged_at.extend(flaw.take().map(|flaw| (path.clone(), flaw)));
+            } else if let Some((heard, bytes)) = whole(window, *offset) {
+                *offset += bytes;
+                self.damaged_at.extend(damaged_since.take().map(|flaw| (path.clone(), flaw)));
                 self.values += values(&heard.kind);
                 return Some(heard);
             } else {
-                flaw.get_or_insert(*at);
-                *at = next(window, *at + 1);
+                damaged_since.get_or_insert(*offset);
+                *offset = next(window, *offset + 1);
             }
         }
     }

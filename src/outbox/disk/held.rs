@@ -121,24 +121,24 @@ impl MemoryPoints {
     /// is a safe one with its key that is not in memory.
     pub(super) fn put(
         &mut self,
-        waiting: QueuedPoint,
+        queued: QueuedPoint,
         write: Option<u64>,
         is_cold: impl FnOnce(&Key) -> bool,
     ) -> PutEffect {
-        let key = waiting.point.key();
+        let key = queued.point.key();
         let save =
             |point: &Point, fresh| write.map(|_| StoreOp::Save { point: point.clone(), fresh });
         match self.states.entry(key) {
             Entry::Vacant(entry) => {
                 let before = is_cold(&key).then_some(SavingWrite::SAFE);
-                let save = save(&waiting.point, before.is_none());
+                let op = save(&queued.point, before.is_none());
                 let record = SavingWrite::for_put(write, before);
                 self.unwritten += usize::from(record.is_unwritten());
-                entry.insert(KeyState::Queued { place: self.head.push(waiting), record });
-                PutEffect { op: save, overwritten: None }
+                entry.insert(KeyState::Queued { place: self.head.push(queued), record });
+                PutEffect { op, overwritten: None }
             }
             Entry::Occupied(mut entry) => {
-                let save = save(&waiting.point, false);
+                let save = save(&queued.point, false);
                 let state = entry.get_mut();
                 let record = state.record_mut();
                 self.unwritten -= usize::from(record.is_unwritten());
@@ -146,12 +146,12 @@ impl MemoryPoints {
                 self.unwritten += usize::from(record.is_unwritten());
                 let overwritten = match state {
                     KeyState::Queued { place, .. } => {
-                        let (now, overwritten) = self.head.overwrite(*place, waiting);
+                        let (now, overwritten) = self.head.overwrite(*place, queued);
                         *place = now;
                         overwritten
                     }
                     KeyState::Taken { with, .. } => {
-                        match std::mem::replace(&mut **with, TakenPoint::Successor(waiting)) {
+                        match std::mem::replace(&mut **with, TakenPoint::Successor(queued)) {
                             TakenPoint::Successor(before) => Some(before.point),
                             TakenPoint::Own(_) => {
                                 self.successors += 1;
@@ -227,10 +227,10 @@ impl MemoryPoints {
     }
 
     /// Leaves the point that came to the head first on disk alone, if it is safe there.
-    pub(super) fn spill(&mut self, saved: u64) -> Option<QueuedPoint> {
+    pub(super) fn spill(&mut self, last_flushed: u64) -> Option<QueuedPoint> {
         let (place, point) = self.head.oldest()?;
         let Entry::Occupied(mut entry) = self.states.entry(point.key()) else { return None };
-        if !entry.get_mut().record_mut().is_flushed(saved) {
+        if !entry.get_mut().record_mut().is_flushed(last_flushed) {
             return None;
         }
         entry.remove();

@@ -170,14 +170,14 @@ impl DiskWriter {
     /// Works until the outbox is closed or gone.
     pub(super) fn run(mut self, jobs: &Receiver<DiskJob>) {
         let mut due: Option<Instant> = None;
-        let mut look = Instant::now();
+        let mut next_check = Instant::now();
         loop {
             let timer = match (self.store.is_some(), self.needs_sync) {
                 (true, false) => None,
                 (true, true) => Some(*due.get_or_insert_with(|| Instant::now() + COMMIT)),
                 (false, _) => Some(*due.get_or_insert_with(|| Instant::now() + self.retry_delay)),
             };
-            let until = timer.map_or(look, |timer| timer.min(look));
+            let until = timer.map_or(next_check, |timer| timer.min(next_check));
             match jobs.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(job) => {
                     if self.handle(job) == LoopControl::Stop {
@@ -195,8 +195,8 @@ impl DiskWriter {
                 due = None;
                 self.handle_timeout();
             }
-            if look <= Instant::now() {
-                look = Instant::now() + LOOK;
+            if next_check <= Instant::now() {
+                next_check = Instant::now() + LOOK;
                 self.check_files_in_place();
                 self.handle_requests();
             }

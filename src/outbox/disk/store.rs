@@ -230,26 +230,25 @@ impl FjallStore {
             Some(_) => return Err(StoreError::Foreign),
             None => meta.insert("format", FORMAT)?,
         }
-        let mut stock = match meta.get("stock")? {
+        let mut stats = match meta.get("stock")? {
             Some(bytes) => stock_of(&bytes)
                 .ok_or_else(|| StoreError::Damaged("its count of points".to_owned()))?,
             None => StoreStats::default(),
         };
         let batch = meta.get("batch")?.and_then(|bytes| number_of(&bytes)).unwrap_or_default();
-        let misses = books.as_ref().is_some_and(|books| books.has_fewer(batch, stock.points));
-        if misses || (stock.points > 0 && points.is_empty()?) {
+        let misses = books.as_ref().is_some_and(|books| books.has_fewer(batch, stats.points));
+        if misses || (stats.points > 0 && points.is_empty()?) {
             return Err(StoreError::Damaged("it has fewer points than were flushed".to_owned()));
         }
         if let Some(lost) = salvage::unreported_loss(folder) {
-            stock.unreadable = lost;
-            stock.is_repaired = true;
+            stats.unreadable = lost;
+            stats.is_repaired = true;
         }
         // A disk that takes no writes shows now, not at the first value.
         database.persist(PersistMode::SyncAll)?;
         let (folder, identity) = (folder.to_owned(), salvage::identity(folder));
         let log = newest_log(&folder);
-        let mut store =
-            Self { database, points, meta, stats: stock, batch, books, folder, identity, log };
+        let mut store = Self { database, points, meta, stats, batch, books, folder, identity, log };
         store.write_counts()?;
         Ok(store)
     }

@@ -26,18 +26,18 @@ impl DiskCounters {
     ///
     /// What is in it for the first time was left by an earlier process; so was what its books say
     /// and nobody can read.
-    pub(super) fn count_opened(&mut self, before: StoreStats, stock: StoreStats) -> u64 {
+    pub(super) fn count_opened(&mut self, previous: StoreStats, stats: StoreStats) -> u64 {
         if !std::mem::replace(&mut self.was_opened, true) {
-            self.restored += stock.points + stock.unreadable;
-            self.unreadable += stock.unreadable;
-            stock.points
-        } else if stock.unreadable > 0 {
+            self.restored += stats.points + stats.unreadable;
+            self.unreadable += stats.unreadable;
+            stats.points
+        } else if stats.unreadable > 0 {
             // Which they were shows when all is read: some may be in memory as well.
-            self.missing += stock.unreadable;
+            self.missing += stats.unreadable;
             0
-        } else if stock.is_repaired && stock.points > before.points {
+        } else if stats.is_repaired && stats.points > previous.points {
             // What had been removed came up again where the damage hides its removal.
-            let more = stock.points - before.points;
+            let more = stats.points - previous.points;
             self.restored += more;
             more
         } else {

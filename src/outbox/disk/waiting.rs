@@ -21,10 +21,10 @@ use crate::time::{self, Timestamp};
 
 impl Outbox for DiskOutbox {
     fn put(&mut self, points: Vec<QueuedPoint>) -> Vec<(Point, DiscardReason)> {
-        let mut gone = Vec::new();
+        let mut dropped = Vec::new();
         for waiting in points {
             let overwritten = self.enqueue(waiting);
-            gone.extend(overwritten.map(|point| (point, DiscardReason::Overwritten)));
+            dropped.extend(overwritten.map(|point| (point, DiscardReason::Overwritten)));
         }
         if self.write_queue.is_full() {
             self.flush_writes();
@@ -41,9 +41,9 @@ impl Outbox for DiskOutbox {
             if record != SavingWrite::UNSENT {
                 self.write_queue.remove(point.key());
             }
-            gone.push((point, DiscardReason::Full));
+            dropped.push((point, DiscardReason::Full));
         }
-        gone
+        dropped
     }
 
     fn open(&mut self, gate: Gate, next: &dyn Fn(&Point) -> Option<Gate>) {
@@ -134,9 +134,9 @@ impl Outbox for DiskOutbox {
         self.write_queue.send_job(DiskJob::StoreDeadLetter(Box::new(letter.clone())));
     }
 
-    fn store_inbound(&mut self, heard: &StoredInbound) {
+    fn store_inbound(&mut self, inbound: &StoredInbound) {
         self.write_queue.send_job(DiskJob::StoreInbound {
-            record: heard::record(heard),
+            record: heard::record(inbound),
             room: self.bounds.room(),
         });
     }
@@ -222,10 +222,10 @@ impl Outbox for DiskOutbox {
 impl DiskOutbox {
     /// Keeps a point; gives back one that it overwrote.
     pub(super) fn enqueue(&mut self, waiting: QueuedPoint) -> Option<Point> {
-        let Self { memory: held, cold, counters: tally, write_queue: writer, .. } = self;
-        let put = held.put(waiting, writer.open_write(), |key| {
+        let Self { memory, cold, counters, write_queue: writer, .. } = self;
+        let put = memory.put(waiting, writer.open_write(), |key| {
             let is_cold = cold.overwrite(key);
-            tally.overwritten += u64::from(is_cold);
+            counters.overwritten += u64::from(is_cold);
             is_cold
         });
         if let Some(op) = put.op {

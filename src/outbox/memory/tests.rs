@@ -128,8 +128,8 @@ fn a_point_that_nothing_waits_before_passes_through() {
         free(point(2, 3, Class::Live)),
         free(point(1, 4, Class::Live)),
     ];
-    let PutResult { dropped: gone, taken } = outbox.put_and_take(points, room);
-    assert_eq!((gone, times(&taken)), (vec![], vec![1, 3, 4]));
+    let PutResult { dropped, taken } = outbox.put_and_take(points, room);
+    assert_eq!((dropped, times(&taken)), (vec![], vec![1, 3, 4]));
     assert_eq!((outbox.len(), outbox.parked()), (2, 1));
     // Now history waits: a later point waits behind it for its turn.
     let later = vec![free(point(1, 5, Class::Live))];

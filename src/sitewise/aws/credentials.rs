@@ -64,13 +64,13 @@ impl RenewableCredentials {
     /// Starts with `provider`; later ones are built by `make`. A call takes `call_timeout` at most.
     pub(super) fn new(
         provider: Option<SharedCredentialsProvider>,
-        make: Option<ProviderFactory>,
+        factory: Option<ProviderFactory>,
         call_timeout: Duration,
     ) -> Self {
         let is_stale = provider.is_none();
         let cache = cache(call_timeout);
         let state = State { provider, is_stale, config_error: None, cache, last_renewal: None };
-        Self(Arc::new(Inner { factory: make, call_timeout, state: Mutex::new(state) }))
+        Self(Arc::new(Inner { factory, call_timeout, state: Mutex::new(state) }))
     }
 
     /// AWS rejected them.

@@ -56,16 +56,16 @@ impl RebirthRequests {
     /// take.
     pub(crate) fn request(
         &mut self,
-        fault: RebirthTrigger,
+        trigger: RebirthTrigger,
         now: Instant,
         chance: f64,
         policy: &RebirthPolicy,
         answer: Duration,
     ) -> RequestResult {
-        if !policy.reasons.contains(fault.reason()) || !self.has_room(fault, now, policy) {
+        if !policy.reasons.contains(trigger.reason()) || !self.has_room(trigger, now, policy) {
             return RequestResult::Disabled;
         }
-        let tried = self.triggers.entry(fault).or_default();
+        let tried = self.triggers.entry(trigger).or_default();
         tried.retrying = false;
         if tried.due.is_none() {
             let jitter = policy.jitter.mul_f64(chance);
@@ -81,10 +81,10 @@ impl RebirthRequests {
         let rested = tried.is_reset(now, policy.rarest);
         match tried.last {
             // The answer cannot be read either.
-            Some(_) if matches!(fault, RebirthTrigger::Unreadable(_)) && !rested => {
+            Some(_) if matches!(trigger, RebirthTrigger::Unreadable(_)) && !rested => {
                 RequestResult::Unanswered
             }
-            Some(_) if answered && fault.may_persist() && !rested => RequestResult::Unanswered,
+            Some(_) if answered && trigger.may_persist() && !rested => RequestResult::Unanswered,
             Some(last) if !answered && now.since(last) >= answer => RequestResult::Unanswered,
             Some(_) | None => RequestResult::Granted,
         }
@@ -353,8 +353,8 @@ mod tests {
             assert_eq!(requests.send(at(now), 0.0, &policy), Some(RebirthTrigger::unborn("d")));
             requests.answered(&policy);
         }
-        let wish = requests.request(RebirthTrigger::unborn("d"), at(now), 0.0, &policy, ANSWER);
-        assert_eq!((wish, requests.due()), (RequestResult::Unanswered, Some(at(now + 640))));
+        let trigger = requests.request(RebirthTrigger::unborn("d"), at(now), 0.0, &policy, ANSWER);
+        assert_eq!((trigger, requests.due()), (RequestResult::Unanswered, Some(at(now + 640))));
         requests.request(RebirthTrigger::Gap, at(now + 1), 0.0, &policy, ANSWER);
         assert_eq!(requests.due(), Some(at(now + 1)));
     }

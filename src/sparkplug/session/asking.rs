@@ -115,10 +115,10 @@ impl EdgeSession {
     }
 
     /// Whether the node may be asked for this.
-    pub(super) fn may_ask(&self, fault: RebirthTrigger, sink: &SessionContext<'_>) -> bool {
+    pub(super) fn may_ask(&self, trigger: RebirthTrigger, sink: &SessionContext<'_>) -> bool {
         let policy = &sink.config.rebirth;
-        policy.reasons.contains(fault.reason())
-            && (sink.config.filter.is_open() || self.is_included(fault, sink))
+        policy.reasons.contains(trigger.reason())
+            && (sink.config.filter.is_open() || self.is_included(trigger, sink))
     }
 
     /// Whether anything of it is or may be included. Nodes that are not included are never sent a
@@ -168,11 +168,11 @@ impl EdgeSession {
             return RequestResult::Disabled;
         }
         let (policy, answer) = (&sink.config.rebirth, sink.config.answer_timeout);
-        let wish = self.requests.request(fault, sink.now.instant, sink.random, policy, answer);
-        if wish == RequestResult::Unanswered {
+        let request = self.requests.request(fault, sink.now.instant, sink.random, policy, answer);
+        if request == RequestResult::Unanswered {
             self.report_unanswered(fault, sink);
         }
-        wish
+        request
     }
 
     /// It is a problem by name from the first request in vain on. The silence of who was not online

@@ -107,10 +107,10 @@ impl AwaitingBirth {
     }
 
     /// It died, or its server was lost.
-    pub(super) fn after_death(lost: bool, past: Option<Box<PriorTables>>) -> Self {
+    pub(super) fn after_death(server_lost: bool, prior_tables: Option<Box<PriorTables>>) -> Self {
         Self {
-            prior_tables: past,
-            ..Self::new(if lost { PriorState::ServerLost } else { PriorState::Dead })
+            prior_tables,
+            ..Self::new(if server_lost { PriorState::ServerLost } else { PriorState::Dead })
         }
     }
 
@@ -134,13 +134,13 @@ impl AwaitingBirth {
     /// It lives, but its birth cannot be read: no table is better than a wrong one. Of what it was
     /// known by its session's number is left.
     pub(super) fn undecodable(devices: Vec<Arc<str>>, past: Option<Box<PriorTables>>) -> Self {
-        let past = past.map(|past| past.without_tables());
+        let prior_tables = past.map(|past| past.without_tables());
         let devices_bytes = bytes_of(&devices);
         let expectation = Expectation::BirthUndecodable;
         Self {
             devices,
             devices_bytes,
-            prior_tables: past,
+            prior_tables,
             expectation,
             missing_table: MissingTable::Undecodable,
             ..Self::new(PriorState::Dead)
@@ -167,9 +167,9 @@ impl AwaitingBirth {
         }
     }
 
-    fn new(was: PriorState) -> Self {
+    fn new(prior: PriorState) -> Self {
         Self {
-            prior: was,
+            prior,
             expectation: Expectation::None,
             devices: Vec::new(),
             devices_bytes: 0,
@@ -412,10 +412,10 @@ impl AwaitingBirth {
 
     /// What is left of it.
     pub(super) fn into_carried(self) -> CarriedState {
-        let untold = self.uncounted();
+        let uncounted = self.uncounted();
         CarriedState {
             waiting: self.waiting,
-            uncounted: untold,
+            uncounted,
             devices: self.devices,
             prior_tables: self.prior_tables,
             archived_births: None,

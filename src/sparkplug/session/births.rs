@@ -42,10 +42,10 @@ impl EdgeSession {
                 }
                 let unknown = SessionState::Awaited(AwaitingBirth::unknown());
                 if let SessionState::Online(online) = std::mem::replace(&mut self.state, unknown) {
-                    let CarriedState { waiting, devices, prior_tables: past, .. } =
-                        online.into_carried();
+                    let CarriedState { waiting, devices, prior_tables, .. } = online.into_carried();
                     self.notes.skip_waiting(SkipReason::BeforeBirth, &waiting);
-                    self.state = SessionState::Awaited(AwaitingBirth::undecodable(devices, past));
+                    self.state =
+                        SessionState::Awaited(AwaitingBirth::undecodable(devices, prior_tables));
                 }
             }
             SessionState::Online(_) => {}
@@ -76,11 +76,11 @@ impl EdgeSession {
                 let unknown = SessionState::Awaited(AwaitingBirth::unknown());
                 if let SessionState::Online(online) = std::mem::replace(&mut self.state, unknown) {
                     let bd_seq = online.bd_seq();
-                    let CarriedState { waiting, devices, archived_births: lost, .. } =
+                    let CarriedState { waiting, devices, archived_births, .. } =
                         online.into_carried();
                     self.notes.skip_waiting(SkipReason::BeforeBirth, &waiting);
                     let mut evicted = AwaitingBirth::evicted(devices, bd_seq);
-                    evicted.keep_archived_births(lost);
+                    evicted.keep_archived_births(archived_births);
                     self.state = SessionState::Awaited(evicted);
                 }
             }
@@ -118,47 +118,47 @@ impl EdgeSession {
         };
         // One of the same time does if its number says so: the clock may stand still.
         let place = |early: &SessionMessage| early.place_after(message);
-        let next = match &self.state {
+        let next_seq = match &self.state {
             SessionState::Online(online) => Some(online.next()),
             SessionState::Awaited(_) => None,
         };
         let freed = self.memory_use();
         let unknown = SessionState::Awaited(AwaitingBirth::unknown());
-        let CarriedState {
-            mut waiting, uncounted: mut untold, devices, prior_tables: past, ..
-        } = match std::mem::replace(&mut self.state, unknown) {
-            SessionState::Awaited(awaited) => awaited.into_carried(),
-            SessionState::Online(mut online) => {
-                let expected = online.next();
-                let early = online.take_early();
-                let places: BTreeSet<_> = early.iter().filter_map(place).collect();
-                let next = |at: &u8| (0..*at).all(|before| places.contains(&before));
-                // Nor does one whose number is nearer to what was next before the birth.
-                let is_near = |early: &SessionMessage| {
-                    let behind = early.seq().map(|seq| (seq as u8).wrapping_sub(expected));
-                    behind.zip(place(early)).is_some_and(|(before, after)| before < after)
-                };
-                let later = |early: &SessionMessage| {
-                    early.own_time() > message.own_time() && !is_near(early)
-                };
-                let goes_on = |early: &SessionMessage| place(early).as_ref().is_some_and(next);
-                let after =
-                    |early: &SessionMessage| follows(early) && (later(early) || goes_on(early));
-                let (after, before) = early.into_iter().partition(after);
-                online.flush(before, &mut self.notes, sink);
-                let mut rest = online.into_carried();
-                let after: Vec<_> = after;
-                rest.uncounted = after.len();
-                rest.waiting.extend(after);
-                rest
-            }
-        };
+        let CarriedState { mut waiting, mut uncounted, devices, prior_tables, .. } =
+            match std::mem::replace(&mut self.state, unknown) {
+                SessionState::Awaited(awaited) => awaited.into_carried(),
+                SessionState::Online(mut online) => {
+                    let expected = online.next();
+                    let early = online.take_early();
+                    let places: BTreeSet<_> = early.iter().filter_map(place).collect();
+                    let next = |at: &u8| (0..*at).all(|before| places.contains(&before));
+                    // Nor does one whose number is nearer to what was next before the birth.
+                    let is_near = |early: &SessionMessage| {
+                        let behind = early.seq().map(|seq| (seq as u8).wrapping_sub(expected));
+                        behind.zip(place(early)).is_some_and(|(before, after)| before < after)
+                    };
+                    let later = |early: &SessionMessage| {
+                        early.own_time() > message.own_time() && !is_near(early)
+                    };
+                    let goes_on = |early: &SessionMessage| place(early).as_ref().is_some_and(next);
+                    let after =
+                        |early: &SessionMessage| follows(early) && (later(early) || goes_on(early));
+                    let (after, before) = early.into_iter().partition(after);
+                    online.flush(before, &mut self.notes, sink);
+                    let mut rest = online.into_carried();
+                    let after: Vec<_> = after;
+                    rest.uncounted = after.len();
+                    rest.waiting.extend(after);
+                    rest
+                }
+            };
         // Where nothing waits, nothing of the past is asked for.
-        let past = past.filter(|past| !waiting.is_empty() && past.bytes() <= sink.room_left.tables);
+        let past = prior_tables
+            .filter(|past| !waiting.is_empty() && past.bytes() <= sink.room_left.tables);
         sink.room_left.tables +=
             freed.tables.saturating_sub(past.as_ref().map_or(0, |past| past.bytes()));
         sink.room_left.bytes += freed.bytes;
-        let before = PriorSession { birth_emitted: self.birth_emitted, devices, next_seq: next };
+        let before = PriorSession { birth_emitted: self.birth_emitted, devices, next_seq };
         let mut online = OnlineSession::born(&self.source, message, before, &mut self.notes, sink);
         self.birth_emitted = online.is_birth_emitted();
         let two = |bd_seq| self.senders.born(bd_seq, sink.now.instant);
@@ -169,14 +169,14 @@ impl EdgeSession {
         let mut place = waiting.iter().position(next);
         while let Some(next) = place {
             online.handle_next(&waiting.remove(next), &mut self.notes, sink);
-            untold = untold.saturating_sub(1);
+            uncounted = uncounted.saturating_sub(1);
             place = waiting.iter().position(|early| follows(early) && online.is_next(early));
         }
         let (waiting, foreign): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|early| early.server == message.server);
         self.notes.findings.add(Finding::ForeignServer, foreign.len() as u64);
         self.notes.skip_waiting(SkipReason::ForeignServer, &foreign);
-        self.notes.findings.add(Finding::BeforeBirth, untold as u64);
+        self.notes.findings.add(Finding::BeforeBirth, uncounted as u64);
         online.take_over(waiting, past, message.time(), &mut self.notes, sink);
         self.state = SessionState::Online(online);
         self.request_for_faults(sink);

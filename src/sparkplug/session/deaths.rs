@@ -124,11 +124,11 @@ impl EdgeSession {
     fn finish_offline(
         &mut self,
         cause: DeathCause,
-        lost: Option<ServerId>,
+        lost_server: Option<ServerId>,
         sink: &mut SessionContext<'_>,
     ) {
         let unknown = SessionState::Awaited(AwaitingBirth::unknown());
-        let CarriedState { waiting, devices, prior_tables: past, archived_births: kept, .. } =
+        let CarriedState { waiting, devices, prior_tables, archived_births: kept, .. } =
             match std::mem::replace(&mut self.state, unknown) {
                 SessionState::Awaited(awaited) => {
                     let rest = awaited.into_carried();
@@ -145,8 +145,8 @@ impl EdgeSession {
         self.notes.triggers.clear();
         self.notes.born_devices.clear();
         self.sends_unreadable = false;
-        let mut gone = AwaitingBirth::after_death(lost.is_some(), past);
-        gone.keep_archived_births(kept.filter(|_| lost.is_some()));
+        let mut gone = AwaitingBirth::after_death(lost_server.is_some(), prior_tables);
+        gone.keep_archived_births(kept.filter(|_| lost_server.is_some()));
         self.state = SessionState::Awaited(gone);
         let of_device = match cause {
             DeathCause::ConnectionLost => DeathCause::ConnectionLost,

@@ -159,14 +159,10 @@ impl OnlineSession {
         sink.room_left.tables = sink.room_left.tables.saturating_sub(table.bytes());
         self.longest_device_name = self.longest_device_name.max(name.len());
         self.filter_yield.add(&born);
-        let told = emit_birth(born, told, notes, sink);
+        let birth_emitted = emit_birth(born, told, notes, sink);
         self.devices.insert(
             Arc::clone(&name),
-            DeviceSession {
-                source,
-                birth_emitted: told,
-                state: DeviceState::Born(Box::new(table)),
-            },
+            DeviceSession { source, birth_emitted, state: DeviceState::Born(Box::new(table)) },
         );
         notes.born_devices.push(Arc::clone(&name));
         self.read_waiting(&name, message.time(), notes, sink);

@@ -55,14 +55,18 @@ impl EdgeSession {
         let heard = self.last_heard.unwrap_or(self.created);
         let long = !self.has_answered || now.since(heard) >= SILENT_FOR;
         // A node that was not asked for its birth yet, or may still answer, keeps its devices.
-        let (gone, kept) = match &self.state {
+        let (offline_devices, kept) = match &self.state {
             SessionState::Awaited(awaited) if awaited.has_unread_birth() => {
                 (true, self.has_answered && now.since(heard) < NAMES_FOR)
             }
             SessionState::Awaited(awaited) => (true, awaited.is_expected() || self.has_answered),
             SessionState::Online(_) => (false, false),
         };
-        (long && !kept && self.memory_use().tables > 0).then_some((self.has_answered, gone, heard))
+        (long && !kept && self.memory_use().tables > 0).then_some((
+            self.has_answered,
+            offline_devices,
+            heard,
+        ))
     }
 
     /// When a node whose birth cannot be read, or was evicted, has been silent for

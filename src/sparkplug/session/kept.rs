@@ -64,10 +64,8 @@ impl BirthArchive {
     }
 
     /// What is left of it when our link is lost.
-    pub(super) fn lost(self, server: ServerId, next: u8) -> Option<Box<BirthsBeforeDrop>> {
-        self.own
-            .is_some()
-            .then(|| Box::new(BirthsBeforeDrop { archive: self, server, next_seq: next }))
+    pub(super) fn lost(self, server: ServerId, next_seq: u8) -> Option<Box<BirthsBeforeDrop>> {
+        self.own.is_some().then(|| Box::new(BirthsBeforeDrop { archive: self, server, next_seq }))
     }
 }
 
@@ -107,12 +105,12 @@ impl EdgeSession {
     /// apply.
     pub(super) fn resume(
         &mut self,
-        lost: BirthsBeforeDrop,
+        archived: BirthsBeforeDrop,
         message: Incoming<'_>,
         sink: &mut SessionContext<'_>,
     ) {
-        let BirthsBeforeDrop { archive: BirthArchive { own, devices, .. }, next_seq: next, .. } =
-            lost;
+        let BirthsBeforeDrop { archive: BirthArchive { own, devices, .. }, next_seq, .. } =
+            archived;
         let Some(own) = own else { return };
         let birth = own.incoming();
         let freed = self.memory_use();
@@ -126,7 +124,7 @@ impl EdgeSession {
             online.resume(seq);
         }
         for device in &devices {
-            if seq == Some(next) {
+            if seq == Some(next_seq) {
                 let birth = device.incoming();
                 online.restore_device(&birth.borrow(), notes, sink);
             } else {
@@ -134,7 +132,7 @@ impl EdgeSession {
                 online.birth_archive.keep(&device.incoming().borrow(), sink);
             }
         }
-        if seq != Some(next) {
+        if seq != Some(next_seq) {
             online.forget_aliases();
         }
         self.birth_emitted = online.is_birth_emitted();

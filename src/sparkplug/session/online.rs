@@ -120,21 +120,21 @@ impl OnlineSession {
         {
             notes.findings.note(Finding::NoRebirth);
         }
-        let PriorSession { birth_emitted: told, devices, next_seq: next } = before;
+        let PriorSession { birth_emitted, devices, next_seq } = before;
         let scope = scope(source, message.at.wall, sink);
         let mut definitions = TemplateDefinitions::default();
         let (born, table) = birth::read(scope, payload, &mut definitions, &mut notes.findings);
         sink.room_left.tables = sink.room_left.tables.saturating_sub(table.bytes());
         let now = sink.now.instant;
         let grace = (!devices.is_empty()).then(|| now + sink.config.device_grace);
-        let mut claims = AliasUsage::default();
-        claims.add(&table);
+        let mut alias_usage = AliasUsage::default();
+        alias_usage.add(&table);
         let device = |name: Arc<str>| {
             let source = Source { edge: source.edge.clone(), device: Some(Arc::clone(&name)) };
             (name, DeviceSession { source, birth_emitted: true, state: DeviceState::Awaited })
         };
         let filter_yield = FilterYield::of(&born, sink);
-        let told = emit_birth(born, told, notes, sink);
+        let told = emit_birth(born, birth_emitted, notes, sink);
         let kept = BirthArchive::of(message, sink);
         Box::new(Self {
             source: source.clone(),
@@ -146,7 +146,7 @@ impl OnlineSession {
             table,
             filter_yield,
             folded: CaseFoldedNames::default(),
-            alias_usage: claims,
+            alias_usage,
             devices_unborn: devices.len(),
             longest_device_name: devices.iter().map(|name| name.len()).max().unwrap_or_default(),
             devices: devices.into_iter().map(device).collect(),
@@ -155,7 +155,7 @@ impl OnlineSession {
             waiting_bytes: 0,
             window: ReorderWindow::after(seq),
             sends_old_times: false,
-            prior_next_seq: next,
+            prior_next_seq: next_seq,
             birth_grace_until: grace,
             birth_archive: kept,
             death_doubt: None,
@@ -281,14 +281,8 @@ impl OnlineSession {
                 past.insert(name, *table);
             }
         }
-        let lost = self.birth_archive.lost(self.server, self.window.expected());
-        CarriedState {
-            waiting,
-            uncounted: 0,
-            devices,
-            prior_tables: Some(past),
-            archived_births: lost,
-        }
+        let archived_births = self.birth_archive.lost(self.server, self.window.expected());
+        CarriedState { waiting, uncounted: 0, devices, prior_tables: Some(past), archived_births }
     }
 
     /// Takes a message in its order. True if too many wait for a missing one now.
@@ -304,11 +298,11 @@ impl OnlineSession {
             self.apply(&message.borrow(), notes, sink);
             return false;
         };
-        let print = message.fingerprint();
-        let place = match self.window.position_of(seq, print) {
+        let fingerprint = message.fingerprint();
+        let place = match self.window.position_of(seq, fingerprint) {
             // What is of the session before must not take the place of what is still to come.
             SequencePlace::Early(_) | SequencePlace::Conflicting
-                if self.has_overtaken((seq, print), sink) =>
+                if self.has_overtaken((seq, fingerprint), sink) =>
             {
                 SequencePlace::Past(SequenceOrder::Late)
             }
@@ -318,8 +312,8 @@ impl OnlineSession {
             SequencePlace::Next => {
                 // A sign of life that no earlier message can be mistaken for.
                 self.death_doubt = None;
-                self.sends_old_times |= self.is_before_birth(print);
-                self.window.advance(print);
+                self.sends_old_times |= self.is_before_birth(fingerprint);
+                self.window.advance(fingerprint);
                 self.apply(&message.borrow(), notes, sink);
                 self.drain(notes, sink);
                 false
@@ -330,9 +324,9 @@ impl OnlineSession {
                 false
             }
             // In the order in which they arrive, until a birth says what holds.
-            SequencePlace::Conflicting if !self.is_before_birth(print) => {
+            SequencePlace::Conflicting if !self.is_before_birth(fingerprint) => {
                 notes.findings.note(Finding::Late);
-                self.window.mark_received_late(seq, print);
+                self.window.mark_received_late(seq, fingerprint);
                 let message = message.with_order(SequenceOrder::AfterGap);
                 self.apply(&message.borrow(), notes, sink);
                 notes.triggers.push(RebirthTrigger::Gap);
@@ -347,7 +341,7 @@ impl OnlineSession {
                 let full = bytes > sink.room_left.bytes;
                 full | !self.window.buffer(
                     place,
-                    BufferedMessage { at, bytes, fingerprint: print, message: message.own() },
+                    BufferedMessage { at, bytes, fingerprint, message: message.own() },
                 )
             }
         }

@@ -25,22 +25,22 @@ pub(super) fn scope<'a>(
 /// Emits a birth if anything of it is included, or was when it was `told` before. True if it was
 /// emitted.
 pub(super) fn emit_birth(
-    born: ParsedBirth,
-    told: bool,
+    parsed: ParsedBirth,
+    was_emitted: bool,
     notes: &mut SessionNotes,
     sink: &mut SessionContext<'_>,
 ) -> bool {
-    notes.excluded_values += born.excluded_values;
-    notes.skip_values(SkipReason::Limits, born.skipped_values);
-    if !(born.included || told) {
+    notes.excluded_values += parsed.excluded_values;
+    notes.skip_values(SkipReason::Limits, parsed.skipped_values);
+    if !(parsed.included || was_emitted) {
         return false;
     }
-    let source = born.birth.source.clone();
-    sink.emit(Event::Birth(born.birth));
-    if !born.repeated_values.is_empty() {
+    let source = parsed.birth.source.clone();
+    sink.emit(Event::Birth(parsed.birth));
+    if !parsed.repeated_values.is_empty() {
         sink.emit(Event::Data(Data {
             source,
-            samples: born.repeated_values,
+            samples: parsed.repeated_values,
             attributes: Vec::new(),
             order: SequenceOrder::InOrder,
         }));
@@ -69,7 +69,7 @@ pub(super) fn read_until(
     let order = message.order;
     // What waited for this birth means by it what it meant before.
     let unchecked = order == SequenceOrder::Late;
-    let DataRead { mut samples, attributes, triggers: faults, excluded, skipped: unread } =
+    let DataRead { mut samples, attributes, triggers, excluded, skipped } =
         table.read(message.payload, unchecked, inherited, &mut notes.findings);
     if let Some(latest) = birth.map(|birth| birth.minus(Duration::from_millis(1))) {
         for (_, sample) in &mut samples {
@@ -80,9 +80,9 @@ pub(super) fn read_until(
         // Only its sender's timestamp could show that it is later than what is known.
         samples.iter_mut().for_each(|(_, sample)| sample.historical = true);
     }
-    notes.triggers.extend(faults);
+    notes.triggers.extend(triggers);
     notes.excluded_values += excluded;
-    notes.skip_values(SkipReason::Unknown, unread);
+    notes.skip_values(SkipReason::Unknown, skipped);
     if !(samples.is_empty() && attributes.is_empty()) {
         let source = source.clone();
         sink.emit(Event::Data(Data { source, samples, attributes, order }));

@@ -23,14 +23,14 @@ impl OnlineSession {
     pub(super) fn take_over(
         &mut self,
         waiting: Vec<SessionMessage>,
-        past: Option<Box<PriorTables>>,
+        prior_tables: Option<Box<PriorTables>>,
         birth: Timestamp,
         notes: &mut SessionNotes,
         sink: &mut SessionContext<'_>,
     ) {
         let (own, of_devices): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|message| message.device.is_none());
-        self.prior_tables = past;
+        self.prior_tables = prior_tables;
         let before = self.prior_tables.as_mut().and_then(|past| past.take(None));
         let is_same = self.is_same();
         let (source, table) = self.own_table();

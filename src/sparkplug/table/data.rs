@@ -137,12 +137,12 @@ impl DataReader<'_> {
         self.found(target, member, inherited);
     }
 
-    fn unknown(&mut self, finding: Finding, fault: RebirthTrigger) {
+    fn unknown(&mut self, finding: Finding, trigger: RebirthTrigger) {
         self.findings.note(finding);
         let faults = &mut self.read.triggers;
         let room = faults.len() < limits::FAULTS && !self.table.truncated;
-        if room && !faults.contains(&fault) {
-            faults.push(fault);
+        if room && !faults.contains(&trigger) {
+            faults.push(trigger);
         }
     }
 }

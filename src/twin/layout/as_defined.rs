@@ -108,15 +108,17 @@ impl<'a> LayoutBuilder<'a> {
         differing: &DefinitionDiff,
     ) {
         let Some(definition) = instance.defined.as_deref() else { return };
-        for sent in differing.parameters.iter().filter_map(|at| definition.parameters.get(*at)) {
-            if instance.parameters.iter().all(|own| own.name != sent.name) {
-                let (path, none) = (self.below(&[&sent.name]), AttributeDeclaration::NoDefault);
+        for property in differing.parameters.iter().filter_map(|at| definition.parameters.get(*at))
+        {
+            if instance.parameters.iter().all(|own| own.name != property.name) {
+                let (path, if_absent) =
+                    (self.below(&[&property.name]), AttributeDeclaration::NoDefault);
                 self.pending_attributes.push(PendingAttribute {
                     spot,
                     role: PropertyRole::Parameter,
                     path,
-                    property: sent,
-                    if_absent: none,
+                    property,
+                    if_absent,
                 });
             }
         }

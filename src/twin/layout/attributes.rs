@@ -7,31 +7,31 @@ impl<'a> LayoutBuilder<'a> {
         if properties.is_empty() {
             return;
         }
-        let Self { config, path, pending_attributes: later, .. } = self;
-        for sent in statics(config, path, properties) {
-            let path = path.iter().copied().chain([&*sent.name]).collect();
-            let none = AttributeDeclaration::Null;
-            later.push(PendingAttribute {
+        let Self { config, path, pending_attributes, .. } = self;
+        for property in statics(config, path, properties) {
+            let path = path.iter().copied().chain([&*property.name]).collect();
+            let if_absent = AttributeDeclaration::Null;
+            pending_attributes.push(PendingAttribute {
                 spot,
                 role: PropertyRole::Property,
                 path,
-                property: sent,
-                if_absent: none,
+                property,
+                if_absent,
             });
         }
     }
 
     pub(super) fn parameters(&mut self, spot: Spot, parameters: &'a [StaticProperty]) {
-        for sent in parameters {
+        for property in parameters {
             let mut path = self.path.clone();
-            path.push(&sent.name);
-            let none = AttributeDeclaration::Null;
+            path.push(&property.name);
+            let if_absent = AttributeDeclaration::Null;
             self.pending_attributes.push(PendingAttribute {
                 spot,
                 role: PropertyRole::Parameter,
                 path,
-                property: sent,
-                if_absent: none,
+                property,
+                if_absent,
             });
         }
     }
@@ -40,9 +40,7 @@ impl<'a> LayoutBuilder<'a> {
     /// otherwise speak for all that follow.
     pub(super) fn attribute(
         &mut self,
-        PendingAttribute { spot, role, path, property: sent, if_absent: none }: PendingAttribute<
-            'a,
-        >,
+        PendingAttribute { spot, role, path, property: sent, if_absent }: PendingAttribute<'a>,
     ) {
         let long = |value: &Value| match value {
             Value::DataSet(_) | Value::Array(_) => {
@@ -68,8 +66,8 @@ impl<'a> LayoutBuilder<'a> {
         match property {
             Ok(property) => {
                 let target = LeafTarget { asset: spot.asset, property, form };
-                let said = AttributeDeclaration::of(sent.value.as_ref(), none);
-                self.attributes.push(AttributeTarget { target, declared: said });
+                let declared = AttributeDeclaration::of(sent.value.as_ref(), if_absent);
+                self.attributes.push(AttributeTarget { target, declared });
             }
             Err(cap) => {
                 self.path = path;

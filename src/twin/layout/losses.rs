@@ -25,10 +25,10 @@ impl LayoutBuilder<'_> {
         names: &[&str],
         datatype: Option<SparkplugType>,
     ) {
-        let Self { world, path, unmappable: formless, .. } = self;
+        let Self { world, path, unmappable, .. } = self;
         let address = &world.assets.get(spot.asset).address;
         let path = [path, names].concat().join("/");
-        formless.get_or_insert_with(|| match datatype {
+        unmappable.get_or_insert_with(|| match datatype {
             Some(datatype) => format!("{address}/{path} is of the type {datatype:?}"),
             None => format!("{address}/{path} has an unknown type"),
         });

@@ -27,7 +27,7 @@ impl DesiredModels {
     }
 
     /// Takes what SiteWise has of a model.
-    pub fn import(&mut self, ix: ModelIx, described: &api::Model) {
+    pub fn import(&mut self, ix: ModelIx, described_model: &api::Model) {
         let (namespace, model_id) = (self.namespace, self.get(ix).id);
         let role = |property: &api::ModelProperty| match &property.kind {
             PropertyKind::Attribute { .. } => PropertyRole::Property,
@@ -42,7 +42,7 @@ impl DesiredModels {
             }
         };
         let mut foreign = (0, 0);
-        for property in &described.properties {
+        for property in &described_model.properties {
             let known = self.get(ix).property_ix(property.id).is_some();
             // What people added has no id that we would have given.
             if !known && !namespace.owns(property.id, property.external_id.as_deref()) {
@@ -80,7 +80,7 @@ impl DesiredModels {
                 self.get_mut(ix).rename(alike);
             }
         }
-        for api::ModelHierarchy { id, child_model: child_id, .. } in &described.hierarchies {
+        for api::ModelHierarchy { id, child_model: child_id, .. } in &described_model.hierarchies {
             match self.by_id(*child_id) {
                 Some(child) if self.hierarchy_id(ix, child).is_none() => {
                     let ours = namespace.hierarchy(model_id, *child_id) == *id;
@@ -152,20 +152,20 @@ impl DesiredModels {
 impl DesiredModel {
     /// Another property has this one's name in SiteWise, and a birth asked for this one before
     /// that was known: it gets the name that it would have had.
-    fn rename(&mut self, place: PropertyIx) {
-        let Some(has) = self.properties.get(place.0 as usize) else { return };
+    fn rename(&mut self, property_ix: PropertyIx) {
+        let Some(has) = self.properties.get(property_ix.0 as usize) else { return };
         let path: Vec<Box<str>> = has.path().map(Into::into).collect();
         let words: Vec<&str> = path.iter().map(|name| &**name).collect();
         let (role, form, unit, default) = (has.role, has.form, None, None);
         let wanted = PropertyRequest { role, path: &words, name: None, form, unit, default };
         let name = self.free_name(&wanted, has.id);
-        self.index.remove_name(place, &self.properties);
-        if let Some(has) = self.properties.get_mut(place.0 as usize) {
+        self.index.remove_name(property_ix, &self.properties);
+        if let Some(has) = self.properties.get_mut(property_ix.0 as usize) {
             has.name = name.into();
             let default = has.default().map(Box::from);
             has.rare = UncommonParts::of(default, Some(path.into()));
         }
-        self.index.add_name(place, &self.properties);
+        self.index.add_name(property_ix, &self.properties);
     }
 }
 

@@ -243,9 +243,9 @@ impl DesiredModels {
         name: &str,
     ) -> Result<ModelIx, Cap> {
         let KindCandidate { founder, tags } = founding;
-        let of = KindScope::source(founder);
+        let scope = KindScope::source(founder);
         let kind = DeviceKind {
-            scope: of,
+            scope,
             core: tags.0.len(),
             sketch: NameSketch::of(tags.0.keys().map(|name| &**name)),
         };
@@ -261,7 +261,7 @@ impl DesiredModels {
         if self.is_full() {
             return Err(Cap::Models);
         }
-        let name = self.kind_name(of, name, id);
+        let name = self.kind_name(scope, name, id);
         let address = assets::text(&Address::Source(founder));
         let about = format!("{FOUNDER}{address} with {} tags", tags.0.len());
         let ix = self.insert(id, name, names::description(&about));
@@ -340,12 +340,12 @@ impl DesiredModels {
         }
         // Those of an earlier version were called by a hash of their founder's tags.
         let bare = name.strip_prefix(self.prefix.as_str())?;
-        let (_, of) = OLD_NAMES.into_iter().find(|(begin, _)| {
+        let (_, scope) = OLD_NAMES.into_iter().find(|(begin, _)| {
             bare.strip_prefix(begin).is_some_and(|hash| {
                 hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
             })
         })?;
-        let kind = DeviceKind { scope: of, core: usize::MAX, sketch };
+        let kind = DeviceKind { scope, core: usize::MAX, sketch };
         (self.namespace.model(name) == id).then_some(kind)
     }
 

@@ -188,18 +188,18 @@ impl Plan {
     /// Asks again later for what could not be read, unless something is asked for again already.
     fn probe_later(
         &mut self,
-        of: Vec<(Uuid, Uuid)>,
+        streams: Vec<(Uuid, Uuid)>,
         failure: ReadFailure,
         kind: ApiFaultKind,
         now: Instant,
     ) {
-        if self.look_ups.probe.is_some() || of.is_empty() {
+        if self.look_ups.probe.is_some() || streams.is_empty() {
             return;
         }
         let number = self.look_ups.number();
         let tries = self.probe_backoff(Backoff { count: 0, at: now }, kind, now);
         // It is of no batch: their numbers begin with 1.
-        self.look_ups.parts.insert(number, ReadPart { batch: 0, offset: 0, streams: of, tries });
+        self.look_ups.parts.insert(number, ReadPart { batch: 0, offset: 0, streams, tries });
         self.look_ups.probe = Some((number, failure));
         self.mark_dirty(ProvisioningJob::LookUp(number));
     }

@@ -150,7 +150,7 @@ impl Plan {
         now: Instant,
     ) {
         let Some(list) = self.presence_list(at as u32) else { return };
-        let (assets, before, was_given_up) = (list.assets.clone(), list.tries, list.given_up);
+        let (assets, prior, was_given_up) = (list.assets.clone(), list.tries, list.given_up);
         let (mut done, mut given_up) = (true, false);
         let mut tries = Backoff::default();
         // Those of which it is known.
@@ -187,7 +187,7 @@ impl Plan {
                 match why {
                     Some(fault) => {
                         given_up = true;
-                        tries = self.probe_backoff(Backoff { at: now, ..before }, fault.kind, now);
+                        tries = self.probe_backoff(Backoff { at: now, ..prior }, fault.kind, now);
                         let unread = assets.iter().filter(|id| !read_of.contains(*id));
                         let machines = self.machines(unread);
                         self.add_read_problem(SUBJECT, &machines, &fault);
@@ -202,14 +202,14 @@ impl Plan {
             // Whoever may have been online is asked, and is offline if it stays silent.
             Err(fault) => {
                 given_up =
-                    was_given_up || fault.kind == ApiFaultKind::Denied || before.count + 1 >= TRIES;
+                    was_given_up || fault.kind == ApiFaultKind::Denied || prior.count + 1 >= TRIES;
                 done = given_up;
                 for id in assets.iter().filter(|_| given_up && !was_given_up) {
                     if let Some(known) = self.known_assets.get_mut(id) {
                         known.online = PriorPresence::Unread;
                     }
                 }
-                let before = Backoff { at: now, ..before };
+                let before = Backoff { at: now, ..prior };
                 tries = match (given_up, was_given_up) {
                     (false, _) => self.backoff(before, now),
                     (true, true) => self.probe_backoff(before, fault.kind, now),

@@ -94,9 +94,9 @@ impl Plan {
 
     /// An asset that SiteWise had at the start should have its model's units for these properties:
     /// an earlier process may have given it others.
-    pub fn verify_units(&mut self, asset: AssetIx, of: Vec<PropertyIx>) {
+    pub fn verify_units(&mut self, asset: AssetIx, properties: Vec<PropertyIx>) {
         let (token, tries) = (None, Backoff::default());
-        self.units.to_verify.insert(asset, UnitVerification { properties: of, token, tries });
+        self.units.to_verify.insert(asset, UnitVerification { properties, token, tries });
         self.mark_dirty(ProvisioningJob::Units(asset));
     }
 

@@ -118,7 +118,7 @@ impl SourceValues {
         writer: &mut PointWriter,
         attributes: Vec<AttributeTarget>,
         assets: &[AssetIx],
-        usual: Timestamp,
+        birth_time: Timestamp,
         now: Now,
     ) {
         let mut silent: BTreeSet<(AssetIx, PropertyIx)> = BTreeSet::new();
@@ -128,16 +128,22 @@ impl SourceValues {
                 silent.extend(self.attributes.range(all).map(|(place, _)| *place));
             }
         }
-        for AttributeTarget { target, declared: said } in attributes {
+        for AttributeTarget { target, declared } in attributes {
             silent.remove(&(target.asset, target.property));
-            self.write_if_changed(writer, target, &said, usual, now);
+            self.write_if_changed(writer, target, &declared, birth_time, now);
         }
         for (asset, property) in silent {
             let model = writer.world.assets.get(asset).model;
             let properties = &writer.world.models.get(model).properties;
             if let Some(form) = properties.get(property.0 as usize).map(|has| has.form) {
                 let target = LeafTarget { asset, property, form };
-                self.write_if_changed(writer, target, &AttributeDeclaration::Default, usual, now);
+                self.write_if_changed(
+                    writer,
+                    target,
+                    &AttributeDeclaration::Default,
+                    birth_time,
+                    now,
+                );
             }
         }
     }
@@ -147,21 +153,21 @@ impl SourceValues {
         &mut self,
         writer: &mut PointWriter,
         target: LeafTarget,
-        said: &AttributeDeclaration,
+        declared: &AttributeDeclaration,
         usual: Timestamp,
         now: Now,
     ) {
         let place = (target.asset, target.property);
         let last = self.attributes.get(&place);
         let default = writer.default_of(target);
-        let Some(value) = wanted(said, default.as_deref(), target.form) else { return };
+        let Some(value) = wanted(declared, default.as_deref(), target.form) else { return };
         let quality = quality(&value);
         let time = match last {
             Some(last) if last.value == value => return,
             Some(last) => later(usual, last.time, now),
             // It shows the default, or nothing, already.
-            None if *said == AttributeDeclaration::Default => return,
-            None if *said == AttributeDeclaration::NoDefault && default.is_none() => return,
+            None if *declared == AttributeDeclaration::Default => return,
+            None if *declared == AttributeDeclaration::NoDefault && default.is_none() => return,
             None if is_default(&value, default.as_deref(), target.form) => return,
             None => usual,
         };

@@ -86,10 +86,10 @@ impl OfflineAtStart {
             let instances = world.plan.instances(&source);
             let source = Arc::new(source);
             for asset in std::iter::once(&own).chain(instances) {
-                let usual = died.unwrap_or_default();
+                let mark_time = died.unwrap_or_default();
                 batch.extend(measurements(world, *asset).map(|stream| OrphanValue {
                     stream,
-                    mark_time: usual,
+                    mark_time,
                     source: Some(Arc::clone(&source)),
                 }));
             }
@@ -126,26 +126,26 @@ impl ShownValueReads {
         of: impl Iterator<Item = (OrphanValue, Option<Option<Tqv>>)>,
         now: Now,
     ) {
-        for (OrphanValue { stream, mark_time: usual, source: of }, shown) in of {
+        for (OrphanValue { stream, mark_time, source: of }, shown) in of {
             writer.world.counts.unread += u64::from(shown.is_none());
             // Another birth may have it again by now.
-            let gone = match &of {
+            let orphan = match &of {
                 Some(source) => !is_born(sources, source),
                 None => !writer.world.is_wanted(stream.asset),
             };
-            if !gone {
+            if !orphan {
                 continue;
             }
             if let (Some(source), None) = (&of, &shown) {
                 let again = (now.instant + AGAIN, Source::clone(source));
-                self.offline_at_start.scheduled.insert(again, Some(usual));
+                self.offline_at_start.scheduled.insert(again, Some(mark_time));
                 continue;
             }
             let shown = shown.flatten();
             let last =
                 shown.iter().chain(restored.in_flight_value(stream)).max_by_key(|last| last.time);
             if let Some(found) = last.filter(|last| last.quality == Quality::Good).cloned() {
-                self.mark(writer, stream, found, usual, now);
+                self.mark(writer, stream, found, mark_time, now);
             }
         }
     }
@@ -155,22 +155,22 @@ impl ShownValueReads {
         writer: &mut PointWriter,
         stream: Stream,
         found: Tqv,
-        usual: Timestamp,
+        mark_time: Timestamp,
         now: Now,
     ) {
-        let of = found.time;
-        let mark = later(usual, of, now);
+        let value_time = found.time;
+        let mark = later(mark_time, value_time, now);
         let tqv = stale_mark(found, if in_window(mark, now) { mark } else { now.wall }, now);
-        self.stale_marks.insert(stream, StaleMark { tqv: tqv.clone(), value_time: of });
+        self.stale_marks.insert(stream, StaleMark { tqv: tqv.clone(), value_time });
         writer.write_own_without_birth(stream, tqv, Class::Stale);
     }
 
     /// A restored point is sent only now: it may be later than the stale mark.
     pub(super) fn renew_stale_mark(&mut self, writer: &mut PointWriter, last: &Point, now: Now) {
-        let Some(StaleMark { tqv, value_time: of }) = self.stale_marks.get(&last.stream) else {
+        let Some(StaleMark { tqv, value_time }) = self.stale_marks.get(&last.stream) else {
             return;
         };
-        if last.quality == Quality::Good && last.time > *of {
+        if last.quality == Quality::Good && last.time > *value_time {
             let after = tqv.time.plus(TICK);
             self.mark(writer, last.stream, last.tqv(), after, now);
         }

@@ -111,11 +111,11 @@ impl Leaf {
     }
 
     /// As [`write`](Self::write), for a value with the sender's timestamp.
-    pub(super) fn write_with_sender_time(&mut self, last: Tqv, said: Timestamp) {
+    pub(super) fn write_with_sender_time(&mut self, last: Tqv, sender_time: Timestamp) {
         let Tqv { time, quality, value } = last;
         (self.quality, self.value) = (quality, Some(value));
         self.hidden_by_history = false;
-        self.set_time(time, said);
+        self.set_time(time, sender_time);
     }
 
     pub(super) fn set_time(&mut self, time: Timestamp, said: Timestamp) {
@@ -174,7 +174,7 @@ pub(super) type MissingLeaves = BTreeMap<LeafTarget, Leaf>;
 /// more are gone, until another birth has them again.
 pub(super) fn take_over(
     slots: &mut Vec<LeafSlotState>,
-    gone: &mut MissingLeaves,
+    missing: &mut MissingLeaves,
     places: Vec<LeafPlace>,
     old: Vec<LeafSlotState>,
 ) {
@@ -202,12 +202,12 @@ pub(super) fn take_over(
             }
         });
     }
-    gone.extend(old.into_iter().flatten().map(|leaf| (leaf.target(), leaf)));
-    if new && !gone.is_empty() {
+    missing.extend(old.into_iter().flatten().map(|leaf| (leaf.target(), leaf)));
+    if new && !missing.is_empty() {
         for leaf in
             slots.iter_mut().filter_map(LeafSlotState::leaf_mut).filter(|leaf| leaf.is_new())
         {
-            if let Some(had) = gone.remove(&leaf.target()) {
+            if let Some(had) = missing.remove(&leaf.target()) {
                 *leaf = had;
             }
         }

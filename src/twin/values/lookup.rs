@@ -105,10 +105,10 @@ impl ShownValueReads {
         source: &Source,
         leaves: Vec<LeafTarget>,
         assets: &[AssetIx],
-        usual: Timestamp,
+        birth_time: Timestamp,
     ) {
         if !leaves.is_empty() {
-            self.enqueue(ReadPriority::Leaf, source, ReadScope::Leaves(leaves), usual);
+            self.enqueue(ReadPriority::Leaf, source, ReadScope::Leaves(leaves), birth_time);
         }
         for asset in assets.iter().copied() {
             let has = world.assets.get(asset);
@@ -121,17 +121,23 @@ impl ShownValueReads {
                     if !self.waiting_assets.insert((what, asset)) {
                         continue;
                     }
-                    self.enqueue(what, source, ReadScope::Asset(asset), usual);
+                    self.enqueue(what, source, ReadScope::Asset(asset), birth_time);
                 }
             }
         }
     }
 
-    fn enqueue(&mut self, what: ReadPriority, source: &Source, of: ReadScope, usual: Timestamp) {
+    fn enqueue(
+        &mut self,
+        priority: ReadPriority,
+        source: &Source,
+        scope: ReadScope,
+        birth_time: Timestamp,
+    ) {
         self.next_id += 1;
         self.waiting.insert(
-            (what, self.next_id),
-            ReadRequest { source: source.clone(), birth_time: usual, scope: of },
+            (priority, self.next_id),
+            ReadRequest { source: source.clone(), birth_time, scope },
         );
     }
 
@@ -144,15 +150,15 @@ impl ShownValueReads {
         let mut batch = ShownBatch::default();
         let mut known: Option<(Source, NamedMeasurements)> = None;
         while batch.targets.len() < ENTRIES
-            && let Some(((what, _), ReadRequest { source, birth_time: usual, scope: of })) =
+            && let Some(((what, _), ReadRequest { source, birth_time, scope })) =
                 self.waiting.pop_first()
         {
-            if let ReadScope::Asset(asset) = &of {
+            if let ReadScope::Asset(asset) = &scope {
                 self.waiting_assets.remove(&(what, *asset));
             }
             let Some(values) = sources.get(&source) else { continue };
             let before = batch.targets.len();
-            match of {
+            match scope {
                 ReadScope::Leaves(leaves) => {
                     batch.targets.extend(leaves.into_iter().map(|target| (target, what)));
                 }
@@ -165,7 +171,7 @@ impl ShownValueReads {
                     known = Some((source.clone(), born));
                 }
             }
-            batch.sources.push((source, batch.targets.len() - before, usual));
+            batch.sources.push((source, batch.targets.len() - before, birth_time));
         }
         (!batch.targets.is_empty()).then_some(batch)
     }
@@ -186,15 +192,11 @@ impl ShownValueReads {
     fn next_missing_instances(&mut self, world: &DesiredWorld) -> Vec<OrphanValue> {
         let mut batch = Vec::new();
         while batch.len() < ENTRIES
-            && let Some((asset, usual)) = self.missing_instances.pop_front()
+            && let Some((asset, mark_time)) = self.missing_instances.pop_front()
         {
             if !world.is_wanted(asset) {
                 let of = measurements(world, asset);
-                batch.extend(of.map(|stream| OrphanValue {
-                    stream,
-                    mark_time: usual,
-                    source: None,
-                }));
+                batch.extend(of.map(|stream| OrphanValue { stream, mark_time, source: None }));
             }
         }
         batch
@@ -295,12 +297,11 @@ impl Twin {
             lookups.mark_unborn(writer, (sources, restored), of, now);
             return self.look_up();
         }
-        let Some(ShownBatch { targets: of, sources: whose }) = lookups.batches.remove(&batch)
-        else {
+        let Some(ShownBatch { targets, sources: whose }) = lookups.batches.remove(&batch) else {
             return;
         };
-        lookups.calls -= of.len().div_ceil(ENTRIES_PER_BATCH_READ);
-        let mut all = of.into_iter().zip(shown);
+        lookups.calls -= targets.len().div_ceil(ENTRIES_PER_BATCH_READ);
+        let mut all = targets.into_iter().zip(shown);
         for (source, count, usual) in whose {
             let of = all.by_ref().take(count);
             match sources.get_mut(&source) {

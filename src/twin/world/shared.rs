@@ -67,7 +67,7 @@ impl DesiredWorld {
         &mut self,
         own: AssetIx,
         source: &Source,
-        kinship: ModelHint<'_>,
+        hint: ModelHint<'_>,
         has_instances: bool,
     ) -> Option<AssetIx> {
         let address = Address::Tags(source);
@@ -76,12 +76,12 @@ impl DesiredWorld {
         let (mut model, known) = (of.model, of.known);
         if !there {
             let stays = known != AtStart::No
-                && matches!(kinship, ModelHint::Tags(tags) if self.models.has_any(model, tags));
+                && matches!(hint, ModelHint::Tags(tags) if self.models.has_any(model, tags));
             if !has_instances || stays || !self.assets.has_room() {
                 return None;
             }
             let name = source.device.as_ref().unwrap_or(&source.edge.node);
-            model = self.model_of(source, name, kinship);
+            model = self.model_of(source, name, hint);
             if self.is_shared(model) {
                 return None;
             }

@@ -40,15 +40,15 @@ impl DesiredWorld {
     }
 
     /// A machine says the unit of a property. Where it is not its model's, its asset gets its own.
-    pub(in crate::twin) fn unit(&mut self, asset: AssetIx, property: PropertyIx, said: &str) {
+    pub(in crate::twin) fn unit(&mut self, asset: AssetIx, property: PropertyIx, declared: &str) {
         let model = self.assets.get(asset).model;
         let Some(has) = self.models.get(model).properties.get(property.0 as usize) else { return };
         let place = (asset, property);
         let is_models = |said: &str| has.unit.as_deref() == Some(said);
-        if is_models(said) && self.units.is_empty() {
+        if is_models(declared) && self.units.is_empty() {
             return;
         }
-        let Some(said) = names::unit(said) else { return };
+        let Some(said) = names::unit(declared) else { return };
         let unit = if is_models(&said) {
             // It has come back to its model's.
             if self.units.remove(&place).is_none() {

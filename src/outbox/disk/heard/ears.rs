@@ -196,21 +196,21 @@ impl InboundLog {
 
     /// Clears the log: its values are flushed as points, or settled.
     pub(in super::super) fn clear(&mut self) {
-        let (entry, is_damaged) = (self.last_entry, self.is_damaged);
+        let (last_entry, is_damaged) = (self.last_entry, self.is_damaged);
         *self = Self {
             bytes: 0,
             room: 0,
             earlier_values: 0,
-            last_entry: entry,
+            last_entry,
             ..Self::new(self.folder.clone())
         };
         // First the books: they must not tell of what is removed.
         let books = self.folder.with_file_name(BOOKS);
-        let gone = fs::remove_file(&books).and_then(|()| match books.parent() {
+        let removed = fs::remove_file(&books).and_then(|()| match books.parent() {
             Some(folder) => sync_folder(folder),
             None => Ok(()),
         });
-        if gone.is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
+        if removed.is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
             // What cannot be removed is replayed once more, which is harmless.
             return;
         }

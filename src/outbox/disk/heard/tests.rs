@@ -5,7 +5,7 @@ use super::super::tests::tempdir::Folder;
 use super::*;
 
 fn some(number: i64) -> StoredInbound {
-    let what = match number % 3 {
+    let kind = match number % 3 {
         0 => InboundKind::Connected(Timestamp::from_millis(number)),
         1 => InboundKind::Message {
             topic: format!("spBv1.0/g/NDATA/n{number}"),
@@ -14,15 +14,15 @@ fn some(number: i64) -> StoredInbound {
         },
         _ => InboundKind::Disconnected,
     };
-    StoredInbound { at: Timestamp::from_millis(1_000 + number), server: number as u16, kind: what }
+    StoredInbound { at: Timestamp::from_millis(1_000 + number), server: number as u16, kind }
 }
 
 /// A message of two metrics.
 fn message(number: u8) -> StoredInbound {
     let payload = Bytes::from(vec![8, 1, 18, 2, 24, number, 18, 2, 24, number, 24, 1]);
-    let what =
+    let kind =
         InboundKind::Message { topic: format!("spBv1.0/g/NDATA/{number}"), payload, retain: false };
-    StoredInbound { at: Timestamp::from_millis(number.into()), server: 0, kind: what }
+    StoredInbound { at: Timestamp::from_millis(number.into()), server: 0, kind }
 }
 
 fn keep(ears: &mut InboundLog, heard: &[StoredInbound]) {

@@ -8,12 +8,12 @@ use super::*;
 use crate::outbox::{InboundKind, StoredInbound};
 
 fn message(number: i64) -> StoredInbound {
-    let what = InboundKind::Message {
+    let kind = InboundKind::Message {
         topic: format!("spBv1.0/g/NDATA/{number}"),
         payload: Bytes::from_static(&[18, 2, 24, 1, 18, 2, 24, 2]),
         retain: false,
     };
-    StoredInbound { at: Timestamp::from_millis(number), server: 0, kind: what }
+    StoredInbound { at: Timestamp::from_millis(number), server: 0, kind }
 }
 
 #[test]

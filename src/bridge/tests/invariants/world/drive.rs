@@ -40,9 +40,9 @@ impl World {
             | Output::NothingDelivered(_) => {}
             Output::Store(points) => {
                 self.pending.extend(points.iter().map(|waiting| waiting.point.key()));
-                let PutResult { dropped: gone, taken } =
+                let PutResult { dropped, taken } =
                     self.outbox.put_and_take(points, self.bridge.room());
-                self.discarded += gone.len() as u64;
+                self.discarded += dropped.len() as u64;
                 self.bridge.handle_points(taken, self.now);
             }
             Output::Open(gate) => {
