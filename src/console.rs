@@ -9,6 +9,7 @@ pub mod ask;
 pub mod degraded;
 pub mod emf;
 mod guard;
+mod guide;
 pub mod health;
 mod look;
 pub mod metrics;

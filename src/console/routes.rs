@@ -14,7 +14,7 @@ use super::health::NotReadyReason;
 use super::process::ProcessStats;
 use super::reply::{self, Reply};
 use super::snapshot::Snapshot;
-use super::{api, metrics, page};
+use super::{api, guide, metrics, page};
 
 /// How long a snapshot is reused.
 const SNAPSHOT_TTL: Duration = Duration::from_millis(900);
@@ -46,7 +46,7 @@ impl Routes {
         if !self.guard.admits(headers) {
             return reply::status(StatusCode::UNAUTHORIZED);
         }
-        if let Some(file) = page::file(path) {
+        if let Some(file) = page::file(path).or_else(|| guide::page(path)) {
             return reply::tagged(headers, file.content_type, file.content);
         }
         if path == "/metrics" {

@@ -12,6 +12,8 @@ const { chromium } = require('playwright-core');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 const [, , scene, base, pictures] = process.argv;
+const DESK = { name: 'desk', width: 1360, height: 900 };
+const PHONE = { name: 'phone', width: 390, height: 844 };
 const WEIGHT = 150_000;
 const PATIENCE = 20_000;
 const faults = [];
@@ -41,7 +43,7 @@ async function eventually(what, ask) {
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 
 /** A page that remembers all that went wrong in it, and what it weighed. */
-async function open(hash, { width = 1360, height = 900, dark = false } = {}) {
+async function open(hash, { width = DESK.width, height = DESK.height, dark = false } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light', reducedMotion: 'reduce' });
   const page = await context.newPage();
   const where = `${hash} at ${width}${dark ? ', dark' : ''}`;
@@ -83,6 +85,17 @@ async function look(page, name) {
     const places = violation.nodes.slice(0, 3).map((node) => `${node.target} ${node.any[0]?.message ?? ''}`).join(' | ');
     check(false, `${name}: ${violation.id}, ${violation.impact}: ${places}`);
   }
+}
+
+/** A page as it is seen at a desk and on a phone, in the light and in the dark, all at once. */
+async function lookFourTimes(name, hash, settled, ready = async () => {}) {
+  await Promise.all([DESK, PHONE].flatMap((screen) => [false, true].map(async (dark) => {
+    const page = await open(hash, { ...screen, dark });
+    await ready(page);
+    await settle(page, settled);
+    await look(page, `${name}-${screen.name}-${dark ? 'dark' : 'light'}`);
+    await page.context().close();
+  })));
 }
 
 const settle = (page, seconds) => page.waitForTimeout(seconds * 1000);
@@ -164,30 +177,22 @@ const scenes = {
     await look(page, 'models');
     await page.context().close();
 
-    for (const [name, hash, options] of [
-      ['welcome', '#/plant', {}],
-      ['plant-dark', `#/plant/${id}`, { dark: true }],
-      ['stream', '#/stream', { height: 1050 }],
-      ['stream-dark', '#/stream', { height: 1050, dark: true }],
-      ['nodes', '#/nodes', { height: 640 }],
-      ['problems-none', '#/problems', { height: 640 }],
-      ['phone-tree', '#/plant', { width: 390, height: 844 }],
-      ['phone-twin', `#/plant/${id}`, { width: 390, height: 844 }],
-      ['phone-twin-dark', `#/plant/${id}`, { width: 390, height: 844, dark: true }],
-      ['phone-model', `#/models/${model.id}`, { width: 390, height: 844 }],
-      ['phone-stream', '#/stream', { width: 390, height: 1300 }],
-      ['phone-nodes', '#/nodes', { width: 320, height: 640, dark: true }],
-    ]) {
-      const page = await open(hash, options);
-      await settle(page, name.includes('twin') || name.includes('stream') || name === 'plant-dark' ? 6 : 1.5);
-      await look(page, name);
-      if (name.startsWith('phone-twin')) {
-        await unfold(page);
-        await page.locator('tr.wayrow').first().scrollIntoViewIfNeeded();
-        await look(page, `${name}-way`);
-      }
-      await page.context().close();
-    }
+    for (const [name, hash, settled] of [
+      ['tree', '#/plant', 1.5],
+      ['twin', `#/plant/${id}`, 6],
+      ['model', `#/models/${model.id}`, 1.5],
+      ['stream', '#/stream', 6],
+      ['nodes', '#/nodes', 1.5],
+      ['problems', '#/problems', 1.5],
+    ]) await lookFourTimes(`well-${name}`, hash, settled);
+    const phone = await open(`#/plant/${id}`, PHONE);
+    await unfold(phone);
+    await phone.locator('tr.wayrow').first().scrollIntoViewIfNeeded();
+    await look(phone, 'phone-way');
+    await phone.context().close();
+    const narrow = await open('#/nodes', { width: 320, height: 640, dark: true });
+    await look(narrow, 'narrow-nodes');
+    await narrow.context().close();
   },
 
   /** Ten thousand twins: found at once, never all of them in the page. */
@@ -240,18 +245,22 @@ const scenes = {
     await page.goto(`${base}/#/stream`);
     await page.locator('table.account .part', { hasText: 'timestamp out of range' }).waitFor();
     check((await page.locator('table.account .part', { hasText: 'timestamp out of range' }).count()) === 1, 'a refusal is told twice');
-    await look(page, 'stream-refused');
-    await page.goto(`${base}/#/problems`);
-    await page.getByText('timestamp out of range').first().waitFor();
-    await look(page, 'problems');
-    await page.goto(`${base}/#/nodes`);
-    await page.locator('article.node').nth(2).waitFor();
-    await look(page, 'nodes-dead');
     await page.context().close();
-    const phone = await open('#/problems', { width: 390, height: 844 });
-    await phone.getByText('timestamp out of range').first().waitFor();
-    await look(phone, 'phone-problems');
-    await phone.context().close();
+    const refused = (page) => page.getByText('timestamp out of range').first().waitFor();
+    await lookFourTimes('ill-twin', `#/plant/${node.id}`, 1, (page) => page.getByText('offline since').waitFor());
+    await lookFourTimes('ill-stream', '#/stream', 1, refused);
+    await lookFourTimes('ill-problems', '#/problems', 1, refused);
+    // From a problem to what to do about it, one click away and without the internet.
+    const problem = await open('#/problems');
+    await problem.locator('a', { hasText: 'what to do' }).first().click();
+    await problem.waitForURL(/\/docs\/operations\.md#[a-z_]+$/);
+    await problem.locator('tr:has(:target)').waitFor();
+    check(await problem.locator('tr:has(:target)').evaluate((row) => row.getBoundingClientRect().top < innerHeight), 'the remedy is not on the screen');
+    await look(problem, 'guide-row');
+    await problem.context().close();
+    await lookFourTimes('guide', 'docs/operations.md', 0);
+    await lookFourTimes('ill-nodes', '#/nodes', 1, (page) => page.locator('article.node').nth(2).waitFor());
+    await lookFourTimes('ill-tree', '#/plant', 1, (page) => page.locator('[role=treeitem]').first().waitFor());
   },
 
   /** The bridge ends while somebody looks. */

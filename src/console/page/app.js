@@ -108,7 +108,7 @@ function showFoot(now) {
     h('span', { text: `Sparkwise ${now.version}` }),
     h('span', { text: `host id ${now.host_id}` }),
     h('span', {}, 'running since ', h('time', { datetime: moment(now.began), text: time(now.began) })),
-    h('span', {}, h('a', { href: '/metrics', text: 'metrics' }), ' · ', h('a', { href: '/readyz', text: 'readiness' })),
+    h('span', {}, h('a', { href: '/metrics', text: 'metrics' }), ' · ', h('a', { href: '/readyz', text: 'readiness' }), ' · ', h('a', { href: '/docs/operations.md', text: 'documentation' })),
     h('span', { text: 'This page is read-only.' }),
   );
 }

@@ -28,7 +28,7 @@ export function problems(main) {
     h('thead', {}, h('tr', {}, column('Rejected at'), column('Property'), column('Value', 'number'), column('Timestamp'), column('Why'))), rows));
   main.append(h('h1', { class: 'spoken', text: 'Problems' }),
     h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Machines, models and assets' }), h('p', { class: 'soft small right', text: 'They block nothing else; each is retried with backoff.' })), allWell, table),
-    h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Rejected values (dead letters)' }), total), noneRefused, refused, more));
+    h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Rejected values (dead letters)' }), h('a', { class: 'small', href: '/docs/operations.md#deadletters', text: 'what to do' }), total), noneRefused, refused, more));
 
   const could = h('section', { class: 'panel', hidden: true });
   const rules = h('tbody');
@@ -46,8 +46,8 @@ export function problems(main) {
     if (!page) return;
     allWell.hidden = page.rows.length > 0;
     table.hidden = page.rows.length === 0;
-    keyed(subjects, page.rows, (row) => `${row.kind} ${row.subject} ${where(row.link) ?? ''}`, (row) => h('tr', {}, h('td', { class: 'name top whole' }, icon('warning'), ' ', row.link ? h('a', { href: where(row.link), text: row.subject }) : row.subject), h('td', { class: 'whole left' })),
-      (node, row) => set(node.lastChild, row.reason));
+    keyed(subjects, page.rows, (row) => `${row.kind} ${row.subject} ${where(row.link) ?? ''}`, (row) => h('tr', {}, h('td', { class: 'name top whole' }, icon('warning'), ' ', row.link ? h('a', { href: where(row.link), text: row.subject }) : row.subject), h('td', { class: 'whole left' }, h('span'), ' ', h('a', { class: 'nowrap', href: `/docs/operations.md#${row.kind}`, text: 'what to do', 'aria-label': `what to do about ${row.kind}: ${row.subject}` }))),
+      (node, row) => set(node.lastChild.firstChild, row.reason));
   });
   const letters = new Feed(() => `/api/refusals?limit=${limit}`, 3000, (page) => {
     if (!page) return;
