@@ -67,7 +67,7 @@ function showStrip(now) {
   const all = now.nodes.reduce((sum, [, n]) => sum + n, 0);
   const items = [
     ['Nodes online', count(online), ` of ${count(all)}`],
-    ['Assets live', count(now.assets_live), ` of ${count(now.assets)}`],
+    ['Assets in SiteWise', count(now.assets_live), ` of ${count(now.assets)}`],
     ['Values in', rate(now.rates.read), ' a second'],
     ['Delivered', rate(now.rates.delivered), ' a second'],
     ['Queued', compact(now.waiting), now.age !== null && now.age >= 2 ? ` oldest ${span(now.age)}` : ''],
@@ -80,9 +80,8 @@ function showStrip(now) {
       set(number, value);
       set(words, more);
     });
-  const troubles = now.problems + (now.dead_letters > 0 ? 1 : 0);
-  set(badge, now.dead_letters > 0 ? compact(now.problems + now.dead_letters) : count(now.problems));
-  badge.hidden = troubles === 0;
+  set(badge, count(now.problems));
+  badge.hidden = now.problems === 0;
 }
 
 function showHealth() {
