@@ -5,7 +5,7 @@
 
 mod engine;
 mod ledger;
-mod senders;
+mod request_workers;
 mod servers;
 
 use std::sync::Arc;
@@ -22,8 +22,8 @@ pub use self::ledger::{Ledger, MessageCounts, OutboxLosses};
 use self::servers::{ServerState, ServerStates};
 use crate::bridge::{self, Bridge};
 use crate::config::{self, Config};
-use crate::console::ask::{EngineQueries, QueryReceiver};
 use crate::console::emf::Emf;
+use crate::console::queries::{EngineQueries, QueryReceiver};
 use crate::console::{self, Listener};
 use crate::outbox::disk::DiskOutbox;
 use crate::outbox::disk::folder::recorded_count as books_tell;

@@ -4,17 +4,17 @@
 //! It does no I/O and reads no clock. A shell performs its outputs, tries each call once and hands
 //! back the result; so a whole plant runs in a test, at any speed, deterministically.
 
-pub mod crowded;
 pub mod deferral;
 mod output;
-pub mod reach;
+pub mod over_rate;
+pub mod reachability;
 
 use std::collections::VecDeque;
 
-use crowded::{MachineOverRate, MachinesOverRate};
 use deferral::Deferral;
 pub use output::Output;
-use reach::Reachability;
+use over_rate::{MachineOverRate, MachinesOverRate};
+use reachability::Reachability;
 
 use crate::command::request::Envelope;
 use crate::command::{self, Commander, Uplink};
@@ -29,7 +29,7 @@ use crate::sparkplug::event::Event;
 use crate::sparkplug::host::{self, Host, ServerId};
 use crate::time::{ClockAgreement, Instant, Now, Timestamp};
 use crate::twin::folders::FolderSurvey;
-use crate::twin::plan::step::{CallId, CallResult};
+use crate::twin::plan::api_call::{CallId, CallResult};
 use crate::twin::{self, Twin};
 
 /// Configuration of all that the bridge decides.

@@ -1,26 +1,26 @@
 //! The console over HTTP: health, metrics, and a web page.
 //!
 //! Read-only: GET and HEAD only. The engine reads the data between two of its inputs: a
-//! [query](ask::EngineQueries) is a closure that runs there and reads a page at most, so that the
+//! [query](queries::EngineQueries) is a closure that runs there and reads a page at most, so that the
 //! pure middle needs no locks.
 
 mod api;
-pub mod ask;
 pub mod degraded;
 pub mod emf;
 mod guard;
 mod guide;
 pub mod health;
-mod look;
 pub mod metrics;
 mod page;
 pub mod probe;
 pub mod process;
+pub mod queries;
 mod reply;
 mod routes;
 mod serve;
 pub mod snapshot;
 pub mod usage;
+mod view;
 pub mod watched;
 
 use std::io;
@@ -28,9 +28,9 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
-pub use ask::{EngineQueries, EngineQuery};
-pub use look::{EngineView, ServerStatus};
+pub use queries::{EngineQueries, EngineQuery};
 pub use serve::serve;
+pub use view::{EngineView, ServerStatus};
 
 use crate::config;
 

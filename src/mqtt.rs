@@ -6,13 +6,13 @@
 //! when STATE is published.
 
 mod connection;
+mod connector;
 mod contention;
-mod dial;
 mod failure;
 mod frames;
 mod inbox;
 mod options;
-mod pauses;
+mod reconnect_backoff;
 mod session;
 mod sieve;
 mod tls;

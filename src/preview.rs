@@ -5,9 +5,9 @@
 //! simulated: so the report says how long provisioning takes at the account's rate limits.
 
 mod capture;
+mod dry_run;
 mod json;
 mod listen;
-mod rehearsal;
 mod report;
 mod text;
 
@@ -18,7 +18,7 @@ use std::time::Duration;
 use tracing::info;
 
 pub use self::capture::{CaptureLine, CaptureLineError, line};
-use self::rehearsal::{DryRun, answer};
+use self::dry_run::{DryRun, answer};
 pub use self::report::{BirthsReceived, IngestCost, ModelChange, PlanReport, RuleSuggestion};
 use crate::app;
 use crate::config::{Config, NotUnicode, VariableSource};

@@ -22,8 +22,8 @@ pub mod topic;
 pub mod value;
 
 mod birth;
-mod folded;
-mod inflated;
+mod case_folded;
+mod inflation_debt;
 mod memory;
 mod metric;
 mod names;

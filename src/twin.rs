@@ -6,15 +6,17 @@
 
 mod account;
 mod assets;
-mod beat;
+mod awaiting_tags;
+mod blocked;
 pub mod caps;
 pub mod counts;
 mod deferred;
 mod defined;
 mod differences;
-mod early;
+mod early_sender;
+mod event_buffer;
 pub mod folders;
-mod held;
+mod heartbeat;
 pub mod identity;
 mod kinds;
 mod layout;
@@ -25,8 +27,6 @@ pub mod plan;
 mod presence;
 mod property;
 mod rules;
-mod tagless;
-mod unsettled;
 mod values;
 pub mod view;
 mod world;
@@ -39,22 +39,22 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
-use self::beat::Heartbeat;
+use self::awaiting_tags::AwaitingTags;
+use self::blocked::BlockedSources;
 use self::caps::{Cap, CapLoss};
 use self::counts::{DropReason, ValueCounts};
 pub use self::differences::{DiffPart, Difference};
-use self::early::EarlySender;
-pub(crate) use self::held::parts;
-use self::held::{BufferLoss, EventBuffer};
+use self::early_sender::EarlySender;
+pub(crate) use self::event_buffer::parts;
+use self::event_buffer::{BufferLoss, EventBuffer};
+use self::heartbeat::Heartbeat;
 use self::identity::Namespace;
 pub use self::kinds::Kinds;
 pub use self::layout::is_control;
 pub use self::mapping::Int64;
+use self::plan::api_call::{ApiCall, CallId, CallResult};
 use self::plan::rates::ProvisioningRates;
-use self::plan::step::{ApiCall, CallId, CallResult};
 pub use self::rules::Rules;
-use self::tagless::AwaitingTags;
-use self::unsettled::BlockedSources;
 use self::values::{RestoredValues, ShownValueReads, SourceValues};
 use self::world::DesiredWorld;
 use self::writer::PointWriter;
@@ -429,7 +429,7 @@ impl Twin {
         }
         for (event, sent) in held.untried() {
             let points = early.points(event, config, &writer.world.plan, now);
-            *sent = Some(early::keys(&points));
+            *sent = Some(early_sender::keys(&points));
             writer.send_early(points.into_iter().flatten());
         }
     }

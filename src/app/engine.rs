@@ -1,16 +1,16 @@
 //! The loop around the bridge: inputs in, outputs performed, each once.
 
 mod account;
-mod before;
 mod calls;
 mod catch_up;
 mod commands;
 mod conflicts;
 mod disk;
 mod found;
-mod hearing;
+mod inbound_store;
+mod logging;
 mod outputs;
-mod tell;
+mod startup_offline;
 mod unborn;
 
 use std::cell::RefCell;
@@ -19,11 +19,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use before::StartupOfflineReport;
 use catch_up::CatchUp;
 pub(super) use commands::IotCommandChannel;
 use conflicts::Conflicts;
 use found::FindingLines;
+use startup_offline::StartupOfflineReport;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Sleep, sleep_until};
@@ -32,13 +32,13 @@ use unborn::UnbornMachines;
 
 use super::Error;
 use super::ledger::{Ledger, OutboxLosses};
-use super::senders::{PutResponse, RequestWorkers};
+use super::request_workers::{PutResponse, RequestWorkers};
 use super::servers::{self, ServerStates};
 use crate::bridge::Bridge;
 use crate::clock::Clock;
 use crate::command;
-use crate::console::ask::QueryReceiver;
 use crate::console::emf::Emf;
+use crate::console::queries::QueryReceiver;
 use crate::console::snapshot::Snapshot;
 use crate::console::usage::{Usage, UsageTotals};
 use crate::console::watched::Watched;
@@ -53,8 +53,8 @@ use crate::sparkplug::host::ServerId;
 use crate::telemetry;
 use crate::time::{Instant, Now, Timestamp};
 use crate::twin::Twin;
+use crate::twin::plan::api_call::{CallId, CallResult};
 use crate::twin::plan::problems::RejectionKind;
-use crate::twin::plan::step::{CallId, CallResult};
 
 /// Messages processed in one time slice, and its longest duration.
 const MESSAGES_PER_SLICE: usize = 32;
@@ -455,7 +455,7 @@ impl<S: SiteWise> Engine<S> {
         self.tell_conflicts(now);
         for (subject, reason) in self.bridge.take_rejections() {
             let verdict = self.bridge.twin().plan().verdict(&subject);
-            tell::log_rejection(&subject, &reason, verdict.unwrap_or(RejectionKind::Rejected));
+            logging::log_rejection(&subject, &reason, verdict.unwrap_or(RejectionKind::Rejected));
         }
         Ok(())
     }

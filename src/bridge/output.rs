@@ -1,9 +1,9 @@
 //! What the bridge wants done.
 
-use super::reach::ReachabilityChange;
+use super::reachability::ReachabilityChange;
 use crate::delivery::output::RequestId;
 use crate::delivery::point::{DiscardReason, Gate, Key, Point, RejectReason, Stream};
-use crate::delivery::refusals::OtherProperties;
+use crate::delivery::rejections::OtherProperties;
 use crate::outbox::QueuedPoint;
 use crate::sitewise::api::Entry;
 use crate::sitewise::cause::Cause;
@@ -13,7 +13,7 @@ use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::{OutgoingMessage, ServerId};
 use crate::twin::caps::Cap;
 use crate::twin::folders::RuleSuggestion;
-use crate::twin::plan::step::{ApiCall, CallId};
+use crate::twin::plan::api_call::{ApiCall, CallId};
 
 /// One thing to be done by the shell.
 #[derive(Clone, Debug, PartialEq)]

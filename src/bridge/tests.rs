@@ -16,7 +16,7 @@ use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::edge::{Edge, Metric, Template};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::message::Message;
-use crate::twin::plan::step::ApiCall;
+use crate::twin::plan::api_call::ApiCall;
 use crate::twin::tests::config as twin_config;
 use crate::twin::tests::fake::FakeSiteWise;
 

@@ -2,6 +2,7 @@
 //!
 //! It follows the page and changes with it; `/metrics` is what others should build on.
 
+mod delivery_status;
 mod figures;
 mod link;
 mod models;
@@ -10,13 +11,12 @@ mod query;
 mod refusals;
 mod search;
 mod tree;
-mod way;
 
 use hyper::header::HeaderMap;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::ask::QueryError;
+use super::queries::QueryError;
 use super::reply::{self, Reply};
 use super::routes::Routes;
 use query::Query;

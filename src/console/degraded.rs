@@ -2,14 +2,14 @@
 //!
 //! The bridge stays ready, so that a single machine never blocks a deployment.
 
-mod all;
-mod gather;
+mod collect;
 mod held;
+mod reasons;
 mod words;
 
-pub use all::DegradedReasons;
 pub use held::Held;
 pub(crate) use held::while_others;
+pub use reasons::DegradedReasons;
 pub(in crate::console) use words::refused_remedy;
 pub(crate) use words::{
     AWAITS_BIRTH_REMEDY, CROWDED, CROWDED_REMEDY, DISK_REMEDY, NOBODY_ADMITTED, NOTHING_DELIVERED,
@@ -20,7 +20,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::look::{EngineView, FOREIGN};
+use super::view::{EngineView, FOREIGN};
 use crate::delivery::point::RejectReason;
 use crate::sitewise::cause::Plane;
 use crate::sparkplug::findings::Finding;

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::look::{EngineView, FOREIGN, ServerStatus};
+use super::view::{EngineView, FOREIGN, ServerStatus};
 use crate::sitewise::cause::Plane;
 
 /// Why the bridge is not ready.

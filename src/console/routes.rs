@@ -8,10 +8,10 @@ use hyper::{Request, StatusCode};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::ask::{EngineQueries, QueryError};
 use super::guard::RequestGuard;
 use super::health::NotReadyReason;
 use super::process::ProcessStats;
+use super::queries::{EngineQueries, QueryError};
 use super::reply::{self, Reply};
 use super::snapshot::Snapshot;
 use super::{api, guide, metrics, page};

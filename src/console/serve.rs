@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::Listener;
-use super::ask::EngineQueries;
+use super::queries::EngineQueries;
 use super::routes::Routes;
 
 /// Connections at one time. One more ends the oldest, so that nobody can keep others out by

@@ -7,12 +7,12 @@ use crate::command::{self, Commander};
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::host::{HostCounters, NodePhase};
 use crate::time::Timestamp;
-use crate::twin::plan::standing::ProvisioningStatus;
+use crate::twin::plan::status::ProvisioningStatus;
 
 use super::degraded::DegradedReasons;
 use super::health::NotReadyReason;
-use super::look::{EngineView, ServerStatus};
 use super::usage::{UsageRates, UsageTotals};
+use super::view::{EngineView, ServerStatus};
 
 /// Snapshot of all figures.
 #[derive(Clone, Debug)]

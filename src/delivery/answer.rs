@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{Delivery, LingerMode, held};
+use super::{Delivery, LingerMode, failing};
 
 use super::billing;
 use super::output::{Output, RequestId};
@@ -227,7 +227,7 @@ impl Delivery {
         // A value that is named already says nothing new of the others.
         let mut values = request.entries.iter().flat_map(|(_, values)| values);
         if !self.circuit.is_open()
-            && values.all(|value| value.failures >= held::FOREIGN_FAILURES_BEFORE_REPORT)
+            && values.all(|value| value.failures >= failing::FOREIGN_FAILURES_BEFORE_REPORT)
         {
             return;
         }

@@ -1,7 +1,7 @@
 //! Outputs of delivery: calls to make, and outcomes of points.
 
 use super::point::{DiscardReason, Key, Point, RejectReason, Stream};
-use super::refusals::OtherProperties;
+use super::rejections::OtherProperties;
 use crate::sitewise::api::Entry;
 use crate::sitewise::cause::Cause;
 

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use super::point::Class;
+use super::scheduler::{ByClass, ClassScheduler};
 use super::streams::{StreamSlot, Streams};
-use super::turns::{ByClass, ClassScheduler};
 use crate::time::Instant;
 
 /// Where a stream is queued.
@@ -85,7 +85,7 @@ impl ReadyQueue {
 
     /// Streams queued.
     pub(super) fn len(&self) -> usize {
-        let classes = super::turns::CLASSES.into_iter();
+        let classes = super::scheduler::CLASSES.into_iter();
         let queued: usize = classes.map(|class| self.lanes.get(class).queued).sum();
         queued + self.suspects.queued
     }

@@ -1,7 +1,7 @@
 //! The queued values of one property, and which of them the next entry takes.
 
+mod status;
 mod value;
-mod way;
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -44,7 +44,7 @@ fn how_long_live_values_and_requests_take_is_counted() {
 fn how_far_the_values_of_a_property_are_is_told() {
     let mut plant = Plant::new(config());
     let stream = point(1, 0, Class::Live).stream;
-    assert_eq!(plant.delivery.status_of(stream), way::StreamStatus::default());
+    assert_eq!(plant.delivery.status_of(stream), status::StreamStatus::default());
     let handed_in = plant.now.instant;
     plant.give([point(1, 0, Class::Live), point(1, 1, Class::History)]);
     let waits = plant.delivery.status_of(stream);

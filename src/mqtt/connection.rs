@@ -13,7 +13,7 @@ use super::contention::{Contention, Ending, Evidence};
 use super::failure;
 use super::inbox::{ConnectionStats, Inbox};
 use super::options::{ClientRole, SessionOptions};
-use super::pauses::ReconnectBackoff;
+use super::reconnect_backoff::ReconnectBackoff;
 use super::session::{MqttSession, SessionEnd};
 use super::{Error, Inbound, Outgoing};
 use crate::config::{self, ServerUrl};

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rumqttc::{Broker, LastWill, MqttOptions, QoS, Transport};
 use tracing::warn;
 
-use super::dial::Connector;
+use super::connector::Connector;
 use super::sieve::{self, CutMarker};
 use super::tls;
 use crate::config::{self, Environment, Scheme, Secret, ServerUrl};

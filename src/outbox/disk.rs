@@ -9,25 +9,25 @@
 //! A separate thread, the keeper, does all disk I/O. If the disk is not writable, or too slow, the
 //! head continues alone within its limit, and is saved as soon as the disk is writable again.
 
-mod asked;
 mod books;
 mod bounds;
 mod cold;
+mod counters;
+mod disk_writer;
+mod faults;
 pub mod folder;
-mod heard;
-mod held;
-mod keeper;
+mod inbound;
 mod machines;
+mod memory_points;
+mod outbox_impl;
 mod owner;
+mod pending_read;
 mod raw;
 mod record;
-mod refusal;
-mod salvage;
+mod repair;
 pub mod store;
-mod tally;
 mod thread;
-mod waiting;
-mod writer;
+mod write_queue;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -38,14 +38,14 @@ use tokio::sync::Notify;
 
 use self::bounds::Bounds;
 use self::cold::ColdPoints;
-use self::held::MemoryPoints;
-use self::keeper::{DiskJob, DiskReport, DiskWriter, ReadPurpose};
+use self::counters::DiskCounters;
+use self::disk_writer::{DiskJob, DiskReport, DiskWriter, ReadPurpose};
 use self::machines::{MachineFile, Machines};
+use self::memory_points::MemoryPoints;
 pub use self::owner::give_to_owner;
 use self::store::{StoreError, StoreOpener, StoreStats};
-use self::tally::DiskCounters;
 use self::thread::DiskThread;
-use self::writer::WriteQueue;
+use self::write_queue::WriteQueue;
 use super::dead_letters::DeadLetterRecord;
 use super::dead_letters::files::DeadLetterFiles;
 use super::{DiskEvent, DiskState, QueuedPoint};
@@ -84,7 +84,7 @@ pub struct DiskOutbox {
     /// Events to be logged.
     events: VecDeque<DiskEvent>,
     /// Inbound messages that earlier processes stored, until they are replayed.
-    inbound_replay: Option<heard::InboundReplay>,
+    inbound_replay: Option<inbound::InboundReplay>,
     /// Whose the assets are that values wait for.
     machines: Machines,
     /// Where it is, and what this one hears.
@@ -141,7 +141,7 @@ impl DiskOutbox {
         let stock = store.as_ref().map(|store| store.stock()).map_err(Clone::clone);
         let inbound_replay = letters.folder().with_file_name(HEARD);
         let inbound_folder = inbound_replay.clone();
-        let heard = heard::InboundReplay::new(&inbound_replay, done.clone());
+        let heard = inbound::InboundReplay::new(&inbound_replay, done.clone());
         let folder = letters.folder().parent().map(Path::to_owned).unwrap_or_default();
         let mut machine_file = MachineFile::of(&folder);
         let mut machines = Machines::default();

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{AssetWaiting, PropertyWaiting, QueuedPoint};
 use crate::delivery::output::Room;
 use crate::delivery::point::{Class, Gate, Key, Point};
-use crate::delivery::turns::{ByClass, CLASSES, ClassScheduler};
+use crate::delivery::scheduler::{ByClass, CLASSES, ClassScheduler};
 use crate::sitewise::api::Variant;
 use crate::time::Timestamp;
 

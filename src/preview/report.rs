@@ -11,7 +11,7 @@ use crate::sitewise::api::{Hierarchy, Property};
 use crate::twin::Twin;
 use crate::twin::folders;
 pub use crate::twin::folders::RuleSuggestion;
-use crate::twin::plan::step::ApiCall;
+use crate::twin::plan::api_call::ApiCall;
 use crate::twin::view::{AssetKind, ModelIx};
 
 /// A rate measured for less than this is not extrapolated to a month.

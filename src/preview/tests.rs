@@ -11,7 +11,7 @@ use crate::sparkplug::event::Event;
 use crate::sparkplug::host::{Host, ServerId};
 use crate::sparkplug::message::Message;
 use crate::time::Timestamp;
-use crate::twin::plan::step::{ApiCall, CallResult};
+use crate::twin::plan::api_call::{ApiCall, CallResult};
 use crate::twin::tests::fake::{FakeModel, FakeSiteWise};
 
 const START: i64 = 1_790_000_000_000;

@@ -1,12 +1,12 @@
 //! The client: one call, one try, the response as our own types.
 
-mod answered;
 mod body;
 mod credentials;
 mod models;
 mod property;
 mod quotas;
 mod read;
+mod response_inspector;
 mod values;
 
 use std::fmt::Display;
@@ -39,8 +39,8 @@ use super::fault;
 use super::host_prefix::NoHostPrefix;
 use super::http;
 use super::limits::PAGE_ITEMS;
-use answered::ResponseInspector;
 use credentials::{ProviderFactory, RenewableCredentials};
+use response_inspector::ResponseInspector;
 use values::PutValues;
 
 /// How long a connection may take to stand.

@@ -10,13 +10,13 @@ use bytes::Bytes;
 
 use self::declared::DeclaredMembers;
 use super::address::Source;
+use super::case_folded::CaseFoldedNames;
 use super::datatype::DataType;
 use super::event::{
     Birth, BirthMetric, Content, Definition, Instance, Member, MemberKind, Sample, Slot,
 };
 use super::filter::Filter;
 use super::findings::{Finding, FindingCounts};
-use super::folded::CaseFoldedNames;
 use super::limits;
 use super::metric::{self, Inherited};
 use super::names::NameInterner;

@@ -29,11 +29,11 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::address::EdgeNode;
+use super::case_folded::CaseFoldedNames;
 use super::config::Config;
 use super::event::Event;
 use super::findings::Finding;
-use super::folded::CaseFoldedNames;
-use super::inflated::InflationDebt;
+use super::inflation_debt::InflationDebt;
 use super::limits;
 use super::message::{Message, Qos};
 use super::names::NameInterner;
@@ -46,19 +46,19 @@ use crate::time::{Instant, Now, Timestamp};
 
 mod counters;
 mod excluded;
+pub(crate) mod finding_log;
 mod forgetting;
-pub(crate) mod found;
 mod incoming;
-mod look;
 pub(crate) mod state;
+mod view;
 
 pub use counters::{HostCounters, SkipReason};
-pub use found::FindingRecord;
-pub use look::{BornPlace, BornTags, Enough, NodeView};
+pub use finding_log::FindingRecord;
 pub use state::state_payload;
+pub use view::{BornPlace, BornTags, Enough, NodeView};
 
 use excluded::ExcludedNodes;
-use found::FindingLog;
+use finding_log::FindingLog;
 use state::ConnectedServers;
 
 /// One of the MQTT servers that together carry one Sparkplug infrastructure.

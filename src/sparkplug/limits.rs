@@ -2,7 +2,7 @@
 //! is processed.
 
 use super::findings::Finding;
-use super::inflated::InflationBound;
+use super::inflation_debt::InflationBound;
 
 /// What is lost past a limit, and what is dropped first, if `finding` says that a limit was
 /// exceeded.

@@ -9,7 +9,7 @@ use flate2::read::{DeflateDecoder, GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 use prost::Message;
 
-use super::inflated::InflationLimit;
+use super::inflation_debt::InflationLimit;
 use super::limits;
 use super::proto::Payload;
 use super::proto::payload::Metric;

@@ -23,10 +23,10 @@ use super::topic;
 use crate::time::{Now, Timestamp};
 
 mod requests;
-mod turns;
+mod scheduler;
 
 pub(crate) use requests::{RebirthRequests, RequestResult};
-pub(crate) use turns::{RequestRank, RequestScheduler};
+pub(crate) use scheduler::{RequestRank, RequestScheduler};
 
 /// The reason of a rebirth request. Each can be switched off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,7 +4,7 @@
 //! processed, and each of their values is counted as what becomes of it.
 
 use super::counts::DropReason;
-use super::held::{DEFER_AT, Overflow};
+use super::event_buffer::{DEFER_AT, Overflow};
 use super::{Event, Now, Twin, values_in};
 
 impl Twin {

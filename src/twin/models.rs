@@ -2,9 +2,9 @@
 //!
 //! A model only grows: properties and hierarchies are appended, never changed or removed.
 
+mod import;
 mod index;
-mod learned;
-mod likeness;
+mod kinds;
 mod tree;
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
 use self::index::PropertyIndex;
-pub(super) use self::likeness::{KindCandidate, Tags};
+pub(super) use self::kinds::{KindCandidate, Tags};
 pub(super) use self::tree::TreeFull;
 use super::caps::Cap;
 use super::differences::Differences;
@@ -75,7 +75,7 @@ pub struct DesiredModel {
     /// The model whose assets it is a overflow level for, and which.
     overflow_of: Option<(ModelIx, usize)>,
     /// What its assets have in common, where they were put together by their tags.
-    kind: Option<Box<likeness::DeviceKind>>,
+    kind: Option<Box<kinds::DeviceKind>>,
 }
 
 /// A property as a birth or definition asks for it.

@@ -5,10 +5,12 @@
 //! deleted, no type is changed.
 
 mod answers;
+pub mod api_call;
+mod asset_checks;
 mod calls;
 mod failures;
+mod initial_sync;
 mod lanes;
-mod learning;
 mod links;
 mod lookups;
 mod needs;
@@ -17,11 +19,9 @@ pub mod presence;
 pub mod problems;
 pub mod rates;
 mod refusals;
-pub mod standing;
 mod state;
-pub mod step;
+pub mod status;
 pub mod units;
-mod unread;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -29,16 +29,16 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
+use self::api_call::{ApiCall, CallId};
+use self::asset_checks::AssetChecks;
+use self::initial_sync::InitialSync;
+pub use self::initial_sync::KnownAsset;
 use self::lanes::{CallLane, Lanes};
-use self::learning::InitialSync;
-pub use self::learning::KnownAsset;
 use self::lookups::LatestValueReads;
 use self::problems::{Problem, RejectionKind};
 use self::rates::ProvisioningRates;
 use self::state::{AssetStage, AssetState, Backoff, ModelStage, ModelState};
-use self::step::{ApiCall, CallId};
 use self::units::Units;
-use self::unread::AssetChecks;
 use super::assets::{AssetIx, DesiredAssets};
 use super::identity::Namespace;
 use super::models::{DesiredModels, ModelIx, PropertyIx};

@@ -1,14 +1,14 @@
 //! Values of one node or device: what births, data and deaths write.
 
 mod attributes;
-mod dead;
 mod leaf;
 mod lookup;
-mod lost;
+mod losses;
+mod offline_at_start;
 mod presence;
-mod refill;
 mod rejected;
 mod restored;
+mod rewrite;
 mod times;
 
 use std::cmp::Ordering;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use self::attributes::Attributes;
 use self::leaf::{Leaf, LeafSlotState, MissingLeaves};
 pub(super) use self::lookup::ShownValueReads;
-use self::lost::MessageLosses;
+use self::losses::MessageLosses;
 pub(super) use self::restored::RestoredValues;
 use self::times::{STILL, TICK, behind, is_ahead, later, stale_mark};
 use super::assets::{AssetIx, AtStart};

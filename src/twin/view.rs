@@ -9,7 +9,7 @@ use super::counts::DropReason;
 pub use super::identity::Address;
 pub use super::models::{DesiredModel, ModelIx, PropertyIx};
 use super::plan::problems::RejectionKind;
-use super::plan::standing::ProvisioningStatus;
+use super::plan::status::ProvisioningStatus;
 pub use super::property::DesiredProperty;
 use super::values::SourceValues;
 use crate::sitewise::api::{Tqv, Variant};

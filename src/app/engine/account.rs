@@ -7,7 +7,7 @@ use tokio::task::JoinError;
 use tracing::{info, warn};
 
 use super::{Engine, Error, SyncState};
-use crate::bridge::reach::ReachabilityChange;
+use crate::bridge::reachability::ReachabilityChange;
 use crate::console::degraded;
 use crate::sitewise::api::{ApiFault, Quotas};
 use crate::sitewise::client::SiteWise;

@@ -2,7 +2,7 @@
 
 use crate::sitewise::api::ApiFault;
 use crate::sitewise::client::SiteWise;
-use crate::twin::plan::step::{ApiCall, CallResult};
+use crate::twin::plan::api_call::{ApiCall, CallResult};
 
 /// Makes one call.
 pub(super) async fn carry_out<S: SiteWise>(

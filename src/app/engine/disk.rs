@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use super::{Engine, SyncState, tell};
+use super::{Engine, SyncState, logging};
 use crate::outbox::{DiskEvent, DiskState};
 use crate::sitewise::client::SiteWise;
 use crate::time::{Instant, Now};
@@ -30,7 +30,7 @@ impl<S: SiteWise> Engine<S> {
                         self.inbound_incomplete = true;
                         self.bridge.set_deferrable(false);
                     }
-                    tell::log_disk_event(&other);
+                    logging::log_disk_event(&other);
                 }
             }
         }

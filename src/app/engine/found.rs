@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Engine, tell};
+use super::{Engine, logging};
 use crate::sitewise::client::SiteWise;
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::findings::Finding;
@@ -101,7 +101,7 @@ impl<S: SiteWise> Engine<S> {
     /// Logs how many senders share a finding beyond those that got a line of their own.
     pub(super) fn tell_more_senders(&mut self, now: Now) {
         for more in self.found.poll(now.instant) {
-            tell::log_more_senders(&more);
+            logging::log_more_senders(&more);
         }
     }
 }

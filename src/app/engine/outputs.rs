@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::{debug, warn};
 
-use super::{DEAD_LETTERS, Engine, SyncState, calls, tell};
+use super::{DEAD_LETTERS, Engine, SyncState, calls, logging};
 use crate::bridge::Output;
 use crate::delivery::point::{DiscardReason, Gate, GateState, Point};
 use crate::outbox::dead_letters::DeadLetter;
@@ -96,16 +96,16 @@ impl<S: SiteWise> Engine<S> {
             }
             Output::Held { stream, reason, cause, others } => {
                 let names = self.bridge.twin().display_names(stream);
-                tell::log_failing_property(stream, names, &reason, (cause, others));
+                logging::log_failing_property(stream, names, &reason, (cause, others));
             }
             Output::OverRate(machine, stream) => {
-                tell::log_crowded(&machine, self.bridge.twin().display_names(stream));
+                logging::log_crowded(&machine, self.bridge.twin().display_names(stream));
             }
             Output::ReachabilityChanged(told) => self.log_reachability(&told, now),
             Output::NothingDelivered(server) => self.servers.log_nothing_delivered(server),
             Output::Finding { edge, finding, example } => {
                 if self.found.take(finding, edge.as_ref(), now.instant) {
-                    tell::log_output(Output::Finding { edge, finding, example });
+                    logging::log_output(Output::Finding { edge, finding, example });
                 }
             }
             told @ (Output::Grouped(_)
@@ -113,7 +113,7 @@ impl<S: SiteWise> Engine<S> {
             | Output::AllNodesExcluded(_)
             | Output::Capped { .. }
             | Output::Born(_)
-            | Output::Died(..)) => tell::log_output(told),
+            | Output::Died(..)) => logging::log_output(told),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::delivery::point::Stream;
-use crate::twin::plan::step::{ApiCall, CallResult};
+use crate::twin::plan::api_call::{ApiCall, CallResult};
 
 /// What is said of a call that was carried out nevertheless.
 pub(super) const LOST: &str = "the answer is lost";

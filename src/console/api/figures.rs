@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::ApiError;
 use crate::app::Ledger;
-use crate::console::look::ServerStatus;
 use crate::console::routes::Routes;
 use crate::console::snapshot::PHASES;
+use crate::console::view::ServerStatus;
 use crate::delivery::whatif::LINGERS;
 use crate::twin::counts::DropReason;
 use crate::twin::mapping::Adjustment;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::query::Query;
 use super::tree::standing;
 use super::{ApiError, RowPage};
-use crate::console::ask::EngineQueries;
+use crate::console::queries::EngineQueries;
 use crate::twin::mapping::type_name;
 
 /// Rows of a page unless asked otherwise.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::query::Query;
 use super::{ApiError, RowPage};
-use crate::console::ask::EngineQueries;
+use crate::console::queries::EngineQueries;
 use crate::console::snapshot::PHASES;
 use crate::sparkplug::address::Source;
 use crate::sparkplug::host::{FindingRecord, NodePhase};

@@ -8,8 +8,8 @@ use super::link::{self, Link};
 use super::query::Query;
 use super::tree::{quality, variant};
 use super::{ApiError, RowPage};
-use crate::console::ask::EngineQueries;
 use crate::console::degraded::DegradedReason;
+use crate::console::queries::EngineQueries;
 
 /// Rows of a page unless asked otherwise.
 const ROWS: usize = 50;

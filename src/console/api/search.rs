@@ -11,11 +11,11 @@ use uuid::Uuid;
 
 use self::lost::LostTag;
 use super::ApiError;
+use super::delivery_status;
 use super::query::Query;
 use super::tree::{AssetLink, AssetRow, row};
-use super::way;
-use crate::console::ask::EngineQueries;
-use crate::console::look::EngineView;
+use crate::console::queries::EngineQueries;
+use crate::console::view::EngineView;
 use crate::sparkplug::host::BornPlace;
 use crate::twin::Twin;
 use crate::twin::view::{AssetIx, DesiredProperty, ModelIx};
@@ -220,7 +220,7 @@ fn found(look: &EngineView<'_>, ix: AssetIx, property: Option<&DesiredProperty>)
     row.address = Some(asset.address.to_string());
     row.property =
         property.map(|property| AssetLink { id: property.id, name: property.name.to_string() });
-    row.problem = property.and_then(|property| way::rejected(look, asset, property));
+    row.problem = property.and_then(|property| delivery_status::rejected(look, asset, property));
     row
 }
 

@@ -4,15 +4,15 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::delivery_status::{AssetDeliveryStatus, DeliveryStatusReader, PropertyDeliveryStatus};
 use super::query::Query;
-use super::way::{AssetDeliveryStatus, DeliveryStatusReader, PropertyDeliveryStatus};
 use super::{ApiError, RowPage};
-use crate::console::ask::EngineQueries;
+use crate::console::queries::EngineQueries;
 use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::time::Timestamp;
 use crate::twin::Twin;
 use crate::twin::mapping::type_name;
-use crate::twin::plan::standing::{ProvisioningStatus, TreePlacement};
+use crate::twin::plan::status::{ProvisioningStatus, TreePlacement};
 use crate::twin::view::{AssetIx, AssetKind, DesiredAsset, Presence, ShownValue};
 
 /// Rows of a page unless asked otherwise.

@@ -1,6 +1,6 @@
 //! Values that SiteWise keeps rejecting, of one machine and for one cause.
 
-use crate::delivery::refusals::OtherProperties;
+use crate::delivery::rejections::OtherProperties;
 use crate::sitewise::cause::Cause;
 
 /// Values of a machine that are not accepted, for one cause.

@@ -1,8 +1,8 @@
 //! Answers that are none of SiteWise's, and values that are never taken although they could be.
 
 use super::*;
-use crate::delivery::held::HeldValues;
-use crate::delivery::refusals::OtherProperties;
+use crate::delivery::failing::HeldValues;
+use crate::delivery::rejections::OtherProperties;
 use crate::sitewise::cause::Cause;
 
 /// A stub of SiteWise behind something that answers by itself where `meets` says so.

@@ -1,7 +1,7 @@
 //! Answers that go well as a whole and refuse every entry.
 
 use super::*;
-use crate::delivery::refusals::OtherProperties;
+use crate::delivery::rejections::OtherProperties;
 use crate::sitewise::cause::{Cause, WRITE};
 
 /// So many seconds, in which each entry for which `refuses` says so has this error.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::store::StoreError;
-use super::{owner, salvage};
+use super::{owner, repair};
 
 const NAME: &str = "books";
 const MARK: &[u8] = b"sparkwise outbox";
@@ -111,7 +111,7 @@ pub(super) fn renew(folder: &Path, entry: CountEntry) -> Result<(), StoreError> 
     let disk = |error: io::Error| owner::fault_at(&path, &error);
     // What is in its place may be a folder, or not ours: it is kept.
     if path.symlink_metadata().is_ok() {
-        salvage::set_aside(&path).map_err(disk)?;
+        repair::set_aside(&path).map_err(disk)?;
     }
     Books::open(folder)?.append(entry).map_err(disk)
 }
@@ -135,7 +135,7 @@ impl Books {
         if books.file.metadata()?.len() == 0 {
             // From now on books without an entry are damaged.
             let begun = books.append(CountEntry::default());
-            let begun = begun.and_then(|()| salvage::sync_folder(folder));
+            let begun = begun.and_then(|()| repair::sync_folder(folder));
             begun.map_err(|error| owner::fault_at(&path, &error))?;
         }
         Ok(books)
@@ -156,7 +156,7 @@ impl Books {
     /// Whether the file still has its name.
     pub(super) fn is_file_in_place(&self) -> bool {
         let ours = self.file.metadata().ok().map(|found| (found.dev(), found.ino()));
-        ours.is_some() && ours == salvage::identity(&self.path)
+        ours.is_some() && ours == repair::identity(&self.path)
     }
 
     /// Whether there is less than what the books count.

@@ -1,7 +1,7 @@
 //! What happens when memory or disk is full.
 
-use super::asked::PendingRead;
-use super::keeper::ReadPurpose;
+use super::disk_writer::ReadPurpose;
+use super::pending_read::PendingRead;
 use super::record::RecordKey;
 use super::store::StoreStats;
 use super::{DiskOutbox, EVICT_BATCH, HEAD_SHARE};

@@ -5,7 +5,7 @@ mod parked;
 use std::collections::BTreeMap;
 
 use self::parked::ParkedPoints;
-use super::asked::PendingRead;
+use super::pending_read::PendingRead;
 use super::record::RecordKey;
 use crate::delivery::point::{Class, Gate, GateState, Key, Point};
 use crate::outbox::PassedOver;

@@ -10,10 +10,10 @@ use tracing::{debug, info, warn};
 
 use super::HEARD;
 use super::books::{Books, BooksState};
-use super::heard::{self, InboundReader};
+use super::inbound::{self, InboundReader};
 use super::owner;
 use super::raw::{self, Damage, StoreMeta};
-use super::salvage::{self, POINTS, RepairResult};
+use super::repair::{self, POINTS, RepairResult};
 use super::store::{FORMAT, FjallStore, Store, StoreError, StoreOpener};
 
 /// The store's own mark. Another number in it is another version's of the store.
@@ -39,7 +39,7 @@ pub(super) fn opener(folder: &Path) -> StoreOpener {
     Box::new(move |before| {
         let folder_lock = owner.as_ref().and_then(|lock: &File| lock.metadata().ok());
         let held = folder_lock.map(|lock| (lock.dev(), lock.ino()));
-        if held.is_none() || held != salvage::identity(&folder.join(LOCK)) {
+        if held.is_none() || held != repair::identity(&folder.join(LOCK)) {
             owner = Some(lock(&folder)?);
         }
         if let Some(StoreError::Damaged(reason)) = before {
@@ -47,7 +47,7 @@ pub(super) fn opener(folder: &Path) -> StoreOpener {
                 return Err(StoreError::Damaged(reason.clone()));
             }
             mended = Some(Instant::now());
-            log_repair(&catch_panic(|| salvage::repair(&folder))?, reason);
+            log_repair(&catch_panic(|| repair::repair(&folder))?, reason);
         }
         let mut store = catch_panic(|| open(&folder))?;
         if before == Some(&StoreError::ThreadFailed) {
@@ -60,7 +60,7 @@ pub(super) fn opener(folder: &Path) -> StoreOpener {
 
 /// Takes the lock by which one process owns the folder; it ends with the file.
 fn lock(folder: &Path) -> Result<File, StoreError> {
-    salvage::make_folder(folder).map_err(|error| StoreError::Folder(error.to_string()))?;
+    repair::make_folder(folder).map_err(|error| StoreError::Folder(error.to_string()))?;
     let path = folder.join(LOCK);
     let disk = |error: std::io::Error| owner::fault_at(&path, &error);
     // On a disk that is only read, the file can be locked all the same if it is there.
@@ -78,17 +78,17 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
 /// understand: so first it is looked at without the store.
 pub(super) fn open(folder: &Path) -> Result<FjallStore, StoreError> {
     let books = BooksState::of(folder)?;
-    heard::recorded_counts(&folder.join(HEARD))?;
+    inbound::recorded_counts(&folder.join(HEARD))?;
     let points = folder.join(POINTS);
-    salvage::finish(&points)?;
-    salvage::finish(&folder.join(HEARD))?;
+    repair::finish(&points)?;
+    repair::finish(&folder.join(HEARD))?;
     match found(&points)? {
         StoreFound::Store => {
             let (said, damage) =
                 raw::scan(&points).map_err(|error| owner::fault_at(&points, &error))?;
             check(&said, &damage, books)?;
             if let Some((log, whole)) = damage.torn {
-                let cut = salvage::truncate_log(&log, whole);
+                let cut = repair::truncate_log(&log, whole);
                 let cut = cut.map_err(|error| StoreError::Disk(error.to_string()))?;
                 debug!("the last write to the outbox's log is incomplete: {cut} bytes discarded");
             }
@@ -97,11 +97,11 @@ pub(super) fn open(folder: &Path) -> Result<FjallStore, StoreError> {
             return Err(StoreError::Damaged("the folder with its points is missing".to_owned()));
         }
         StoreFound::Nothing => {
-            let made = salvage::make_folder(&points);
+            let made = repair::make_folder(&points);
             made.map_err(|error| StoreError::Disk(error.to_string()))?;
         }
         StoreFound::Foreign => {
-            let kept = salvage::set_aside(&points);
+            let kept = repair::set_aside(&points);
             let kept = kept.map_err(|error| StoreError::Disk(error.to_string()))?;
             warn!(
                 "{} did not belong to the outbox: it was moved to {}",
@@ -248,7 +248,7 @@ fn log_repair(RepairResult { found, lost, moved_to }: &RepairResult, reason: &st
 
 /// How many points are queued in a folder, by its books; none if unknown.
 pub fn recorded_count(folder: &Path) -> Option<u64> {
-    salvage::recorded_stats(folder).map(|stock| stock.points)
+    repair::recorded_stats(folder).map(|stock| stock.points)
 }
 
 /// What `sparkwise outbox` has found.
@@ -273,7 +273,7 @@ pub fn inspect(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
     let _owner = lock(folder)?;
     let books = BooksState::of(folder)?;
     let points = folder.join(POINTS);
-    salvage::finish(&points)?;
+    repair::finish(&points)?;
     let damage = match found(&points) {
         Ok(StoreFound::Store) => {
             let looked = raw::scan(&points).map_err(|error| owner::fault_at(&points, &error))?;
@@ -293,15 +293,15 @@ pub fn inspect(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
         Err(StoreError::Damaged(reason)) => Some(reason),
         Err(fault) => return Err(fault),
     };
-    let (found, lost) = catch_panic(|| salvage::count(folder))?;
+    let (found, lost) = catch_panic(|| repair::count(folder))?;
     // What an earlier repair could not read is reported at the next start.
-    let known = salvage::unreported_loss(&points).unwrap_or_default();
+    let known = repair::unreported_loss(&points).unwrap_or_default();
     let blocks = || format!("{} values that are in its own counts cannot be read", lost - known);
     let damage = damage.or_else(|| (lost > known).then(blocks));
     if damage.is_none() || !repair {
         return Ok(CheckReport { damage, found, lost, moved_to: None });
     }
-    let RepairResult { found, lost, moved_to } = catch_panic(|| salvage::repair(folder))?;
+    let RepairResult { found, lost, moved_to } = catch_panic(|| repair::repair(folder))?;
     Ok(CheckReport { damage, found, lost, moved_to })
 }
 
@@ -313,19 +313,19 @@ pub fn inspect(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
 pub fn inspect_inbound(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
     let _owner = lock(folder)?;
     let folder = folder.join(HEARD);
-    let recorded = heard::recorded_counts(&folder)?;
-    salvage::finish(&folder)?;
+    let recorded = inbound::recorded_counts(&folder)?;
+    repair::finish(&folder)?;
     let mut reading = InboundReader::new(&folder);
     while reading.next().is_some() {}
     let (found, lost) = (reading.values, reading.lost(recorded));
     let place = reading.damaged_at.first();
     let place = place.map(|(file, at)| format!("{} at byte {at}", file.display()));
-    let known = salvage::unreported_loss(&folder).unwrap_or_default();
+    let known = repair::unreported_loss(&folder).unwrap_or_default();
     let missing = || format!("{} values that are in its own counts cannot be read", lost - known);
     let damage = place.or_else(|| (lost > known).then(missing));
     if damage.is_none() || !repair {
         return Ok(CheckReport { damage, found, lost, moved_to: None });
     }
-    let found = heard::copy(&folder, &salvage::copy_of(&folder))?;
-    Ok(CheckReport { damage, found, lost, moved_to: salvage::finish(&folder)? })
+    let found = inbound::copy(&folder, &repair::copy_of(&folder))?;
+    Ok(CheckReport { damage, found, lost, moved_to: repair::finish(&folder)? })
 }

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::books::{Books, CountEntry};
 use super::record::{self, PLACE, RecordKey};
-use super::salvage;
+use super::repair;
 use crate::delivery::point::{Key, Point};
 
 /// Bytes that are collected in memory before they become a file; the store holds up to four
@@ -240,13 +240,13 @@ impl FjallStore {
         if misses || (stats.points > 0 && points.is_empty()?) {
             return Err(StoreError::Damaged("it has fewer points than were flushed".to_owned()));
         }
-        if let Some(lost) = salvage::unreported_loss(folder) {
+        if let Some(lost) = repair::unreported_loss(folder) {
             stats.unreadable = lost;
             stats.is_repaired = true;
         }
         // A disk that takes no writes shows now, not at the first value.
         database.persist(PersistMode::SyncAll)?;
-        let (folder, identity) = (folder.to_owned(), salvage::identity(folder));
+        let (folder, identity) = (folder.to_owned(), repair::identity(folder));
         let log = newest_log(&folder);
         let mut store = Self { database, points, meta, stats, batch, books, folder, identity, log };
         store.write_counts()?;
@@ -369,7 +369,7 @@ impl Store for FjallStore {
         let removed = |what: &Path| {
             Err(StoreError::Disk(format!("{} was removed or replaced", what.display())))
         };
-        if self.identity != salvage::identity(&self.folder) {
+        if self.identity != repair::identity(&self.folder) {
             return removed(&self.folder);
         }
         let log = newest_log(&self.folder);
@@ -397,7 +397,7 @@ impl Store for FjallStore {
         if std::mem::take(&mut self.stats.is_repaired) {
             // It was reported with the first statistics.
             self.stats.unreadable = 0;
-            salvage::mark_reported(&self.folder).map_err(disk)?;
+            repair::mark_reported(&self.folder).map_err(disk)?;
         }
         Ok(())
     }
@@ -440,7 +440,7 @@ fn newest_log(folder: &Path) -> Option<(u64, (u64, u64))> {
         is_log.then_some((number, path))
     });
     let (number, path) = logs.max()?;
-    Some((number, salvage::identity(&path)?))
+    Some((number, repair::identity(&path)?))
 }
 
 /// What a disk does not give back is damaged.

@@ -5,7 +5,7 @@ use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use super::keeper::{DiskJob, DiskReport, DiskWriter};
+use super::disk_writer::{DiskJob, DiskReport, DiskWriter};
 
 /// The keeper at work, once it is started.
 #[derive(Debug)]

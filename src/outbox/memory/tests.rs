@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::delivery::point::Stream;
-use crate::delivery::turns::CLASSES;
+use crate::delivery::scheduler::CLASSES;
 use crate::outbox::queues::cost;
 use crate::sitewise::api::{Quality, Variant};
 

@@ -23,8 +23,8 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_types::SigningName;
 
-use super::answered::ResponseInspector;
 use super::body::PutResponseBody;
+use super::response_inspector::ResponseInspector;
 use crate::sitewise::endpoint::Endpoint;
 use crate::sitewise::fault::ErrorDetails;
 

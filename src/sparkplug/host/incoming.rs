@@ -1,7 +1,7 @@
 //! A message that arrives: whose it is, whether it is read, what it says to its session.
 
 use super::{Finding, Host, ServerId, SkipReason};
-use crate::sparkplug::inflated::InflationLimit;
+use crate::sparkplug::inflation_debt::InflationLimit;
 use crate::sparkplug::limits;
 use crate::sparkplug::metric;
 use crate::sparkplug::payload::{self, DecodeError};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::kept::BirthsBeforeDrop;
-use super::past::PriorTables;
+use super::birth_archive::BirthsBeforeDrop;
+use super::prior_tables::PriorTables;
 use super::{NodePhase, SessionContext, SessionMessage};
 use crate::sparkplug::host::ServerId;
 use crate::sparkplug::limits;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::claims::AliasUsage;
+use super::alias_usage::AliasUsage;
 use super::online::OnlineSession;
 use super::reading::{emit_birth, scope};
 use super::{Borrowed, EdgeSession, SessionContext, SessionNotes, SessionState};

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::claims::AliasUsage;
+use super::alias_usage::AliasUsage;
+use super::birth_archive::BirthArchive;
 use super::devices::{DeviceSession, DeviceState};
 use super::doubts::DeathDoubt;
-use super::kept::BirthArchive;
-use super::past::PriorTables;
+use super::prior_tables::PriorTables;
 use super::reading::{emit_birth, read_data, scope};
 use super::taken::FilterYield;
 use super::{
@@ -16,11 +16,11 @@ use super::{
 };
 use crate::sparkplug::address::Source;
 use crate::sparkplug::birth;
+use crate::sparkplug::case_folded::CaseFoldedNames;
 use crate::sparkplug::config::{BdSeq, Config};
 use crate::sparkplug::edge::REBIRTH;
 use crate::sparkplug::event::SequenceOrder;
 use crate::sparkplug::findings::Finding;
-use crate::sparkplug::folded::CaseFoldedNames;
 use crate::sparkplug::host::{ServerId, SkipReason};
 use crate::sparkplug::memory;
 use crate::sparkplug::proto::Payload;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::online::OnlineSession;
-use super::past::{PriorTables, readable};
+use super::prior_tables::{PriorTables, readable};
 use super::reading::read_until;
 use super::{Borrowed, SessionContext, SessionMessage, SessionNotes};
 use crate::sparkplug::address::Source;

@@ -2,8 +2,8 @@
 
 use rustc_hash::FxHashSet;
 
+use super::api_call::{CallId, CallResult};
 use super::state::{AssetStage, Backoff, Children, ModelStage, NotFoundCount};
-use super::step::{CallId, CallResult};
 use super::{
     AFTER_REFUSAL, FIRST_LOOK, FIRST_RETRY, LONGEST_LOOK, LONGEST_RETRY, Output, Plan,
     ProvisioningJob, RAREST, WaitsFor,

@@ -1,7 +1,7 @@
 //! The calls that jobs make.
 
+use super::api_call::ApiCall;
 use super::state::{AssetStage, Children, ModelStage};
-use super::step::ApiCall;
 use super::{Plan, ProvisioningJob};
 use crate::sitewise::api::{
     Associate, CreateAsset, CreateComposite, CreateModel, GrowComposite, GrowModel, Hierarchy,

@@ -1,9 +1,9 @@
 //! Associations: assets under their parents, as far as these have room.
 
 use super::answers::{FailureAction, failure_action};
+use super::api_call::CallResult;
 use super::lanes::CallLane;
 use super::state::{AssetStage, Backoff, Children, ParentLink};
-use super::step::CallResult;
 use super::{AFTER_REFUSAL, NextNeed, Output, Plan, ProvisioningJob, RAREST, WaitsFor};
 use crate::sitewise::api::{ApiFault, ApiFaultKind, Page};
 use crate::sitewise::limits;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::api_call::{ApiCall, CallResult};
 use super::state::Backoff;
-use super::step::{ApiCall, CallResult};
 use super::{Output, Plan, ProvisioningJob};
 use crate::delivery::point::Stream;
 use crate::sitewise::api::{ApiFault, ApiFaultKind, Tqv};

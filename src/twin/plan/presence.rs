@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
+use super::api_call::{ApiCall, CallResult};
 use super::state::Backoff;
-use super::step::{ApiCall, CallResult};
 use super::{Plan, ProvisioningJob};
 use crate::delivery::point::Stream;
 use crate::sitewise::api::{ApiFault, ApiFaultKind, Variant};

@@ -12,8 +12,8 @@ use std::time::Duration;
 use rustc_hash::FxHashSet;
 use uuid::Uuid;
 
+use super::api_call::ApiCall;
 use super::state::{Backoff, ModelStage};
-use super::step::ApiCall;
 use super::{AFTER_REFUSAL, JobState, Plan, ProvisioningJob, WaitsFor};
 use crate::sitewise::api;
 use crate::time::Instant;

@@ -9,7 +9,7 @@ mod units;
 use super::*;
 use crate::delivery::point::Stream;
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
-use crate::twin::plan::step::CallResult;
+use crate::twin::plan::api_call::CallResult;
 use crate::twin::plan::units::UnitStatus;
 
 pub(super) fn namespace() -> Namespace {

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
+use super::api_call::{ApiCall, CallResult};
 use super::lanes::CallLane;
 use super::needs::not_before;
 use super::state::{AssetStage, Backoff};
-use super::step::{ApiCall, CallResult};
 use super::{AFTER_REFUSAL, NextNeed, Plan, ProvisioningJob, WaitsFor};
 use crate::sitewise::api::{ApiFault, ApiFaultKind, AssetProperty, Page, UpdateProperty};
 use crate::time::Instant;

@@ -10,7 +10,7 @@ use crate::sitewise::api::{
     ResourceState, Tqv, UpdateProperty,
 };
 use crate::sitewise::limits;
-use crate::twin::plan::step::{ApiCall, CallResult};
+use crate::twin::plan::api_call::{ApiCall, CallResult};
 
 /// A model as it stands in SiteWise.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, VecDeque};
 use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
-use super::dead::{OfflineAtStart, OrphanValue, StaleMark};
 use super::leaf::{Leaf, LeafSlotState};
+use super::offline_at_start::{OfflineAtStart, OrphanValue, StaleMark};
 use super::times::STILL;
 use super::{SourceValues, later, stale_mark};
 use crate::delivery::point::{Class, Stream};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::console::snapshot::Snapshot;
 use crate::delivery::point::Key;
-use crate::twin::plan::step::ApiCall;
+use crate::twin::plan::api_call::ApiCall;
 use crate::twin::tests::fake::FakeSiteWise;
 
 /// Metrics of the node in these tests, and parts that are buffered.

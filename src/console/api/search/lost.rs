@@ -10,7 +10,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{SearchQuery, missing};
-use crate::console::look::EngineView;
+use crate::console::view::EngineView;
 use crate::sparkplug::address::Source;
 use crate::sparkplug::event::Slot;
 use crate::sparkplug::host::{BornPlace, Enough};

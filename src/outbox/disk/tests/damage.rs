@@ -280,7 +280,7 @@ fn a_kill_while_it_is_mended_leaves_the_old_or_the_new() {
         let folder = Folder::new();
         copy(whole.path(), folder.path());
         let in_it = |name: &str| folder.path().join(name);
-        super::super::salvage::copy(folder.path()).unwrap();
+        super::super::repair::copy(folder.path()).unwrap();
         match cut {
             0 => fs::remove_file(in_it("points.mending/unreadable")).unwrap(),
             1 => {}

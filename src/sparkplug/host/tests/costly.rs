@@ -187,7 +187,7 @@ fn who_inflates_no_more_than_usual_is_read_whatever_others_send() {
 /// Empty parts are few bytes, and fifty times as many in memory.
 #[test]
 fn parts_without_bytes_are_not_read_of_who_had_too_much_inflated() {
-    use crate::sparkplug::inflated::InflationLimit;
+    use crate::sparkplug::inflation_debt::InflationLimit;
     let mut chance = fastrand::Rng::with_seed(1);
     let noise: Vec<_> = (0..1_500).map(|_| chance.u8(..)).collect();
     let mut plain = payload::encode(&Payload { body: Some(noise), ..Payload::default() });

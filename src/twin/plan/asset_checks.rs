@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
+use super::api_call::{ApiCall, CallResult};
 use super::lanes::CallLane;
 use super::needs::not_before;
 use super::state::Backoff;
-use super::step::{ApiCall, CallResult};
 use super::{NextNeed, Output, Plan, ProvisioningJob};
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
 use crate::time::Instant;

@@ -5,10 +5,10 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::console::degraded::refused_remedy;
-use crate::console::look::EngineView;
+use crate::console::view::EngineView;
 use crate::console::watched::PropertyOutcome;
 use crate::delivery::point::{Gate, Stream};
-use crate::delivery::way::StreamStatus;
+use crate::delivery::status::StreamStatus;
 use crate::outbox::dead_letters::DeadLetter;
 use crate::outbox::{AssetWaiting, PropertyWaiting};
 use crate::sitewise::api::ApiFaultKind;
@@ -18,7 +18,7 @@ use crate::sparkplug::topic::{self, MessageType};
 use crate::time::{Instant, Now, Timestamp};
 use crate::twin::Twin;
 use crate::twin::plan::problems::RejectionKind;
-use crate::twin::plan::standing::ProvisioningStatus;
+use crate::twin::plan::status::ProvisioningStatus;
 use crate::twin::view::{AssetIx, DesiredAsset, DesiredProperty, ProvisioningProgress};
 
 /// Points of the outbox that one question looks at: some milliseconds.

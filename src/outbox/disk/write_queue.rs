@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use super::keeper::{DiskJob, ReadPurpose};
+use super::disk_writer::{DiskJob, ReadPurpose};
 use super::record::RecordKey;
 use super::store::StoreOp;
 use super::{BATCH, MAX_UNSAVED};

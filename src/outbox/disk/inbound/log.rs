@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use super::super::books::{Books, CountEntry};
-use super::super::salvage::{self, make_folder, sync_folder};
+use super::super::repair::{self, make_folder, sync_folder};
 use super::{BOOKS, InboundRecord, files, recorded_counts, room};
 
 /// Appends inbound messages to a file. A record stays in memory until it is flushed, so that it can
@@ -109,7 +109,7 @@ impl InboundLog {
                 Some(file) => file,
                 None => {
                     if self.folder.symlink_metadata().is_ok_and(|found| !found.is_dir()) {
-                        salvage::set_aside(&self.folder)?;
+                        repair::set_aside(&self.folder)?;
                     }
                     make_folder(&self.folder)?;
                     let last = files(&self.folder).pop();
@@ -177,9 +177,9 @@ impl InboundLog {
         books.append(CountEntry { batch: self.last_entry, points, bytes: self.bytes })?;
         self.needs_entry = false;
         if std::mem::take(&mut self.loss_reported)
-            && salvage::unreported_loss(&self.folder).is_some()
+            && repair::unreported_loss(&self.folder).is_some()
         {
-            salvage::mark_reported(&self.folder)?;
+            repair::mark_reported(&self.folder)?;
         }
         Ok(())
     }
@@ -189,7 +189,7 @@ impl InboundLog {
         self.is_damaged = lost > 0;
         // Nothing is to be entered where there is nothing.
         self.needs_entry |=
-            values != self.earlier_values || salvage::unreported_loss(&self.folder).is_some();
+            values != self.earlier_values || repair::unreported_loss(&self.folder).is_some();
         self.loss_reported = true;
         self.earlier_values = values;
     }
@@ -214,13 +214,13 @@ impl InboundLog {
             // What cannot be removed is replayed once more, which is harmless.
             return;
         }
-        if is_damaged && salvage::set_aside(&self.folder).is_ok() {
+        if is_damaged && repair::set_aside(&self.folder).is_ok() {
             return;
         }
         for path in files(&self.folder) {
             let _ = fs::remove_file(path);
         }
-        let _ = fs::remove_file(self.folder.join(salvage::LOST));
+        let _ = fs::remove_file(self.folder.join(repair::LOST));
     }
 
     /// Lets what comes next go to another file, which may refuse.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Delivery;
 use super::output::Output;
 use super::point::Stream;
-use super::refusals::OtherProperties;
+use super::rejections::OtherProperties;
 use super::streams::StreamSlot;
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
 use crate::sitewise::cause::Cause;

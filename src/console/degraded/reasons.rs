@@ -83,7 +83,7 @@ impl FromIterator<DegradedReason> for DegradedReasons {
 mod tests {
     use super::super::*;
     use super::*;
-    use crate::delivery::refusals::OtherProperties;
+    use crate::delivery::rejections::OtherProperties;
     use crate::sitewise::cause::Cause;
 
     fn capped(machine: usize) -> DegradedReason {

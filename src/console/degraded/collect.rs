@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{DegradedReason, EngineView, Held, first_names};
-use crate::delivery::held::HeldValues;
+use crate::delivery::failing::HeldValues;
 use crate::delivery::point::RejectReason;
-use crate::delivery::refusals::OtherProperties;
+use crate::delivery::rejections::OtherProperties;
 use crate::outbox::{DiskState, PassedOver};
 use crate::sitewise::cause::{Cause, Plane};
 use crate::sitewise::limits;

@@ -6,7 +6,7 @@ use super::found::MoreSenders;
 use crate::bridge::Output;
 use crate::console::degraded;
 use crate::delivery::point::Stream;
-use crate::delivery::refusals::OtherProperties;
+use crate::delivery::rejections::OtherProperties;
 use crate::outbox::DiskEvent;
 use crate::sitewise::cause::Cause;
 use crate::sparkplug::address::Source;

@@ -18,14 +18,14 @@
 //!
 //! Beside that a state has the [record](Record) of the last point of its key.
 
-mod record;
+mod saving_write;
 
 use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
-pub(super) use self::record::SavingWrite;
+pub(super) use self::saving_write::SavingWrite;
 use super::store::StoreOp;
 use crate::delivery::output::Room;
 use crate::delivery::point::{Gate, Key, Point};

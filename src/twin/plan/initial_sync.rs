@@ -6,10 +6,10 @@ use std::collections::hash_map::Entry;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
+use super::api_call::CallResult;
+use super::asset_checks::assets_of;
 use super::presence::{self, PresenceRead, PriorPresence};
 use super::state::Backoff;
-use super::step::CallResult;
-use super::unread::assets_of;
 use super::{Output, Plan, ProvisioningJob};
 use crate::delivery::point::Gate;
 use crate::sitewise::api::{ApiFault, Asset, ModelSummary, Page, ResourceState};

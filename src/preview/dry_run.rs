@@ -15,7 +15,7 @@ use crate::sitewise::cause::Cause;
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
 use crate::time::Instant;
-use crate::twin::plan::step::{ApiCall, CallId, CallResult};
+use crate::twin::plan::api_call::{ApiCall, CallId, CallResult};
 
 /// How long a read may be unanswered.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);

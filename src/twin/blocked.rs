@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::held::source_of;
+use super::event_buffer::source_of;
 use super::identity::Address;
 use super::layout;
 use super::models::KindCandidate;

@@ -4,7 +4,7 @@ use super::EdgeSession;
 use crate::sparkplug::event::SessionFigures;
 use crate::sparkplug::findings::{Finding, FindingCounts};
 use crate::sparkplug::host::SkipReason;
-use crate::sparkplug::host::found::FindingRecord;
+use crate::sparkplug::host::finding_log::FindingRecord;
 use crate::time::Timestamp;
 
 impl EdgeSession {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::heard::{InboundLog, InboundRecord};
+use super::inbound::{InboundLog, InboundRecord};
 use super::machines::MachineFile;
 use super::record::RecordKey;
 use super::store::{Store, StoreError, StoreOp, StoreOpener, StoreStats};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use super::look::EngineView;
+use super::view::EngineView;
 
 /// Queries queued for the engine; further ones are rejected as busy.
 const MAX_QUERIES: usize = 64;

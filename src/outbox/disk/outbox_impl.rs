@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::heard::InboundAgain;
-use super::held::{SavingWrite, SettleResult};
-use super::keeper::{DiskJob, ReadPurpose};
+use super::disk_writer::{DiskJob, ReadPurpose};
+use super::inbound::InboundAgain;
+use super::memory_points::{SavingWrite, SettleResult};
 use super::record::RecordKey;
-use super::{DiskOutbox, MAX_UNSAVED_REMOVES, heard};
+use super::{DiskOutbox, MAX_UNSAVED_REMOVES, inbound};
 use crate::delivery::output::Room;
 use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point};
 use crate::outbox::dead_letters::DeadLetter;
@@ -136,7 +136,7 @@ impl Outbox for DiskOutbox {
 
     fn store_inbound(&mut self, inbound: &StoredInbound) {
         self.write_queue.send_job(DiskJob::StoreInbound {
-            record: heard::record(inbound),
+            record: inbound::record(inbound),
             room: self.bounds.room(),
         });
     }

@@ -5,8 +5,8 @@
 //! has not forgotten them by then. Each record has a mark and a checksum, so that what lies behind
 //! a damaged one is found; books beside them tell how many values there were.
 
-mod again;
-mod ears;
+mod log;
+mod replay;
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -16,12 +16,12 @@ use std::sync::mpsc::Sender;
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
-pub(super) use self::again::InboundAgain;
-pub(super) use self::ears::InboundLog;
+pub(super) use self::log::InboundLog;
+pub(super) use self::replay::InboundAgain;
 use super::books::{self, CountEntry};
-use super::keeper::DiskReport;
+use super::disk_writer::DiskReport;
 use super::raw::{FileWindow, WANTED};
-use super::salvage;
+use super::repair;
 use super::store::StoreError;
 use crate::outbox::{InboundKind, StoredInbound};
 use crate::time::Timestamp;
@@ -294,14 +294,14 @@ impl Iterator for InboundReplay {
 /// Makes another folder of what can be read, whole when this returns; the values in it.
 pub(super) fn copy(folder: &Path, new: &Path) -> Result<u64, StoreError> {
     let disk = |error: std::io::Error| StoreError::Disk(error.to_string());
-    salvage::make_folder(new).map_err(disk)?;
+    repair::make_folder(new).map_err(disk)?;
     let mut to = File::create(new.join(format!("{:08}.heard", 1))).map_err(disk)?;
     let mut reading = InboundReader::new(folder);
     for heard in reading.by_ref() {
         to.write_all(&record(&heard).bytes).map_err(disk)?;
     }
     to.sync_all().map_err(disk)?;
-    salvage::mark_complete(new, reading.lost(recorded_counts(folder)?))?;
+    repair::mark_complete(new, reading.lost(recorded_counts(folder)?))?;
     Ok(reading.values)
 }
 
