@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use sparkwise::sitewise::api::{
     Asset, Hierarchy, Model, ModelHierarchy, ModelProperty, Page, PropertyKind, ResourceState,
 };
-use sparkwise::twin::plan::step::{ApiCall, CallResult};
+use sparkwise::twin::plan::api_call::{ApiCall, CallResult};
 use sparkwise::twin::{Twin, view};
 use uuid::Uuid;
 

@@ -41,7 +41,7 @@ fn kinds() -> impl Strategy<Value = ApiFaultKind> {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let quality = prop::sample::select(vec![Quality::Good, Quality::Bad]);
-    let class = prop::sample::select(turns::CLASSES.to_vec());
+    let class = prop::sample::select(scheduler::CLASSES.to_vec());
     let week = 7 * 24 * 3600 * 1000;
     let time = prop_oneof![
         20 => -2_000..2_000_i64,

@@ -168,7 +168,7 @@ fn of_births_that_wait_too_long_the_latest_of_each_source_is_kept() {
         rig.twin.handle_event(birth(device("busy"), Vec::new(), metrics), rig.now);
         rig.twin.handle_event(death(device("busy"), 1), rig.now);
         let (held, lost) = (rig.twin.held(), rig.twin.counts().dropped(DropReason::BeforeSync));
-        assert!(held <= held::PARTS + 1_000, "{held} values are held");
+        assert!(held <= event_buffer::PARTS + 1_000, "{held} values are held");
         assert_eq!(held as u64 + lost, 2 + 1_000 * (u64::from(round as u32) + 1));
         given_up = lost;
     }
@@ -206,7 +206,7 @@ fn births_that_wait_are_bounded_and_who_spoke_keeps_its_own() {
     for made_up in 0..150 {
         let name = format!("m{made_up}");
         rig.twin.handle_event(birth(machine(&name), Vec::new(), metrics(20_000)), rig.now);
-        assert!(rig.twin.held() <= held::MOST, "{} values are held", rig.twin.held());
+        assert!(rig.twin.held() <= event_buffer::MOST, "{} values are held", rig.twin.held());
         while let Some(output) = rig.twin.poll_output(rig.now) {
             if let Output::Finding { edge, finding, .. } = output {
                 assert_eq!(finding, Finding::TooManyLeaves);
@@ -250,7 +250,7 @@ fn whoever_said_what_was_given_up_is_asked_to_say_it_again() {
         rig.twin.handle_event(birth(source, Vec::new(), speed(1.0)), rig.now);
     }
     // There is room for less than another value.
-    let count = held::PARTS - all.len() * 5 - 4 - 3;
+    let count = event_buffer::PARTS - all.len() * 5 - 4 - 3;
     let filler = (0..count as u32).map(|slot| (slot, sample(0, Value::Double(0.0))));
     rig.twin.handle_event(data(machine("filler", None), filler.collect()), rig.now);
     for source in [&all[1], &all[3], &all[4], &all[5]] {

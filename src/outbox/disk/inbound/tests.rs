@@ -122,7 +122,7 @@ fn damage_of_what_was_heard_is_checked_and_repaired() {
     ears.replay_finished(38, 2);
     keep(&mut ears, &[message(1)]);
     assert_eq!(lost(&path), (20, 0));
-    assert_eq!(salvage::unreported_loss(&path), None);
+    assert_eq!(repair::unreported_loss(&path), None);
     ears.clear();
     assert_eq!(read(&path), []);
     assert_eq!(read(&folder.path().join("heard.aside-2")).len(), 20);
