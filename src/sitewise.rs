@@ -1,6 +1,6 @@
 //! AWS IoT SiteWise: the API as our own types, and the client.
 //!
-//! Nothing outside this module names the AWS SDK.
+//! Nothing outside this module and `sqs` names the AWS SDK.
 
 pub mod api;
 pub mod aws;
@@ -9,7 +9,7 @@ pub mod cause;
 pub mod client;
 mod convert;
 pub mod endpoint;
-mod fault;
+pub(crate) mod fault;
 mod host_prefix;
 mod http;
 pub mod limits;

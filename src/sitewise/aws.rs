@@ -7,22 +7,19 @@ mod property;
 mod quotas;
 mod read;
 mod response_inspector;
+pub(crate) mod sdk;
 mod values;
 
 use std::fmt::Display;
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_iotsitewise::Client;
 use aws_sdk_iotsitewise::config::Builder;
 use aws_sdk_iotsitewise::types::{ListAssetPropertiesFilter, ListAssetsFilter, TraversalDirection};
-use aws_smithy_async::time::SharedTimeSource;
-use aws_smithy_runtime_api::client::identity::SharedIdentityCache;
 use uuid::Uuid;
 
 use super::api::{
@@ -37,22 +34,20 @@ use super::convert::{self, NotAnId};
 use super::endpoint::Endpoint;
 use super::fault;
 use super::host_prefix::NoHostPrefix;
-use super::http;
 use super::limits::PAGE_ITEMS;
-use credentials::{ProviderFactory, RenewableCredentials};
 use response_inspector::ResponseInspector;
+use credentials::ProviderFactory;
+use sdk::ServiceConfig;
+pub use sdk::NoClient;
+use sdk::NoRegion;
 use values::PutValues;
 
-/// How long a connection may take to stand.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a call may take as a whole, loading credentials included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long credentials may take that are asked for by themselves: longer than their source.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(12);
 /// The part of the SDK that looks for credentials, as the log names it.
 pub const CREDENTIALS: &str = "aws_config";
-/// How the calls name themselves to AWS.
-const APP_NAME: &str = "sparkwise";
 
 /// AWS IoT SiteWise through the AWS SDK, or whatever answers at its custom endpoint.
 #[derive(Debug)]
@@ -65,30 +60,6 @@ pub struct AwsSiteWise {
     inspector: ResponseInspector,
 }
 
-/// There is no AWS region in the environment, nor in a profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no AWS region: set AWS_REGION")]
-pub struct NoRegion;
-
-/// There can be no client with what the environment says.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoClient {
-    /// See [`NoRegion`].
-    #[error(transparent)]
-    Region(#[from] NoRegion),
-    /// `AWS_CA_BUNDLE` is no bundle of certificate authorities.
-    #[error("AWS_CA_BUNDLE={0} cannot be used: {1}")]
-    Authorities(String, String),
-}
-
-/// The region that the environment names, without the blanks around it, which the SDK would keep.
-fn region_of_environment() -> Option<Region> {
-    let names = ["AWS_REGION", "AWS_DEFAULT_REGION"];
-    let mut values = names.iter().filter_map(|name| std::env::var(name).ok());
-    let region = values.find(|value| !value.trim().is_empty())?;
-    Some(Region::new(region.trim().to_owned()))
-}
-
 impl AwsSiteWise {
     /// From the SDK's own variables, profiles and credential sources, and `AWS_CA_BUNDLE`.
     ///
@@ -97,30 +68,7 @@ impl AwsSiteWise {
     /// Without a region, or with authorities that are none. Credentials are looked for by the
     /// first call.
     pub async fn from_env() -> Result<Self, NoClient> {
-        let mut trusting = None;
-        if let Some(path) =
-            std::env::var("AWS_CA_BUNDLE").ok().filter(|path| !path.trim().is_empty())
-        {
-            let read = std::fs::read_to_string(&path).map_err(|error| error.to_string());
-            let client = read.and_then(|pem| http::trusting(&pem));
-            trusting = Some(client.map_err(|why| NoClient::Authorities(path, why))?);
-        }
-        let load = move |region: Option<Region>| {
-            let mut loader = aws_config::defaults(BehaviorVersion::latest());
-            if let Some(trusting) = &trusting {
-                loader = loader.http_client(trusting.clone());
-            }
-            if let Some(region) = region {
-                loader = loader.region(region);
-            }
-            Box::pin(loader.load())
-        };
-        let config = load(region_of_environment()).await;
-        let region = config.region().cloned();
-        let make: ProviderFactory = Box::new(move || {
-            let config = load(region.clone());
-            Box::pin(async move { config.await.credentials_provider() })
-        });
+        let (config, make) = sdk::from_env().await?;
         Ok(Self::with(&config, CALL_TIMEOUT, Some(make))?)
     }
 
@@ -140,22 +88,8 @@ impl AwsSiteWise {
         make: Option<ProviderFactory>,
     ) -> Result<Self, NoRegion> {
         let endpoint = Endpoint::of(base).ok_or(NoRegion)?;
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_timeout(call_timeout)
-            .build();
-        let mut config = base
-            .to_builder()
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts.clone());
-        let renewed = RenewableCredentials::new(base.credentials_provider(), make, call_timeout);
-        let inspector = ResponseInspector::new(Some(renewed.clone()));
-        config.set_credentials_provider(Some(SharedCredentialsProvider::new(renewed.clone())));
-        config.set_identity_cache(Some(SharedIdentityCache::new(renewed)));
-        config.set_time_source(Some(SharedTimeSource::new(inspector.clone())));
-        config.set_app_name(AppName::new(APP_NAME).ok());
-        config.set_behavior_version(Some(BehaviorVersion::latest()));
-        let config = config.build();
+        let ServiceConfig { sdk: config, timeouts, inspector } =
+            ServiceConfig::new(base, call_timeout, make);
         let service = Builder::from(&config).interceptor(NoHostPrefix);
         let mut service = service.interceptor(inspector.clone());
         // An empty variable counts as unset: templates leave them behind.

@@ -20,24 +20,7 @@ impl Endpoint {
     /// Where a client built from `config` goes, by the rules of the SDK: the service's own
     /// setting before the common one. None without a region.
     pub(super) fn of(config: &SdkConfig) -> Option<Self> {
-        // An empty variable counts as unset: templates leave them behind.
-        let set = |url: &String| !url.trim().is_empty();
-        let common = config.endpoint_url().map(str::to_owned).filter(set);
-        let url = if config.get_origin("endpoint_url").is_client_config() {
-            common
-        } else {
-            let key = ServiceConfigKey::builder()
-                .service_id("IoTSiteWise")
-                .env("AWS_ENDPOINT_URL")
-                .profile("endpoint_url")
-                .build()
-                .ok()?;
-            config
-                .service_config()
-                .and_then(|settings| settings.load_config(key))
-                .filter(set)
-                .or(common)
-        };
+        let url = custom_url(config, "IoTSiteWise");
         Some(Self { region: config.region()?.as_ref().to_owned(), url })
     }
 
@@ -54,6 +37,24 @@ impl Endpoint {
             None => format!("{label}.iotsitewise.{region}.{domain}"),
         }
     }
+}
+
+/// The URL that replaces AWS's own for a service, by the rules of the SDK: the service's own setting
+/// before the common one.
+pub(crate) fn custom_url(config: &SdkConfig, service_id: &str) -> Option<String> {
+    // An empty variable counts as unset: templates leave them behind.
+    let set = |url: &String| !url.trim().is_empty();
+    let common = config.endpoint_url().map(str::to_owned).filter(set);
+    if config.get_origin("endpoint_url").is_client_config() {
+        return common;
+    }
+    let key = ServiceConfigKey::builder()
+        .service_id(service_id)
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()
+        .ok()?;
+    config.service_config().and_then(|settings| settings.load_config(key)).filter(set).or(common)
 }
 
 /// An address without the user and password that may stand in it.

@@ -54,7 +54,7 @@ fn bare(code: &str) -> String {
 ///
 /// Judged by the error's code and never by its variant: not every operation models every
 /// error that it can answer with.
-pub(super) fn of_call<E>(attempted: impl Display, error: &SdkError<E, HttpResponse>) -> ApiFault
+pub(crate) fn of_call<E>(attempted: impl Display, error: &SdkError<E, HttpResponse>) -> ApiFault
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -62,7 +62,7 @@ where
 }
 
 /// The same of an operation that is named.
-pub(super) fn of_operation<E>(
+pub(crate) fn of_operation<E>(
     operation: &'static str,
     tried: impl Display,
     error: &SdkError<E, HttpResponse>,
@@ -146,7 +146,7 @@ fn is_of_rights(code: &str) -> bool {
 }
 
 /// The fault of one entry of an answer that went well as a whole.
-pub(super) fn of_entry(operation: &'static str, code: &str, message: &str) -> ApiFault {
+pub(crate) fn of_entry(operation: &'static str, code: &str, message: &str) -> ApiFault {
     let known = of_code(code);
     let mut fault =
         ApiFault::new(known.unwrap_or(ApiFaultKind::Unavailable), format!("{code}: {message}"));
@@ -160,7 +160,7 @@ pub(super) fn of_entry(operation: &'static str, code: &str, message: &str) -> Ap
 }
 
 /// An answer that went well but cannot be understood.
-pub(super) fn of_answer(tried: impl Display, why: impl Display) -> ApiFault {
+pub(crate) fn of_answer(tried: impl Display, why: impl Display) -> ApiFault {
     ApiFault::new(ApiFaultKind::Unavailable, format!("{tried}: unreadable answer: {why}"))
 }
 

@@ -21,7 +21,7 @@ use aws_smithy_runtime_api::client::identity::{
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Builds the provider chain.
-pub(super) type ProviderFactory = Box<
+pub(crate) type ProviderFactory = Box<
     dyn Fn() -> Pin<Box<dyn Future<Output = Option<SharedCredentialsProvider>> + Send>>
         + Send
         + Sync,

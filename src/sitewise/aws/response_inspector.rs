@@ -53,7 +53,7 @@ const UNKNOWN: i64 = i64::MIN;
 /// Looks at the answers, and keeps what time it is at SiteWise: carried on by the clock that nobody
 /// sets, so that a step of the wall clock shows at once.
 #[derive(Clone, Debug)]
-pub(super) struct ResponseInspector {
+pub(crate) struct ResponseInspector {
     /// Invalidated when AWS rejects the credentials.
     credentials: Option<RenewableCredentials>,
     started: Instant,
