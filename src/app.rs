@@ -3,6 +3,7 @@
 //! A task for each MQTT server, the engine, and the calls it has in flight: all are started and
 //! supervised here, and stopped in order. The console stops last, so that it shows the shutdown.
 
+mod doors;
 mod engine;
 mod ledger;
 mod request_workers;
@@ -17,7 +18,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
 
-use self::engine::{Engine, EngineResult, IotCommandChannel, Reporting, ShutdownPatience};
+use self::engine::{Engine, EngineResult, Reporting, ShutdownPatience};
 pub use self::ledger::{Ledger, MessageCounts, OutboxLosses};
 use self::servers::{ServerState, ServerStates};
 use crate::bridge::{self, Bridge};
@@ -43,8 +44,6 @@ use crate::{delivery, mqtt, twin};
 const INBOUND: usize = 16_384;
 /// Messages queued for one server's connection.
 const OUTBOUND: usize = 1_024;
-/// Requests queued for the engine; further ones are dropped, and the cloud times them out.
-const REQUESTS: usize = 1_024;
 /// How long to wait for a folder that another process has locked, and between two attempts.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 const LOCK_LOOK: Duration = Duration::from_secs(1);
@@ -61,6 +60,9 @@ pub enum Error {
     /// The connection of AWS IoT commands cannot be configured.
     #[error("AWS IoT commands cannot be set up: {}", .0.to_string().replace("MQTT_", "COMMANDS_IOT_"))]
     Door(#[source] mqtt::Error),
+    /// No client for the queues of commands can be built.
+    #[error("COMMANDS_QUEUE_URL cannot be used: {0}")]
+    Queue(#[source] NoClient),
     /// The console's address cannot be bound.
     #[error("CONSOLE_ADDR: {0}")]
     Console(#[source] std::io::Error),
@@ -224,11 +226,8 @@ async fn run_engine<S: SiteWise>(
     };
     let mut engine = Engine::new(bridge, outbox, sitewise, ServerStates(servers), report);
     if let Some(commands) = &config.commands {
-        let door = match &commands.iot {
-            Some(iot) => open_iot_commands(iot, &mut connections, &cancel)?,
-            None => None,
-        };
-        engine = engine.with_commands(commands.rules.clone(), door);
+        let doors = doors::open(commands, &mut connections, &cancel).await?;
+        engine = engine.with_commands(commands.rules.clone(), doors);
     }
     let mut engine = Box::pin(engine.run(messages, queries, (shutdown, hurry), grace));
     let EngineResult { ledger, shutdown_took, patience } = loop {
@@ -251,23 +250,6 @@ async fn run_engine<S: SiteWise>(
     }
     ledger.log_final(shutdown_took, patience);
     Ok(ledger)
-}
-
-/// Opens the door of AWS IoT commands, on a connection of its own.
-fn open_iot_commands(
-    config: &config::IotCommands,
-    connections: &mut JoinSet<()>,
-    cancel: &CancellationToken,
-) -> Result<Option<IotCommandChannel>, Error> {
-    let topics = config.topics.clone();
-    let filters = vec![topics.requests()];
-    let connection = mqtt::Connection::of_commands(&config.mqtt, filters).map_err(Error::Door)?;
-    let Some(connection) = connection else { return Ok(None) };
-    let (inbound, requests) = mpsc::channel(REQUESTS);
-    let (answers, outbound) = mpsc::channel(OUTBOUND);
-    let door = IotCommandChannel::new(topics, requests, answers, connection.figures());
-    connections.spawn(connection.run(inbound, outbound, cancel.clone()));
-    Ok(Some(door))
 }
 
 /// The outbox, and the notification that it has something to be polled. It waits for a folder that

@@ -10,11 +10,13 @@
 
 mod address;
 pub mod answer;
+pub mod cloudformation;
 mod decide;
 mod encode;
 pub mod iot;
 mod memory;
 mod metrics;
+pub mod queue;
 pub mod request;
 mod rules;
 mod value;

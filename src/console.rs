@@ -30,7 +30,7 @@ use tokio::net::TcpListener;
 
 pub use queries::{EngineQueries, EngineQuery};
 pub use serve::serve;
-pub use view::{EngineView, ServerStatus};
+pub use view::{CommandDoors, DoorStatus, EngineView, ServerStatus};
 
 use crate::config;
 

@@ -36,4 +36,6 @@ pub mod bridge;
 
 pub mod sitewise;
 
+pub mod sqs;
+
 pub mod console;

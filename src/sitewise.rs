@@ -15,4 +15,4 @@ mod http;
 pub mod limits;
 mod merge;
 #[cfg(test)]
-mod stub;
+pub(crate) mod stub;

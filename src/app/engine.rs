@@ -12,6 +12,7 @@ mod logging;
 mod outputs;
 mod startup_offline;
 mod unborn;
+mod view;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catch_up::CatchUp;
-pub(super) use commands::IotCommandChannel;
+pub(super) use commands::{CommandDoors, IotCommandChannel, QueueCommandChannel};
 use conflicts::Conflicts;
 use found::FindingLines;
 use startup_offline::StartupOfflineReport;
@@ -42,7 +43,6 @@ use crate::console::queries::QueryReceiver;
 use crate::console::snapshot::Snapshot;
 use crate::console::usage::{Usage, UsageTotals};
 use crate::console::watched::Watched;
-use crate::console::{EngineQuery, EngineView, ServerStatus};
 use crate::mqtt::Inbound;
 use crate::outbox::Outbox;
 use crate::outbox::dead_letters::DeadLetters;
@@ -50,7 +50,6 @@ use crate::sitewise::api::{ApiFault, Quotas};
 use crate::sitewise::cause::Plane;
 use crate::sitewise::client::SiteWise;
 use crate::sparkplug::host::ServerId;
-use crate::telemetry;
 use crate::time::{Instant, Now, Timestamp};
 use crate::twin::Twin;
 use crate::twin::plan::api_call::{CallId, CallResult};
@@ -128,7 +127,7 @@ pub(super) struct Engine<S> {
     conflicts: Conflicts,
     unborn: UnbornMachines,
     /// Where requests to write to the plant come in.
-    iot_commands: Option<IotCommandChannel>,
+    doors: CommandDoors,
 }
 
 /// Progress of the initial sync.
@@ -194,18 +193,14 @@ impl<S: SiteWise> Engine<S> {
             stores_inbound: false,
             inbound_incomplete: false,
             catch_up: CatchUp::new(Twin::buffer_limit()),
-            iot_commands: None,
+            doors: CommandDoors::default(),
         }
     }
 
-    /// With requests to write to the plant, from this door.
-    pub(super) fn with_commands(
-        self,
-        rules: command::Config,
-        iot_commands: Option<IotCommandChannel>,
-    ) -> Self {
+    /// With requests to write to the plant, from these doors.
+    pub(super) fn with_commands(self, rules: command::Config, doors: CommandDoors) -> Self {
         let bridge = self.bridge.with_commands(rules, self.clock.now());
-        Self { bridge, iot_commands, ..self }
+        Self { bridge, doors, ..self }
     }
 
     /// Runs until `shutdown`, then flushes for at most `grace`, and no longer than until `hurry`.
@@ -235,7 +230,7 @@ impl<S: SiteWise> Engine<S> {
                 Some(done) = self.calls.join_next() => self.handle_step_result(done)?,
                 Some(told) = self.quota_request.join_next() => self.handle_quotas(told)?,
                 Some(question) = questions.recv() => self.answer_query(question),
-                request = IotCommandChannel::next(&mut self.iot_commands) => self.handle_requests(request),
+                request = self.doors.next() => self.handle_requests(request),
                 lot = self.catch_up.next(), if deferred => self.handle_deferred(lot),
                 first = messages.recv() => {
                     let first = first.ok_or(Error::Task("mqtt"))?;
@@ -256,6 +251,7 @@ impl<S: SiteWise> Engine<S> {
         let began = self.clock.now();
         self.shutting_down = true;
         messages.close();
+        self.doors.close();
         while let Some(message) = messages.recv().await {
             self.handle_inbound(message);
         }
@@ -280,7 +276,7 @@ impl<S: SiteWise> Engine<S> {
                 ready = self.senders.wait_for_responses() => self.handle_responses(ready)?,
                 Some(done) = self.calls.join_next() => self.handle_step_result(done)?,
                 Some(question) = questions.recv() => self.answer_query(question),
-                request = IotCommandChannel::next(&mut self.iot_commands) => self.handle_requests(request),
+                request = self.doors.next() => self.handle_requests(request),
                 () = wake.notified() => {}
                 () = &mut timer => self.timeout(),
             }
@@ -337,49 +333,6 @@ impl<S: SiteWise> Engine<S> {
             self.tell_expiring();
             self.log_metrics();
         }
-    }
-
-    /// Runs a query of the console.
-    fn answer_query(&self, query: EngineQuery) {
-        let links = self.server_statuses();
-        query(&self.view(&links));
-    }
-
-    fn view<'a>(&'a self, servers: &'a [ServerStatus]) -> EngineView<'a> {
-        let now = self.clock.now();
-        EngineView {
-            host_id: &self.reporting.host_id,
-            linger: self.reporting.linger,
-            bridge: &self.bridge,
-            outbox: &*self.outbox,
-            outbox_max_bytes: self.reporting.outbox_max_bytes,
-            dead_letters: &self.dead_letters,
-            watched: &self.watched,
-            servers,
-            sitewise_hosts: &self.sitewise_hosts,
-            losses: self.losses,
-            clock_ahead: self.clock.ahead(),
-            quotas_told: self.quotas_told,
-            usage: &self.usage,
-            price: self.reporting.price,
-            outbox_full: self.is_full(now),
-            held_saved: self.is_held_saved(),
-            is_shutting_down: self.shutting_down,
-            started_at: self.started_at,
-            now,
-        }
-    }
-
-    fn server_statuses(&self) -> Vec<ServerStatus> {
-        self.servers.links(self.clock.now().instant)
-    }
-
-    fn log_metrics(&mut self) {
-        let Some(mut emf) = self.reporting.emf.take() else { return };
-        let links = self.server_statuses();
-        let snapshot = Snapshot::take(&self.view(&links));
-        telemetry::write_line(&emf.line(&snapshot));
-        self.reporting.emf = Some(emf);
     }
 
     /// Processes queued messages until none is left or the time slice is over.

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use crate::time::Timestamp;
 
 /// Bytes of a request at most: what AWS IoT takes for the payload of a command.
-const REQUEST_BYTES: usize = 32 * 1024;
+pub const REQUEST_BYTES: usize = 32 * 1024;
 
 /// Bytes of a name in it at most.
 const NAME_BYTES: usize = 4 * 1024;
@@ -27,6 +27,9 @@ pub enum CommandChannel {
 }
 
 impl CommandChannel {
+    /// Those that are configured by themselves.
+    pub const OF_DOORS: [Self; 2] = [Self::Iot, Self::Queue];
+
     /// As a label.
     pub fn label(self) -> &'static str {
         match self {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use globset::{Glob, GlobMatcher};
 
 use super::answer::{Code, Refusal};
+use super::cloudformation::{AllowedMember, AllowedValues};
 use super::value;
 use crate::sparkplug::value::Value;
 use crate::twin::is_control;
@@ -89,6 +90,23 @@ impl AllowRules {
     /// Which rule is wrong, and what to do.
     pub fn parse(text: &str) -> Result<Self, String> {
         parse::rules(text).map(Self)
+    }
+
+    /// What the rules allow, one after the other.
+    pub(super) fn members(&self) -> Vec<AllowedMember> {
+        let allowing = self.0.iter().filter_map(|rule| {
+            let values = match &rule.effect {
+                Effect::Never => return None,
+                Effect::Range(low, high, _) => AllowedValues::Range(*low, *high),
+                Effect::OneOf(items) => {
+                    let item = |item: &Item| (item.text.clone(), item.quoted);
+                    AllowedValues::OneOf(items.iter().map(item).collect())
+                }
+            };
+            let (pattern, asset, property) = rule.pattern.parts();
+            Some(AllowedMember { rule: rule.text.clone(), pattern, asset, property, values })
+        });
+        allowing.collect()
     }
 
     /// Whether there are none.
@@ -187,6 +205,28 @@ impl Pattern {
         let glob =
             Glob::new(text).map_err(|error| format!("with an invalid glob: {}", error.kind()))?;
         Ok(Self::Glob(glob.compile_matcher(), text.to_owned()))
+    }
+
+    /// As it is written without backslashes; the asset that it names, if that is one; and the
+    /// property. A name of two levels is `model/member`; of a longer one the last level is taken
+    /// for the property, with the folder of controls before it.
+    fn parts(&self) -> (String, Option<String>, Option<String>) {
+        let (Self::Name(text) | Self::Glob(_, text)) = self;
+        let controls = ["/Node Control/", "/Device Control/"];
+        let at = controls.iter().find_map(|folder| text.find(folder)).or_else(|| text.rfind('/'));
+        let (asset, property) = match at {
+            Some(at) => {
+                (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default())
+            }
+            None => ("", text.as_str()),
+        };
+        match self {
+            Self::Name(_) => {
+                let asset = asset.contains('/').then(|| asset.to_owned());
+                (text.clone(), asset, Some(property.to_owned()))
+            }
+            Self::Glob(..) => (text.clone(), None, plain(property)),
+        }
     }
 
     fn is_name(&self) -> bool {

@@ -12,6 +12,7 @@ use super::url::ServerUrl;
 use super::variable::{DefaultValue, Section, Variable};
 use crate::command::iot::Topics;
 use crate::command::{self, AllowRules, Form};
+use crate::sqs::QueueUrl;
 
 const ALLOW: Variable = Variable {
     name: "COMMANDS_ALLOW",
@@ -105,6 +106,26 @@ const IOT_KEY: Variable = Variable {
     file: true,
 };
 
+const QUEUE_URL: Variable = Variable {
+    name: "COMMANDS_QUEUE_URL",
+    default: DefaultValue::Words("none"),
+    form: "https://sqs.<region>.amazonaws.com/<account>/<name>",
+    doc: "Receives requests from this SQS queue: a standard one, with a dead-letter queue, and for \
+          this bridge alone. Region and endpoint are the URL's, unless AWS_ENDPOINT_URL_SQS or \
+          AWS_ENDPOINT_URL is set.",
+    secret: false,
+    file: false,
+};
+
+const ANSWER_QUEUE_URL: Variable = Variable {
+    name: "COMMANDS_ANSWER_QUEUE_URL",
+    default: DefaultValue::Words("none: the log has the answers"),
+    form: "https://sqs.<region>.amazonaws.com/<account>/<name>",
+    doc: "Sends the answers to requests from COMMANDS_QUEUE_URL to this SQS queue.",
+    secret: false,
+    file: false,
+};
+
 pub(super) const SECTION: Section = Section {
     title: "Commands",
     doc: "What may be written to the plant, and who asks for it. Nothing, and nobody, by default.",
@@ -118,6 +139,8 @@ pub(super) const SECTION: Section = Section {
         &IOT_CA,
         &IOT_CERT,
         &IOT_KEY,
+        &QUEUE_URL,
+        &ANSWER_QUEUE_URL,
     ],
 };
 
@@ -131,6 +154,8 @@ pub struct Commands {
     pub rules: command::Config,
     /// Where AWS IoT commands come in.
     pub iot: Option<IotCommands>,
+    /// The queue that they come in over.
+    pub queue: Option<QueueCommands>,
 }
 
 /// Where AWS IoT commands come in.
@@ -142,6 +167,15 @@ pub struct IotCommands {
     pub mqtt: Mqtt,
 }
 
+/// The queue that commands come in over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueCommands {
+    /// Where requests are received from.
+    pub requests: QueueUrl,
+    /// Where answers are sent.
+    pub answers: Option<QueueUrl>,
+}
+
 /// Commands; none where nothing may be written.
 pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Option<Commands>> {
     let allow = reader.optional(&ALLOW, AllowRules::parse);
@@ -149,20 +183,38 @@ pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Option<Commands>> 
     let confirm = reader.value(&CONFIRM, range);
     let form = reader.value(&FORM, word(&[("name", Form::Name), ("both", Form::Both)]));
     let iot = read_iot(reader);
-    let (allow, confirm, form, iot) = (allow?, confirm?, form?, iot?);
-    match (allow, iot) {
-        (Some(allow), iot) => {
-            if iot.is_none() {
-                reader.warn(
-                    "COMMANDS_ALLOW has no effect without COMMANDS_THING: no command can \
-                    arrive",
-                );
-            }
-            let rules = command::Config { allow, confirm, form };
-            Some(Some(Commands { rules, iot }))
+    let queue = read_queue(reader);
+    let (allow, confirm, form, iot, queue) = (allow?, confirm?, form?, iot?, queue?);
+    let Some(allow) = allow else {
+        let first = match (&iot, &queue) {
+            (Some(_), _) => &THING,
+            (None, Some(_)) => &QUEUE_URL,
+            (None, None) => return Some(None),
+        };
+        reader.fault(first, "needs COMMANDS_ALLOW: without rules nothing can be written");
+        return None;
+    };
+    if iot.is_none() && queue.is_none() {
+        reader.warn(
+            "COMMANDS_ALLOW has no effect without COMMANDS_THING or COMMANDS_QUEUE_URL: no command \
+            can arrive",
+        );
+    }
+    let rules = command::Config { allow, confirm, form };
+    Some(Some(Commands { rules, iot, queue }))
+}
+
+fn read_queue(reader: &mut VariableReader<'_>) -> Option<Option<QueueCommands>> {
+    let requests = reader.optional(&QUEUE_URL, QueueUrl::from_str);
+    let answers = reader.optional(&ANSWER_QUEUE_URL, QueueUrl::from_str);
+    match (requests?, answers?) {
+        (Some(requests), Some(answers)) if requests == answers => {
+            reader.fault(&ANSWER_QUEUE_URL, "is the queue of the requests: name another one");
+            None
         }
+        (Some(requests), answers) => Some(Some(QueueCommands { requests, answers })),
         (None, Some(_)) => {
-            reader.fault(&THING, "needs COMMANDS_ALLOW: without rules nothing can be written");
+            reader.fault(&ANSWER_QUEUE_URL, "needs COMMANDS_QUEUE_URL");
             None
         }
         (None, None) => Some(None),

@@ -10,6 +10,7 @@ use crate::sparkplug::config::BdSeq;
 use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
 use crate::twin::{Int64, Kinds, Nested, Rules};
 
+mod queue;
 mod sdk;
 mod secrets;
 
@@ -415,8 +416,8 @@ fn nothing_may_be_written_to_the_plant_until_a_rule_lists_it() {
     // Without rules the others change nothing.
     assert_eq!(Given::complete().set("COMMANDS_FORM", "both").load().commands, None);
     let given = Given::complete().set("COMMANDS_ALLOW", "Turbine/Limit = 0..90");
-    let Commands { rules: commands, iot } = given.load().commands.unwrap();
-    assert_eq!(iot, None);
+    let Commands { rules: commands, iot, queue } = given.load().commands.unwrap();
+    assert_eq!((iot, queue), (None, None));
     assert_eq!(commands.allow, AllowRules::parse("Turbine/Limit = 0..90").unwrap());
     assert_eq!((commands.confirm, commands.form), (Duration::from_secs(10), Form::Name));
     let given = given.set("COMMANDS_CONFIRM", "3s").set("COMMANDS_FORM", "both");

@@ -5,6 +5,7 @@
 mod collect;
 mod held;
 mod reasons;
+mod labels;
 mod words;
 
 pub use held::Held;
@@ -221,6 +222,13 @@ pub enum DegradedReason {
         /// What.
         held: Held,
     },
+    /// Requests to write to the plant cannot come in, or answers cannot be sent.
+    CommandsUnreachable {
+        /// The address of the MQTT server or the queue.
+        url: String,
+        /// What cannot be done and why, with a remedy.
+        why: String,
+    },
     /// SiteWise rejects a model or an asset, or its limits leave no place for it.
     Problem {
         /// The model or asset.
@@ -231,90 +239,6 @@ pub enum DegradedReason {
 }
 
 impl DegradedReason {
-    /// All labels.
-    pub const LABELS: [&'static str; 29] = [
-        "mqtt_not_connected",
-        "mqtt_client_id_shared",
-        "mqtt_messages_lost",
-        "mqtt_messages_late",
-        "mqtt_packet_too_large",
-        "mqtt_foreign_topics",
-        "mqtt_delivers_nothing",
-        "nobody_admitted",
-        "not_understood",
-        "only_stored",
-        "finding",
-        "node_offline",
-        "values_rejected",
-        "values_too_fast",
-        "outbox_full",
-        "values_expiring",
-        "values_await_birth",
-        "outbox_refuses",
-        "outbox_unreadable",
-        "outbox_lost",
-        Self::capped(Cap::Models),
-        Self::capped(Cap::Properties),
-        Self::capped(Cap::Assets),
-        "sitewise_failing",
-        "sitewise_slow",
-        "clock",
-        "sender_clock",
-        "held",
-        Self::PROBLEM,
-    ];
-
-    /// Its label.
-    pub fn label(&self) -> &'static str {
-        match self {
-            Self::NotConnected { .. } => "mqtt_not_connected",
-            Self::SiteWise { .. } => "sitewise_failing",
-            Self::Slow { .. } => "sitewise_slow",
-            Self::Contended { .. } => "mqtt_client_id_shared",
-            Self::AllNodesExcluded { .. } => "nobody_admitted",
-            Self::Finding { .. } => "finding",
-            Self::MessagesLost { .. } | Self::StoredLost { .. } => "mqtt_messages_lost",
-            Self::MessagesLate { .. } => "mqtt_messages_late",
-            Self::Oversized { .. } => "mqtt_packet_too_large",
-            Self::Foreign { .. } => "mqtt_foreign_topics",
-            Self::NothingDelivered { .. } => "mqtt_delivers_nothing",
-            Self::NotUnderstood { .. } => "not_understood",
-            Self::OnlyStored { .. } => "only_stored",
-            Self::Offline { .. } => "node_offline",
-            Self::Refused { .. } => "values_rejected",
-            Self::OverRate { .. } => "values_too_fast",
-            Self::OutboxFull => "outbox_full",
-            Self::Expiring { .. } => "values_expiring",
-            Self::AwaitsBirth { .. } => "values_await_birth",
-            Self::OutboxRefuses(_) => "outbox_refuses",
-            Self::OutboxUnreadable(_) => "outbox_unreadable",
-            Self::OutboxLost(_) => "outbox_lost",
-            Self::Capped { cap, .. } => Self::capped(*cap),
-            Self::Clock { .. } => "clock",
-            Self::SenderClock { .. } => "sender_clock",
-            Self::Held { .. } => "held",
-            Self::Problem { .. } => Self::PROBLEM,
-        }
-    }
-
-    const PROBLEM: &'static str = "problem";
-
-    const fn capped(cap: Cap) -> &'static str {
-        match cap {
-            Cap::Models => "capped_models",
-            Cap::Properties => "capped_properties",
-            Cap::Assets => "capped_assets",
-        }
-    }
-
-    /// How many servers, machines, models or assets it is about.
-    const fn affected(&self) -> u64 {
-        match self {
-            Self::OnlyStored { count, .. } => *count,
-            _ => 1,
-        }
-    }
-
     /// Who or what it is about.
     pub fn subject(&self) -> &str {
         match self {
@@ -327,6 +251,7 @@ impl DegradedReason {
             | Self::MessagesLate { url, .. }
             | Self::Oversized { url, .. }
             | Self::NothingDelivered { url }
+            | Self::CommandsUnreachable { url, .. }
             | Self::Foreign { url, .. } => url,
             Self::NotUnderstood { edge, .. }
             | Self::Offline { edge, .. }
@@ -364,6 +289,7 @@ impl DegradedReason {
                 )
             }
             Self::Contended { why, .. } => why.to_string(),
+            Self::CommandsUnreachable { why, .. } => why.clone(),
             Self::AllNodesExcluded { messages, .. } => {
                 format!("{NOBODY_ADMITTED}; {messages} messages so far")
             }

@@ -1,5 +1,6 @@
 //! Every metric, declared once: `/metrics` and `docs/metrics.md` are made from this table.
 
+mod commands;
 mod define;
 mod table;
 

@@ -12,7 +12,7 @@ use crate::twin::plan::status::ProvisioningStatus;
 use super::degraded::DegradedReasons;
 use super::health::NotReadyReason;
 use super::usage::{UsageRates, UsageTotals};
-use super::view::{EngineView, ServerStatus};
+use super::view::{DoorStatus, EngineView, ServerStatus};
 
 /// Snapshot of all figures.
 #[derive(Clone, Debug)]
@@ -63,6 +63,8 @@ pub struct Snapshot {
     pub provisioning_pending: u64,
     /// Commands: all zero where nothing may be written to the plant.
     pub commands: command::Figures,
+    /// Where requests come in, in no order.
+    pub doors: Vec<DoorStatus>,
 }
 
 /// Edge nodes with a metric of their own: more would be too many series for Prometheus.
@@ -127,6 +129,7 @@ impl Snapshot {
             assets_live: twin.assets_from(0).filter(|(ix, _)| live(*ix)).count() as u64,
             provisioning_pending: twin.plan().pending() as u64,
             commands: bridge.commands().map(Commander::figures).unwrap_or_default(),
+            doors: view.doors.statuses(),
             ledger,
         }
     }

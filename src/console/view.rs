@@ -11,6 +11,7 @@ use super::usage::Usage;
 use super::watched::Watched;
 use crate::app::OutboxLosses;
 use crate::bridge::Bridge;
+use crate::command::request::CommandChannel;
 use crate::outbox::Outbox;
 use crate::outbox::dead_letters::DeadLetters;
 use crate::sitewise::cause::Plane;
@@ -36,6 +37,8 @@ pub struct EngineView<'a> {
     pub watched: &'a RefCell<Watched>,
     /// The MQTT servers.
     pub servers: &'a [ServerStatus],
+    /// Where requests to write to the plant come in.
+    pub doors: &'a dyn CommandDoors,
     /// Where calls to SiteWise go; for people.
     pub sitewise_hosts: &'a BTreeMap<Plane, String>,
     /// What the outbox dropped.
@@ -93,6 +96,29 @@ impl EngineView<'_> {
     pub(super) fn has_usable_server(&self) -> bool {
         self.servers().any(|(link, foreign)| link.since.is_some() && foreign.is_none())
     }
+}
+
+/// Where requests to write to the plant come in.
+pub trait CommandDoors {
+    /// The status of each.
+    fn statuses(&self) -> Vec<DoorStatus>;
+}
+
+/// Status of one way for requests to come in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoorStatus {
+    /// Which.
+    pub channel: CommandChannel,
+    /// Whether requests can come in now, as far as is known.
+    pub is_open: bool,
+    /// What is wrong with it: the address that it is about, and why, with a remedy.
+    pub troubles: Vec<(String, String)>,
+    /// Messages received.
+    pub received: u64,
+    /// Requests that could not be taken off it, and so were not handled.
+    pub not_taken: u64,
+    /// Answers that were dropped.
+    pub unanswered: u64,
 }
 
 /// Status of the connection to one MQTT server.

@@ -37,9 +37,9 @@ use super::host_prefix::NoHostPrefix;
 use super::limits::PAGE_ITEMS;
 use response_inspector::ResponseInspector;
 use credentials::ProviderFactory;
-use sdk::ServiceConfig;
 pub use sdk::NoClient;
 use sdk::NoRegion;
+use sdk::ServiceConfig;
 use values::PutValues;
 
 /// How long a call may take as a whole, loading credentials included.

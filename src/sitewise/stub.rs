@@ -10,24 +10,24 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub(super) struct StubRequest {
-    pub(super) method: String,
+pub(crate) struct StubRequest {
+    pub(crate) method: String,
     /// With its query.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// By name in lower case.
-    pub(super) headers: BTreeMap<String, String>,
-    pub(super) body: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
 }
 
 impl StubRequest {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 }
 
 /// What the server does with a request.
 #[derive(Clone, Debug)]
-pub(super) enum StubReply {
+pub(crate) enum StubReply {
     Answer {
         status: u16,
         headers: Vec<(&'static str, String)>,
@@ -42,20 +42,20 @@ pub(super) enum StubReply {
 }
 
 impl StubReply {
-    pub(super) fn json(status: u16, body: &Value) -> Self {
+    pub(crate) fn json(status: u16, body: &Value) -> Self {
         Self::text(status, body.to_string())
     }
 
-    pub(super) fn text(status: u16, body: impl Into<String>) -> Self {
+    pub(crate) fn text(status: u16, body: impl Into<String>) -> Self {
         Self::Answer { status, headers: Vec::new(), body: body.into() }
     }
 
-    pub(super) fn error(status: u16, code: &str) -> Self {
+    pub(crate) fn error(status: u16, code: &str) -> Self {
         Self::text(status, r#"{"message":"because","resourceId":"a","resourceArn":"b"}"#)
             .header("x-amzn-errortype", code)
     }
 
-    pub(super) fn header(self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn header(self, name: &'static str, value: &str) -> Self {
         match self {
             Self::Answer { status, mut headers, body } => {
                 headers.push((name, value.to_owned()));
@@ -68,13 +68,13 @@ impl StubReply {
 
 /// A server on a free port, for as long as the test's runtime lives.
 #[derive(Debug)]
-pub(super) struct Stub {
+pub(crate) struct Stub {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<StubRequest>>>,
 }
 
 impl Stub {
-    pub(super) async fn start<F>(answer: F) -> Self
+    pub(crate) async fn start<F>(answer: F) -> Self
     where
         F: Fn(&StubRequest) -> StubReply + Send + Sync + 'static,
     {
@@ -91,11 +91,11 @@ impl Stub {
         Self { address, requests }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub(super) fn requests(&self) -> Vec<StubRequest> {
+    pub(crate) fn requests(&self) -> Vec<StubRequest> {
         self.requests.lock().unwrap().clone()
     }
 }

@@ -12,12 +12,15 @@ use tracing::{info, warn};
 
 use super::{Engine, TIME_SLICE};
 use crate::command;
-use crate::command::answer::{Answer, Output};
+use crate::command::answer::{Answer, Code, Output};
 use crate::command::iot::Topics;
+use crate::command::queue;
 use crate::command::request::{CommandChannel, Envelope, RequestKey, WriteRequest};
+use crate::console::{CommandDoors as DoorStatuses, DoorStatus};
 use crate::mqtt::{ConnectionStats, Inbound, Outgoing};
 use crate::sitewise::client::SiteWise;
 use crate::sparkplug::message::Message;
+use crate::sqs::{QueueAnswer, QueueRequest, QueueStatus};
 use crate::time::Now;
 
 /// Requests handled in one time slice at most.
@@ -25,10 +28,19 @@ const REQUESTS_PER_SLICE: usize = 32;
 /// Characters of a request's parts in the log.
 const LOGGED_CHARS: usize = 200;
 
+/// Where requests come in.
+#[derive(Debug, Default)]
+pub(in crate::app) struct CommandDoors {
+    pub iot: Option<IotCommandChannel>,
+    pub queue: Option<QueueCommandChannel>,
+}
+
 /// The door of AWS IoT commands.
 #[derive(Debug)]
 pub(in crate::app) struct IotCommandChannel {
     pub topics: Topics,
+    /// The server's address; for people.
+    pub url: String,
     pub requests: mpsc::Receiver<Inbound>,
     pub answers: mpsc::Sender<Outgoing>,
     pub figures: ConnectionStats,
@@ -36,29 +48,97 @@ pub(in crate::app) struct IotCommandChannel {
     pub unanswered: u64,
 }
 
-impl IotCommandChannel {
-    pub(in crate::app) fn new(
-        topics: Topics,
-        requests: mpsc::Receiver<Inbound>,
-        answers: mpsc::Sender<Outgoing>,
-        figures: ConnectionStats,
-    ) -> Self {
-        Self { topics, requests, answers, figures, unanswered: 0 }
-    }
+/// The door of an SQS queue.
+#[derive(Debug)]
+pub(in crate::app) struct QueueCommandChannel {
+    pub requests: mpsc::Receiver<QueueRequest>,
+    /// None where no queue for answers is named.
+    pub answers: Option<mpsc::Sender<QueueAnswer>>,
+    pub status: QueueStatus,
+    /// Nothing more comes: it was closed, and what had been taken off the queue is handled.
+    pub is_drained: bool,
+}
 
-    /// The next inbound event of the command channel; pending for ever without one.
-    pub(super) async fn next(door: &mut Option<Self>) -> Inbound {
-        let next = match door {
-            Some(door) => door.requests.recv().await,
-            None => None,
+/// What comes through a door.
+#[derive(Debug)]
+pub(super) enum DoorInbound {
+    /// From AWS IoT.
+    Iot(Inbound),
+    /// From the queue, off which it was taken.
+    Queue(QueueRequest),
+    /// Nothing more comes from the queue.
+    QueueDrained,
+}
+
+impl CommandDoors {
+    /// What comes next; pending for ever without a door.
+    pub(super) async fn next(&mut self) -> DoorInbound {
+        let Self { iot, queue } = self;
+        let iot = async {
+            let next = match iot {
+                Some(door) => door.requests.recv().await,
+                None => None,
+            };
+            match next {
+                Some(inbound) => inbound,
+                // The connection has ended for good.
+                None => pending().await,
+            }
         };
-        match next {
-            Some(inbound) => inbound,
-            // The connection has ended for good.
-            None => pending().await,
+        let queue = async {
+            match queue {
+                Some(door) if !door.is_drained => {
+                    let next = door.requests.recv().await;
+                    door.is_drained = next.is_none();
+                    next
+                }
+                _ => pending().await,
+            }
+        };
+        tokio::select! {
+            inbound = iot => DoorInbound::Iot(inbound),
+            request = queue => request.map_or(DoorInbound::QueueDrained, DoorInbound::Queue),
         }
     }
 
+    /// Another one from the same door, if there is one already.
+    fn next_now(&mut self, of: DoorKind) -> Option<DoorInbound> {
+        let Self { iot, queue } = self;
+        match of {
+            DoorKind::Iot => iot.as_mut()?.requests.try_recv().ok().map(DoorInbound::Iot),
+            DoorKind::Queue => queue.as_mut()?.requests.try_recv().ok().map(DoorInbound::Queue),
+        }
+    }
+
+    /// Takes no more requests off the queue.
+    pub(super) fn close(&mut self) {
+        if let Some(queue) = &mut self.queue {
+            queue.requests.close();
+        }
+    }
+
+    /// Whether all that was taken off the queue is handled, once it is closed.
+    pub(super) fn is_drained(&self) -> bool {
+        self.queue.as_ref().is_none_or(|queue| queue.is_drained)
+    }
+}
+
+/// Which door.
+#[derive(Clone, Copy, Debug)]
+enum DoorKind {
+    Iot,
+    Queue,
+}
+
+impl DoorStatuses for CommandDoors {
+    fn statuses(&self) -> Vec<DoorStatus> {
+        let iot = self.iot.as_ref().map(IotCommandChannel::status);
+        let queue = self.queue.as_ref().map(QueueCommandChannel::status);
+        iot.into_iter().chain(queue).collect()
+    }
+}
+
+impl IotCommandChannel {
     fn respond(&mut self, response: Message) {
         if self.figures.uplink().is_none() || self.answers.try_send(response.into()).is_err() {
             self.unanswered += 1;
@@ -68,24 +148,79 @@ impl IotCommandChannel {
             );
         }
     }
+
+    fn status(&self) -> DoorStatus {
+        let is_open = self.figures.uplink().is_some();
+        let why = self.figures.trouble().filter(|_| !is_open).map(|why| {
+            let why = format!("is not connected, so that no AWS IoT command arrives: {why}");
+            (self.url.clone(), why)
+        });
+        DoorStatus {
+            channel: CommandChannel::Iot,
+            is_open,
+            troubles: why.into_iter().collect(),
+            received: self.figures.received(),
+            not_taken: 0,
+            unanswered: self.unanswered,
+        }
+    }
+}
+
+impl QueueCommandChannel {
+    fn respond(&self, id: &Arc<str>, answer: &Answer) {
+        let Some(answers) = &self.answers else { return };
+        let answer = QueueAnswer { id: Arc::clone(id), body: queue::answered(id, answer) };
+        if answers.try_send(answer).is_err() {
+            self.status.count_unanswered(1);
+            warn!("an answer to a command was dropped: too many wait for the answer queue");
+        }
+    }
+
+    fn status(&self) -> DoorStatus {
+        let figures = self.status.figures();
+        DoorStatus {
+            channel: CommandChannel::Queue,
+            is_open: self.status.is_receiving(),
+            troubles: self.status.troubles(),
+            received: figures.received,
+            not_taken: figures.not_deleted,
+            unanswered: figures.unanswered,
+        }
+    }
 }
 
 impl<S: SiteWise> Engine<S> {
-    /// Handles what waits at the door, until nothing is left or the time slice is over.
-    pub(super) fn handle_requests(&mut self, first: Inbound) {
+    /// Handles what waits at a door, until nothing is left or the time slice is over.
+    pub(super) fn handle_requests(&mut self, first: DoorInbound) {
+        let of = match first {
+            DoorInbound::Iot(_) => DoorKind::Iot,
+            DoorInbound::Queue(_) | DoorInbound::QueueDrained => DoorKind::Queue,
+        };
         let end = self.clock.now().instant + TIME_SLICE;
         let mut now = self.now();
-        self.handle_command_inbound(first, now);
+        self.handle_door(first, now);
         for _ in 1..REQUESTS_PER_SLICE {
-            let door = self.iot_commands.as_mut().filter(|_| now.instant < end);
-            let Some(next) = door.and_then(|door| door.requests.try_recv().ok()) else { break };
+            let next = if now.instant < end { self.doors.next_now(of) } else { None };
+            let Some(next) = next else { break };
             now = self.now();
-            self.handle_command_inbound(next, now);
+            self.handle_door(next, now);
+        }
+    }
+
+    fn handle_door(&mut self, inbound: DoorInbound, now: Now) {
+        match inbound {
+            DoorInbound::Iot(inbound) => self.handle_command_inbound(inbound, now),
+            DoorInbound::Queue(QueueRequest { id, sent_at, body }) => {
+                let key = RequestKey::new(CommandChannel::Queue, id);
+                let envelope = Envelope { key, sent_at: Some(sent_at) };
+                self.handle_request(envelope, body.as_bytes(), now);
+            }
+            DoorInbound::QueueDrained => {}
         }
     }
 
     fn handle_command_inbound(&mut self, inbound: Inbound, now: Now) {
-        let Some(door) = &mut self.iot_commands else { return };
+        let Some(door) = &mut self.doors.iot else { return };
         match inbound {
             Inbound::Connected { .. } | Inbound::Disconnected { .. } => {}
             Inbound::Message { topic, retain: true, .. }
@@ -131,8 +266,7 @@ impl<S: SiteWise> Engine<S> {
                         command.value = words,
                         "command {key}: sent {words} to {metric}"
                     );
-                    if let (CommandChannel::Iot, Some(door)) = (key.channel, &mut self.iot_commands)
-                    {
+                    if let (CommandChannel::Iot, Some(door)) = (key.channel, &mut self.doors.iot) {
                         door.respond(door.topics.started(&key.id, &value));
                     }
                 }
@@ -143,8 +277,22 @@ impl<S: SiteWise> Engine<S> {
 
     fn answer(&mut self, key: &RequestKey, answer: &Arc<Answer>, repeated: bool) {
         log_answer(key, answer, repeated);
-        if let (CommandChannel::Iot, Some(door)) = (key.channel, &mut self.iot_commands) {
-            door.respond(door.topics.answered(&key.id, answer));
+        let CommandDoors { iot, queue } = &mut self.doors;
+        match key.channel {
+            CommandChannel::Iot => {
+                if let Some(door) = iot {
+                    door.respond(door.topics.answered(&key.id, answer));
+                }
+            }
+            // One that cannot be read stays in the queue and comes again, until the queue moves it
+            // to its dead-letter queue: it is answered once.
+            CommandChannel::Queue if repeated && answer.code == Code::Malformed => {}
+            CommandChannel::Queue => {
+                if let Some(door) = queue {
+                    door.respond(&key.id, answer);
+                }
+            }
+            CommandChannel::Terminal => {}
         }
     }
 }

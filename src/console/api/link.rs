@@ -53,6 +53,7 @@ pub(super) fn of(twin: &Twin, why: &DegradedReason) -> Option<Link> {
         | DegradedReason::OutboxRefuses(_)
         | DegradedReason::OutboxUnreadable(_)
         | DegradedReason::OutboxLost(_)
+        | DegradedReason::CommandsUnreachable { .. }
         | DegradedReason::Clock { .. } => None,
     }
 }

@@ -84,6 +84,8 @@ impl DegradedReason {
         servers(view, &mut all);
         sitewise(view, &mut all);
         outbox(view, &mut all);
+        let doors = view.doors.statuses().into_iter().flat_map(|door| door.troubles);
+        all.extend(doors.map(|(url, why)| Self::CommandsUnreachable { url, why }));
         if view.clock_ahead != 0 {
             all.push(Self::Clock { ahead: view.clock_ahead });
         }
@@ -111,7 +113,7 @@ impl DegradedReason {
             | Self::OutboxRefuses(_)
             | Self::OutboxUnreadable(_)
             | Self::OutboxLost(_) => 2,
-            Self::Clock { .. } => 3,
+            Self::Clock { .. } | Self::CommandsUnreachable { .. } => 3,
             Self::NotUnderstood { .. } | Self::Finding { .. } => 4,
             Self::Offline { .. } => 5,
             Self::Oversized { .. } | Self::OnlyStored { .. } => 6,

@@ -201,6 +201,7 @@ mod tests {
             DegradedReason::Contended { url: String::new(), why: "".into() },
             DegradedReason::AllNodesExcluded { edge: String::new(), messages: 1 },
             DegradedReason::Finding { edge: None, finding: Finding::HostConflict, count: 1 },
+            DegradedReason::CommandsUnreachable { url: String::new(), why: String::new() },
             DegradedReason::Clock { ahead: 1 },
             DegradedReason::SenderClock { edge: String::new(), ahead: 1 },
             DegradedReason::OverRate { machine: String::new(), example: String::new(), values: 1 },

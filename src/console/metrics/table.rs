@@ -1,5 +1,6 @@
 //! The table.
 
+use super::commands::{CHANNELS, by_channel};
 use super::define::{counter, each, gauge, histogram, process};
 use super::{MetricDef, MetricKind, MetricLabel, MetricReader};
 use crate::command::answer::Code;
@@ -408,6 +409,35 @@ pub const TABLE: &[MetricDef] = &[
             let count = |code| s.commands.answers.get(&code).copied().unwrap_or_default() as f64;
             Code::ALL.map(count).to_vec()
         },
+    ),
+    each(
+        MetricKind::Gauge,
+        "sparkwise_commands_channel_up",
+        "Whether commands can come in: 1 or 0; 0 also for a channel that is not configured.",
+        CHANNELS,
+        |s| by_channel(s, |door| u64::from(door.is_open)),
+    ),
+    each(
+        MetricKind::Counter,
+        "sparkwise_commands_received_total",
+        "Messages received for commands, duplicates included.",
+        CHANNELS,
+        |s| by_channel(s, |door| door.received),
+    ),
+    each(
+        MetricKind::Counter,
+        "sparkwise_commands_not_taken_total",
+        "Requests that were not handled since they could not be deleted from their queue in time; \
+            they come again unless they were deleted all the same.",
+        CHANNELS,
+        |s| by_channel(s, |door| door.not_taken),
+    ),
+    each(
+        MetricKind::Counter,
+        "sparkwise_commands_unanswered_total",
+        "Answers that were dropped, since they could not be sent; the log has them.",
+        CHANNELS,
+        |s| by_channel(s, |door| door.unanswered),
     ),
     counter(
         "sparkwise_commands_repeated_total",

@@ -57,6 +57,7 @@ export const DEGRADED = {
   mqtt_foreign_topics: 'a server delivers no Sparkplug topics',
   mqtt_delivers_nothing: 'a server delivers nothing',
   not_understood: 'an edge node cannot be interpreted',
+  commands_unreachable: 'ways for commands that are closed',
   only_stored: 'edge nodes known only by stored births',
   node_offline: 'an edge node is offline',
   values_rejected: 'values of a machine are rejected',

@@ -9,7 +9,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::identity::SharedIdentityCache;
 
-use super::answered::ResponseInspector;
+use super::response_inspector::ResponseInspector;
 use super::credentials::{ProviderFactory, RenewableCredentials};
 use crate::sitewise::http;
 

@@ -1,0 +1,53 @@
+//! What console and metrics see of the engine.
+
+use super::Engine;
+use crate::console::snapshot::Snapshot;
+use crate::console::{EngineQuery, EngineView, ServerStatus};
+use crate::sitewise::client::SiteWise;
+use crate::telemetry;
+
+impl<S: SiteWise> Engine<S> {
+    /// Runs a query of the console.
+    pub(super) fn answer_query(&self, query: EngineQuery) {
+        let links = self.server_statuses();
+        query(&self.view(&links));
+    }
+
+    pub(super) fn view<'a>(&'a self, servers: &'a [ServerStatus]) -> EngineView<'a> {
+        let now = self.clock.now();
+        EngineView {
+            host_id: &self.reporting.host_id,
+            linger: self.reporting.linger,
+            bridge: &self.bridge,
+            outbox: &*self.outbox,
+            outbox_max_bytes: self.reporting.outbox_max_bytes,
+            dead_letters: &self.dead_letters,
+            watched: &self.watched,
+            servers,
+            doors: &self.doors,
+            sitewise_hosts: &self.sitewise_hosts,
+            losses: self.losses,
+            clock_ahead: self.clock.ahead(),
+            quotas_told: self.quotas_told,
+            usage: &self.usage,
+            price: self.reporting.price,
+            outbox_full: self.is_full(now),
+            held_saved: self.is_held_saved(),
+            is_shutting_down: self.shutting_down,
+            started_at: self.started_at,
+            now,
+        }
+    }
+
+    pub(super) fn server_statuses(&self) -> Vec<ServerStatus> {
+        self.servers.links(self.clock.now().instant)
+    }
+
+    pub(super) fn log_metrics(&mut self) {
+        let Some(mut emf) = self.reporting.emf.take() else { return };
+        let links = self.server_statuses();
+        let snapshot = Snapshot::take(&self.view(&links));
+        telemetry::write_line(&emf.line(&snapshot));
+        self.reporting.emf = Some(emf);
+    }
+}

@@ -1,0 +1,92 @@
+//! The labels of the reasons for `degraded`.
+
+use super::DegradedReason;
+use crate::twin::caps::Cap;
+
+impl DegradedReason {
+    /// All labels.
+    pub const LABELS: [&'static str; 30] = [
+        "mqtt_not_connected",
+        "mqtt_client_id_shared",
+        "mqtt_messages_lost",
+        "mqtt_messages_late",
+        "mqtt_packet_too_large",
+        "mqtt_foreign_topics",
+        "mqtt_delivers_nothing",
+        "nobody_admitted",
+        "not_understood",
+        "only_stored",
+        "finding",
+        "node_offline",
+        "values_rejected",
+        "values_too_fast",
+        "outbox_full",
+        "values_expiring",
+        "values_await_birth",
+        "outbox_refuses",
+        "outbox_unreadable",
+        "outbox_lost",
+        Self::capped(Cap::Models),
+        Self::capped(Cap::Properties),
+        Self::capped(Cap::Assets),
+        "sitewise_failing",
+        "sitewise_slow",
+        "commands_unreachable",
+        "clock",
+        "sender_clock",
+        "held",
+        Self::PROBLEM,
+    ];
+
+    /// Its label.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::NotConnected { .. } => "mqtt_not_connected",
+            Self::SiteWise { .. } => "sitewise_failing",
+            Self::Slow { .. } => "sitewise_slow",
+            Self::Contended { .. } => "mqtt_client_id_shared",
+            Self::AllNodesExcluded { .. } => "nobody_admitted",
+            Self::Finding { .. } => "finding",
+            Self::MessagesLost { .. } | Self::StoredLost { .. } => "mqtt_messages_lost",
+            Self::MessagesLate { .. } => "mqtt_messages_late",
+            Self::Oversized { .. } => "mqtt_packet_too_large",
+            Self::Foreign { .. } => "mqtt_foreign_topics",
+            Self::NothingDelivered { .. } => "mqtt_delivers_nothing",
+            Self::NotUnderstood { .. } => "not_understood",
+            Self::OnlyStored { .. } => "only_stored",
+            Self::Offline { .. } => "node_offline",
+            Self::Refused { .. } => "values_rejected",
+            Self::OverRate { .. } => "values_too_fast",
+            Self::OutboxFull => "outbox_full",
+            Self::Expiring { .. } => "values_expiring",
+            Self::AwaitsBirth { .. } => "values_await_birth",
+            Self::OutboxRefuses(_) => "outbox_refuses",
+            Self::OutboxUnreadable(_) => "outbox_unreadable",
+            Self::OutboxLost(_) => "outbox_lost",
+            Self::Capped { cap, .. } => Self::capped(*cap),
+            Self::CommandsUnreachable { .. } => "commands_unreachable",
+            Self::Clock { .. } => "clock",
+            Self::SenderClock { .. } => "sender_clock",
+            Self::Held { .. } => "held",
+            Self::Problem { .. } => Self::PROBLEM,
+        }
+    }
+
+    pub(super) const PROBLEM: &'static str = "problem";
+
+    pub(super) const fn capped(cap: Cap) -> &'static str {
+        match cap {
+            Cap::Models => "capped_models",
+            Cap::Properties => "capped_properties",
+            Cap::Assets => "capped_assets",
+        }
+    }
+
+    /// How many servers, machines, models or assets it is about.
+    pub(super) const fn affected(&self) -> u64 {
+        match self {
+            Self::OnlyStored { count, .. } => *count,
+            _ => 1,
+        }
+    }
+}

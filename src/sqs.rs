@@ -1,0 +1,68 @@
+//! Requests to write to the plant over SQS: received from one queue, answered into another.
+//!
+//! A request is deleted from its queue, and the deletion answered, before it is handed over. So it
+//! is handed over by one process at most, whatever ends in between: what is deleted and not handed
+//! over is lost, and its sender waits in vain. What is not deleted comes again.
+
+mod answering;
+mod asking;
+mod client;
+mod receiving;
+mod status;
+mod url;
+
+use std::sync::Arc;
+
+pub use self::answering::{QueueAnswer, run as answer};
+pub use self::asking::ask;
+pub use self::client::SqsQueues;
+pub use self::receiving::run as receive;
+pub use self::status::{QueueFigures, QueueStatus, explain};
+pub use self::url::QueueUrl;
+use crate::sitewise::api::ApiFault;
+use crate::time::Timestamp;
+
+/// Messages of one call at most, by SQS's limit.
+pub const BATCH: usize = 10;
+
+/// A request, taken off its queue; or one that cannot be read, which stays there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueRequest {
+    /// The message's id.
+    pub id: Arc<str>,
+    /// When SQS got it, by AWS's clock.
+    pub sent_at: Timestamp,
+    /// Its body.
+    pub body: String,
+}
+
+/// A message as it was received: it is hidden from others for a while, not deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceivedMessage {
+    /// What is in it.
+    pub request: QueueRequest,
+    /// What it is deleted by.
+    pub receipt: String,
+}
+
+/// The two queues, or what stands in for them.
+pub trait CommandQueues: Send + Sync + 'static {
+    /// Waits for messages for a while: up to [`BATCH`], or none.
+    fn receive(&self) -> impl Future<Output = Result<Vec<ReceivedMessage>, ApiFault>> + Send;
+
+    /// Deletes messages by their receipts, at most [`BATCH`]. For each, in order, whether SQS says
+    /// that it is deleted.
+    fn delete(
+        &self,
+        receipts: Vec<String>,
+    ) -> impl Future<Output = Result<Vec<Result<(), ApiFault>>, ApiFault>> + Send;
+
+    /// Sends answers, at most [`BATCH`]. For each, in order, whether SQS has it.
+    fn send(
+        &self,
+        bodies: Vec<String>,
+    ) -> impl Future<Output = Result<Vec<Result<(), ApiFault>>, ApiFault>> + Send;
+}
+
+#[cfg(test)]
+mod tests;

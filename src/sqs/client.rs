@@ -1,0 +1,196 @@
+//! The queues through the AWS SDK: one call, one try.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::{Builder, Region};
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName,
+    QueueAttributeName, SendMessageBatchRequestEntry,
+};
+
+use super::receiving::HIDDEN;
+use super::{BATCH, CommandQueues, QueueRequest, QueueUrl, ReceivedMessage};
+use crate::sitewise::api::{ApiFault, ApiFaultKind};
+use crate::sitewise::aws::NoClient;
+use crate::sitewise::aws::sdk::{NoRegion, ServiceConfig};
+use crate::sitewise::{endpoint, fault};
+use crate::time::Timestamp;
+
+/// How long a call for messages waits for some: SQS's limit.
+const WAIT: Duration = Duration::from_secs(20);
+/// How long a call may take: longer than SQS waits.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The two queues in SQS, or in whatever answers at their URLs.
+#[derive(Debug)]
+pub struct SqsQueues {
+    pub(super) requests: (Client, QueueUrl),
+    pub(super) answers: Option<(Client, QueueUrl)>,
+}
+
+impl SqsQueues {
+    /// From the SDK's own variables, profiles and credential sources.
+    ///
+    /// # Errors
+    ///
+    /// No region is known, or the certificate authorities are none.
+    pub async fn from_env(requests: QueueUrl, answers: Option<QueueUrl>) -> Result<Self, NoClient> {
+        let config = ServiceConfig::from_env(CALL_TIMEOUT).await?;
+        Ok(Self::with(&config, requests, answers)?)
+    }
+
+    pub(super) fn with(
+        config: &ServiceConfig,
+        requests: QueueUrl,
+        answers: Option<QueueUrl>,
+    ) -> Result<Self, NoRegion> {
+        let with_client = |url: QueueUrl| Ok((client(config, &url)?, url));
+        Ok(Self {
+            requests: with_client(requests)?,
+            answers: answers.map(with_client).transpose()?,
+        })
+    }
+
+    /// Whether messages may be deleted from the queue of requests. None is.
+    ///
+    /// # Errors
+    ///
+    /// What SQS answered.
+    pub async fn may_delete(&self) -> Result<(), ApiFault> {
+        // A receipt that there never was: SQS looks at the caller's rights first.
+        match self.delete(vec!["sparkwise-doctor".to_owned()]).await {
+            Err(fault) if !fault.message.contains("ReceiptHandleIsInvalid") => Err(fault),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether the queue of requests has a dead-letter queue.
+    ///
+    /// # Errors
+    ///
+    /// What SQS answered.
+    pub async fn has_dead_letter_queue(&self) -> Result<bool, ApiFault> {
+        let (client, url) = &self.requests;
+        let attributes = client
+            .get_queue_attributes()
+            .queue_url(url.as_str())
+            .attribute_names(QueueAttributeName::RedrivePolicy)
+            .send()
+            .await
+            .map_err(|error| fault::of_call("read the queue's attributes", &error))?;
+        let attributes = attributes.attributes();
+        let has = |of: &std::collections::HashMap<_, String>| {
+            of.contains_key(&QueueAttributeName::RedrivePolicy)
+        };
+        Ok(attributes.is_some_and(has))
+    }
+}
+
+/// Where a queue's calls go: to what replaces SQS in the environment, else to the host of its URL.
+fn client(config: &ServiceConfig, url: &QueueUrl) -> Result<Client, NoRegion> {
+    let custom = endpoint::custom_url(&config.sdk, "SQS");
+    let region = url.region().map(|region| Region::new(region.to_owned()));
+    let region = region.filter(|_| custom.is_none()).or_else(|| config.sdk.region().cloned());
+    let builder = Builder::from(&config.sdk)
+        .region(region.ok_or(NoRegion)?)
+        .endpoint_url(custom.unwrap_or_else(|| url.origin().to_owned()))
+        .interceptor(config.inspector.clone());
+    Ok(Client::from_conf(builder.build()))
+}
+
+impl CommandQueues for SqsQueues {
+    async fn receive(&self) -> Result<Vec<ReceivedMessage>, ApiFault> {
+        let (client, url) = &self.requests;
+        let received = client
+            .receive_message()
+            .queue_url(url.as_str())
+            .max_number_of_messages(BATCH as i32)
+            .wait_time_seconds(seconds(WAIT))
+            .visibility_timeout(seconds(HIDDEN))
+            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
+            .send()
+            .await
+            .map_err(|error| fault::of_call("receive requests", &error))?;
+        received.messages.unwrap_or_default().into_iter().map(message).collect()
+    }
+
+    async fn delete(&self, receipts: Vec<String>) -> Result<Vec<Result<(), ApiFault>>, ApiFault> {
+        let (tried, count) = ("delete requests", receipts.len());
+        let entry = |(place, receipt): (usize, String)| {
+            let entry = DeleteMessageBatchRequestEntry::builder().id(place.to_string());
+            entry.receipt_handle(receipt).build()
+        };
+        let entries: Result<Vec<_>, _> = receipts.into_iter().enumerate().map(entry).collect();
+        let (client, url) = &self.requests;
+        let deleted = client
+            .delete_message_batch()
+            .queue_url(url.as_str())
+            .set_entries(Some(entries.map_err(|error| fault::of_answer(tried, error))?))
+            .send()
+            .await
+            .map_err(|error| fault::of_call(tried, &error))?;
+        let done = deleted.successful().iter().map(|entry| entry.id());
+        Ok(results(tried, count, done, deleted.failed()))
+    }
+
+    async fn send(&self, bodies: Vec<String>) -> Result<Vec<Result<(), ApiFault>>, ApiFault> {
+        let (tried, count) = ("send answers", bodies.len());
+        let Some((client, url)) = &self.answers else { return Ok(vec![Ok(()); count]) };
+        let entry = |(place, body): (usize, String)| {
+            let entry = SendMessageBatchRequestEntry::builder().id(place.to_string());
+            entry.message_body(body).build()
+        };
+        let entries: Result<Vec<_>, _> = bodies.into_iter().enumerate().map(entry).collect();
+        let sent = client
+            .send_message_batch()
+            .queue_url(url.as_str())
+            .set_entries(Some(entries.map_err(|error| fault::of_answer(tried, error))?))
+            .send()
+            .await
+            .map_err(|error| fault::of_call(tried, &error))?;
+        let done = sent.successful().iter().map(|entry| entry.id());
+        Ok(results(tried, count, done, sent.failed()))
+    }
+}
+
+/// The result of each entry of a batch, whose id is its place. One of which nothing is said failed.
+fn results<'a>(
+    tried: &'static str,
+    count: usize,
+    done: impl Iterator<Item = &'a str>,
+    failed: &[BatchResultErrorEntry],
+) -> Vec<Result<(), ApiFault>> {
+    let done: Vec<&str> = done.collect();
+    let result = |place: usize| {
+        let id = place.to_string();
+        if let Some(entry) = failed.iter().find(|entry| entry.id() == id) {
+            let fault = fault::of_entry(tried, entry.code(), entry.message().unwrap_or_default());
+            return Err(ApiFault { message: format!("{tried}: {}", fault.message), ..fault });
+        }
+        match done.contains(&id.as_str()) {
+            true => Ok(()),
+            false => Err(ApiFault::new(ApiFaultKind::Unavailable, format!("{tried}: no result"))),
+        }
+    };
+    (0..count).map(result).collect()
+}
+
+fn message(message: Message) -> Result<ReceivedMessage, ApiFault> {
+    let sent = MessageSystemAttributeName::SentTimestamp;
+    let sent = message.attributes().and_then(|of| of.get(&sent)?.parse().ok());
+    let (Some(id), Some(receipt)) = (message.message_id, message.receipt_handle) else {
+        return Err(fault::of_answer("receive requests", "a message has no id or no receipt"));
+    };
+    let request = QueueRequest {
+        id: id.into(),
+        // Of one whose age is unknown the oldest is assumed.
+        sent_at: Timestamp::from_millis(sent.unwrap_or_default()),
+        body: message.body.unwrap_or_default(),
+    };
+    Ok(ReceivedMessage { request, receipt })
+}
+
+fn seconds(of: Duration) -> i32 {
+    i32::try_from(of.as_secs()).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,165 @@
+//! The loop that receives requests: delete first, then hand over.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::select;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::warn;
+
+use super::status::QueueSide;
+use super::{BATCH, CommandQueues, QueueRequest, QueueStatus, ReceivedMessage};
+use crate::command::request::{REQUEST_BYTES, WriteRequest};
+use crate::sitewise::api::{ApiFault, ApiFaultKind};
+
+/// How long a message that was received is hidden from others.
+pub(super) const HIDDEN: Duration = Duration::from_secs(60);
+/// How long a deletion may take.
+const DELETION: Duration = Duration::from_secs(5);
+/// A message is handed over only if it was deleted within this time after it was asked for: while
+/// it was surely hidden from others.
+const SURELY_HIDDEN: Duration = Duration::from_secs(45);
+/// A call that finds nothing waits for messages: one that is answered sooner than this did not.
+const HASTE: Duration = Duration::from_secs(1);
+
+/// Receives requests until the other end of `requests` is closed.
+pub async fn run(
+    queues: Arc<impl CommandQueues>,
+    requests: mpsc::Sender<QueueRequest>,
+    status: QueueStatus,
+) {
+    let mut pauses = pauses().build();
+    loop {
+        // What is deleted has to find room.
+        let Ok(mut room) = requests.reserve_many(BATCH).await else { return };
+        let asked = Moment::now();
+        let received = select! {
+            received = queues.receive() => received,
+            () = requests.closed() => return,
+        };
+        let outcome = match received {
+            Ok(messages) => take(&*queues, messages, asked, &status).await,
+            Err(fault) => (Vec::new(), Err(fault)),
+        };
+        let (taken, outcome) = outcome;
+        let is_empty = taken.is_empty();
+        for (request, permit) in taken.into_iter().zip(&mut room) {
+            status.count_received();
+            permit.send(request);
+        }
+        drop(room);
+        match outcome {
+            Ok(()) => {
+                status.works(QueueSide::Requests);
+                pauses = self::pauses().build();
+                if is_empty && asked.elapsed() < HASTE {
+                    sleep(HASTE).await;
+                }
+            }
+            Err(fault) => {
+                status.fails(QueueSide::Requests, &fault);
+                let pause = pauses.next().unwrap_or(Duration::from_secs(60));
+                select! {
+                    () = sleep(pause) => {}
+                    () = requests.closed() => return,
+                }
+            }
+        }
+    }
+}
+
+/// Deletes what can be read. Returns what is to be handed over, and whether all went well.
+async fn take(
+    queues: &impl CommandQueues,
+    messages: Vec<ReceivedMessage>,
+    asked: Moment,
+    status: &QueueStatus,
+) -> (Vec<QueueRequest>, Result<(), ApiFault>) {
+    let is_poison =
+        |message: &ReceivedMessage| WriteRequest::parse(message.request.body.as_bytes()).is_err();
+    let (poison, readable): (Vec<_>, Vec<_>) = messages.into_iter().partition(is_poison);
+    // They are answered, and left in the queue, which moves them to its dead-letter queue.
+    let mut taken: Vec<_> = poison.into_iter().map(|message| cut(message.request)).collect();
+    taken.iter().for_each(|_| status.count_poisonous());
+    if readable.is_empty() {
+        return (taken, Ok(()));
+    }
+    let receipts = readable.iter().map(|message| message.receipt.clone()).collect();
+    let deleted = match timeout(DELETION, queues.delete(receipts)).await {
+        Ok(deleted) => deleted,
+        Err(_) => Err(ApiFault::new(
+            ApiFaultKind::Unavailable,
+            format!("delete requests: no answer within {DELETION:.0?}"),
+        )),
+    };
+    let deleted = match deleted {
+        Ok(deleted) => deleted,
+        Err(fault) => vec![Err(fault); readable.len()],
+    };
+    let in_time = asked.elapsed() < SURELY_HIDDEN;
+    let mut outcome = Ok(());
+    // One without a word is not deleted.
+    let silent = || Err(ApiFault::new(ApiFaultKind::Unavailable, "delete requests: no result"));
+    let results = deleted.into_iter().chain(std::iter::repeat_with(silent));
+    for (ReceivedMessage { request, .. }, result) in readable.into_iter().zip(results) {
+        match result {
+            Ok(()) if in_time => taken.push(request),
+            Ok(()) => {
+                status.count_not_deleted();
+                warn!(
+                    command.id = &*request.id,
+                    "command queue:{}: not sent: it was deleted from the queue so late that \
+                        another process may have received it",
+                    request.id
+                );
+            }
+            Err(fault) => {
+                status.count_not_deleted();
+                warn!(
+                    command.id = &*request.id,
+                    "command queue:{}: not sent, since it could not be deleted from the queue: \
+                        {fault}",
+                    request.id
+                );
+                outcome = Err(fault);
+            }
+        }
+    }
+    (taken, outcome)
+}
+
+/// What cannot be read may be a mebibyte: no more of it is kept than shows that it is too long.
+fn cut(mut request: QueueRequest) -> QueueRequest {
+    let body = &mut request.body;
+    if let Some(end) = (REQUEST_BYTES + 1..body.len()).find(|end| body.is_char_boundary(*end)) {
+        body.truncate(end);
+        body.shrink_to_fit();
+    }
+    request
+}
+
+fn pauses() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_secs(1))
+        .with_max_delay(Duration::from_secs(60))
+        .with_jitter()
+        .without_max_times()
+}
+
+/// A moment on both clocks: the monotonic one stands still while the machine is suspended, the
+/// other may be set.
+#[derive(Clone, Copy, Debug)]
+struct Moment(Instant, SystemTime);
+
+impl Moment {
+    fn now() -> Self {
+        Self(Instant::now(), SystemTime::now())
+    }
+
+    /// The longer of what both say. A clock that was set back says nothing.
+    fn elapsed(self) -> Duration {
+        self.0.elapsed().max(self.1.elapsed().unwrap_or_default())
+    }
+}
