@@ -1,8 +1,10 @@
 //! The command line. Everything else is configured by environment variables.
 
+pub mod commands;
 pub mod dead_letters;
 pub mod outbox;
 pub mod status;
+pub mod write;
 
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -32,6 +34,10 @@ pub enum Command {
     DeadLetters(dead_letters::Command),
     /// Check or repair the outbox on disk.
     Outbox(outbox::Command),
+    /// Ask the running bridge to write one value to the plant.
+    Write(write::Command),
+    /// Print what may be written as AWS IoT commands.
+    Commands(commands::Command),
     /// Print help.
     Help(HelpPage),
     /// Print the version.
@@ -53,13 +59,15 @@ pub enum HelpPage {
 const LISTEN: Duration = Duration::from_secs(30);
 
 /// Subcommands with their meaning in a line, for `--help`.
-const COMMANDS: [(&str, &str); 7] = [
+const COMMANDS: [(&str, &str); 9] = [
     ("(none)", "run the bridge until SIGTERM or SIGINT"),
     ("doctor", "check MQTT, AWS, disk and clock without changing anything (see doctor --help)"),
     ("plan", "dry run: print what the bridge would change in SiteWise (see plan --help)"),
     ("status", "print the status and the problems of the bridge at CONSOLE_ADDR"),
     ("dead-letters", "count, list, show, retry or drop values that SiteWise rejected"),
     ("outbox", "check the outbox on disk for damage, or repair it"),
+    ("write", "ask the bridge to write one value to the plant, over COMMANDS_QUEUE_URL"),
+    ("commands", "print what COMMANDS_ALLOW allows as AWS IoT commands for CloudFormation"),
     ("healthcheck", "exit 0 if the bridge at CONSOLE_ADDR is alive, else 1"),
 ];
 
@@ -126,6 +134,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, l
             Ok(Command::DeadLetters(dead_letters::parse(&mut parser)?))
         }
         Some(Value(word)) if word == "outbox" => Ok(Command::Outbox(outbox::parse(&mut parser)?)),
+        Some(Value(word)) if word == "write" => Ok(Command::Write(write::parse(&mut parser)?)),
+        Some(Value(word)) if word == "commands" => {
+            Ok(Command::Commands(commands::parse(&mut parser)?))
+        }
         Some(Value(word)) => Err(format!("unknown command {word:?}").into()),
         Some(argument) => Err(argument.unexpected()),
     }
@@ -223,6 +235,9 @@ mod tests {
         assert!(of(&["doctor", "now"]).is_err() && of(&["status", "now"]).is_err());
         let json = status::Command::Show { json: true };
         assert_eq!(of(&["status", "--json"]), Ok(Command::Status(json)));
+        let template = commands::Command::CloudFormation;
+        assert_eq!(of(&["commands", "--cloudformation"]), Ok(Command::Commands(template)));
+        assert!(of(&["commands"]).is_err() && of(&["write"]).is_err());
         assert_eq!(of(&["--linger"]), Err("invalid option '--linger'".into()));
     }
 }

@@ -7,6 +7,7 @@
 //! The servers, AWS and the disk are checked at the same time, and each answer is waited for so long
 //! and no longer: whatever hangs, the report is there within 20 seconds.
 
+mod commands;
 mod disk;
 mod server;
 mod sitewise;
@@ -150,6 +151,7 @@ pub async fn run(config: &Config, options: Options, mut tell: impl FnMut(Progres
     let mut report = Report::default();
     let sections = server::sections(config, options.take_over);
     let sections = sections.into_iter().chain([sitewise(config), disk(config)]);
+    let sections = sections.chain(commands::sections(config, options.take_over));
     // All of them are begun before the first is waited for.
     for Section { of, mut checks } in sections.collect::<Vec<_>>() {
         let known = loop {

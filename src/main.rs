@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use sparkwise::cli::status::Health;
+use sparkwise::cli::write::WriteOutcome;
 use sparkwise::cli::{self, Command};
 use sparkwise::config::{self, Config, Environment, VariableSource};
 use sparkwise::console::probe;
@@ -17,6 +18,8 @@ const WRONG_ENVIRONMENT: u8 = 64;
 const SOMETHING_CHANGES: u8 = 2;
 /// What `sparkwise outbox check` ends with where something is damaged.
 const DAMAGED: u8 = 2;
+/// What `sparkwise write` ends with where there is no answer.
+const UNANSWERED: u8 = 2;
 /// What `sparkwise status` ends with where the bridge works and something is wrong.
 const DEGRADED: u8 = 2;
 
@@ -27,6 +30,8 @@ fn main() -> ExitCode {
         Ok(Command::Doctor(options)) => doctor(options),
         Ok(Command::DeadLetters(command)) => dead_letters(&command),
         Ok(Command::Outbox(command)) => outbox(command),
+        Ok(Command::Write(command)) => write(&command),
+        Ok(Command::Commands(command)) => commands(command),
         Ok(Command::Healthcheck) => healthcheck(),
         Ok(Command::Status(command)) => status(command),
         Ok(Command::Help(page)) => {
@@ -68,6 +73,51 @@ fn outbox(command: cli::outbox::Command) -> ExitCode {
         Err(reason) => {
             complain(&format!("sparkwise outbox: {reason}"));
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// One request to the bridge that runs with the same environment.
+fn write(command: &cli::write::Command) -> ExitCode {
+    let request = match command {
+        cli::write::Command::Help => {
+            print(cli::write::HELP);
+            return ExitCode::SUCCESS;
+        }
+        cli::write::Command::Send(request) => request,
+    };
+    let (config, runtime) = match quietly() {
+        Ok(begun) => begun,
+        Err(code) => return code,
+    };
+    match runtime.block_on(async { Box::pin(cli::write::run(request, &config)).await }) {
+        Ok((text, outcome)) => {
+            print(&text);
+            match outcome {
+                WriteOutcome::Succeeded => ExitCode::SUCCESS,
+                WriteOutcome::NotSucceeded => ExitCode::FAILURE,
+                WriteOutcome::Unanswered => ExitCode::from(UNANSWERED),
+            }
+        }
+        Err(reason) => {
+            complain(&format!("sparkwise write: {reason}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What may be written, for CloudFormation.
+fn commands(command: cli::commands::Command) -> ExitCode {
+    let allow = Environment.get("COMMANDS_ALLOW").ok().flatten();
+    match cli::commands::run(command, allow.as_deref()) {
+        Ok(printed) => {
+            print(&printed.text);
+            printed.remarks.iter().for_each(|remark| complain(remark));
+            ExitCode::SUCCESS
+        }
+        Err(reason) => {
+            complain(&format!("sparkwise commands: {reason}"));
+            ExitCode::from(WRONG_ENVIRONMENT)
         }
     }
 }
@@ -129,19 +179,9 @@ fn start() -> ExitCode {
 
 /// Whether what the environment names can be used.
 fn doctor(options: doctor::Options) -> ExitCode {
-    let config = match Config::load(&Environment) {
-        Ok(config) => config,
-        Err(faults) => {
-            complain(&faults.to_string());
-            return ExitCode::from(WRONG_ENVIRONMENT);
-        }
-    };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            complain(&format!("sparkwise: cannot start the runtime: {error}"));
-            return ExitCode::FAILURE;
-        }
+    let (config, runtime) = match quietly() {
+        Ok(begun) => begun,
+        Err(code) => return code,
     };
     // Checks take a while: each is printed as soon as it is known.
     let tell = |progress: doctor::Progress<'_>| match progress {
@@ -178,6 +218,20 @@ fn plan(options: &preview::PlanOptions) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Validated configuration and a runtime, without a log.
+fn quietly() -> Result<(Config, Runtime), ExitCode> {
+    let config = Config::load(&Environment).map_err(|faults| {
+        complain(&faults.to_string());
+        ExitCode::from(WRONG_ENVIRONMENT)
+    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        complain(&format!("sparkwise: cannot start the runtime: {error}"));
+        ExitCode::FAILURE
+    })?;
+    Ok((config, runtime))
 }
 
 /// What every command needs: validated configuration, a log, a runtime.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Check, PATIENCE, Section, no_answer, spawn};
 use crate::config::Config;
-use crate::mqtt::{Connection, Inbound};
+use crate::mqtt::{Connection, ConnectionStats, Inbound};
 use crate::sparkplug::message::{Message, Qos};
 
 /// A server that does not allow a publish says so by closing the connection within this.
@@ -51,6 +51,44 @@ pub(super) fn sections(config: &Config, take_over: bool) -> Vec<Section> {
     sections
 }
 
+/// Connects and subscribes, and leaves again. Returns how long it took.
+pub(super) async fn connect(connection: Connection, url: &str) -> Result<Duration, String> {
+    let (inbound, mut messages) = mpsc::channel(INBOUND);
+    let (outbound, publishes) = mpsc::channel(1);
+    let (figures, cancel) = (connection.figures(), CancellationToken::new());
+    let task = tokio::spawn(connection.run(inbound, publishes, cancel.clone()));
+    let connected = await_session(&mut messages, &figures, url).await;
+    cancel.cancel();
+    drop((outbound, messages));
+    let _ = timeout(LEAVE, task).await;
+    connected
+}
+
+/// Waits for the session, or why there is none.
+async fn await_session(
+    messages: &mut mpsc::Receiver<Inbound>,
+    figures: &ConnectionStats,
+    url: &str,
+) -> Result<Duration, String> {
+    let began = Instant::now();
+    loop {
+        match timeout(LOOK, messages.recv()).await {
+            Ok(Some(Inbound::Connected { .. })) => return Ok(began.elapsed()),
+            Ok(Some(Inbound::Disconnected { reason, .. })) => return Err(reason),
+            Ok(Some(_)) => {}
+            Ok(None) => return Err("the connection ended".to_owned()),
+            Err(_) => {
+                if let Some(trouble) = figures.trouble() {
+                    return Err(trouble.to_string());
+                }
+                if began.elapsed() >= PATIENCE {
+                    return Err(no_answer(url));
+                }
+            }
+        }
+    }
+}
+
 async fn check_server(
     connection: Connection,
     url: &str,
@@ -61,23 +99,7 @@ async fn check_server(
     let (outbound, publishes) = mpsc::channel(1);
     let (figures, cancel) = (connection.figures(), CancellationToken::new());
     let task = tokio::spawn(connection.run(inbound, publishes, cancel.clone()));
-    let began = Instant::now();
-    let connected = loop {
-        match timeout(LOOK, messages.recv()).await {
-            Ok(Some(Inbound::Connected { .. })) => break Ok(began.elapsed()),
-            Ok(Some(Inbound::Disconnected { reason, .. })) => break Err(reason),
-            Ok(Some(_)) => {}
-            Ok(None) => break Err("the connection ended".to_owned()),
-            Err(_) => {
-                if let Some(trouble) = figures.trouble() {
-                    break Err(trouble.to_string());
-                }
-                if began.elapsed() >= PATIENCE {
-                    break Err(no_answer(url));
-                }
-            }
-        }
-    };
+    let connected = await_session(&mut messages, &figures, url).await;
     match connected {
         Err(why) => checks.push(Check::wrong(
             url,
