@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Commands from AWS IoT to an edge node that others wrote, and back: boto3 starts executions at a
-# stand-in for the service, PyPI's pysparkplug obeys through mosquitto, and each way in which a
-# command can end is met once.
+# Commands from AWS IoT and from an SQS queue to an edge node that others wrote, and back: boto3
+# starts executions at a stand-in for AWS IoT and sends messages to moto's SQS, PyPI's pysparkplug
+# obeys through mosquitto, and each way in which a command can end is met once.
 #
 #   tests/commands/run.sh
 #
@@ -21,5 +21,6 @@ build_programs
 export LOOP_WORK="$work/run"
 export LOOP_SPARKWISE="$target/debug/sparkwise" LOOP_SITEWISE="$target/debug/sitewise-local"
 export LOOP_PYSPARKPLUG="$work/pysparkplug" LOOP_EDGE="$interop/edge_pysparkplug.py"
+export LOOP_PYTHON="$work/venv/bin/python"
 export PYTHONPATH="$here:$interop"
 run_suite "$work/venv/bin/python" "$here/main.py"
