@@ -14,9 +14,12 @@
 //! # }
 //! ```
 
+pub mod aws;
+
 mod account;
 mod admin;
 mod fault;
+mod http;
 mod limits;
 mod options;
 mod pairs;

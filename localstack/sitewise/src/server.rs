@@ -1,4 +1,4 @@
-//! The listener and its connections.
+//! The emulator that listens, and the state that it keeps.
 
 use std::future::Future;
 use std::io;
@@ -7,28 +7,17 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info};
 
 use crate::fault::Fault;
+use crate::http;
 use crate::options::Options;
 use crate::service;
 use crate::shared::Shared;
 use crate::store::Store;
 use crate::usage::Usage;
 
-/// Connections served at a time; more wait to be accepted.
-const CONNECTIONS: usize = 1_024;
-/// How long a connection may be idle or take to send its headers.
-const IDLE: Duration = Duration::from_secs(300);
-/// How long requests under way may take to end after the shutdown.
-const GRACE: Duration = Duration::from_secs(2);
 /// How often a changed state is written to disk.
 const SAVE: Duration = Duration::from_secs(5);
 
@@ -116,37 +105,27 @@ impl Server {
     ///
     /// What the operating system says to the listener.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let listener = TcpListener::from_std(self.listener)?;
-        let mut shutdown = pin!(shutdown);
-        let (stop, stopped) = watch::channel(());
-        let permits = Arc::new(Semaphore::new(CONNECTIONS));
-        let mut connections = JoinSet::new();
         let mut saves = tokio::time::interval(SAVE);
         saves.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut saved = 0;
         info!(address = %self.address, "listening");
+        let shared = Arc::clone(&self.shared);
+        let answer = move |request| {
+            let shared = Arc::clone(&shared);
+            async move { service::serve(&shared, request).await }
+        };
+        let mut serving = pin!(http::serve(self.listener, shutdown, answer));
         loop {
             tokio::select! {
                 biased;
-                () = &mut shutdown => break,
-                Some(_) = connections.join_next() => {}
+                ended = &mut serving => {
+                    ended?;
+                    break;
+                }
                 _ = saves.tick(), if self.store.is_some() => {
                     saved = save(self.store.as_ref(), &self.shared, saved).await;
                 }
-                accepted = accept(&listener, &permits) => {
-                    let Some((stream, permit)) = accepted else { continue };
-                    let connection = connection(stream, Arc::clone(&self.shared), stopped.clone());
-                    connections.spawn(async move {
-                        connection.await;
-                        drop(permit);
-                    });
-                }
             }
-        }
-        drop(stop);
-        let ended = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(GRACE, ended).await.is_err() {
-            warn!("requests under way are cut off");
         }
         save(self.store.as_ref(), &self.shared, saved).await;
         info!("stopped");
@@ -176,47 +155,5 @@ async fn save(store: Option<&Arc<Store>>, shared: &Arc<Shared>, saved: u64) -> u
             error!(%error, "write the state");
             saved
         }
-    }
-}
-
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, _)) => Some((stream, permit)),
-        Err(error) => {
-            // Out of file descriptors, for example: try again a little later.
-            warn!(%error, "accept a connection");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            None
-        }
-    }
-}
-
-async fn connection(stream: TcpStream, shared: Arc<Shared>, mut stopped: watch::Receiver<()>) {
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%error, "set TCP_NODELAY");
-    }
-    let answer = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { service::serve(&shared, request).await }
-    });
-    let mut serving = pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(IDLE)
-            .serve_connection(TokioIo::new(stream), answer)
-    );
-    let outcome = tokio::select! {
-        outcome = serving.as_mut() => outcome,
-        _ = stopped.changed() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
-    };
-    if let Err(error) = outcome {
-        debug!(%error, "connection ended");
     }
 }

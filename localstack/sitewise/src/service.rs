@@ -120,7 +120,7 @@ pub(crate) async fn serve(
     let input = match operation.call {
         Call::BatchPut => batch::read(&body).map(Input::Batch),
         Call::Bound(_) => {
-            bind::input(operation, &Parts { labels, query, header: &header, body: &body })
+            bind::input(operation.input, &Parts { labels, query, header: &header, body: &body })
                 .map(Input::Bound)
         }
     };

@@ -58,7 +58,7 @@ impl Emulator {
         let input = match operation.call {
             Call::BatchPut => batch::read(body).map(Input::Batch),
             Call::Bound(_) => {
-                bind::input(operation, &Parts { labels, query, header: &header, body })
+                bind::input(operation.input, &Parts { labels, query, header: &header, body })
                     .map(Input::Bound)
             }
         };

@@ -5,30 +5,32 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Number, Value};
 
 use super::error::{Error, Kind, Result};
-use super::operation::{Answer, Operation, Place};
+use super::operation::{Answer, Field, Place};
 use super::shape::{Faults, Shape};
 
 /// The parts of a request that an input is bound from.
-pub(crate) struct Parts<'a> {
+#[expect(missing_debug_implementations, reason = "a function has none")]
+pub struct Parts<'a> {
     /// The path's labels with their decoded values.
-    pub(crate) labels: Vec<(&'static str, String)>,
+    pub labels: Vec<(&'static str, String)>,
     /// The raw query.
-    pub(crate) query: &'a str,
+    pub query: &'a str,
     /// A header's value by its lower-case name.
-    pub(crate) header: &'a dyn Fn(&str) -> Option<String>,
-    pub(crate) body: &'a [u8],
+    pub header: &'a dyn Fn(&str) -> Option<String>,
+    /// The body, as it came.
+    pub body: &'a [u8],
 }
 
-/// Binds and checks the input of `operation`.
+/// Binds and checks the input of an operation with these fields.
 ///
 /// # Errors
 ///
 /// `InvalidRequestException` naming each constraint that is not met.
-pub(crate) fn input(operation: &Operation, parts: &Parts<'_>) -> Result<Value> {
-    let mut body = body_object(operation, parts.body)?;
+pub fn input(fields: &[Field], parts: &Parts<'_>) -> Result<Value> {
+    let mut body = body_object(fields, parts.body)?;
     let query = decode_query(parts.query)?;
     let mut input = Map::new();
-    for field in operation.input {
+    for field in fields {
         let name = field.member.name;
         let value = match field.place {
             Place::Path => parts
@@ -45,14 +47,14 @@ pub(crate) fn input(operation: &Operation, parts: &Parts<'_>) -> Result<Value> {
         }
     }
     let input = Value::Object(input);
-    check(operation, &input)?;
+    check(fields, &input)?;
     Ok(input)
 }
 
-/// Checks members of `operation` in `input`.
-pub(crate) fn check(operation: &Operation, input: &Value) -> Result<()> {
+/// Checks the members in `input`.
+fn check(fields: &[Field], input: &Value) -> Result<()> {
     let mut faults = Faults::default();
-    for field in operation.input {
+    for field in fields {
         let mut path = field.member.name.to_owned();
         match input.get(field.member.name) {
             None | Some(Value::Null) if field.member.required => {
@@ -86,8 +88,8 @@ pub(crate) fn answer<T: Serialize>(output: &T) -> Result<Answer> {
     Ok(Answer { body, etag: None })
 }
 
-fn body_object(operation: &Operation, body: &[u8]) -> Result<Map<String, Value>> {
-    let expected = operation.input.iter().any(|field| field.place == Place::Body);
+fn body_object(fields: &[Field], body: &[u8]) -> Result<Map<String, Value>> {
+    let expected = fields.iter().any(|field| field.place == Place::Body);
     if !expected || body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
     }

@@ -97,9 +97,10 @@ pub(crate) struct Resource {
 
 /// One error answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Error {
+pub struct Error {
     pub(crate) kind: Kind,
-    pub(crate) message: String,
+    /// What is wrong, for people.
+    pub message: String,
     /// `resourceId` and `resourceArn` of the body.
     pub(crate) resource: Option<Box<Resource>>,
     /// `resourceName` of `TooManyTagsException`.
@@ -142,4 +143,5 @@ impl Error {
     }
 }
 
-pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+/// What may fail with an error answer.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

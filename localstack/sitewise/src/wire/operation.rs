@@ -9,18 +9,24 @@ use crate::wire::time::Moment;
 
 /// Where a member of the input travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
+    /// As a label of the path.
     Path,
+    /// In the query.
     Query,
+    /// As the header of this lower-case name.
     Header(&'static str),
+    /// In the body.
     Body,
 }
 
 /// One member of an operation's input.
 #[derive(Debug)]
-pub(crate) struct Field {
-    pub(crate) member: Member,
-    pub(crate) place: Place,
+pub struct Field {
+    /// Name, shape and whether it must be there.
+    pub member: Member,
+    /// Where it travels.
+    pub place: Place,
 }
 
 /// An answer before it is put into HTTP.
@@ -59,11 +65,13 @@ impl Operation {
     }
 }
 
-pub(crate) const fn path(member: Member) -> Field {
+/// A member that is a label of the path.
+pub const fn path(member: Member) -> Field {
     Field { member, place: Place::Path }
 }
 
-pub(crate) const fn query(member: Member) -> Field {
+/// A member in the query.
+pub const fn query(member: Member) -> Field {
     Field { member, place: Place::Query }
 }
 
@@ -71,7 +79,8 @@ pub(crate) const fn header(name: &'static str, member: Member) -> Field {
     Field { member, place: Place::Header(name) }
 }
 
-pub(crate) const fn body(member: Member) -> Field {
+/// A member in the body.
+pub const fn body(member: Member) -> Field {
     Field { member, place: Place::Body }
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn key(operation: &str, token: &str) -> Result<String> {
 /// # Errors
 ///
 /// `InvalidRequestException` for a foreign token.
-pub(crate) fn slice<T>(
+pub fn slice<T>(
     items: Vec<T>,
     operation: &str,
     next: Option<&str>,

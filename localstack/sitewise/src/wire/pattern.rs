@@ -2,9 +2,11 @@
 
 /// A pattern with the text by which messages name it.
 #[derive(Debug)]
-pub(crate) struct Pattern {
-    pub(crate) matches: fn(&str) -> bool,
-    pub(crate) text: &'static str,
+pub struct Pattern {
+    /// Whether it covers a text.
+    pub matches: fn(&str) -> bool,
+    /// As the service model writes it.
+    pub text: &'static str,
 }
 
 pub(crate) const PRINTABLE: Pattern =

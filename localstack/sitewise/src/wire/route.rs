@@ -33,11 +33,22 @@ pub(crate) fn route(method: &str, path: &str) -> Result<Route> {
             format!("Unknown operation: {method} {path}"),
         ));
     };
-    let labels = labels
-        .into_iter()
-        .map(|(label, text)| Ok((label, percent_decode(&text)?)))
-        .collect::<Result<_>>()?;
-    Ok((operation, labels))
+    Ok((operation, decoded(labels)?))
+}
+
+/// The decoded labels by which `path` is one of `pattern`; none if it is another path.
+///
+/// # Errors
+///
+/// `InvalidRequestException` for broken escapes.
+pub fn labels_of(pattern: &'static str, path: &str) -> Option<Result<Vec<(&'static str, String)>>> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    labels(pattern, &segments).map(decoded)
+}
+
+fn decoded(labels: Vec<(&'static str, String)>) -> Result<Vec<(&'static str, String)>> {
+    labels.into_iter().map(|(label, text)| Ok((label, percent_decode(&text)?))).collect()
 }
 
 fn labels(pattern: &'static str, segments: &[&str]) -> Option<Vec<(&'static str, String)>> {

@@ -13,32 +13,45 @@ use super::time::Moment;
 
 /// What a value must look like.
 #[derive(Debug)]
-pub(crate) enum Shape {
+pub enum Shape {
+    /// Text of so many characters, that a pattern may cover.
     Text { min: usize, max: usize, pattern: Option<Pattern> },
+    /// One of these texts.
     Choice(&'static [&'static str]),
+    /// An integer, both ends included.
     Integer { min: i64, max: i64 },
+    /// A finite number, or one of the words that restJson1 has for the others.
+    Double,
+    /// True or false.
     Boolean,
+    /// A point in time.
     Timestamp,
+    /// A list of so many items.
     List { of: &'static Shape, min: usize, max: usize },
+    /// A map of so many entries.
     Map { key: &'static Shape, value: &'static Shape, min: usize, max: usize },
+    /// An object with these members.
     Structure(&'static [Member]),
 }
 
 /// One member of a structure.
 #[derive(Debug)]
-pub(crate) struct Member {
-    pub(crate) name: &'static str,
-    pub(crate) shape: &'static Shape,
-    pub(crate) required: bool,
+pub struct Member {
+    /// Its name on the wire.
+    pub name: &'static str,
+    /// What its value must look like.
+    pub shape: &'static Shape,
+    /// Whether it must be present.
+    pub required: bool,
 }
 
 /// A member that must be present.
-pub(crate) const fn must(name: &'static str, shape: &'static Shape) -> Member {
+pub const fn must(name: &'static str, shape: &'static Shape) -> Member {
     Member { name, shape, required: true }
 }
 
 /// A member that may be absent.
-pub(crate) const fn may(name: &'static str, shape: &'static Shape) -> Member {
+pub const fn may(name: &'static str, shape: &'static Shape) -> Member {
     Member { name, shape, required: false }
 }
 
@@ -47,14 +60,14 @@ const FAULTS_SHOWN: usize = 10;
 
 /// The faults found in one request.
 #[derive(Debug, Default)]
-pub(crate) struct Faults {
+pub struct Faults {
     shown: Vec<String>,
     count: usize,
 }
 
 impl Faults {
     /// Notes that the value at `path` breaks `rule`.
-    pub(crate) fn add(&mut self, path: &str, rule: &str) {
+    pub fn add(&mut self, path: &str, rule: &str) {
         self.count += 1;
         if self.shown.len() < FAULTS_SHOWN {
             self.shown.push(format!("Value at '{path}' failed to satisfy constraint: {rule}"));
@@ -64,7 +77,7 @@ impl Faults {
     /// # Errors
     ///
     /// `InvalidRequestException` when there is any fault.
-    pub(crate) fn check(self) -> Result<()> {
+    pub fn check(self) -> Result<()> {
         match self.count {
             0 => Ok(()),
             1 => Err(Error::invalid(format!(
@@ -81,7 +94,7 @@ impl Faults {
 
 impl Shape {
     /// Checks `value`, which stands at `path`, and notes what is wrong with it.
-    pub(crate) fn check(&self, value: &Value, path: &mut String, faults: &mut Faults) {
+    pub fn check(&self, value: &Value, path: &mut String, faults: &mut Faults) {
         match self {
             Self::Text { min, max, pattern } => match value.as_str() {
                 Some(text) => check_text(text, (*min, *max), pattern.as_ref(), path, faults),
@@ -108,6 +121,8 @@ impl Shape {
                 Some(_) => {}
                 None => faults.add(path, "Member must be an integer"),
             },
+            Self::Double if is_double(value) => {}
+            Self::Double => faults.add(path, "Member must be a number"),
             Self::Boolean if value.is_boolean() => {}
             Self::Boolean => faults.add(path, "Member must be a boolean"),
             Self::Timestamp if Moment::from_json(value).is_some() => {}
@@ -154,6 +169,10 @@ impl Shape {
             },
         }
     }
+}
+
+fn is_double(value: &Value) -> bool {
+    value.is_number() || matches!(value.as_str(), Some("NaN" | "Infinity" | "-Infinity"))
 }
 
 fn check_text(

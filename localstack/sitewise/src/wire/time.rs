@@ -11,7 +11,7 @@ const NANOS: i64 = 1_000_000_000;
 /// Nanoseconds since the epoch. What lies past the year 2262 is held at the end of the range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Moment(pub(crate) i64);
+pub struct Moment(pub(crate) i64);
 
 impl Moment {
     pub(crate) const MIN: Self = Self(i64::MIN);
@@ -21,7 +21,8 @@ impl Moment {
         Self(seconds.saturating_mul(NANOS).saturating_add(i64::from(nanos)))
     }
 
-    pub(crate) fn from_system(time: SystemTime) -> Self {
+    /// The moment of a system clock.
+    pub fn from_system(time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self::MIN.max(Self(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)))
     }
@@ -42,7 +43,7 @@ impl Moment {
     }
 
     /// Reads `2026-01-31T23:59:59.123Z` with up to nine digits of fraction, `Z` or an offset.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let (date, rest) = text.split_once(['T', 't', ' '])?;
         let mut date = date.splitn(3, '-').map(digits);
         let (year, month, day) = (date.next()??, date.next()??, date.next()??);
@@ -74,7 +75,9 @@ impl Moment {
         u32::try_from(self.0.rem_euclid(NANOS)).unwrap_or(0)
     }
 
-    pub(crate) fn plus(self, duration: Duration) -> Self {
+    /// So much later.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
     }
 
@@ -82,7 +85,8 @@ impl Moment {
         Self(self.0.saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
     }
 
-    pub(crate) fn as_seconds(self) -> f64 {
+    /// Seconds since the epoch, as bodies carry dates.
+    pub fn as_seconds(self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "the wire carries dates as floats")]
         let micros = (self.0 / 1000) as f64;
         micros / 1e6
