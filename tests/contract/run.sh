@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Holds sitewise-local against AWS's own service model and against the clients that AWS ships.
+# Holds sitewise-local against AWS's own service model and against the clients that AWS ships, and
+# iot-local against the models of its two services.
 #
 #   tests/contract/run.sh          everything; installs what it needs into a folder of its own
 #   tests/contract/run.sh --aws    asks AWS itself what the emulator's README calls unverified, with
@@ -55,10 +56,16 @@ part() {
 
 # serve ARGUMENTS...: starts a fresh emulator on a free port and sets $address.
 serve() {
+    serve_program sitewise-local "$@"
+}
+
+serve_program() {
+    local program=$1
+    shift
     if [ -n "$emulator" ]; then
         kill "$emulator" && wait "$emulator" 2>/dev/null
     fi
-    RUST_LOG=error "$target/debug/sitewise-local" --listen 127.0.0.1:0 "$@" >"$work/emulator" 2>&1 &
+    RUST_LOG=error "$target/debug/$program" --listen 127.0.0.1:0 "$@" >"$work/emulator" 2>&1 &
     emulator=$!
     address=
     for _ in $(seq 50); do
@@ -66,7 +73,7 @@ serve() {
         [ -n "$address" ] && return
         sleep 0.1
     done
-    echo "sitewise-local does not start"
+    echo "$program does not start"
     cat "$work/emulator"
     exit 1
 }
@@ -125,5 +132,10 @@ serve --create-delay 1s --update-delay 300ms --conflict-delay 1s
 part "questions to an account" 180 "$python" "$here/account.py" --endpoint "http://$address" --as-emulated
 part "questions that are stopped" 180 "$python" "$here/stopped.py" "$address"
 part "state across restarts" 60 "$python" "$here/restart.py" "$target/debug/sitewise-local" "$work/state"
+# There is no MQTT server: what a device would be told is dropped.
+serve_program iot-local --mqtt mqtt://127.0.0.1:1
+part "service model of iot" 120 env CONTRACT_MODEL=iot/2015-05-28 "$python" "$here/commands.py" "$address"
+part "service model of iot-jobs-data" 120 env CONTRACT_MODEL=iot-jobs-data/2017-09-29 \
+    "$python" "$here/commands.py" "$address"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -21,6 +21,7 @@ VALID = {
     "InterpolationType": lambda: "LINEAR_INTERPOLATION",
     "Interval": lambda: "5m",
     "Offset": lambda: "1m",
+    "UnsignedLongParameterValue": lambda: "1",
 }
 # Texts that are long enough to need letters which the pattern allows.
 FILL = {"NextToken": "Q", "EntryId": "e", "ETag": "a", "ARN": "a", "WorkspaceName": "w"}
@@ -55,6 +56,8 @@ def valid(name):
         return text
     if kind == "boolean":
         return True
+    if kind == "blob":
+        return "aGk="
     if kind in ("integer", "long"):
         return max(1, shape.get("min", 1))
     return 1700000000 if kind == "timestamp" else 1.5
@@ -79,7 +82,9 @@ def text_cases(name, shape, path):
                 yield Case(path, "pattern", bad[: shape.get("max", len(bad))], good)
                 break
         else:
-            yield Case(path, "pattern", " " * max(1, shape.get("min", 1)), good)
+            blank = " " * max(1, shape.get("min", 1))
+            if not matches(shape["pattern"], blank):
+                yield Case(path, "pattern", blank, good)
     if "enum" in shape:
         yield Case(path, "enum", "NO_SUCH_CHOICE", good)
 
@@ -122,6 +127,12 @@ def cases(name, path):
     if kind == "string":
         yield Case(path, "type", 12345, valid(name))
         yield from text_cases(name, shape, path)
+        return
+    if kind == "blob":
+        yield Case(path, "type", 12345, valid(name))
+        yield Case(path, "base64", "no base64!", valid(name))
+        if shape.get("min", 0) > 0:
+            yield Case(path, "min", "", valid(name))
         return
     yield Case(path, "type", "text", valid(name))
     if "min" in shape:

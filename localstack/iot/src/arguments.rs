@@ -1,0 +1,131 @@
+//! The program's arguments.
+
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use iot_local::{Options, Rendering};
+
+pub(crate) const HELP: &str = "\
+iot-local: AWS IoT commands on one machine
+
+Usage: iot-local [options]
+
+  --listen ADDR:PORT        where to listen (127.0.0.1:4568; port 0 takes a free one)
+  --mqtt mqtt://HOST:PORT   the MQTT server that devices are connected to (mqtt://127.0.0.1:1883)
+  --account NUMBER          the account in ARNs (123456789012)
+  --region NAME             the region in ARNs (us-east-1)
+  --parameters text|typed   what a parameter becomes in a payload: \"42.5\" or 42.5 (text)
+  --update-gap TIME         responses to one execution that come sooner are rejected (0)
+  --help                    this text
+
+Times are written as 0, 200ms, 5s. RUST_LOG sets what is logged (info).
+";
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Help,
+    Serve(Box<Serve>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Serve {
+    pub(crate) listen: SocketAddr,
+    pub(crate) options: Options,
+}
+
+/// Reads the arguments.
+///
+/// # Errors
+///
+/// What is wrong with them, for people.
+pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
+    let mut serve =
+        Serve { listen: SocketAddr::from(([127, 0, 0, 1], 4568)), options: Options::default() };
+    // `--name=value` is the same as `--name value`.
+    let mut words = arguments.flat_map(|argument| match argument.split_once('=') {
+        Some((name, value)) if name.starts_with("--") => vec![name.to_owned(), value.to_owned()],
+        _ => vec![argument],
+    });
+    while let Some(name) = words.next() {
+        if name == "--help" || name == "-h" {
+            return Ok(Command::Help);
+        }
+        let mut value = || words.next().ok_or_else(|| format!("{name} needs a value"));
+        let options = &mut serve.options;
+        match name.as_str() {
+            "--listen" => serve.listen = read(&name, &value()?)?,
+            "--mqtt" => options.mqtt = server(&value()?)?,
+            "--account" => options.account = value()?,
+            "--region" => options.region = value()?,
+            "--update-gap" => options.update_gap = duration(&name, &value()?)?,
+            "--parameters" => {
+                options.rendering = match value()?.as_str() {
+                    "text" => Rendering::Text,
+                    "typed" => Rendering::Typed,
+                    other => return Err(format!("--parameters takes text or typed, not {other}")),
+                }
+            }
+            _ => return Err(format!("unknown option {name}")),
+        }
+    }
+    Ok(Command::Serve(Box::new(serve)))
+}
+
+fn read<T: FromStr>(name: &str, text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("{name} cannot be {text}"))
+}
+
+fn server(url: &str) -> Result<(String, u16), String> {
+    let wrong = || format!("--mqtt takes mqtt://HOST:PORT, not {url}");
+    let address = url.strip_prefix("mqtt://").ok_or_else(wrong)?.trim_end_matches('/');
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, "1883"));
+    let port = port.parse().map_err(|_| wrong())?;
+    if host.is_empty() { Err(wrong()) } else { Ok((host.to_owned(), port)) }
+}
+
+fn duration(name: &str, text: &str) -> Result<Duration, String> {
+    let (digits, unit) = match text.strip_suffix("ms") {
+        Some(digits) => (digits, 0.001),
+        None => (text.strip_suffix('s').unwrap_or(text), 1.0),
+    };
+    let count: f64 = read(name, digits)?;
+    Duration::try_from_secs_f64(count * unit).map_err(|_| format!("{name} cannot be {text}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Serve, String> {
+        match parse(text.split_whitespace().map(str::to_owned))? {
+            Command::Serve(serve) => Ok(*serve),
+            Command::Help => Err("help".into()),
+        }
+    }
+
+    #[test]
+    fn arguments_are_understood() {
+        let given = "--listen 127.0.0.1:0 --mqtt=mqtt://server:1884 --region eu-west-1 \
+                     --account 1 --parameters typed --update-gap 200ms";
+        let Serve { listen, options } = parsed(given).unwrap();
+        assert_eq!((listen.port(), options.mqtt), (0, ("server".into(), 1884)));
+        assert_eq!((options.region.as_str(), options.account.as_str()), ("eu-west-1", "1"));
+        assert_eq!(options.rendering, Rendering::Typed);
+        assert_eq!(options.update_gap, Duration::from_millis(200));
+        for wrong in [
+            "--listen 1883",
+            "--mqtt server:1883",
+            "--mqtt mqtt://:1883",
+            "--mqtt mqtt://a:b",
+            "--parameters number",
+            "--update-gap soon",
+            "--region",
+            "--other 1",
+            "--help",
+        ] {
+            assert!(parsed(wrong).is_err(), "{wrong}");
+        }
+    }
+}
