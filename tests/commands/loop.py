@@ -10,8 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
-from iot_local import ACCOUNT, FINAL, Cloud
+from cloud import ACCOUNT, FINAL, REGION, Cloud, Wire, until_listening
 from leash import Leash
 
 Json = dict[str, Any]
@@ -77,8 +76,12 @@ class Loop:
             "sitewise", [os.environ["LOOP_SITEWISE"], "--listen", f"127.0.0.1:{sitewise}"], {}
         )
         until_open(sitewise)
-        self.cloud = Cloud(self.port)
         url = f"mqtt://127.0.0.1:{self.port}"
+        iot = [os.environ["LOOP_IOT"], "--listen", "127.0.0.1:0", "--mqtt", url, "--region", REGION]
+        self.start("iot", iot, {})
+        self.cloud = Cloud(until_listening(FOLDER / "iot.log"))
+        self.iot, self.jobs = self.cloud.iot, self.cloud.jobs
+        self.wire = Wire(self.port)
         self.environment = {
             "MQTT_URL": url,
             "TWIN_NAMESPACE": "commands",
@@ -94,14 +97,6 @@ class Loop:
             "COMMANDS_IOT_URL": url,
         }
         self.bridge = self.start("bridge", [os.environ["LOOP_SPARKWISE"]], self.environment)
-        more = {
-            "region_name": "eu-west-1",
-            "aws_access_key_id": "commands",
-            "aws_secret_access_key": "commands",
-            "endpoint_url": self.cloud.url,
-        }
-        self.iot = boto3.client("iot", **more)
-        self.jobs = boto3.client("iot-jobs-data", **more)
         self.commanded: list[tuple[str, Any]] = []
         self.edge = self.node("gw", births())
 
@@ -179,7 +174,7 @@ class Loop:
             except subprocess.TimeoutExpired:
                 process.kill()
         self.edge.close()
-        self.cloud.stop()
+        self.wire.stop()
 
 
 def check(what: str, seen: Any, wanted: Any) -> None:

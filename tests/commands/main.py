@@ -7,7 +7,7 @@ import time
 import by_queue
 import byhand
 from botocore.exceptions import ClientError
-from loop import ACCOUNT, FOLDER, TEMPLATE, THING, Loop, check, metric, until
+from loop import ACCOUNT, FOLDER, TEMPLATE, THING, Json, Loop, check, metric, until
 
 
 def scenario(loop: Loop) -> None:
@@ -16,7 +16,9 @@ def scenario(loop: Loop) -> None:
         namespace="AWS-IoT",
         payloadTemplate=json.dumps(TEMPLATE),
         preprocessor={"awsJsonSubstitution": {"outputFormat": "JSON"}},
-        mandatoryParameters=[{"name": name} for name in ("asset", "property", "value")],
+        mandatoryParameters=[
+            {"name": name, "type": "STRING"} for name in ("asset", "property", "value")
+        ],
     )
     until(lambda: loop.outcome(40), "SUCCEEDED ALREADY")
     check("nothing sent for a value that is there", loop.commanded, [])
@@ -27,18 +29,18 @@ def scenario(loop: Loop) -> None:
     check("status", execution["status"], "SUCCEEDED")
     check("code", execution["statusReason"]["reasonCode"], "CONFIRMED")
     check("value", execution["result"]["value"], {"S": "42.5"})
-    check("its course", loop.cloud.statuses[execution["executionId"]][1:], ["IN_PROGRESS", "SUCCEEDED"])
+    until(lambda: loop.wire.of(execution["executionId"]), ["IN_PROGRESS", "SUCCEEDED"])
     first = execution["executionId"]
     check("within a second", took < 1, True)
     check("the machine was told", loop.commanded, [("Limit", 42.5)])
 
     # The request comes twice: answered twice, told once.
     again = {"asset": "Nordsee/gw", "property": "Limit", "value": 1}
-    loop.cloud.publish("plant-1", first, json.dumps(again))
+    loop.wire.publish("plant-1", first, json.dumps(again))
     deadline = time.monotonic() + 5
-    while len(loop.cloud.statuses[first]) < 4 and time.monotonic() < deadline:
+    while len(loop.wire.of(first)) < 3 and time.monotonic() < deadline:
         time.sleep(0.01)
-    check("answered again", loop.cloud.statuses[first][3:], ["SUCCEEDED"])
+    check("answered again", loop.wire.of(first)[2:], ["SUCCEEDED"])
     check("a Boolean", loop.outcome("on", property="Derate"), "SUCCEEDED CONFIRMED")
     check("a pulse", loop.outcome("true", property="Reset"), "SUCCEEDED SENT_UNCONFIRMED")
     check("its rate, once", loop.outcome(5, property="Slow"), "SUCCEEDED CONFIRMED")
@@ -101,25 +103,78 @@ def scenario(loop: Loop) -> None:
     check("told by hand", len(hand.commands), 1)
     hand.stop()
 
-    try:
-        loop.jobs.start_command_execution(
-            targetArn=THING, commandArn=f"{ACCOUNT}:command/write", parameters={"value": {"S": "1"}}
-        )
-        raise AssertionError("parameters that are missing are not asked for")
-    except ClientError as error:
-        check("the stand-in refuses", error.response["Error"]["Code"], "ValidationException")
+    refused_before_it_travels(loop)
+    by_the_cli(loop)
     last = loop.ask(9, property="Silent")
     while loop.execution(last)["status"] == "CREATED":
         time.sleep(0.01)
     loop.bridge.terminate()
     check("at the end", loop.ended(last)["statusReason"]["reasonCode"], "NOT_CONFIRMED")
     check("the bridge's exit", loop.bridge.wait(30), 0)
-    check("answers that AWS IoT would refuse", loop.cloud.refused, [])
+    # The execution that was asked for twice had ended when its second answer came.
+    until(lambda: dict(loop.wire.rejected), {first: ["InvalidStateTransition"]})
     shown = loop.iot.list_command_executions(
         namespace="AWS-IoT", targetArn=THING, status="SUCCEEDED", maxResults=100
     )
     names = [one["executionId"] for one in shown["commandExecutions"]]
     check("listed", (first in names, silent in names), (True, False))
+
+
+def refused_before_it_travels(loop: Loop) -> None:
+    """What the cloud itself does not start."""
+
+    def started() -> list[str]:
+        shown = loop.iot.list_command_executions(
+            namespace="AWS-IoT", commandArn=f"{ACCOUNT}:command/limit"
+        )
+        return [one["executionId"] for one in shown["commandExecutions"]]
+
+    def refused(what: str, **value: Json) -> None:
+        more: Json = {"parameters": value} if value else {}
+        try:
+            loop.jobs.start_command_execution(
+                targetArn=THING, commandArn=f"{ACCOUNT}:command/limit", **more
+            )
+            raise AssertionError(f"{what} is started")
+        except ClientError as error:
+            check(what, error.response["Error"]["Code"], "ValidationException")
+        check("nothing started", started(), [])
+
+    conditions = [
+        {
+            "comparisonOperator": "IN_RANGE",
+            "operand": {"numberRange": {"min": "0", "max": "90"}},
+        }
+    ]
+    loop.iot.create_command(
+        commandId="limit",
+        namespace="AWS-IoT",
+        payloadTemplate=json.dumps({**TEMPLATE, "asset": "Nordsee/gw", "property": "Limit"}),
+        preprocessor={"awsJsonSubstitution": {"outputFormat": "JSON"}},
+        mandatoryParameters=[{"name": "value", "type": "DOUBLE", "valueConditions": conditions}],
+    )
+    refused("no value")
+    refused("out of its range", value={"D": 90.5})
+    refused("of another type", value={"S": "42"})
+
+
+def by_the_cli(loop: Loop) -> None:
+    """The same command with the AWS CLI, as docs/commands.md shows it."""
+    told = len(loop.commanded)
+    started = loop.cloud.cli(
+        "iot-jobs-data", "start-command-execution", "--execution-timeout-seconds", "20",
+        "--command-arn", f"{ACCOUNT}:command/limit", "--target-arn", THING,
+        "--parameters", '{"value": {"D": 55.5}}',
+    )  # fmt: skip
+    name = started["executionId"]
+    loop.ended(name)
+    seen = loop.cloud.cli(
+        "iot", "get-command-execution", "--include-result", "--execution-id", name,
+        "--target-arn", THING,
+    )  # fmt: skip
+    check("by the AWS CLI", seen["statusReason"]["reasonCode"], "CONFIRMED")
+    check("its value", seen["result"]["value"], {"S": "55.5"})
+    check("told once", loop.commanded[told:], [("Limit", 55.5)])
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Commands from AWS IoT and from an SQS queue to an edge node that others wrote, and back: boto3
-# starts executions at a stand-in for AWS IoT and sends messages to moto's SQS, PyPI's pysparkplug
+# Commands from AWS IoT and from an SQS queue to an edge node that others wrote, and back: boto3 and
+# the AWS CLI start executions at iot-local and send messages to moto's SQS, PyPI's pysparkplug
 # obeys through mosquitto, and each way in which a command can end is met once.
 #
 #   tests/commands/run.sh
@@ -20,6 +20,7 @@ build_programs
 
 export LOOP_WORK="$work/run"
 export LOOP_SPARKWISE="$target/debug/sparkwise" LOOP_SITEWISE="$target/debug/sitewise-local"
+export LOOP_IOT="$target/debug/iot-local"
 export LOOP_PYSPARKPLUG="$work/pysparkplug" LOOP_EDGE="$interop/edge_pysparkplug.py"
 export LOOP_PYTHON="$work/venv/bin/python"
 export PYTHONPATH="$here:$interop"
