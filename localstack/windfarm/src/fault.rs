@@ -16,12 +16,20 @@ pub enum Fault {
     NoBirth,
     /// Two gateways go by one id.
     TwoSenders,
+    /// A turbine does not do what it is told.
+    DeafTurbine,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::HotGearbox, Self::LostGateway, Self::WrongClock, Self::NoBirth, Self::TwoSenders];
+    pub const ALL: [Self; 6] = [
+        Self::HotGearbox,
+        Self::LostGateway,
+        Self::WrongClock,
+        Self::NoBirth,
+        Self::TwoSenders,
+        Self::DeafTurbine,
+    ];
 
     /// As it is named on the command line.
     pub const fn name(self) -> &'static str {
@@ -31,6 +39,7 @@ impl Fault {
             Self::WrongClock => "wrong-clock",
             Self::NoBirth => "no-birth",
             Self::TwoSenders => "two-senders",
+            Self::DeafTurbine => "deaf-turbine",
         }
     }
 
@@ -44,6 +53,7 @@ impl Fault {
             Self::WrongClock => "Gateway Nord's clock is an hour ahead",
             Self::NoBirth => "Gateway Nord restarts without births, and ignores requests for them",
             Self::TwoSenders => "another gateway publishes under Gateway Nord's id as well",
+            Self::DeafTurbine => "T01 ignores what it is told",
         }
     }
 }

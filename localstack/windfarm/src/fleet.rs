@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::fault::Fault;
 use crate::gateway::{Command, Gateway, Which};
-use crate::model::{Company, Farm};
+use crate::model::{Company, Farm, Obedience};
 use crate::spelling::Spelling;
 
 /// How far a wrong clock is ahead.
@@ -79,6 +79,10 @@ impl Fleet {
             Fault::TwoSenders => {
                 self.add(farm, Which::Impostor);
                 true
+            }
+            Fault::DeafTurbine => {
+                let (turbine, obedience) = (turbine.unwrap_or_default(), Obedience::Ignores);
+                self.tell(first, Command::Obey { turbine, obedience }).await
             }
         }
     }

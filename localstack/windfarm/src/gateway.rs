@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rumqttc::{
     AsyncClient, Event, LastWill, MqttOptions, NetworkOptions, Outgoing, Packet, PublishOptions,
-    QoS,
+    QoS, SubscribeFilter,
 };
 use sparkwise::config::ServerUrl;
 use sparkwise::sparkplug::message::{Message, Qos};
@@ -15,9 +15,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
 use tracing::{debug, info, warn};
 
-use crate::model::Farm;
+use crate::model::{Farm, Obedience};
 use crate::publisher::Publisher;
 use crate::spelling::Spelling;
+use crate::told;
 
 /// Messages that may wait to be sent: the births of a large farm, and some.
 const WAITING: usize = 10_000;
@@ -31,6 +32,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub(crate) enum Command {
     /// Break or repair a gearbox's cooling.
     Gearbox { turbine: String, hot: bool },
+    /// Let a turbine obey what it is told, or not.
+    Obey { turbine: String, obedience: Obedience },
     /// Fall off the network, without a word.
     Lose,
     /// Come back.
@@ -170,8 +173,9 @@ impl Gateway {
                 }
                 Some(Err(error)) => return End::Lost(error.to_string()),
                 Some(Ok(Event::Incoming(Packet::ConnAck(_)))) => {
-                    let topic = self.publisher.edge().command_topic();
-                    if let Err(error) = client.try_subscribe(topic, QoS::AtLeastOnce) {
+                    let filters = self.publisher.command_filters();
+                    let filters = filters.map(|to| SubscribeFilter::new(to, QoS::AtLeastOnce));
+                    if let Err(error) = client.try_subscribe_many(filters) {
                         return End::Lost(error.to_string());
                     }
                 }
@@ -186,6 +190,7 @@ impl Gateway {
                         debug!("{} is asked for its births", self.farm.node);
                         self.be_born(&client);
                     }
+                    self.hear(topic, &publish.payload);
                 }
                 Some(Ok(Event::Incoming(_) | Event::Outgoing(_))) => {}
             }
@@ -225,10 +230,22 @@ impl Gateway {
         now().plus(self.ahead)
     }
 
+    /// Passes on what turbines are told.
+    fn hear(&mut self, topic: &str, payload: &[u8]) {
+        for told in told::orders(self.publisher.edge().node(), topic, payload) {
+            let taken = self.farm.tell(&told.device, &told.turbine, told.order);
+            let whether = if taken { "obeys" } else { "does not take it" };
+            info!("{} is told {:?} and {whether}", told.turbine, told.order);
+        }
+    }
+
     fn obey(&mut self, command: Command) {
         match command {
             Command::Gearbox { turbine, hot } => {
                 self.farm.set_gearbox_hot(&turbine, hot);
+            }
+            Command::Obey { turbine, obedience } => {
+                self.farm.set_obedience(&turbine, obedience);
             }
             Command::SetClock { ahead } => self.ahead = ahead,
             Command::ForgetBirths => self.births = Births::Withheld,

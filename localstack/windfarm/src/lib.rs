@@ -8,6 +8,7 @@ pub mod model;
 
 mod random;
 mod signal;
+mod told;
 
 mod publisher;
 mod spelling;

@@ -1,10 +1,12 @@
 //! The company, pure: wind, turbines, masts. Time passes only by `step`.
 
+mod controller;
 mod farm;
 mod mast;
 mod turbine;
 mod wind;
 
+pub use controller::{Controller, Obedience, Order};
 pub use farm::{Farm, Row};
 pub use mast::Mast;
 pub use turbine::{Gearbox, Generator, State, Turbine};

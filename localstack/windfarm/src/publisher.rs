@@ -55,6 +55,12 @@ impl Publisher {
         &mut self.edge
     }
 
+    /// Where commands to the gateway and to its devices come in.
+    pub(crate) fn command_filters(&self) -> [String; 2] {
+        let EdgeNode { group, node } = self.edge.node();
+        [self.edge.command_topic(), format!("spBv1.0/{group}/DCMD/{node}/+")]
+    }
+
     /// NBIRTH, and a DBIRTH for each row and for the mast.
     pub fn births(&mut self, farm: &Farm, now: Timestamp) -> Vec<Message> {
         self.farm = read_all(&signal::FARM, farm);

@@ -118,7 +118,12 @@ fn double(value: f64) -> Reading {
     Reading::Double((value * 1_000.0).round() / 1_000.0)
 }
 
-pub(crate) const TURBINE: [Signal<Turbine>; 8] = [
+/// What a turbine can be told.
+pub(crate) const PITCH_LIMIT: &str = "Pitch Limit";
+pub(crate) const DERATE: &str = "Derate";
+pub(crate) const RESET: &str = "Reset";
+
+pub(crate) const TURBINE: [Signal<Turbine>; 11] = [
     Signal::new("State", "", 0.0, |turbine: &Turbine| Reading::Text(turbine.state.as_str())),
     Signal::new("Alarm", "", 0.0, |turbine: &Turbine| {
         Reading::Flag(turbine.state == State::Stopped)
@@ -132,6 +137,13 @@ pub(crate) const TURBINE: [Signal<Turbine>; 8] = [
     Signal::new("Pitch", "°", 0.2, |turbine: &Turbine| float(turbine.pitch)).range(0.0, 90.0),
     Signal::new("Direction", "°", 1.0, |turbine: &Turbine| float(turbine.direction))
         .range(0.0, 360.0),
+    Signal::new(PITCH_LIMIT, "°", 0.001, |turbine: &Turbine| {
+        double(turbine.controller.pitch_limit)
+    })
+    .range(0.0, 90.0),
+    Signal::new(DERATE, "", 0.0, |turbine: &Turbine| Reading::Flag(turbine.controller.derated)),
+    // A button: it does not stay pressed.
+    Signal::new(RESET, "", 0.0, |_: &Turbine| Reading::Flag(false)),
 ];
 
 pub(crate) const GEARBOX: [Signal<Gearbox>; 3] = [

@@ -1,5 +1,6 @@
 //! A farm: turbines in rows, a mast, and the wind over both.
 
+use super::controller::{Obedience, Order};
 use super::mast::Mast;
 use super::turbine::Turbine;
 use super::wind::Wind;
@@ -104,15 +105,26 @@ impl Farm {
 
     /// Breaks or repairs the cooling of a turbine's gearbox. False if there is no such turbine.
     pub fn set_gearbox_hot(&mut self, turbine: &str, hot: bool) -> bool {
-        let found = self
-            .rows
-            .iter_mut()
-            .flat_map(|row| &mut row.turbines)
-            .find(|candidate| candidate.name == turbine);
-        if let Some(turbine) = found {
-            turbine.gearbox.hot = hot;
-            return true;
-        }
-        false
+        self.turbine(turbine).map(|turbine| turbine.gearbox.hot = hot).is_some()
+    }
+
+    /// Lets a turbine's controller obey or not. False if there is no such turbine.
+    pub fn set_obedience(&mut self, turbine: &str, obedience: Obedience) -> bool {
+        self.turbine(turbine).map(|turbine| turbine.controller.obedience = obedience).is_some()
+    }
+
+    /// Tells a turbine of a row something. False if there is no such turbine there, or if it does
+    /// not take the order.
+    pub fn tell(&mut self, row: &str, turbine: &str, order: Order) -> bool {
+        let rows = self.rows.iter_mut().filter(|candidate| candidate.name == row);
+        let mut turbines = rows.flat_map(|row| &mut row.turbines);
+        turbines
+            .find(|candidate| candidate.name == turbine)
+            .is_some_and(|turbine| turbine.controller.take(order))
+    }
+
+    fn turbine(&mut self, name: &str) -> Option<&mut Turbine> {
+        let mut turbines = self.rows.iter_mut().flat_map(|row| &mut row.turbines);
+        turbines.find(|candidate| candidate.name == name)
     }
 }

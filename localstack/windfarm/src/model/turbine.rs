@@ -1,6 +1,7 @@
 //! A turbine with its gearbox and generator.
 
 use super::approach;
+use super::controller::{Controller, Restart};
 use crate::random::Random;
 
 /// Below it the rotor does not turn, in m/s.
@@ -42,6 +43,8 @@ pub struct Turbine {
     pub gearbox: Gearbox,
     /// The generator.
     pub generator: Generator,
+    /// What it is told.
+    pub controller: Controller,
     top_rotor_speed: f64,
     /// Seconds downwind of the mast.
     lag: f64,
@@ -139,6 +142,7 @@ impl Turbine {
                 winding_temperature: 45.0,
                 voltage: 690.0,
             },
+            controller: Controller::new(),
             top_rotor_speed,
             lag: random.between(0.0, 40.0),
             shelter: random.between(0.85, 1.05),
@@ -154,6 +158,9 @@ impl Turbine {
         let turn = (direction - self.direction + 540.0).rem_euclid(360.0) - 180.0;
         self.direction = (self.direction + turn * (1.0 - (-dt / 60.0).exp())).rem_euclid(360.0);
 
+        if self.controller.step(dt) == Restart::Asked && self.state == State::Stopped {
+            self.state = State::Idle;
+        }
         self.state = self.next_state();
         let (rotor_speed, power, pitch) = self.targets();
         self.rotor_speed = approach(self.rotor_speed, rotor_speed, 6.0, dt);
@@ -162,7 +169,8 @@ impl Turbine {
         self.energy += self.power * dt / 3_600.0;
 
         let load = self.power / self.rated_power;
-        self.gearbox.step(load, self.rotor_speed / self.top_rotor_speed, dt);
+        let speed = self.rotor_speed / self.top_rotor_speed;
+        self.gearbox.step(load, speed, self.controller.derated, dt);
         self.generator.step(load, self.rotor_speed * self.gearbox.ratio, dt);
     }
 
@@ -188,13 +196,19 @@ impl Turbine {
         let cube = |speed: f64| speed.powi(3);
         let power = self.rated_power * (cube(wind) - cube(CUT_IN)) / (cube(RATED) - cube(CUT_IN));
         let rotor_speed = self.top_rotor_speed * (0.4 + 0.6 * (wind - CUT_IN) / (RATED - CUT_IN));
-        (rotor_speed, power, (self.wind_speed - RATED).max(0.0) * 2.2)
+        let pitch = ((self.wind_speed - RATED).max(0.0) * 2.2).max(self.controller.pitch_limit);
+        (rotor_speed, power.min(self.rated_power * self.controller.share()), pitch)
     }
 }
 
 impl Gearbox {
-    fn step(&mut self, load: f64, speed: f64, dt: f64) {
-        let (heat, tau) = if self.hot { (60.0, 15.0) } else { (0.0, 90.0) };
+    /// Without its cooling it gets too hot in any wind, but not at half of the power.
+    fn step(&mut self, load: f64, speed: f64, is_derated: bool, dt: f64) {
+        let (heat, tau) = match (self.hot, is_derated) {
+            (false, _) => (0.0, 90.0),
+            (true, false) => (60.0, 15.0),
+            (true, true) => (10.0, 15.0),
+        };
         self.oil_temperature = approach(self.oil_temperature, 40.0 + 28.0 * load + heat, tau, dt);
         self.oil_pressure = approach(self.oil_pressure, 1.5 + 3.5 * speed, 5.0, dt);
         let wear = if self.hot { 4.0 } else { 0.0 };
