@@ -1,6 +1,6 @@
 //! Executions: started, read, listed, timed out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -139,6 +139,8 @@ pub(super) struct Executions {
     next: u64,
     by_number: BTreeMap<u64, Execution>,
     numbers: HashMap<String, u64>,
+    /// Those whose time is not over, by its end.
+    lapsing: BTreeSet<(Moment, u64)>,
     /// The request that came with a client token, and the execution that it started.
     tokens: HashMap<String, (Value, String)>,
 }
@@ -154,16 +156,19 @@ impl Executions {
 
     fn running(&self, device: &Device) -> usize {
         let of_device = |one: &&Execution| one.status.is_running() && one.device == *device;
-        self.by_number.values().filter(of_device).count()
+        let in_time = self.lapsing.iter().filter_map(|(_, number)| self.by_number.get(number));
+        in_time.filter(of_device).count()
     }
 
     fn insert(&mut self, execution: Execution) {
         self.numbers.insert(execution.id.clone(), self.next);
+        self.lapsing.insert((execution.lapses(), self.next));
         self.by_number.insert(self.next, execution);
         self.next += 1;
         while self.by_number.len() > EXECUTIONS {
-            let Some((_, oldest)) = self.by_number.pop_first() else { return };
+            let Some((number, oldest)) = self.by_number.pop_first() else { return };
             self.numbers.remove(&oldest.id);
+            self.lapsing.remove(&(oldest.lapses(), number));
             if let Some(token) = oldest.token {
                 self.tokens.remove(&token);
             }
@@ -171,9 +176,13 @@ impl Executions {
     }
 
     pub(super) fn settle(&mut self, now: Moment) {
-        for execution in self.by_number.values_mut() {
-            let lapses = execution.lapses();
-            if execution.status.is_running() && lapses <= now {
+        while let Some((lapses, number)) = self.lapsing.first().copied()
+            && lapses <= now
+        {
+            self.lapsing.pop_first();
+            if let Some(execution) = self.by_number.get_mut(&number)
+                && execution.status.is_running()
+            {
                 execution.status = Status::Lapsed;
                 execution.reason = Some(json!({ "reasonCode": NO_RESPONSE }));
                 execution.updated = lapses;
