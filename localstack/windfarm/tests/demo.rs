@@ -38,3 +38,16 @@ fn what_it_does_not_understand_it_says() {
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("there is no --onec"));
     assert_eq!(code(&demo(&["--help"])), Some(0));
 }
+
+#[test]
+fn the_loop_ends_well_only_when_a_command_has_cooled_the_gearbox() {
+    let cooled = demo(&["--loop", "--once", "--turbines", "1"]);
+    let printed = String::from_utf8_lossy(&cooled.stdout);
+    assert_eq!(code(&cooled), Some(0), "{printed}{}", String::from_utf8_lossy(&cooled.stderr));
+    let steps = ["has lost its cooling", "is too warm", "SUCCEEDED CONFIRMED", "Cooled by the"];
+    let told = steps.map(|step| printed.find(step));
+    assert!(told.iter().all(Option::is_some) && told.is_sorted(), "{told:?} {printed}");
+
+    let early = demo(&["--loop", "--once", "--turbines", "1", "--for", "0s"]);
+    assert_eq!(code(&early), Some(1));
+}

@@ -1,4 +1,4 @@
-//! The emulator's HTTP API, as any client sees it.
+//! The emulators' HTTP APIs, as any client sees them.
 
 use std::net::SocketAddr;
 
@@ -19,6 +19,8 @@ const ENTRIES: usize = 128;
 /// One connection.
 pub(crate) struct Api {
     address: SocketAddr,
+    /// Names the service, where an address has several.
+    authorization: Option<String>,
     sender: SendRequest<Full<Bytes>>,
     connection: JoinHandle<()>,
 }
@@ -100,6 +102,19 @@ struct Success {
 
 impl Api {
     pub(crate) async fn connect(address: SocketAddr) -> Result<Self, Error> {
+        Self::connect_as(address, None).await
+    }
+
+    /// Connects as a caller whose requests are signed for `service`. The emulators read the
+    /// signature's scope alone.
+    pub(crate) async fn connect_as(
+        address: SocketAddr,
+        service: Option<&str>,
+    ) -> Result<Self, Error> {
+        let authorization = service.map(|service| {
+            let scope = format!("demo/20260101/demo/{service}/aws4_request");
+            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0")
+        });
         let stream = TcpStream::connect(address).await.map_err(failed("connect"))?;
         let (sender, connection) =
             handshake(TokioIo::new(stream)).await.map_err(failed("connect"))?;
@@ -107,7 +122,7 @@ impl Api {
             // How it ended shows in the requests.
             let _ = connection.await;
         });
-        Ok(Self { address, sender, connection })
+        Ok(Self { address, authorization, sender, connection })
     }
 
     /// The roots of the tree.
@@ -187,15 +202,17 @@ impl Api {
         self.call(Method::GET, path, String::new()).await
     }
 
-    async fn call<T: DeserializeOwned>(
+    pub(crate) async fn call<T: DeserializeOwned>(
         &mut self,
         method: Method,
         path: &str,
         body: String,
     ) -> Result<T, Error> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        let request = request
             .header("host", self.address.to_string())
             .header("content-type", "application/json")
             .body(Full::from(body))
@@ -219,7 +236,7 @@ impl Drop for Api {
 
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "reading from the emulator failed: {}", self.0)
+        write!(f, "a request to an emulator failed: {}", self.0)
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) const HELP: &str = "\
 cargo demo: wind farms, an MQTT server, the bridge and an emulated SiteWise in one process
 
 Usage: cargo demo [--turbines N] [--rate HZ] [--seed N] [--spelling S] [--for 30s]
-                  [--calm] [--once]
+                  [--calm | --loop] [--once]
 
   --turbines N  turbines, shared out among two farms (12)
   --rate HZ     steps of the simulation a second (1)
@@ -21,7 +21,10 @@ Usage: cargo demo [--turbines N] [--rate HZ] [--seed N] [--spelling S] [--for 30
                 and flat names in data; flat: no templates, grouped by TWIN_RULES (templates)
   --for 30s     ends after this time
   --calm        no gateway dies; else one loses its network now and then, and returns
-  --once        ends when every twin is live and prints them all; fails if that takes too long
+  --loop        a gearbox runs hot, a rule in the cloud sees it in SiteWise and starts an AWS IoT
+                command, the bridge writes it to the turbine, and the gearbox cools
+  --once        ends when every twin is live and prints them all; fails if that takes too long;
+                with --loop, ends when the gearbox has cooled, and fails if no command did that
 
 Ctrl-C stops it. RUST_LOG=info shows the bridge's log. The bridge's own variables TWIN_*,
 INGEST_*, SPARKPLUG_*, OUTBOX_* and CONSOLE_* work here too: TWIN_NESTED=flatten cargo demo
@@ -53,6 +56,7 @@ impl Arguments {
             match name.as_str() {
                 "--help" | "-h" => return Ok(None),
                 "--calm" => arguments.plot = Plot::Calm,
+                "--loop" => arguments.plot = Plot::Loop,
                 "--once" => arguments.once = true,
                 "--turbines" => arguments.company.turbines = number(&name, &value()?)?,
                 "--seed" => arguments.company.seed = number(&name, &value()?)?,
@@ -108,6 +112,7 @@ mod tests {
         assert_eq!(arguments.duration, Some(Duration::from_secs(120)));
         assert_eq!(arguments.plot, Plot::Calm);
         assert!(arguments.once);
+        assert_eq!(parse("--loop --once").unwrap().unwrap().plot, Plot::Loop);
         assert!(parse("--once --help").unwrap().is_none());
         for wrong in [
             "--turbines",

@@ -3,7 +3,9 @@
 
 mod api;
 mod arguments;
+mod cloud;
 mod picture;
+mod remedy;
 mod screen;
 mod story;
 mod times;
@@ -19,14 +21,15 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing_subscriber::EnvFilter;
 
 use self::arguments::Arguments;
+use self::cloud::Cloud;
 use self::screen::Screen;
-use self::story::{GATEWAY, Seen, Story};
+use self::story::{GATEWAY, Plot, Seen, Story, Telling};
 use self::twins::Snapshot;
 use self::world::World;
 
 /// Between two looks at the twins.
 const REFRESH: Duration = Duration::from_secs(1);
-/// Until every twin must be live with `--once`.
+/// Until every twin must be live with `--once`; then as long again until a gearbox has cooled.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Twins that are named where not all are live.
 const NAMED: usize = 5;
@@ -65,8 +68,11 @@ async fn run(arguments: &Arguments) -> Result<bool, String> {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let began = Instant::now();
     let mut story = Story::new(arguments.plot, world.expected.assets);
+    let mut cloud = world.addresses.iot.map(Cloud::new);
     let mut last: Option<Snapshot> = None;
     let mut all_live = false;
+    let mut is_well = false;
+    let mut trouble = None;
     loop {
         tokio::select! {
             biased;
@@ -79,22 +85,39 @@ async fn run(arguments: &Arguments) -> Result<bool, String> {
             && now.assets() == world.expected.assets
             && now.roots.len() == world.expected.roots;
         let act = story.go_on(Seen { all_live, ..now.seen(GATEWAY) }, began.elapsed());
-        screen.show(&now, &story, began.elapsed());
+        let mut act = act.filter(|_| !arguments.once);
+        let mut telling: &dyn Telling = &story;
+        is_well = all_live;
+        if let Some(cloud) = &mut cloud {
+            act = cloud.go_on(&now, all_live, began.elapsed()).await?;
+            (is_well, trouble) = match cloud.has_cooled() {
+                Ok(has_cooled) => (has_cooled, None),
+                Err(reason) => (false, Some(reason)),
+            };
+            telling = cloud.telling().unwrap_or(&story);
+        }
+        screen.show(&now, telling, began.elapsed());
         last = Some(now);
-        if let Some(act) = act.filter(|_| !arguments.once) {
+        if let Some(act) = act {
             world.act(act).await;
         }
-        if arguments.once && (all_live || began.elapsed() > PATIENCE) {
+        let patience = if cloud.is_some() { PATIENCE * 2 } else { PATIENCE };
+        let is_over = is_well || trouble.is_some() || began.elapsed() > patience;
+        if arguments.once && is_over {
             break;
         }
     }
     let expected = world.expected.assets;
     let tree = last.as_ref().filter(|_| arguments.once || !screen.is_live());
     screen.end(tree, &world.stop().await?);
-    if arguments.once && !all_live {
-        screen::complain(&lacking(last.as_ref(), expected));
+    if arguments.once && !is_well {
+        screen::complain(&match (trouble, arguments.plot) {
+            (Some(reason), _) => format!("demo: not cooled: {reason}\n"),
+            (None, Plot::Loop) if all_live => "demo: nothing has cooled\n".to_owned(),
+            (None, _) => lacking(last.as_ref(), expected),
+        });
     }
-    Ok(all_live || !arguments.once)
+    Ok(is_well || !arguments.once)
 }
 
 /// Which twins are not live, and why.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::story::Story;
+use crate::story::Telling;
 use crate::times::span;
 use crate::twins::{Health, Property, Snapshot, Twin};
 use crate::world::Addresses;
@@ -28,7 +28,7 @@ const ON_A_LINE: usize = 4;
 #[derive(Debug)]
 pub(crate) struct View<'a> {
     pub(crate) now: &'a Snapshot,
-    pub(crate) story: &'a Story,
+    pub(crate) story: &'a dyn Telling,
     pub(crate) addresses: &'a Addresses,
     /// Since the start.
     pub(crate) elapsed: Duration,
@@ -74,7 +74,7 @@ pub(crate) fn figures(now: &Snapshot, rate: u64, elapsed: Duration) -> String {
 
 /// How to look further, in three lines at most.
 fn hints(addresses: &Addresses) -> Vec<String> {
-    let Addresses { mqtt, sitewise, console } = addresses;
+    let Addresses { mqtt, sitewise, console, iot: _ } = addresses;
     let console = console.map(|console| format!("Console, in a browser:  http://{console}"));
     let others = [
         format!("SiteWise: curl -s 'http://{sitewise}/assets?filter=TOP_LEVEL'"),

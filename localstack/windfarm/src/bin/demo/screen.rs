@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::arguments::Arguments;
 use crate::picture::{self, View};
-use crate::story::Story;
+use crate::story::Telling;
 use crate::tree;
 use crate::twins::Snapshot;
 use crate::world::Addresses;
@@ -47,7 +47,7 @@ impl Screen {
         self.live
     }
 
-    pub(crate) fn show(&mut self, now: &Snapshot, story: &Story, elapsed: Duration) {
+    pub(crate) fn show(&mut self, now: &Snapshot, story: &dyn Telling, elapsed: Duration) {
         self.rate.update(now.usage.values_accepted, elapsed);
         let rate = self.rate.shown;
         if !self.live {
@@ -56,7 +56,8 @@ impl Screen {
                 print(&format!("{chapter}\n"));
                 self.told = chapter;
             }
-            print(&format!("{}\n", picture::figures(now, rate, elapsed)));
+            let detail = story.detail().map(|detail| format!("; {detail}")).unwrap_or_default();
+            print(&format!("{}{detail}\n", picture::figures(now, rate, elapsed)));
             return;
         }
         let (height, width) = size();
@@ -82,7 +83,7 @@ impl Screen {
 
     /// How to look further.
     fn hints(&self) -> String {
-        let Addresses { mqtt, sitewise, console } = self.addresses;
+        let Addresses { mqtt, sitewise, console, iot: _ } = self.addresses;
         let console = match console {
             Some(console) => format!("the console, in a browser: http://{console}\n  "),
             None => String::new(),

@@ -1,6 +1,7 @@
 //! What the demo tells: what it waits for, and of a gateway that dies and returns. Pure: time is an
 //! argument, and what is to be done is returned.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use crate::times::span;
@@ -17,13 +18,29 @@ const DEAD_FOR: Duration = Duration::from_secs(25);
 /// A start that takes longer is worth a word.
 const LONG: Duration = Duration::from_secs(30);
 
-/// Whether a gateway dies.
+/// Something that is told while it goes on.
+pub(crate) trait Telling: Debug {
+    /// What happens, and what it means or what comes next: two lines.
+    fn lines(&self, at: Duration) -> [String; 2];
+
+    /// What is told once when it begins; differs where that is something new.
+    fn chapter(&self) -> String;
+
+    /// What is worth a look at each moment.
+    fn detail(&self) -> Option<String> {
+        None
+    }
+}
+
+/// What happens to the plant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plot {
-    /// None does.
+    /// Nothing.
     Calm,
-    /// One does, and returns, again and again.
+    /// A gateway dies, and returns, again and again.
     Eventful,
+    /// No gateway dies, a gearbox runs hot.
+    Loop,
 }
 
 /// What is to be done to the plant.
@@ -33,6 +50,8 @@ pub(crate) enum Act {
     Lose,
     /// It is back.
     Restore,
+    /// A gearbox loses its cooling.
+    BreakCooling,
 }
 
 /// What SiteWise shows, as far as it matters here.
@@ -121,59 +140,6 @@ impl Story {
         }
     }
 
-    /// What happens, and what it means or what comes next: two lines.
-    pub(crate) fn lines(&self, at: Duration) -> [String; 2] {
-        match self.scene {
-            Scene::Starting => [self.waiting(), starting(at)],
-            Scene::Live { since, back } => {
-                let all = self.expected;
-                let what = match back {
-                    None => format!("All {all} twins are live, {} after the start.", span(since)),
-                    Some(took) => format!(
-                        "{GATEWAY} was born again: all {all} twins live {} after its return.",
-                        span(took)
-                    ),
-                };
-                [what, self.outlook(at)]
-            }
-            Scene::Dead { since, shown } => {
-                let ago = span(at - since);
-                let what = match shown {
-                    None => format!("{GATEWAY} lost its network {ago} ago; SiteWise will show it."),
-                    Some(shown) => format!(
-                        "{GATEWAY} lost its network {ago} ago; its twin was offline {} later.",
-                        span(shown - since)
-                    ),
-                };
-                let left = span((since + DEAD_FOR).saturating_sub(at));
-                let then = match self.seen.stale {
-                    0 => "Values that stay old are soon marked UNCERTAIN.".to_owned(),
-                    stale => format!("The values of {stale} twins are old: UNCERTAIN (◐)."),
-                };
-                [what, format!("{then} It returns in {left}.")]
-            }
-            Scene::Returning { since } => [
-                format!(
-                    "{GATEWAY} is back since {}: {} of {} twins are live again.",
-                    span(at - since),
-                    self.seen.live,
-                    self.expected
-                ),
-                "It is born again, and what differs from SiteWise is written.".to_owned(),
-            ],
-        }
-    }
-
-    /// What is told once when it begins; differs where that is something new.
-    pub(crate) fn chapter(&self) -> String {
-        let [what, _] = self.lines(Duration::ZERO.max(self.moment()));
-        match self.scene {
-            Scene::Starting => self.stage().to_owned(),
-            Scene::Returning { .. } => format!("{GATEWAY} is back."),
-            Scene::Live { .. } | Scene::Dead { .. } => what,
-        }
-    }
-
     /// When the present scene began, or showed.
     fn moment(&self) -> Duration {
         match self.scene {
@@ -215,6 +181,59 @@ impl Story {
         } else {
             let left = expected.saturating_sub(live);
             format!("Waiting for values: {left} of {expected} twins have not got all of theirs.")
+        }
+    }
+}
+
+impl Telling for Story {
+    fn lines(&self, at: Duration) -> [String; 2] {
+        match self.scene {
+            Scene::Starting => [self.waiting(), starting(at)],
+            Scene::Live { since, back } => {
+                let all = self.expected;
+                let what = match back {
+                    None => format!("All {all} twins are live, {} after the start.", span(since)),
+                    Some(took) => format!(
+                        "{GATEWAY} was born again: all {all} twins live {} after its return.",
+                        span(took)
+                    ),
+                };
+                [what, self.outlook(at)]
+            }
+            Scene::Dead { since, shown } => {
+                let ago = span(at - since);
+                let what = match shown {
+                    None => format!("{GATEWAY} lost its network {ago} ago; SiteWise will show it."),
+                    Some(shown) => format!(
+                        "{GATEWAY} lost its network {ago} ago; its twin was offline {} later.",
+                        span(shown - since)
+                    ),
+                };
+                let left = span((since + DEAD_FOR).saturating_sub(at));
+                let then = match self.seen.stale {
+                    0 => "Values that stay old are soon marked UNCERTAIN.".to_owned(),
+                    stale => format!("The values of {stale} twins are old: UNCERTAIN (◐)."),
+                };
+                [what, format!("{then} It returns in {left}.")]
+            }
+            Scene::Returning { since } => [
+                format!(
+                    "{GATEWAY} is back since {}: {} of {} twins are live again.",
+                    span(at - since),
+                    self.seen.live,
+                    self.expected
+                ),
+                "It is born again, and what differs from SiteWise is written.".to_owned(),
+            ],
+        }
+    }
+
+    fn chapter(&self) -> String {
+        let [what, _] = self.lines(self.moment());
+        match self.scene {
+            Scene::Starting => self.stage().to_owned(),
+            Scene::Returning { .. } => format!("{GATEWAY} is back."),
+            Scene::Live { .. } | Scene::Dead { .. } => what,
         }
     }
 }

@@ -140,6 +140,11 @@ fn each(twins: &mut [Twin], visit: &mut impl FnMut(&mut Twin)) {
 }
 
 impl Snapshot {
+    /// The twin of this name.
+    pub(crate) fn twin(&self, name: &str) -> Option<&Twin> {
+        find(&self.roots, name)
+    }
+
     pub(crate) fn assets(&self) -> usize {
         count(&self.roots, &|_| true)
     }

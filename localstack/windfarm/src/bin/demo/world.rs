@@ -18,9 +18,16 @@ use windfarm::model::Farm;
 use windfarm::{Broker, Fleet, Spelling};
 
 use crate::arguments::Arguments;
-use crate::story::{Act, GROUP};
+use crate::remedy::TURBINE;
+use crate::story::{Act, GROUP, Plot};
 
-const REGION: &str = "eu-central-1";
+/// Where all of it is.
+pub(crate) const REGION: &str = "eu-central-1";
+/// The thing that the bridge is for AWS IoT commands.
+pub(crate) const THING: &str = "demo";
+/// What may be written in the loop.
+const ALLOW: &str = "WindTurbine/Derate = on, off; WindTurbine/Pitch Limit = 0..90 step 0.5; \
+                     WindTurbine/Reset = true pulse";
 /// How long the emulator takes to make something, as SiteWise does.
 const CREATE_DELAY: Duration = Duration::from_millis(300);
 /// After a death, until the last values are marked as old.
@@ -34,6 +41,9 @@ pub(crate) struct World {
     sitewise: sitewise_local::Handle,
     emulator: JoinHandle<std::io::Result<()>>,
     end_emulator: oneshot::Sender<()>,
+    /// AWS IoT commands, in the loop.
+    iot: Option<JoinHandle<std::io::Result<()>>>,
+    end_iot: oneshot::Sender<()>,
     bridge: JoinHandle<Result<(), String>>,
     end_bridge: oneshot::Sender<()>,
 }
@@ -53,6 +63,8 @@ pub(crate) struct Addresses {
     pub(crate) sitewise: SocketAddr,
     /// None where `CONSOLE_ADDR` is off.
     pub(crate) console: Option<SocketAddr>,
+    /// None without the loop.
+    pub(crate) iot: Option<SocketAddr>,
 }
 
 impl World {
@@ -62,7 +74,15 @@ impl World {
             Options { create_delay: CREATE_DELAY, region: REGION.into(), ..Options::default() };
         let emulator = Server::bind((Ipv4Addr::LOCALHOST, 0).into(), options)
             .map_err(|error| format!("the emulator: {error}"))?;
-        let config = config(&broker.url(), arguments.spelling)?;
+        let (end_iot, iot_ends) = oneshot::channel();
+        let mut iot = None;
+        let mut iot_address = None;
+        if arguments.plot == Plot::Loop {
+            let server = cloud(broker.addr)?;
+            iot_address = Some(server.local_addr());
+            iot = Some(tokio::spawn(server.run(dropped_or_sent(iot_ends))));
+        }
+        let config = config(&broker.url(), arguments)?;
         let listener = Listener::bind(&config.console)
             .await
             .map_err(|error| format!("the console: {error}"))?;
@@ -70,6 +90,7 @@ impl World {
             mqtt: broker.addr,
             sitewise: emulator.local_addr(),
             console: listener.as_ref().map(Listener::addr),
+            iot: iot_address,
         };
         let sitewise = emulator.handle();
         let (end_emulator, emulator_ends) = oneshot::channel();
@@ -88,6 +109,8 @@ impl World {
             sitewise,
             emulator,
             end_emulator,
+            iot,
+            end_iot,
             bridge,
             end_bridge,
         })
@@ -98,6 +121,7 @@ impl World {
         match act {
             Act::Lose => self.fleet.lose_gateway(GROUP).await,
             Act::Restore => self.fleet.restore_gateway(GROUP).await,
+            Act::BreakCooling => self.fleet.break_cooling(TURBINE).await,
         };
     }
 
@@ -116,6 +140,10 @@ impl World {
         drop(self.end_bridge);
         let ended = self.bridge.await.map_err(|error| error.to_string())?;
         self.fleet.stop().await;
+        drop(self.end_iot);
+        if let Some(iot) = self.iot {
+            iot.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        }
         drop(self.end_emulator);
         self.emulator
             .await
@@ -125,6 +153,17 @@ impl World {
         ended.map_err(|reason| format!("the bridge failed: {reason}"))?;
         Ok(self.sitewise.usage())
     }
+}
+
+/// AWS IoT commands, for the devices at an MQTT server.
+fn cloud(mqtt: SocketAddr) -> Result<iot_local::Server, String> {
+    let options = iot_local::Options {
+        mqtt: (mqtt.ip().to_string(), mqtt.port()),
+        region: REGION.into(),
+        ..iot_local::Options::default()
+    };
+    iot_local::Server::bind((Ipv4Addr::LOCALHOST, 0).into(), options)
+        .map_err(|error| format!("the emulated AWS IoT: {error}"))
 }
 
 async fn bridge(
@@ -145,13 +184,18 @@ async fn bridge(
 }
 
 /// The bridge's configuration: its own variables, with the demo's addresses.
-fn config(mqtt_url: &str, spelling: Spelling) -> Result<Config, String> {
+fn config(mqtt_url: &str, arguments: &Arguments) -> Result<Config, String> {
     let ours = ["TWIN_", "INGEST_", "SPARKPLUG_", "OUTBOX_", "CONSOLE_"];
     let mut variables: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| ours.iter().any(|prefix| name.starts_with(prefix)))
         .collect();
-    if spelling == Spelling::Flat {
+    if arguments.plot == Plot::Loop {
+        for (name, value) in [("ALLOW", ALLOW), ("THING", THING), ("IOT_URL", mqtt_url)] {
+            variables.insert(format!("COMMANDS_{name}"), value.to_owned());
+        }
+    }
+    if arguments.spelling == Spelling::Flat {
         let rules = || Spelling::RULES.to_owned();
         variables.entry("TWIN_RULES".to_owned()).or_insert_with(rules);
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::{Latest, Usage};
-use crate::story::{GATEWAY, Plot, Seen};
+use crate::story::{GATEWAY, Plot, Seen, Story};
 use crate::tree;
 
 const HEIGHT: usize = 24;
@@ -92,7 +92,7 @@ fn plant(turbines: usize, is_online: bool) -> Snapshot {
 
 fn addresses() -> Addresses {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 65_535));
-    Addresses { mqtt: address, sitewise: address, console: Some(address) }
+    Addresses { mqtt: address, sitewise: address, console: Some(address), iot: None }
 }
 
 fn lines(now: &Snapshot, story: &Story, elapsed: Duration, height: usize) -> Vec<String> {
