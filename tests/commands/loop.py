@@ -1,6 +1,5 @@
 """All that runs beside the bridge in these tests, and the machine's own half of the loop."""
 
-import json
 import os
 import socket
 import subprocess

@@ -29,7 +29,7 @@ FENCE = re.compile(r"```(?:sh|bash|shell)\n")
 
 def documents():
     folders = ["", "docs", "docs/decisions", "infra", "infra/grafana", "infra/kubernetes"]
-    folders += ["infra/systemd", "localstack", "localstack/sitewise", "localstack/windfarm", "fuzz"]
+    folders += ["infra/systemd", "localstack", "localstack/iot", "localstack/sitewise", "localstack/windfarm", "fuzz"]
     found = [path for folder in folders for path in sorted((ROOT / folder).glob("*.md"))]
     assert len(found) > 10, found
     return found
