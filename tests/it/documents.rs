@@ -15,7 +15,13 @@ fn read(path: &str) -> String {
 fn documents() -> Vec<String> {
     let mut found = vec![];
     let folders = ["", "docs", "docs/decisions", "infra", "infra/grafana", "infra/kubernetes"];
-    let others = ["infra/systemd", "localstack", "localstack/sitewise"];
+    let others = [
+        "infra/systemd",
+        "localstack",
+        "localstack/iot",
+        "localstack/sitewise",
+        "localstack/windfarm",
+    ];
     for folder in folders.into_iter().chain(others) {
         for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
