@@ -40,7 +40,6 @@ use crate::clock::Clock;
 use crate::command;
 use crate::console::emf::Emf;
 use crate::console::queries::QueryReceiver;
-use crate::console::snapshot::Snapshot;
 use crate::console::usage::{Usage, UsageTotals};
 use crate::console::watched::Watched;
 use crate::mqtt::Inbound;

@@ -4,8 +4,8 @@
 
 mod collect;
 mod held;
-mod reasons;
 mod labels;
+mod reasons;
 mod words;
 
 pub use held::Held;

@@ -9,8 +9,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::identity::SharedIdentityCache;
 
-use super::response_inspector::ResponseInspector;
 use super::credentials::{ProviderFactory, RenewableCredentials};
+use super::response_inspector::ResponseInspector;
 use crate::sitewise::http;
 
 /// How long a connection may take to stand.
