@@ -46,7 +46,7 @@ use self::counts::{DropReason, ValueCounts};
 pub use self::differences::{DiffPart, Difference};
 use self::early_sender::EarlySender;
 pub(crate) use self::event_buffer::parts;
-use self::event_buffer::{BufferLoss, EventBuffer};
+use self::event_buffer::{BufferLoss, EarlySend, EventBuffer};
 use self::heartbeat::Heartbeat;
 use self::identity::Namespace;
 pub use self::kinds::Kinds;
@@ -228,9 +228,7 @@ impl Twin {
             let BufferLoss { sent_early, lost } = self.held.push(event, learned);
             let counts = &mut self.writer.world.counts;
             counts.drop_values(DropReason::BeforeSync, lost);
-            // What was sent counted as the bridge's own while it was held.
-            counts.points += sent_early;
-            counts.own_points -= sent_early;
+            counts.count_early_as_plant_values(sent_early);
             self.writer.outputs.extend(self.held.take_dropped());
             self.send_early(now);
         }
@@ -427,9 +425,9 @@ impl Twin {
         if !writer.world.plan.models_known() || writer.world.plan.is_synced() {
             return;
         }
-        for (event, sent) in held.untried() {
+        for (event, early_send) in held.untried() {
             let points = early.points(event, config, &writer.world.plan, now);
-            *sent = Some(early_sender::keys(&points));
+            *early_send = EarlySend::Tried(early_sender::keys(&points));
             writer.send_early(points.into_iter().flatten());
         }
     }
@@ -462,16 +460,16 @@ impl Twin {
         Birth { metrics, ..birth }
     }
 
-    /// Processes an event; values in `sent` have been sent already.
-    fn apply_event(&mut self, event: Event, sent: &[Option<Key>], now: Now) {
+    /// Processes an event; the values of its samples that were `sent_early` are not sent again.
+    fn apply_event(&mut self, event: Event, sent_early: &[Option<Key>], now: Now) {
         match event {
             Event::Birth(birth) => {
                 let birth = self.group(birth);
                 if let Some(birth) = self.wait_for_tags(birth, now) {
-                    self.birth_received(&birth, sent, now);
+                    self.birth_received(&birth, sent_early, now);
                 }
             }
-            Event::Data(data) => self.data_received(&data, sent, now),
+            Event::Data(data) => self.data_received(&data, sent_early, now),
             Event::Death(death) => self.death_received(&death, now),
         }
         self.writer.world.settle_changes(now.instant);

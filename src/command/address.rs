@@ -10,7 +10,7 @@ use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::host::NodePhase;
 use crate::twin::identity::{Address, PropertyRole};
 use crate::twin::is_control;
-use crate::twin::view::{AssetIx, AssetKind, DesiredAsset};
+use crate::twin::view::{AssetIx, AssetKind, DesiredAsset, Liveness};
 
 /// Levels of an address at most: group, node, device and a path with as many ways to be taken
 /// apart as are worth a look.
@@ -199,9 +199,9 @@ fn presence(source: &Source, metrics: &Metrics, plant: PlantView<'_>) -> Result<
         }
         Some(SourceAvailability::Offline) => Err(offline(source)),
         // Nothing of it may be written; whoever asks for it is told that where it can be.
-        None => match plant.twin.presence_of(source).online {
-            Some(false) => Err(offline(source)),
-            Some(true) | None => Ok(()),
+        None => match plant.twin.presence_of(source).liveness {
+            Liveness::Offline => Err(offline(source)),
+            Liveness::Online | Liveness::Unknown => Ok(()),
         },
     }
 }

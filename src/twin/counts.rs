@@ -108,6 +108,13 @@ impl ValueCounts {
         self.adjusted[how as usize] += 1;
     }
 
+    /// So many values were sent early, and counted as the bridge's own while their events were
+    /// buffered: from now on they count as the plant's.
+    pub(super) fn count_early_as_plant_values(&mut self, values: u64) {
+        self.points += values;
+        self.own_points -= values;
+    }
+
     /// Values given up for this reason.
     #[expect(clippy::indexing_slicing, reason = "the array has a place for each variant")]
     pub fn dropped(&self, why: DropReason) -> u64 {

@@ -57,9 +57,37 @@ pub(super) enum Overflow {
 #[derive(Debug)]
 struct BufferedEvent {
     event: Event,
-    /// What of its values has been sent already, at the places of its samples; none where that
-    /// was not tried yet.
-    sent_early: Option<Vec<Option<Key>>>,
+    early_send: EarlySend,
+}
+
+/// Whether values of an event were sent early.
+#[derive(Debug)]
+pub(super) enum EarlySend {
+    /// That was not tried yet.
+    NotTried,
+    /// As what the value of each sample was sent; none where it was not.
+    Tried(Vec<Option<Key>>),
+}
+
+impl EarlySend {
+    fn is_tried(&self) -> bool {
+        matches!(self, Self::Tried(_))
+    }
+
+    fn into_keys(self) -> Vec<Option<Key>> {
+        match self {
+            Self::NotTried => Vec::new(),
+            Self::Tried(keys) => keys,
+        }
+    }
+
+    /// How many values were sent.
+    fn count(&self) -> u64 {
+        match self {
+            Self::NotTried => 0,
+            Self::Tried(keys) => keys.iter().flatten().count() as u64,
+        }
+    }
 }
 
 /// Values that are held no longer.
@@ -72,8 +100,8 @@ pub(super) struct BufferLoss {
 }
 
 impl EventBuffer {
-    /// Keeps an event. Returns what is given up for it, or of it; births only where a source has
-    /// none but what is held: before it is `learned` what SiteWise has.
+    /// Keeps an event. Returns what is given up for it, or of it. Births are given up only before
+    /// the initial sync is complete, where a source has none but what is held.
     pub(super) fn push(&mut self, event: Event, is_synced: bool) -> BufferLoss {
         let (values, parts) = (values_in(&event), self::parts(&event));
         let mut loss = BufferLoss::default();
@@ -114,7 +142,7 @@ impl EventBuffer {
         }
         self.values += values;
         self.parts += parts;
-        self.events.push_back(BufferedEvent { event, sent_early: None });
+        self.events.push_back(BufferedEvent { event, early_send: EarlySend::NotTried });
         if !is_synced && self.parts > MOST {
             let more = self.make_room();
             loss = BufferLoss {
@@ -175,13 +203,13 @@ impl EventBuffer {
     fn forget(&mut self, is_dropped: impl Fn(&Event) -> bool) -> BufferLoss {
         let mut loss = BufferLoss::default();
         let (mut values, mut parts) = (0, 0);
-        self.events.retain(|BufferedEvent { event, sent_early }| {
+        self.events.retain(|BufferedEvent { event, early_send }| {
             if !is_dropped(event) {
                 return true;
             }
             values += values_in(event);
             parts += self::parts(event);
-            loss.sent_early += sent_early.iter().flatten().flatten().count() as u64;
+            loss.sent_early += early_send.count();
             false
         });
         self.values -= values;
@@ -211,17 +239,16 @@ impl EventBuffer {
 
     /// Whether nothing was tried to be sent yet.
     pub(super) fn is_untried(&self) -> bool {
-        self.events.front().is_some_and(|held| held.sent_early.is_none())
+        self.events.front().is_some_and(|held| !held.early_send.is_tried())
     }
 
     /// The events of which nothing was tried to be sent yet, and where it is noted what was.
-    pub(super) fn untried(
-        &mut self,
-    ) -> impl Iterator<Item = (&Event, &mut Option<Vec<Option<Key>>>)> {
+    pub(super) fn untried(&mut self) -> impl Iterator<Item = (&Event, &mut EarlySend)> {
         // Tried events are at the front.
-        let untried = self.events.iter().rev().take_while(|held| held.sent_early.is_none()).count();
+        let untried =
+            self.events.iter().rev().take_while(|held| !held.early_send.is_tried()).count();
         let skipped = self.events.len() - untried;
-        self.events.iter_mut().skip(skipped).map(|held| (&held.event, &mut held.sent_early))
+        self.events.iter_mut().skip(skipped).map(|held| (&held.event, &mut held.early_send))
     }
 
     /// Of these sources, the edge nodes that have to say once more what they have, since some of it
@@ -254,14 +281,14 @@ impl EventBuffer {
             self.values -= values_in(&held.event);
             self.parts -= parts(&held.event);
         }
-        matching.into_iter().map(|held| (held.event, held.sent_early.unwrap_or_default())).collect()
+        matching.into_iter().map(|held| (held.event, held.early_send.into_keys())).collect()
     }
 
     /// Keeps on what was held before.
     pub(super) fn put_back(&mut self, event: Event, sent: Vec<Option<Key>>) {
         self.values += values_in(&event);
         self.parts += parts(&event);
-        self.events.push_back(BufferedEvent { event, sent_early: Some(sent) });
+        self.events.push_back(BufferedEvent { event, early_send: EarlySend::Tried(sent) });
     }
 
     /// Keeps on that of these sources something was given up.
@@ -274,10 +301,7 @@ impl EventBuffer {
         self,
     ) -> (impl Iterator<Item = (Event, Vec<Option<Key>>)>, BTreeSet<Source>) {
         let events = self.events.into_iter();
-        (
-            events.map(|held| (held.event, held.sent_early.unwrap_or_default())),
-            self.incomplete_sources,
-        )
+        (events.map(|held| (held.event, held.early_send.into_keys())), self.incomplete_sources)
     }
 }
 

@@ -159,8 +159,14 @@ pub(super) fn lay_out(
     };
     let model = laying.world.assets.get(asset).model;
     let shared = laying.world.is_shared(model);
-    let spot =
-        Spot { asset, model, depth: 0, other_template: false, shared_model: false, existed: false };
+    let spot = Spot {
+        asset,
+        model,
+        depth: 0,
+        template: TemplateMatch::Same,
+        shared_model: false,
+        origin: AssetOrigin::ThisBirth,
+    };
     let of_tags = if shared { laying.spot_of_tags(spot, birth) } else { spot };
     for metric in &birth.metrics {
         let is_tag = matches!(metric.content, Content::Leaf { .. });
@@ -250,12 +256,33 @@ struct Spot {
     model: ModelIx,
     /// Instances with an asset of their own down to here.
     depth: usize,
-    /// The asset was made for another template: of this one it gets what it says itself alone.
-    other_template: bool,
+    template: TemplateMatch,
     /// The model is shared, and gets nothing that it does not have.
     shared_model: bool,
-    /// The asset was there before this birth.
-    existed: bool,
+    origin: AssetOrigin,
+}
+
+/// Whether an asset was made for the template that its instance names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TemplateMatch {
+    Same,
+    /// Of this one it gets what it says itself alone.
+    Other,
+}
+
+/// Since when an asset exists.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AssetOrigin {
+    ThisBirth,
+    /// It was there before.
+    Before,
+}
+
+/// The asset of an instance.
+struct PlacedAsset {
+    asset: AssetIx,
+    template: TemplateMatch,
+    origin: AssetOrigin,
 }
 
 impl<'a> LayoutBuilder<'a> {
@@ -322,7 +349,7 @@ impl<'a> LayoutBuilder<'a> {
             instance.version.as_deref(),
         );
         let mut asset = self.asset_of(above, &asset_path, &template);
-        if asset == Err(Cap::Assets)
+        if matches!(asset, Err(Cap::Assets))
             && holds_known(self.world, self.source, &asset_path, &instance.members)
         {
             self.world.assets.ignore_cap = true;
@@ -330,19 +357,12 @@ impl<'a> LayoutBuilder<'a> {
             self.world.assets.ignore_cap = false;
         }
         match asset {
-            Ok((asset, own, there)) => {
+            Ok(PlacedAsset { asset, template, origin }) => {
                 self.assets.push(asset);
                 let model = self.world.assets.get(asset).model;
                 self.record_instance(instance, (asset, None));
                 let depth = above.depth + 1;
-                let spot = Spot {
-                    asset,
-                    model,
-                    depth,
-                    other_template: own,
-                    shared_model: false,
-                    existed: there,
-                };
+                let spot = Spot { asset, model, depth, template, shared_model: false, origin };
                 self.members(spot, &asset_path, instance);
             }
             Err(cap) => {
@@ -368,21 +388,27 @@ impl<'a> LayoutBuilder<'a> {
         }
     }
 
-    /// The asset of an instance, and whether it was made for another template, and was there before.
+    /// The asset of an instance.
     fn asset_of(
         &mut self,
         above: Spot,
         asset_path: &[&str],
         template: &str,
-    ) -> Result<(AssetIx, bool, bool), Cap> {
+    ) -> Result<PlacedAsset, Cap> {
         let address = Address::Instance(self.source, asset_path);
         let id = self.world.assets.id(&address);
-        let there = self.world.exists(id);
+        let origin = match self.world.exists(id) {
+            true => AssetOrigin::Before,
+            false => AssetOrigin::ThisBirth,
+        };
         let wanted = assets::AssetRequest {
             address: &address,
             name: &asset_path.join("/"),
             // One that is there keeps the model it was made with.
-            model: if there { above.model } else { self.world.model(template, None)? },
+            model: match origin {
+                AssetOrigin::Before => above.model,
+                AssetOrigin::ThisBirth => self.world.model(template, None)?,
+            },
             parent: Some(above.asset),
             kind: AssetKind::Instance,
         };
@@ -390,11 +416,11 @@ impl<'a> LayoutBuilder<'a> {
         if self.placed_beside.is_none() {
             self.placed_beside = self.world.placed_beside(asset, above.asset);
         }
-        let own = there && !self.world.has_template(asset, template);
-        if own {
+        if origin == AssetOrigin::Before && !self.world.has_template(asset, template) {
             self.template_changed.push((asset, template.to_owned()));
+            return Ok(PlacedAsset { asset, template: TemplateMatch::Other, origin });
         }
-        Ok((asset, own, there))
+        Ok(PlacedAsset { asset, template: TemplateMatch::Same, origin })
     }
 
     fn leaf(
@@ -418,7 +444,7 @@ impl<'a> LayoutBuilder<'a> {
             unit: unit(&metric.properties, form),
             default: None,
         };
-        let unsaid = spot.other_template && sample.without_value;
+        let unsaid = spot.template == TemplateMatch::Other && sample.without_value;
         let lacks = || self.world.models.find(spot.model, wanted).is_none();
         let property = match (unsaid || spot.shared_model) && lacks() {
             true if unsaid => return LeafPlace::None(DropReason::NotCarried),

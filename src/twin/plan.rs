@@ -35,6 +35,7 @@ use self::initial_sync::InitialSync;
 pub use self::initial_sync::KnownAsset;
 use self::lanes::{CallLane, Lanes};
 use self::lookups::LatestValueReads;
+pub use self::lookups::ShownRead;
 use self::problems::{Problem, RejectionKind};
 use self::rates::ProvisioningRates;
 use self::state::{AssetStage, AssetState, Backoff, ModelStage, ModelState};
@@ -43,7 +44,7 @@ use super::assets::{AssetIx, DesiredAssets};
 use super::identity::Namespace;
 use super::models::{DesiredModels, ModelIx, PropertyIx};
 use crate::delivery::point::Gate;
-use crate::sitewise::api::{ModelSummary, Tqv};
+use crate::sitewise::api::ModelSummary;
 use crate::time::Instant;
 
 /// A model is written once nothing new was wanted of it for so long, or something for so long.
@@ -86,8 +87,8 @@ pub enum Output {
     LookedUp {
         /// As the twin called it.
         batch: u64,
-        /// The outer is none if it could not be read, the inner if SiteWise has no value.
-        values: Vec<Option<Option<Tqv>>>,
+        /// What was read of each.
+        values: Vec<ShownRead>,
     },
     /// Latest values can be read again, after some could not.
     ReadsRecovered,

@@ -23,11 +23,11 @@ use self::times::{STILL, TICK, behind, is_ahead, later, stale_mark};
 use super::assets::{AssetIx, AtStart};
 use super::counts::DropReason;
 use super::layout::{self, InstancePlace, Layout};
-use super::mapping::Converted;
 use super::models::PropertyIx;
 use super::plan::presence::PriorPresence;
+use super::view::Liveness;
 use super::world::PresenceProperties;
-use super::writer::PointWriter;
+use super::writer::{PlantValue, PointWriter};
 use super::{Twin, in_window};
 use crate::delivery::point::{Class, Key};
 use crate::sitewise::api::{Tqv, Variant};
@@ -43,7 +43,7 @@ use crate::time::{Instant, Now, Timestamp};
 pub(super) struct SourceValues {
     asset: AssetIx,
     presence: PresenceProperties,
-    online: Option<bool>,
+    liveness: Liveness,
     /// Time of the latest presence value.
     last_presence_time: Option<Timestamp>,
     /// Whether what was written may not have arrived, or not be the latest: the clock was wrong.
@@ -110,16 +110,16 @@ impl Twin {
             }
         }
         let (mut lost, mut first) = (MessageLosses::default(), Vec::new());
-        for (place, (slot, sample)) in leaves.into_iter().enumerate() {
-            writer.sent = sent_early.get(place).copied().flatten();
+        for (index, (slot, sample)) in leaves.into_iter().enumerate() {
+            let sent_early = sent_early.get(index).copied().flatten();
             if !sample.without_value {
                 let leaf = values.leaf_at(slot).filter(|leaf| leaf.is_new());
                 let known = |leaf: &&Leaf| writer.world.assets.get(leaf.asset).known != AtStart::No;
                 first.extend(leaf.filter(known).map(Leaf::target));
-                values.write_birth_value(writer, (slot, sample), birth_time, &mut lost, now);
+                let sample = (slot, sample, sent_early);
+                values.write_birth_value(writer, sample, birth_time, &mut lost, now);
             }
         }
-        writer.sent = None;
         lost.report(writer, source);
         values.write_birth_attributes(writer, attributes, &assets, birth_time, now);
         // A time that SiteWise would not take is none: it may count seconds, or microseconds.
@@ -151,11 +151,10 @@ impl Twin {
             writer.world.counts.drop_values(why, data.samples.len() as u64);
             return lost.report(writer, &data.source);
         };
-        for (place, (slot, sample)) in data.samples.iter().enumerate() {
-            writer.sent = sent_early.get(place).copied().flatten();
-            values.write_data_value(writer, (*slot, sample), data.order, &mut lost, now);
+        for (index, (slot, sample)) in data.samples.iter().enumerate() {
+            let sample = (*slot, sample, sent_early.get(index).copied().flatten());
+            values.write_data_value(writer, sample, data.order, &mut lost, now);
         }
-        writer.sent = None;
         lost.report(writer, &data.source);
         values.clock_lag = values.clock_lag.min(lost.least_lag);
         if lost.clock_went_back && !std::mem::replace(&mut values.clock_back_reported, true) {
@@ -182,7 +181,7 @@ impl Twin {
         // The plan has to know the models before a value asks for its gate.
         self.writer.world.settle_changes(now.instant);
         let Some(values) = self.sources.get_mut(&death.source) else { return };
-        if values.online == Some(false) {
+        if values.liveness == Liveness::Offline {
             return;
         }
         let event_time = if in_window(death.time, now) { death.time } else { now.wall };
@@ -243,15 +242,18 @@ impl SourceValues {
         before: PriorPresence,
         last_presence_time: Option<Timestamp>,
     ) -> Self {
-        let online = (before == PriorPresence::Online).then_some(true);
-        Self { online, last_presence_time, ..Self::new(asset, presence) }
+        let liveness = match before == PriorPresence::Online {
+            true => Liveness::Online,
+            false => Liveness::Unknown,
+        };
+        Self { liveness, last_presence_time, ..Self::new(asset, presence) }
     }
 
     fn new(asset: AssetIx, presence: PresenceProperties) -> Self {
         Self {
             asset,
             presence,
-            online: None,
+            liveness: Liveness::Unknown,
             last_presence_time: None,
             presence_unreliable: false,
             clock_back_reported: false,
@@ -286,7 +288,7 @@ impl SourceValues {
     fn take_over(&mut self, places: Vec<layout::LeafPlace>, old: Option<Self>) {
         let mut slots = Vec::new();
         if let Some(old) = old {
-            self.online = old.online;
+            self.liveness = old.liveness;
             self.last_presence_time = old.last_presence_time;
             self.presence_unreliable = old.presence_unreliable;
             self.born = old.born;
@@ -307,7 +309,7 @@ impl SourceValues {
     fn write_birth_value(
         &mut self,
         writer: &mut PointWriter,
-        (slot, sample): (Slot, &Sample),
+        (slot, sample, sent_early): (Slot, &Sample, Option<Key>),
         birth_time: Timestamp,
         lost: &mut MessageLosses,
         now: Now,
@@ -315,23 +317,26 @@ impl SourceValues {
         let doubted = self.presence_unreliable;
         let Some(leaf) = self.leaf(writer, slot, sample, lost) else { return };
         let class = if sample.historical { Class::History } else { Class::Birth };
-        let converted = writer.convert(leaf.target(), sample, class);
+        let value = writer.convert(leaf.target(), sample, class);
         if sample.historical {
-            return leaf.write_history(writer, tqv(sample.time, converted), now);
+            return leaf.write_history(writer, value, sent_early, now);
         }
         let own_time = in_window(sample.time, now);
-        if leaf.is_unchanged_by(&converted) && !doubted {
+        if leaf.is_unchanged_by(&value.tqv) && !doubted {
             // During the initial sync it may have been sent nevertheless.
-            writer.early_time_of(leaf.target()).into_iter().for_each(|time| leaf.shown_at(time));
-            return writer.count_unchanged();
+            if let Some(time) = writer.early_time_of(value.target, sent_early) {
+                leaf.shown_at(time);
+            }
+            return writer.count_unchanged(value.origin);
         }
         let time = match own_time {
             true if leaf.is_new() || sample.time > leaf.time => sample.time,
             false if leaf.is_new() => birth_time,
             true | false => later(birth_time, leaf.time, now),
         };
-        let tqv = tqv(time, converted);
-        if writer.write_plant_value(leaf.target(), tqv.clone(), class, now) {
+        let tqv = Tqv { time, ..value.tqv };
+        let value = PlantValue { tqv: tqv.clone(), ..value };
+        if writer.write_plant_value(value, sent_early, now).reaches_sitewise() {
             // A clock that stands still has not gone back.
             let sender_time = match leaf.sender_time() {
                 _ if own_time && time == sample.time => time,
@@ -351,7 +356,7 @@ impl SourceValues {
     fn write_data_value(
         &mut self,
         writer: &mut PointWriter,
-        (slot, sample): (Slot, &Sample),
+        (slot, sample, sent_early): (Slot, &Sample, Option<Key>),
         order: SequenceOrder,
         lost: &mut MessageLosses,
         now: Now,
@@ -365,36 +370,35 @@ impl SourceValues {
             SequenceOrder::BeforeBirth => true,
         };
         let class = if sample.historical || past { Class::History } else { Class::Live };
-        let converted = writer.convert(leaf.target(), sample, class);
-        let tqv = tqv(sample.time, converted);
-        if !in_window(tqv.time, now) {
-            lost.out_of_window = Some(tqv.time);
+        let value = writer.convert(leaf.target(), sample, class);
+        if !in_window(sample.time, now) {
+            lost.out_of_window = Some(sample.time);
         }
         if class == Class::History {
-            leaf.write_history(writer, tqv, now);
+            leaf.write_history(writer, value, sent_early, now);
             if order == SequenceOrder::BeforeBirth {
                 leaf.rewrite(writer, born, now);
             }
             return;
         }
-        let latest = leaf.is_new() || leaf.sender_time() <= tqv.time || is_ahead(leaf.time, now);
-        lost.clock_went_back |= !latest && in_window(tqv.time, now);
-        lost.least_lag = lost.least_lag.min(behind(tqv.time, now));
+        let latest = leaf.is_new() || leaf.sender_time() <= sample.time || is_ahead(leaf.time, now);
+        lost.clock_went_back |= !latest && in_window(sample.time, now);
+        lost.least_lag = lost.least_lag.min(behind(sample.time, now));
         if !latest {
-            writer.write_plant_value(leaf.target(), tqv, class, now);
+            writer.write_plant_value(value, sent_early, now);
             return;
         }
         // Of one time, SiteWise keeps a value for each quality: the later one needs a later time.
-        let said = tqv.time;
-        let time = match leaf.time.cmp(&said) {
-            _ if leaf.is_new() || is_ahead(leaf.time, now) => said,
-            Ordering::Less => said,
-            Ordering::Equal | Ordering::Greater if leaf.quality == tqv.quality => leaf.time,
+        let time = match leaf.time.cmp(&sample.time) {
+            _ if leaf.is_new() || is_ahead(leaf.time, now) => sample.time,
+            Ordering::Less => sample.time,
+            Ordering::Equal | Ordering::Greater if leaf.quality == value.tqv.quality => leaf.time,
             Ordering::Equal | Ordering::Greater => leaf.time.plus(TICK),
         };
-        let tqv = Tqv { time, ..tqv };
-        if writer.write_plant_value(leaf.target(), tqv.clone(), class, now) {
-            leaf.write_with_sender_time(tqv, said);
+        let tqv = Tqv { time, ..value.tqv };
+        let value = PlantValue { tqv: tqv.clone(), ..value };
+        if writer.write_plant_value(value, sent_early, now).reaches_sitewise() {
+            leaf.write_with_sender_time(tqv, sample.time);
         }
     }
 
@@ -429,8 +433,4 @@ impl SourceValues {
         lost.add(why, 1);
         None
     }
-}
-
-fn tqv(time: Timestamp, converted: Converted) -> Tqv {
-    Tqv { time, quality: converted.quality, value: converted.value }
 }

@@ -20,14 +20,37 @@ use crate::time::Timestamp;
 /// Whether a node or device is alive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Presence {
-    /// None before its first event.
-    pub online: Option<bool>,
+    /// Whether it is online.
+    pub liveness: Liveness,
     /// Its last birth.
     pub born: Option<Timestamp>,
     /// Its last death.
     pub died: Option<Timestamp>,
     /// Gaps in the sequence and rebirths asked for; of an edge node alone.
     pub session: Option<(u64, u64)>,
+}
+
+/// Whether a node or device is online.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Liveness {
+    /// Before its first event.
+    #[default]
+    Unknown,
+    /// It was born.
+    Online,
+    /// It died.
+    Offline,
+}
+
+impl Liveness {
+    /// As the property `Online` has it; none where nothing is known.
+    pub fn is_online(self) -> Option<bool> {
+        match self {
+            Self::Unknown => None,
+            Self::Online => Some(true),
+            Self::Offline => Some(false),
+        }
+    }
 }
 
 /// What a property holds.

@@ -1,12 +1,11 @@
 //! Writing points: target, timestamp and quality of a value, and what is not written.
 
 use std::collections::VecDeque;
-use std::mem;
 
 use super::assets::AssetIx;
 use super::counts::DropReason;
 use super::layout::{Layout, LeafTarget};
-use super::mapping::{self, Converted, Unmappable, ValueForm};
+use super::mapping::{self, Unmappable, ValueForm};
 use super::models::PropertyIx;
 use super::world::DesiredWorld;
 use super::{Output, in_window};
@@ -30,24 +29,52 @@ pub(super) struct PointWriter {
     pub world: DesiredWorld,
     pub points: Vec<QueuedPoint>,
     pub outputs: VecDeque<Output>,
-    /// As what the value at hand has been sent already.
-    pub sent: Option<Key>,
-    /// The null at hand replaces a rejected value, and counts as the bridge's own.
-    replaces_rejected: bool,
     /// Whether a value's time can be judged.
     pub clocks: ClockAgreement,
 }
 
+/// A value of a sample, converted for its property.
+#[derive(Clone, Debug)]
+pub(super) struct PlantValue {
+    pub target: LeafTarget,
+    pub tqv: Tqv,
+    pub class: Class,
+    pub origin: ValueOrigin,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ValueOrigin {
+    /// The plant sent it.
+    Plant,
+    /// It is the null that replaces a rejected value, and counts as the bridge's own.
+    ReplacesRejected,
+}
+
+/// What became of a value that was to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WriteResult {
+    /// It is queued.
+    Written,
+    /// It was sent before the initial sync, to this property and with this timestamp.
+    SentEarly,
+    /// Its timestamp is outside SiteWise's window: it is a dead letter.
+    OutOfWindow,
+}
+
+impl WriteResult {
+    /// Whether SiteWise gets the value, or has got it.
+    pub(super) fn reaches_sitewise(self) -> bool {
+        match self {
+            Self::Written | Self::SentEarly => true,
+            Self::OutOfWindow => false,
+        }
+    }
+}
+
 impl PointWriter {
     pub(super) fn new(world: DesiredWorld) -> Self {
-        Self {
-            world,
-            points: Vec::new(),
-            outputs: VecDeque::new(),
-            sent: None,
-            replaces_rejected: false,
-            clocks: ClockAgreement::Agree,
-        }
+        Self { world, points: Vec::new(), outputs: VecDeque::new(), clocks: ClockAgreement::Agree }
     }
 
     /// A sample's value for its property. One that is of another type than its metric or property,
@@ -58,83 +85,91 @@ impl PointWriter {
         target: LeafTarget,
         sample: &Sample,
         class: Class,
-    ) -> Converted {
-        self.replaces_rejected = sample.rejected_value.is_some();
+    ) -> PlantValue {
+        let mut origin = match sample.rejected_value {
+            Some(_) => ValueOrigin::ReplacesRejected,
+            None => ValueOrigin::Plant,
+        };
         if let Some(rejected_value) = sample.rejected_value.as_deref() {
             let (time, quality) = (sample.time, mapping::quality(sample.quality));
             let tqv = Tqv { time, quality, value: mapping::as_it_came(Some(rejected_value)) };
             let point = self.point(target, tqv, class);
             self.refuse(point, RejectReason::Invalid, OTHER_TYPE);
         }
-        match mapping::convert(sample.value.as_ref(), sample.quality, target.form) {
-            Ok(converted) => {
-                if let Some(how) = converted.adjusted {
-                    self.world.counts.adjust(how);
-                }
-                if let Variant::Double(number) = converted.value
-                    && number.abs() > limits::DOUBLE_MAGNITUDE_OF_MODEL
-                {
-                    self.emit_number_finding(target, number, Finding::NumberTooLarge);
-                }
-                converted
-            }
-            Err(unmappable) => {
-                let (value, reason) = match unmappable {
-                    Unmappable::TooLong(json) => (Variant::String(json.into()), TOO_LONG),
-                    Unmappable::OtherType => {
-                        (mapping::as_it_came(sample.value.as_ref()), OTHER_TYPE)
+        let (value, quality) =
+            match mapping::convert(sample.value.as_ref(), sample.quality, target.form) {
+                Ok(converted) => {
+                    if let Some(how) = converted.adjusted {
+                        self.world.counts.adjust(how);
                     }
-                };
-                let quality = mapping::quality(sample.quality);
-                let point = self.point(target, Tqv { time: sample.time, quality, value }, class);
-                self.refuse(point, RejectReason::Invalid, reason);
-                self.replaces_rejected = true;
-                let value = Variant::Null(target.form.data_type());
-                Converted { value, quality: Quality::Bad, adjusted: None }
-            }
-        }
+                    if let Variant::Double(number) = converted.value
+                        && number.abs() > limits::DOUBLE_MAGNITUDE_OF_MODEL
+                    {
+                        self.emit_number_finding(target, number, Finding::NumberTooLarge);
+                    }
+                    (converted.value, converted.quality)
+                }
+                Err(unmappable) => {
+                    let (value, reason) = match unmappable {
+                        Unmappable::TooLong(json) => (Variant::String(json.into()), TOO_LONG),
+                        Unmappable::OtherType => {
+                            (mapping::as_it_came(sample.value.as_ref()), OTHER_TYPE)
+                        }
+                    };
+                    let quality = mapping::quality(sample.quality);
+                    let point =
+                        self.point(target, Tqv { time: sample.time, quality, value }, class);
+                    self.refuse(point, RejectReason::Invalid, reason);
+                    origin = ValueOrigin::ReplacesRejected;
+                    (Variant::Null(target.form.data_type()), Quality::Bad)
+                }
+            };
+        PlantValue { target, tqv: Tqv { time: sample.time, quality, value }, class, origin }
     }
 
-    /// Writes a value of the plant; false if its timestamp is outside SiteWise's window.
+    /// Writes a value of the plant, unless it is what was `sent_early` of its sample.
     pub(super) fn write_plant_value(
         &mut self,
-        target: LeafTarget,
-        tqv: Tqv,
-        class: Class,
+        value: PlantValue,
+        sent_early: Option<Key>,
         now: Now,
-    ) -> bool {
+    ) -> WriteResult {
+        let PlantValue { target, tqv, class, origin } = value;
         let is_in_window = self.clocks == ClockAgreement::Differ || in_window(tqv.time, now);
         let point = self.point(target, tqv, class);
-        if self.sent.take().is_some_and(|sent| sent == point.key()) {
-            // It counted as the bridge's own, for its value was still held.
-            self.world.counts.points += 1;
-            self.world.counts.own_points -= 1;
-            return true;
+        if sent_early == Some(point.key()) {
+            self.world.counts.count_early_as_plant_values(1);
+            return WriteResult::SentEarly;
         }
-        let is_replacement = mem::take(&mut self.replaces_rejected);
         if is_in_window {
-            match is_replacement {
-                true => self.world.counts.own_points += 1,
-                false => self.world.counts.points += 1,
+            match origin {
+                ValueOrigin::ReplacesRejected => self.world.counts.own_points += 1,
+                ValueOrigin::Plant => self.world.counts.points += 1,
             }
             self.push(target, point);
-        } else if !is_replacement {
+            return WriteResult::Written;
+        }
+        if origin == ValueOrigin::Plant {
             self.refuse(point, RejectReason::OutOfRange, OUT_OF_WINDOW);
         }
-        is_in_window
+        WriteResult::OutOfWindow
     }
 
     /// Counts a value that its property has already.
-    pub(super) fn count_unchanged(&mut self) {
-        if !mem::take(&mut self.replaces_rejected) {
+    pub(super) fn count_unchanged(&mut self, origin: ValueOrigin) {
+        if origin == ValueOrigin::Plant {
             self.world.counts.drop_value(DropReason::Unchanged);
         }
     }
 
-    /// The timestamp under which the value was sent early, if it went to this property.
-    pub(super) fn early_time_of(&mut self, target: LeafTarget) -> Option<Timestamp> {
+    /// The timestamp under which a value was sent early, if it went to this property.
+    pub(super) fn early_time_of(
+        &self,
+        target: LeafTarget,
+        sent_early: Option<Key>,
+    ) -> Option<Timestamp> {
         let stream = self.world.stream(target);
-        self.sent.take().filter(|sent| sent.stream == stream).map(|sent| sent.time)
+        sent_early.filter(|sent| sent.stream == stream).map(|sent| sent.time)
     }
 
     /// Writes a value of the bridge's own.

@@ -180,11 +180,11 @@ pub(super) async fn asset(
             way: ways.asset(ix),
             placing: placing(twin.plan().placement(ix)),
             presence: twin.source_of_asset(ix).map(|speaker| {
-                let Presence { online, born, died, session } = twin.presence_of(speaker);
+                let Presence { liveness, born, died, session } = twin.presence_of(speaker);
                 let session = session.filter(|_| matches!(asset.kind, AssetKind::Source(_)));
                 PresenceRow {
                     speaker: speaker.to_string(),
-                    online,
+                    online: liveness.is_online(),
                     born: born.map(Timestamp::as_millis),
                     died: died.map(Timestamp::as_millis),
                     gaps: session.map(|(gaps, _)| gaps),
@@ -219,7 +219,7 @@ pub(super) fn row(twin: &Twin, ix: AssetIx, asset: &DesiredAsset) -> AssetRow {
 }
 
 fn alive(twin: &Twin, ix: AssetIx) -> Option<bool> {
-    twin.presence(ix).and_then(|presence| presence.online)
+    twin.presence(ix).and_then(|presence| presence.liveness.is_online())
 }
 
 fn path(twin: &Twin, asset: &DesiredAsset) -> Vec<AssetLink> {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-use super::{AttributeTarget, LayoutBuilder, LeafTarget, PendingAttribute, Spot, declared_unit};
+use super::{
+    AssetOrigin, AttributeTarget, LayoutBuilder, LeafTarget, PendingAttribute, Spot, declared_unit,
+};
 use crate::sparkplug::event::{BirthMetric, Instance};
 use crate::sparkplug::value::Value;
 use crate::twin::defined::DefinitionDiff;
@@ -157,7 +159,7 @@ impl<'a> LayoutBuilder<'a> {
         if let Some(said) = declared_unit(&metric.properties) {
             self.world.doubt_unit(spot.asset, property);
             self.world.unit(spot.asset, property, said);
-        } else if !(absent && spot.existed) {
+        } else if !(absent && spot.origin == AssetOrigin::Before) {
             // What was said last of one that is absent was said in the unit that it has.
             let is_defined = self.unit_as_defined(spot, property, &metric.name);
             if !is_defined && !absent && !self.comes_from_own_tag(spot, property) {

@@ -28,6 +28,17 @@ pub(super) const LONGEST_PROBE_DENIED: Duration = Duration::from_secs(300);
 /// The subject under which people find that one failed.
 const SUBJECT: &str = "read latest values";
 
+/// What was read as the latest value of a property.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ShownRead {
+    /// It could not be read.
+    Unread,
+    /// SiteWise has no value.
+    NoValue,
+    /// SiteWise shows this value.
+    Value(Tqv),
+}
+
 /// What is being looked up: as much as was asked for, and no more.
 #[derive(Debug, Default)]
 pub(super) struct LatestValueReads {
@@ -43,7 +54,7 @@ pub(super) struct LatestValueReads {
 struct ReadBatch {
     /// What the twin calls it.
     caller_id: u64,
-    values: Vec<Option<Option<Tqv>>>,
+    values: Vec<ShownRead>,
     /// Parts that are not in.
     parts_pending: usize,
 }
@@ -77,7 +88,7 @@ impl Plan {
             return;
         }
         let number = self.look_ups.number();
-        let (values, missing) = (vec![None; streams.len()], parts.len());
+        let (values, missing) = (vec![ShownRead::Unread; streams.len()], parts.len());
         self.look_ups
             .batches
             .insert(number, ReadBatch { caller_id: batch, values, parts_pending: missing });
@@ -146,7 +157,7 @@ impl Plan {
         let mut why = None;
         for ((place, reading), of) in places.zip(read).zip(part.streams) {
             match reading {
-                Ok(value) => *place = Some(value),
+                Ok(value) => *place = value.map_or(ShownRead::NoValue, ShownRead::Value),
                 // No other of the call suffers by it.
                 Err(fault) => {
                     self.figures.reads_given_up += 1;
@@ -170,7 +181,7 @@ impl Plan {
             && let Some(ReadBatch { caller_id: name, values, .. }) =
                 self.look_ups.batches.remove(&batch)
         {
-            if values.iter().all(Option::is_some) {
+            if !values.contains(&ShownRead::Unread) {
                 self.problems.remove(SUBJECT);
             }
             self.outputs.push_back(Output::LookedUp { batch: name, values });

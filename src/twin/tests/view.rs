@@ -1,7 +1,7 @@
 //! The twin as people look at it.
 
 use super::*;
-use crate::twin::view::{AssetIx, Presence, ShownValue};
+use crate::twin::view::{AssetIx, Liveness, Presence, ShownValue};
 
 fn place(rig: &Rig, name: &str) -> AssetIx {
     let mut all = rig.twin.assets_from(0);
@@ -57,7 +57,7 @@ fn an_asset_holds_what_was_written_last_of_it_and_what_is_its_own() {
 fn a_node_holds_what_the_bridge_tells_of_it() {
     let mut rig = farm();
     let shown = Presence {
-        online: Some(true),
+        liveness: Liveness::Online,
         born: Some(rig.at(5_000)),
         died: None,
         session: Some((0, 0)),
@@ -67,8 +67,12 @@ fn a_node_holds_what_the_bridge_tells_of_it() {
     let figures = SessionFigures { edge: None, gaps: 2, rebirths: 1 };
     rig.twin.handle_figures(&node(), &figures, rig.now);
     rig.event(death(node(), 9_000));
-    let died =
-        Presence { online: Some(false), died: Some(rig.at(9_000)), session: Some((2, 1)), ..shown };
+    let died = Presence {
+        liveness: Liveness::Offline,
+        died: Some(rig.at(9_000)),
+        session: Some((2, 1)),
+        ..shown
+    };
     assert_eq!(rig.twin.presence_of(&node()), died);
     let told = [
         ("Online", "told 9000 Boolean(false)"),

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use super::SourceValues;
 use super::times::later;
-use crate::delivery::point::Class;
+use crate::delivery::point::{Class, Key};
 use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::sparkplug::event::Slot;
 use crate::time::{Now, Timestamp};
 use crate::twin::assets::AssetIx;
 use crate::twin::counts::DropReason;
 use crate::twin::layout::{LeafPlace, LeafTarget};
-use crate::twin::mapping::{Converted, ValueForm};
+use crate::twin::mapping::ValueForm;
 use crate::twin::models::PropertyIx;
-use crate::twin::writer::PointWriter;
+use crate::twin::writer::{PlantValue, PointWriter};
 
 /// The content of a slot.
 #[derive(Debug)]
@@ -87,10 +87,10 @@ impl Leaf {
     }
 
     /// Whether a birth says nothing new.
-    pub(super) fn is_unchanged_by(&self, converted: &Converted) -> bool {
+    pub(super) fn is_unchanged_by(&self, new: &Tqv) -> bool {
         !self.hidden_by_history
-            && self.quality == converted.quality
-            && self.value.as_ref() == Some(&converted.value)
+            && self.quality == new.quality
+            && self.value.as_ref() == Some(&new.value)
     }
 
     /// Whether nothing at all was written.
@@ -138,10 +138,18 @@ impl Leaf {
 
     /// Writes a value of the past, which never becomes the current one. If nothing later was
     /// written, SiteWise shows it nevertheless, and the next birth has to know that.
-    pub(super) fn write_history(&mut self, writer: &mut PointWriter, tqv: Tqv, now: Now) {
-        let (time, shown) = (tqv.time, self.time <= tqv.time);
-        let differs = (Some(&tqv.value), tqv.quality) != (self.value.as_ref(), self.quality);
-        if writer.write_plant_value(self.target(), tqv, Class::History, now) && shown {
+    pub(super) fn write_history(
+        &mut self,
+        writer: &mut PointWriter,
+        value: PlantValue,
+        sent_early: Option<Key>,
+        now: Now,
+    ) {
+        let Tqv { time, quality, value: new } = &value.tqv;
+        let (time, shown) = (*time, self.time <= *time);
+        let differs = (Some(new), *quality) != (self.value.as_ref(), self.quality);
+        let result = writer.write_plant_value(value, sent_early, now);
+        if result.reaches_sitewise() && shown {
             self.set_time(time, self.sender_time());
             self.hidden_by_history = self.value.is_some() && differs;
         }

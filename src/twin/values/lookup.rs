@@ -25,7 +25,7 @@ use crate::twin::identity::PropertyRole;
 use crate::twin::layout::LeafTarget;
 use crate::twin::mapping::ValueForm;
 use crate::twin::models::{PropertyIx, PropertyRequest};
-use crate::twin::plan::Plan;
+use crate::twin::plan::{Plan, ShownRead};
 use crate::twin::property::DesiredProperty;
 use crate::twin::world::DesiredWorld;
 use crate::twin::writer::PointWriter;
@@ -284,12 +284,7 @@ impl Twin {
     }
 
     /// Takes what SiteWise shows.
-    pub(in crate::twin) fn looked_up(
-        &mut self,
-        batch: u64,
-        shown: Vec<Option<Option<Tqv>>>,
-        now: Now,
-    ) {
+    pub(in crate::twin) fn looked_up(&mut self, batch: u64, shown: Vec<ShownRead>, now: Now) {
         let Self { lookups, sources, writer, restored, .. } = self;
         if let Some(of) = lookups.orphan_batches.remove(&batch) {
             lookups.calls -= of.len().div_ceil(ENTRIES_PER_BATCH_READ);
@@ -326,7 +321,7 @@ impl SourceValues {
     fn compare_shown(
         &mut self,
         writer: &mut PointWriter,
-        of: impl Iterator<Item = ((LeafTarget, ReadPriority), Option<Option<Tqv>>)>,
+        of: impl Iterator<Item = ((LeafTarget, ReadPriority), ShownRead)>,
         marked: &mut FxHashMap<Stream, StaleMark>,
         usual: Timestamp,
         now: Now,
@@ -334,28 +329,30 @@ impl SourceValues {
         let values = self;
         let mut leaves = FxHashMap::default();
         for ((target, what), shown) in of {
-            writer.world.counts.unread += u64::from(shown.is_none());
+            writer.world.counts.unread += u64::from(shown == ShownRead::Unread);
             match (what, shown) {
                 (ReadPriority::Leaf, shown) => {
                     let mark = marked.remove(&writer.world.stream(target));
-                    let shown = match (shown, mark) {
-                        (Some(shown), Some(mark)) => {
-                            let later = |shown: &Tqv| shown.time > mark.tqv.time;
-                            Some(shown.filter(later).or(Some(mark.tqv.clone())))
+                    let shown = match (&shown, mark) {
+                        (ShownRead::Unread, _) | (_, None) => shown,
+                        (ShownRead::Value(value), Some(mark)) if value.time > mark.tqv.time => {
+                            shown
                         }
-                        (shown, _) => shown,
+                        (_, Some(mark)) => ShownRead::Value(mark.tqv),
                     };
                     leaves.insert(target, shown);
                 }
-                (ReadPriority::Attribute, Some(Some(found))) => {
+                (ReadPriority::Attribute, ShownRead::Value(found)) => {
                     values.correct_shown(writer, target, &found, usual, now);
                 }
                 // A metric that was removed while the bridge was not running.
-                (ReadPriority::Missing, Some(Some(found))) if found.quality == Quality::Good => {
+                (ReadPriority::Missing, ShownRead::Value(found))
+                    if found.quality == Quality::Good =>
+                {
                     values.mark_gone(writer, target, found, usual, now);
                 }
-                (ReadPriority::Missing, _) | (ReadPriority::Attribute, Some(None)) => {}
-                (ReadPriority::Attribute, None) => {
+                (ReadPriority::Missing, _) | (ReadPriority::Attribute, ShownRead::NoValue) => {}
+                (ReadPriority::Attribute, ShownRead::Unread) => {
                     values.write_as_last(writer, target, usual.max(now.wall));
                 }
             }
@@ -368,10 +365,10 @@ impl SourceValues {
         for leaf in slots.chain(values.missing_leaves.values_mut()) {
             let Some(shown) = leaves.remove(&leaf.target()) else { continue };
             let shown = match shown {
-                Some(Some(shown)) => shown,
-                Some(None) => continue,
+                ShownRead::Value(shown) => shown,
+                ShownRead::NoValue => continue,
                 // It cannot be known: it is written as the last, whatever an earlier process wrote.
-                None => {
+                ShownRead::Unread => {
                     let time = usual.max(now.wall);
                     if let Some(last) = leaf.last().filter(|last| last.time < time) {
                         let last = Tqv { time, ..last };

@@ -20,6 +20,7 @@ use crate::sitewise::api::{Quality, Tqv};
 use crate::sparkplug::address::Source;
 use crate::time::{Instant, Now, Timestamp};
 use crate::twin::identity::Address;
+use crate::twin::plan::ShownRead;
 use crate::twin::plan::presence::PriorPresence;
 use crate::twin::world::DesiredWorld;
 use crate::twin::writer::PointWriter;
@@ -123,11 +124,11 @@ impl ShownValueReads {
         &mut self,
         writer: &mut PointWriter,
         (sources, restored): (&Sources, &RestoredValues),
-        of: impl Iterator<Item = (OrphanValue, Option<Option<Tqv>>)>,
+        of: impl Iterator<Item = (OrphanValue, ShownRead)>,
         now: Now,
     ) {
         for (OrphanValue { stream, mark_time, source: of }, shown) in of {
-            writer.world.counts.unread += u64::from(shown.is_none());
+            writer.world.counts.unread += u64::from(shown == ShownRead::Unread);
             // Another birth may have it again by now.
             let orphan = match &of {
                 Some(source) => !is_born(sources, source),
@@ -136,12 +137,15 @@ impl ShownValueReads {
             if !orphan {
                 continue;
             }
-            if let (Some(source), None) = (&of, &shown) {
+            if let (Some(source), ShownRead::Unread) = (&of, &shown) {
                 let again = (now.instant + AGAIN, Source::clone(source));
                 self.offline_at_start.scheduled.insert(again, Some(mark_time));
                 continue;
             }
-            let shown = shown.flatten();
+            let shown = match shown {
+                ShownRead::Value(value) => Some(value),
+                ShownRead::NoValue | ShownRead::Unread => None,
+            };
             let last =
                 shown.iter().chain(restored.in_flight_value(stream)).max_by_key(|last| last.time);
             if let Some(found) = last.filter(|last| last.quality == Quality::Good).cloned() {

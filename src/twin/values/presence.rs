@@ -6,16 +6,16 @@ use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::time::{Now, Timestamp};
 use crate::twin::mapping;
 use crate::twin::models::PropertyIx;
-use crate::twin::view::Presence;
+use crate::twin::view::{Liveness, Presence};
 use crate::twin::world::PresenceProperties;
 use crate::twin::writer::PointWriter;
 
 impl SourceValues {
     /// Whether it is alive, and since when.
     pub(in crate::twin) fn presence(&self) -> Presence {
-        let Self { online, born, died, gaps, rebirths, .. } = *self;
+        let Self { liveness, born, died, gaps, rebirths, .. } = *self;
         let session = self.presence.session.map(|_| (gaps, rebirths));
-        Presence { online, born, died, session }
+        Presence { liveness, born, died, session }
     }
 
     /// The presence values of the asset.
@@ -24,7 +24,7 @@ impl SourceValues {
         let PresenceProperties { online, last_birth, last_death, session } = self.presence;
         let count = |count| Variant::Integer(i32::try_from(count).unwrap_or(i32::MAX));
         let mut told = Vec::new();
-        told.extend(online.zip(self.online.map(Variant::Boolean)));
+        told.extend(online.zip(self.liveness.is_online().map(Variant::Boolean)));
         told.extend(last_birth.zip(self.born.map(mapping::seconds)));
         told.extend(last_death.zip(self.died.map(mapping::seconds)));
         if let Some((gaps, rebirths)) = session {
@@ -42,8 +42,8 @@ impl SourceValues {
         now: Now,
     ) {
         let time = self.presence_time(now.wall, now);
-        if self.online != Some(true) || self.presence_unreliable {
-            self.online = Some(true);
+        if self.liveness != Liveness::Online || self.presence_unreliable {
+            self.liveness = Liveness::Online;
             writer.write_optional_presence(
                 self.asset,
                 self.presence.online,
@@ -67,7 +67,7 @@ impl SourceValues {
         death: Timestamp,
         now: Now,
     ) {
-        let was = self.online.replace(false);
+        let was = std::mem::replace(&mut self.liveness, Liveness::Offline);
         let time = self.presence_time(death, now);
         writer.write_optional_presence(
             self.asset,
@@ -76,7 +76,7 @@ impl SourceValues {
             Variant::Boolean(false),
         );
         // It may have died long ago: SiteWise could not be read.
-        if was.is_some() {
+        if was != Liveness::Unknown {
             self.died = Some(death);
             writer.write_optional_presence(
                 self.asset,
@@ -91,7 +91,7 @@ impl SourceValues {
     /// next birth write every value.
     pub(in crate::twin) fn rewrite_after_clock_step(&mut self, writer: &mut PointWriter, now: Now) {
         self.presence_unreliable = true;
-        if let Some(online) = self.online {
+        if let Some(online) = self.liveness.is_online() {
             let time = self.presence_time(now.wall, now);
             writer.write_optional_presence(
                 self.asset,

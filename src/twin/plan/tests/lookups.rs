@@ -25,7 +25,7 @@ fn answer(step: &ApiCall) -> Result<CallResult, ApiFault> {
     }
 }
 
-fn looked_up(rig: &Rig) -> Vec<(u64, &[Option<Option<Tqv>>])> {
+fn looked_up(rig: &Rig) -> Vec<(u64, &[ShownRead])> {
     let told = rig.told.iter().filter_map(|output| match output {
         Output::LookedUp { batch, values } => Some((*batch, values.as_slice())),
         _ => None,
@@ -54,7 +54,10 @@ fn a_batch_is_told_whole_and_in_order_however_its_parts_come_in() {
     assert_eq!((told.len(), told[0]), (2, (9, [].as_slice())));
     let wanted: Vec<_> = streams(300)
         .iter()
-        .map(|of| Some((of.asset.as_u128() % 2 == 0).then(|| value(of.asset))))
+        .map(|of| match of.asset.as_u128() % 2 {
+            0 => ShownRead::Value(value(of.asset)),
+            _ => ShownRead::NoValue,
+        })
         .collect();
     assert_eq!(told[1], (8, wanted.as_slice()));
     assert_eq!((rig.plan.figures().reads_given_up, rig.plan.problems().count()), (0, 0));
@@ -79,8 +82,8 @@ fn what_cannot_be_read_is_told_as_unread_and_counted() {
         assert!((least..=most).contains(&calls), "{kind:?}: {calls}");
         let told = looked_up(&rig);
         assert_eq!(told.len(), 1);
-        let unread = told[0].1.iter().filter(|value| value.is_none()).count();
-        assert_eq!((unread, told[0].1[128].clone()), (128, Some(None)));
+        let unread = told[0].1.iter().filter(|value| **value == ShownRead::Unread).count();
+        assert_eq!((unread, told[0].1[128].clone()), (128, ShownRead::NoValue));
         assert_eq!(rig.plan.figures().reads_given_up, 128);
         let problems: Vec<_> = rig.plan.problems().map(|(subject, _)| subject).collect();
         assert_eq!(problems, ["read latest values"]);
