@@ -39,7 +39,7 @@ use super::message::{Message, Qos};
 use super::names::NameInterner;
 use super::rebirth::{self, RequestScheduler};
 use super::session::{EdgeSession, MemoryUse, RebirthToSend, SessionContext};
-pub use super::session::{KnownBy, NodePhase, NodeProblem};
+pub use super::session::{KnownBy, NodePhase, NodeProblem, NodeProblemKind};
 pub(crate) use super::session::{ONLY_STORED, clock_words};
 use super::topic;
 use crate::time::{Instant, Now, Timestamp};

@@ -43,8 +43,9 @@ mod view;
 mod waiting;
 
 pub(crate) use clock::words as clock_words;
+pub(crate) use forgetting::{DataSent, TableEvictionRank, TablesOf};
 pub(crate) use requesting::ONLY_STORED;
-pub use requesting::{KnownBy, NodeProblem};
+pub use requesting::{KnownBy, NodeProblem, NodeProblemKind};
 
 use awaited::{AwaitingBirth, CarriedState};
 use bd_seq_series::BdSeqSeries;

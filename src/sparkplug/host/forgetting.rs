@@ -8,7 +8,7 @@ use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::config::Config;
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::limits;
-use crate::sparkplug::session::EdgeSession;
+use crate::sparkplug::session::{DataSent, EdgeSession, TableEvictionRank, TablesOf};
 use crate::time::{Instant, Now};
 
 /// How many candidates one search collects, so that the search is amortised.
@@ -131,20 +131,20 @@ impl Host {
         let sessions = self.sessions.iter().enumerate();
         let mut order: Vec<_> = sessions
             .filter(|(index, _)| Some(*index) != speaking)
-            .filter_map(|(index, session)| Some((session.eviction_rank(now.instant)?, index)))
+            .filter_map(|(index, session)| Some((session.table_eviction_rank(now.instant)?, index)))
             .collect();
         order.sort_unstable();
         // Asking gives nothing back before the answer is due: no more are asked than are needed.
         let probed = self.sessions.iter().filter(|session| session.is_probed());
         let (mut probes, mut freed) =
             probed.fold((0, 0), |(count, bytes), s| (count + 1, bytes + s.memory_use().tables));
-        for ((proven, gone, _), index) in order {
+        for (TableEvictionRank { data, tables, .. }, index) in order {
             let full = self.memory_use.tables.saturating_sub(freed) > most(most(all));
             let many = self.memory_use.unproven > most(unproven);
-            if !(is_full && full || !proven && many) {
+            if !(is_full && full || data == DataSent::Never && many) {
                 continue;
             }
-            if proven && gone {
+            if data == DataSent::Once && tables == TablesOf::Awaited {
                 if probes == PROBES {
                     continue;
                 }

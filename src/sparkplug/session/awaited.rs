@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::birth_archive::BirthsBeforeDrop;
 use super::prior_tables::PriorTables;
 use super::{NodePhase, SessionContext, SessionMessage};
+use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::host::ServerId;
 use crate::sparkplug::limits;
 use crate::sparkplug::memory;
@@ -106,12 +107,13 @@ impl AwaitingBirth {
         Self::new(PriorState::Unknown)
     }
 
-    /// It died, or its server was lost.
-    pub(super) fn after_death(server_lost: bool, prior_tables: Option<Box<PriorTables>>) -> Self {
-        Self {
-            prior_tables,
-            ..Self::new(if server_lost { PriorState::ServerLost } else { PriorState::Dead })
-        }
+    /// It died, or the connection to its server was lost.
+    pub(super) fn after_death(cause: DeathCause, prior_tables: Option<Box<PriorTables>>) -> Self {
+        let prior = match cause {
+            DeathCause::ConnectionLost => PriorState::ServerLost,
+            DeathCause::Certificate | DeathCause::Node | DeathCause::Silent => PriorState::Dead,
+        };
+        Self { prior_tables, ..Self::new(prior) }
     }
 
     /// Its births are kept until it sends data.

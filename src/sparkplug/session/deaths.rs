@@ -33,16 +33,14 @@ impl EdgeSession {
                 };
                 match (whose, sink.config.bd_seq) {
                     (DeathTarget::This, _) | (DeathTarget::Other, BdSeq::Off) => {
-                        self.go_offline(DeathCause::Certificate, None, sink);
+                        self.go_offline(DeathCause::Certificate, sink);
                     }
                     (DeathTarget::Unsure, _) | (DeathTarget::Other, BdSeq::Verify) if may_ask => {
                         self.notes.findings.note(Finding::StaleDeath);
                         awaited.doubt();
                         self.request(RebirthTrigger::Probe, sink);
                     }
-                    (DeathTarget::Unsure, _) => {
-                        self.go_offline(DeathCause::Certificate, None, sink)
-                    }
+                    (DeathTarget::Unsure, _) => self.go_offline(DeathCause::Certificate, sink),
                     (DeathTarget::Other, _) => self.notes.findings.note(Finding::StaleDeath),
                 }
             }
@@ -61,7 +59,7 @@ impl EdgeSession {
                 self.note(Finding::ForeignServer);
             }
             SessionState::Online(online) if online.is_death(payload, sink.config) => {
-                self.go_offline(DeathCause::Certificate, None, sink);
+                self.go_offline(DeathCause::Certificate, sink);
             }
             SessionState::Online(online) => {
                 self.notes.findings.note(Finding::StaleDeath);
@@ -78,7 +76,7 @@ impl EdgeSession {
     pub(crate) fn handle_disconnected(&mut self, server: ServerId, sink: &mut SessionContext<'_>) {
         match &mut self.state {
             SessionState::Online(online) if online.server() == server => {
-                self.go_offline(DeathCause::ConnectionLost, Some(server), sink);
+                self.go_offline(DeathCause::ConnectionLost, sink);
             }
             SessionState::Online(_) => {}
             SessionState::Awaited(awaited) => {
@@ -98,13 +96,8 @@ impl EdgeSession {
     }
 
     /// The node is gone, its devices with it: they first.
-    pub(super) fn go_offline(
-        &mut self,
-        cause: DeathCause,
-        lost: Option<ServerId>,
-        sink: &mut SessionContext<'_>,
-    ) {
-        self.finish_offline(cause, lost, sink);
+    pub(super) fn go_offline(&mut self, cause: DeathCause, sink: &mut SessionContext<'_>) {
+        self.finish_offline(cause, sink);
         self.requests.cancel();
         self.problem = None;
     }
@@ -114,19 +107,14 @@ impl EdgeSession {
     pub(super) fn go_offline_silent(&mut self, cause: DeathCause, sink: &mut SessionContext<'_>) {
         let is_doubted =
             matches!(&self.state, SessionState::Awaited(awaited) if awaited.is_doubted());
-        self.finish_offline(cause, None, sink);
+        self.finish_offline(cause, sink);
         self.requests.expect();
         if is_doubted || cause == DeathCause::Certificate {
             self.problem = None;
         }
     }
 
-    fn finish_offline(
-        &mut self,
-        cause: DeathCause,
-        lost_server: Option<ServerId>,
-        sink: &mut SessionContext<'_>,
-    ) {
+    fn finish_offline(&mut self, cause: DeathCause, sink: &mut SessionContext<'_>) {
         let unknown = SessionState::Awaited(AwaitingBirth::unknown());
         let CarriedState { waiting, devices, prior_tables, archived_births: kept, .. } =
             match std::mem::replace(&mut self.state, unknown) {
@@ -145,8 +133,8 @@ impl EdgeSession {
         self.notes.triggers.clear();
         self.notes.born_devices.clear();
         self.sends_unreadable = false;
-        let mut gone = AwaitingBirth::after_death(lost_server.is_some(), prior_tables);
-        gone.keep_archived_births(kept.filter(|_| lost_server.is_some()));
+        let mut gone = AwaitingBirth::after_death(cause, prior_tables);
+        gone.keep_archived_births(kept.filter(|_| cause == DeathCause::ConnectionLost));
         self.state = SessionState::Awaited(gone);
         let of_device = match cause {
             DeathCause::ConnectionLost => DeathCause::ConnectionLost,

@@ -26,6 +26,30 @@ pub(crate) enum EvictionClass {
     Offline,
 }
 
+/// In which order tables are evicted: the least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TableEvictionRank {
+    pub data: DataSent,
+    pub tables: TablesOf,
+    pub silent_since: Instant,
+}
+
+/// Whether a node ever sent data after a birth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum DataSent {
+    Never,
+    Once,
+}
+
+/// Whose tables they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum TablesOf {
+    /// A node that is online.
+    Online,
+    /// A node whose birth is awaited: of it only what its devices are called.
+    Awaited,
+}
+
 impl EdgeSession {
     /// Whether it may be evicted, and since when it is silent. Nodes that are online, expected, or
     /// on a server that is disconnected may not.
@@ -49,24 +73,26 @@ impl EdgeSession {
         }
     }
 
-    /// Whether its tables may be evicted, with the sort key: nodes that have sent no data after a
-    /// birth come first, then those whose tables are still there, then the longest silent.
-    pub(crate) fn eviction_rank(&self, now: Instant) -> Option<(bool, bool, Instant)> {
+    /// Whether its tables may be evicted, and in which order.
+    pub(crate) fn table_eviction_rank(&self, now: Instant) -> Option<TableEvictionRank> {
         let heard = self.last_heard.unwrap_or(self.created);
         let long = !self.has_answered || now.since(heard) >= SILENT_FOR;
         // A node that was not asked for its birth yet, or may still answer, keeps its devices.
-        let (offline_devices, kept) = match &self.state {
+        let (tables, kept) = match &self.state {
             SessionState::Awaited(awaited) if awaited.has_unread_birth() => {
-                (true, self.has_answered && now.since(heard) < NAMES_FOR)
+                (TablesOf::Awaited, self.has_answered && now.since(heard) < NAMES_FOR)
             }
-            SessionState::Awaited(awaited) => (true, awaited.is_expected() || self.has_answered),
-            SessionState::Online(_) => (false, false),
+            SessionState::Awaited(awaited) => {
+                (TablesOf::Awaited, awaited.is_expected() || self.has_answered)
+            }
+            SessionState::Online(_) => (TablesOf::Online, false),
         };
-        (long && !kept && self.memory_use().tables > 0).then_some((
-            self.has_answered,
-            offline_devices,
-            heard,
-        ))
+        let data = if self.has_answered { DataSent::Once } else { DataSent::Never };
+        (long && !kept && self.memory_use().tables > 0).then_some(TableEvictionRank {
+            data,
+            tables,
+            silent_since: heard,
+        })
     }
 
     /// When a node whose birth cannot be read, or was evicted, has been silent for

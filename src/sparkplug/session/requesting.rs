@@ -14,12 +14,21 @@ pub struct NodeProblem {
     pub reason: RebirthReason,
     /// Since when the request is known to be unanswered.
     pub since: Timestamp,
-    /// It may not be asked, by `SPARKPLUG_REBIRTH`.
-    pub is_request_disabled: bool,
-    /// Its payloads are skipped as too costly: they are not damaged.
-    pub costly: bool,
+    /// Which problem it is.
+    pub kind: NodeProblemKind,
     /// What is known of it.
     pub known_by: KnownBy,
+}
+
+/// Why a node stays uninterpreted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeProblemKind {
+    /// It did not answer the rebirth request.
+    Unanswered,
+    /// It did not answer either, and its payloads are skipped as too costly: they are not damaged.
+    TooCostly,
+    /// It may not be asked, by `SPARKPLUG_REBIRTH`.
+    RequestDisabled,
 }
 
 /// What is known of a node that was asked for its birth in vain.
@@ -42,8 +51,9 @@ pub(crate) const ONLY_STORED: &str = "known only by a birth that the MQTT server
 impl NodeProblem {
     /// What is wrong and what to do, for people.
     pub const fn text(&self) -> &'static str {
+        let is_disabled = matches!(self.kind, NodeProblemKind::RequestDisabled);
         match self.reason {
-            _ if matches!(self.known_by, KnownBy::StoredBirth) && self.is_request_disabled => {
+            _ if matches!(self.known_by, KnownBy::StoredBirth) && is_disabled => {
                 "known only by a birth that the MQTT server has stored (retained): nothing was \
                     heard \
                  from there, and SPARKPLUG_REBIRTH forbids to request a birth; start the gateway, \
@@ -51,7 +61,7 @@ impl NodeProblem {
                  if it is gone for good, delete the retained message from the server"
             }
             _ if matches!(self.known_by, KnownBy::StoredBirth) => ONLY_STORED,
-            _ if self.is_request_disabled => {
+            _ if is_disabled => {
                 "its data does not match its last birth, or no birth of it was readable, and \
                  SPARKPLUG_REBIRTH forbids to request another: these values are skipped until its \
                  next birth; set SPARKPLUG_REBIRTH to auto, or restart the edge node"
@@ -75,7 +85,7 @@ impl NodeProblem {
                     their \
                  values are skipped; let the edge node include them in its birth"
             }
-            RebirthReason::Undecodable if self.costly => {
+            RebirthReason::Undecodable if matches!(self.kind, NodeProblemKind::TooCostly) => {
                 "its compressed messages are skipped although a rebirth was requested: they \
                     inflate \
                  to far more than their size; let the edge node send less in one message, or \
@@ -156,14 +166,8 @@ impl EdgeSession {
                 && !sink.config.rebirth.reasons.contains(reason)
                 && let Some(known_by) = self.known_by(fault)
             {
-                let (since, costly) = (sink.now.wall, self.is_costly);
-                self.set_problem(NodeProblem {
-                    reason,
-                    since,
-                    is_request_disabled: true,
-                    costly,
-                    known_by,
-                });
+                let (since, kind) = (sink.now.wall, NodeProblemKind::RequestDisabled);
+                self.set_problem(NodeProblem { reason, since, kind, known_by });
             }
             return RequestResult::Disabled;
         }
@@ -187,14 +191,12 @@ impl EdgeSession {
         if (fault != RebirthTrigger::Expected || !silent)
             && let Some(known_by) = self.known_by(fault)
         {
-            let (reason, since, costly) = (fault.reason(), sink.now.wall, self.is_costly);
-            self.set_problem(NodeProblem {
-                reason,
-                since,
-                is_request_disabled: false,
-                costly,
-                known_by,
-            });
+            let (reason, since) = (fault.reason(), sink.now.wall);
+            let kind = match self.is_costly {
+                true => NodeProblemKind::TooCostly,
+                false => NodeProblemKind::Unanswered,
+            };
+            self.set_problem(NodeProblem { reason, since, kind, known_by });
         }
     }
 

@@ -94,7 +94,8 @@ fn who_is_only_stored_and_may_not_be_asked_is_told_with_the_variable() {
         stage.send_retained(&edge().nbirth(stage.time(), a(1)));
         stage.check(&[]);
         let (_, problem) = stage.host.problems().next().unwrap();
-        assert_eq!((problem.known_by, problem.is_request_disabled), (KnownBy::StoredBirth, true));
+        let known = (problem.known_by, problem.kind);
+        assert_eq!(known, (KnownBy::StoredBirth, NodeProblemKind::RequestDisabled));
         assert!(problem.text().contains("SPARKPLUG_REBIRTH"), "{}", problem.text());
     }
 }

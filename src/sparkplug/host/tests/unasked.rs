@@ -106,7 +106,8 @@ fn what_a_death_or_a_birth_has_ended_is_not_known_after_a_drop() {
         stage.send(&ending);
         assert_eq!(told(&mut stage, &mut edge), (0, 0));
         let (_, problem) = stage.host.problems().next().unwrap();
-        assert!(problem.is_request_disabled && problem.text().contains("SPARKPLUG_REBIRTH"));
+        assert_eq!(problem.kind, NodeProblemKind::RequestDisabled);
+        assert!(problem.text().contains("SPARKPLUG_REBIRTH"));
     }
     // A device that died is not known, and neither is one whose birth cannot be read.
     for damaged in [false, true] {
