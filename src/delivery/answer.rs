@@ -166,7 +166,7 @@ impl Delivery {
                 RequestFailure::RetryAll
             }
             ApiFaultKind::Unavailable | ApiFaultKind::AlreadyExists | ApiFaultKind::Changed => {
-                self.circuit.record_failure(request.is_probe, &mut self.random, now.instant);
+                self.circuit.record_failure(request.kind, &mut self.random, now.instant);
                 // What was sent after it has been answered since.
                 let overtaken = hung && self.last_success_sent > request.sent_at;
                 match (request.is_suspect() || overtaken) && !self.circuit.is_open() {
@@ -175,7 +175,7 @@ impl Delivery {
                 }
             }
             ApiFaultKind::Denied => {
-                self.circuit.denied(request.is_probe, &mut self.random, now.instant);
+                self.circuit.denied(request.kind, &mut self.random, now.instant);
                 RequestFailure::RetryAll
             }
             ApiFaultKind::Foreign => {
@@ -232,8 +232,8 @@ impl Delivery {
             return;
         }
         let several = request.entries.len() > 1;
-        let (probe, random) = (request.is_probe, &mut self.random);
-        if self.circuit.record_foreign((stream, several), probe, random, now.instant) {
+        let (kind, random) = (request.kind, &mut self.random);
+        if self.circuit.record_foreign((stream, several), kind, random, now.instant) {
             // Other values got the same response, so these are not at fault.
             for slot in self.streams.slots() {
                 if let Some(state) = self.streams.get_mut(slot) {

@@ -36,6 +36,15 @@ pub enum OtherProperties {
     NotTried,
 }
 
+/// What it means that a value was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AcceptResult {
+    /// Nothing changes for the others.
+    Unchanged,
+    /// Until now every value was rejected: the others can be sent again at once.
+    EndsAllRejected,
+}
+
 /// What else there is of a property of which a value was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RejectedRemainder {
@@ -99,22 +108,29 @@ impl RejectionTracker {
         streak.report.fault.cause = Cause::of_entry(fault);
     }
 
-    /// A value was accepted. Returns whether nothing was before.
-    pub(super) fn accepted(&mut self, stream: Stream, remainder: RejectedRemainder) -> bool {
+    /// A value was accepted.
+    pub(super) fn accepted(
+        &mut self,
+        stream: Stream,
+        remainder: RejectedRemainder,
+    ) -> AcceptResult {
         if self.streak.is_none() && self.isolated.is_empty() {
-            return false;
+            return AcceptResult::Unchanged;
         }
         if remainder == RejectedRemainder::None {
             self.isolated.remove(&stream);
         }
-        let Some(streak) = self.streak.take() else { return false };
+        let Some(streak) = self.streak.take() else { return AcceptResult::Unchanged };
         // After a time in which all were refused, it is not known yet who still is.
         if !streak.is_confirmed {
             let is_done = |other: &Stream| *other == stream && remainder == RejectedRemainder::None;
             let others = streak.streams.into_iter().filter(|other| !is_done(other));
             self.isolated.extend(others.take(REMEMBERED.saturating_sub(self.isolated.len())));
         }
-        streak.is_confirmed
+        match streak.is_confirmed {
+            true => AcceptResult::EndsAllRejected,
+            false => AcceptResult::Unchanged,
+        }
     }
 
     /// Whether it has just become clear that nothing passes.
@@ -199,7 +215,7 @@ impl Delivery {
             } else {
                 RejectedRemainder::None
             };
-            if self.rejections.accepted(stream, rest) {
+            if self.rejections.accepted(stream, rest) == AcceptResult::EndsAllRejected {
                 self.end_all_delays(now);
             }
             return;
@@ -276,16 +292,19 @@ mod tests {
         for property in 0..20 {
             refusals.refused(stream(property), &denied, 1, at(0));
         }
-        assert!(!refusals.accepted(stream(30), RejectedRemainder::None), "nothing was told yet");
+        let accepted = refusals.accepted(stream(30), RejectedRemainder::None);
+        assert_eq!(accepted, AcceptResult::Unchanged, "nothing was told yet");
         assert_eq!(refusals.others(stream(3)), OtherProperties::Accepted);
         for property in 0..20 {
             refusals.refused(stream(property), &denied, 1, at(1));
         }
         assert!(!refusals.check(at(100)), "a quiet plant in which one asset is denied");
-        assert!(!refusals.accepted(stream(3), RejectedRemainder::Rejected));
+        let accepted = refusals.accepted(stream(3), RejectedRemainder::Rejected);
+        assert_eq!(accepted, AcceptResult::Unchanged);
         assert_eq!(refusals.others(stream(3)), OtherProperties::Accepted, "another value of it");
         // Once accepted it counts like any other.
-        assert!(!refusals.accepted(stream(3), RejectedRemainder::None));
+        let accepted = refusals.accepted(stream(3), RejectedRemainder::None);
+        assert_eq!(accepted, AcceptResult::Unchanged);
         assert_eq!(refusals.others(stream(3)), OtherProperties::NotTried);
     }
 }

@@ -24,8 +24,16 @@ pub(super) struct InFlight {
     /// In the order of the request.
     pub(super) entries: Vec<(StreamSlot, Vec<PendingValue>)>,
     pub(super) sent_at: Instant,
-    /// Whether it probes whether SiteWise is reachable again.
-    pub(super) is_probe: bool,
+    pub(super) kind: RequestKind,
+}
+
+/// What a request is sent for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RequestKind {
+    /// To deliver its values.
+    Regular,
+    /// To find out whether SiteWise is reachable again: it carries one property's values.
+    Probe,
 }
 
 impl InFlight {
@@ -68,7 +76,11 @@ impl Delivery {
                 self.send_due = Some(due);
                 return;
             }
-            self.send_request(permit == SendPermit::Probe, now);
+            let kind = match permit {
+                SendPermit::Probe => RequestKind::Probe,
+                _ => RequestKind::Regular,
+            };
+            self.send_request(kind, now);
         }
     }
 
@@ -81,14 +93,17 @@ impl Delivery {
         }
     }
 
-    fn send_request(&mut self, probe: bool, now: Now) {
+    fn send_request(&mut self, kind: RequestKind, now: Now) {
         let mut entries = Vec::with_capacity(ENTRIES_PER_REQUEST);
         if let Some(slot) = self.ready.pop_suspect(&mut self.streams) {
             self.fill(slot, &mut entries, now);
         } else {
             // A probe has one property's values only: if it always took all of a small plant, one
             // value that hangs would keep the circuit open.
-            let limit = if probe { 1 } else { ENTRIES_PER_REQUEST };
+            let limit = match kind {
+                RequestKind::Probe => 1,
+                RequestKind::Regular => ENTRIES_PER_REQUEST,
+            };
             while entries.len() < limit
                 && let Some(slot) = self.ready.pop(&mut self.streams)
             {
@@ -114,13 +129,13 @@ impl Delivery {
             .collect();
         let values = outgoing.iter().map(|entry| entry.values.len()).sum();
         self.pace.consume(values);
-        if probe {
+        if kind == RequestKind::Probe {
             self.circuit.probe();
         }
         self.figures.requests += 1;
         self.figures.entries += outgoing.len() as u64;
         self.figures.values += values as u64;
-        let request = InFlight { entries, sent_at: now.instant, is_probe: probe };
+        let request = InFlight { entries, sent_at: now.instant, kind };
         self.requests.insert(id, request);
         self.outputs.push_back(Output::Send { id, entries: outgoing });
     }

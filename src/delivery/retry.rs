@@ -5,6 +5,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::point::Stream;
+use super::request::RequestKind;
 use crate::sitewise::api::ApiFaultKind;
 use crate::time::Instant;
 
@@ -145,7 +146,7 @@ impl CircuitBreaker {
     }
 
     /// A request failed: no response, or not SiteWise's.
-    pub(super) fn record_failure(&mut self, probe: bool, random: &mut Rng, now: Instant) {
+    pub(super) fn record_failure(&mut self, kind: RequestKind, random: &mut Rng, now: Instant) {
         self.state = match self.state {
             CircuitState::Closed { missed, foreign } if missed + 1 < AWAY_AFTER => {
                 CircuitState::Closed { missed: missed + 1, foreign }
@@ -154,10 +155,12 @@ impl CircuitBreaker {
                 failures: 0,
                 next: Some(now + with_jitter(FIRST_DELAY, 0, random)),
             },
-            CircuitState::Open { failures, .. } if probe => CircuitState::Open {
-                failures: failures.saturating_add(1),
-                next: Some(now + with_jitter(FIRST_DELAY, failures.saturating_add(1), random)),
-            },
+            CircuitState::Open { failures, .. } if kind == RequestKind::Probe => {
+                CircuitState::Open {
+                    failures: failures.saturating_add(1),
+                    next: Some(now + with_jitter(FIRST_DELAY, failures.saturating_add(1), random)),
+                }
+            }
             // An answer to a request from before.
             away @ CircuitState::Open { .. } => away,
         };
@@ -168,7 +171,7 @@ impl CircuitBreaker {
     pub(super) fn record_foreign(
         &mut self,
         (stream, of_several_streams): (Stream, bool),
-        probe: bool,
+        kind: RequestKind,
         random: &mut Rng,
         now: Instant,
     ) -> bool {
@@ -202,17 +205,19 @@ impl CircuitBreaker {
                 away
             }
             CircuitState::Open { .. } => {
-                self.record_failure(probe, random, now);
+                self.record_failure(kind, random, now);
                 false
             }
         }
     }
 
     /// SiteWise denies access as a whole: credentials are missing, expired or wrong.
-    pub(super) fn denied(&mut self, probe: bool, random: &mut Rng, now: Instant) {
+    pub(super) fn denied(&mut self, kind: RequestKind, random: &mut Rng, now: Instant) {
         let failures = match self.state {
             CircuitState::Closed { .. } => 0,
-            CircuitState::Open { failures, .. } if probe => failures.saturating_add(1),
+            CircuitState::Open { failures, .. } if kind == RequestKind::Probe => {
+                failures.saturating_add(1)
+            }
             CircuitState::Open { .. } => return,
         };
         self.state = CircuitState::Open {
@@ -276,10 +281,10 @@ mod tests {
         let mut circuit = CircuitBreaker::new();
         let mut now = Instant::START;
         for _ in 1..AWAY_AFTER {
-            circuit.record_failure(false, &mut random, now);
+            circuit.record_failure(RequestKind::Regular, &mut random, now);
             assert_eq!(circuit.permit(now), SendPermit::Many);
         }
-        circuit.record_failure(false, &mut random, now);
+        circuit.record_failure(RequestKind::Regular, &mut random, now);
         let mut waits = Vec::new();
         for _ in 0..12 {
             let SendPermit::NotBefore(next) = circuit.permit(now) else {
@@ -289,9 +294,9 @@ mod tests {
             now = next;
             assert_eq!(circuit.permit(now), SendPermit::Probe);
             circuit.probe();
-            circuit.record_failure(false, &mut random, now);
+            circuit.record_failure(RequestKind::Regular, &mut random, now);
             assert_eq!(circuit.permit(now), SendPermit::Waiting);
-            circuit.record_failure(true, &mut random, now);
+            circuit.record_failure(RequestKind::Probe, &mut random, now);
         }
         assert!(waits.windows(2).take(4).all(|pair| pair[1] > pair[0]), "{waits:?}");
         assert!(waits.iter().all(|wait| *wait <= LONGEST_DELAY));

@@ -14,7 +14,7 @@ use super::failure;
 use super::inbox::{ConnectionStats, Inbox};
 use super::options::{ClientRole, SessionOptions};
 use super::reconnect_backoff::ReconnectBackoff;
-use super::session::{MqttSession, SessionEnd};
+use super::session::{MqttSession, SessionEnd, SessionResult};
 use super::{Error, Inbound, Outgoing};
 use crate::config::{self, ServerUrl};
 use crate::sparkplug::topic;
@@ -139,10 +139,10 @@ impl Connection {
                 shutdown: &shutdown,
                 last_state_time: &mut last_time,
             };
-            let (end, announced) = session.run(&template).await;
+            let SessionResult { end, was_announced } = session.run(&template).await;
             figures.set_uplink(None);
-            has_worked |= announced;
-            if announced || !has_worked {
+            has_worked |= was_announced;
+            if was_announced || !has_worked {
                 working = template.clone();
             }
             let failure = match end {
@@ -156,8 +156,8 @@ impl Connection {
                     return;
                 }
             };
-            let pause = pauses.next_delay(announced.then(|| began.elapsed()));
-            let how = if announced { failure.ending() } else { Ending::Other };
+            let pause = pauses.next_delay(was_announced.then(|| began.elapsed()));
+            let how = if was_announced { failure.ending() } else { Ending::Other };
             let reason = match contention.ended(how, began.elapsed(), Instant::now()) {
                 Evidence::Contended => {
                     let reason = failure::contended(&self.url, &template.client_id());
@@ -169,7 +169,7 @@ impl Connection {
             };
             let reason = reason.replace(config::MQTT_PREFIX, self.mqtt.prefix);
             figures.set_trouble(Some(&reason));
-            if announced {
+            if was_announced {
                 warn!(server.address = %self.url, error = %failure, "connection to {} lost: \
                                                                      {reason}", self.url);
                 select! {

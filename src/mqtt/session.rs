@@ -49,6 +49,14 @@ pub(super) enum SessionEnd {
     Failed(SessionError),
 }
 
+/// How a session ended, and how far it came.
+#[derive(Debug)]
+pub(super) struct SessionResult {
+    pub(super) end: SessionEnd,
+    /// Whether it has been announced.
+    pub(super) was_announced: bool,
+}
+
 /// What a session is given.
 pub(super) struct MqttSession<'a> {
     pub(super) server: u16,
@@ -106,8 +114,8 @@ enum SessionPhase {
 }
 
 impl MqttSession<'_> {
-    /// Runs to the end. The flag tells whether the session has been announced.
-    pub(super) async fn run(&mut self, template: &SessionOptions) -> (SessionEnd, bool) {
+    /// Runs to the end.
+    pub(super) async fn run(&mut self, template: &SessionOptions) -> SessionResult {
         let time = state_time(clock::wall(), *self.last_state_time);
         *self.last_state_time = time;
         let (client, mut eventloop) = AsyncClient::builder(template.at(time)).build();
@@ -131,7 +139,7 @@ impl MqttSession<'_> {
             published: None,
         };
         self.inbox.buffer_until_announced();
-        let mut announced = false;
+        let mut was_announced = false;
         loop {
             let event = match self.next(&client, &mut eventloop, &mut progress).await {
                 Ok(event) => event,
@@ -142,13 +150,14 @@ impl MqttSession<'_> {
                             let _ = self.handle(event, &client, &mut progress);
                         }
                     }
-                    return (end, announced);
+                    return SessionResult { end, was_announced };
                 }
             };
             if let Err(failure) = self.handle(event, &client, &mut progress) {
-                return (SessionEnd::Failed(failure), announced);
+                let end = SessionEnd::Failed(failure);
+                return SessionResult { end, was_announced };
             }
-            announced |= progress.phase == SessionPhase::Open;
+            was_announced |= progress.phase == SessionPhase::Open;
         }
     }
 

@@ -451,8 +451,10 @@ async fn failure(url: &str, variables: &[(&str, &str)]) -> String {
         shutdown: &CancellationToken::new(),
         last_state_time: &mut Timestamp::default(),
     };
-    match timeout(PATIENCE, session.run(&template)).await.unwrap() {
-        (session::SessionEnd::Failed(failure), false) => failure.explain(url),
+    let result = timeout(PATIENCE, session.run(&template)).await.unwrap();
+    assert!(!result.was_announced, "{result:?}");
+    match result.end {
+        session::SessionEnd::Failed(failure) => failure.explain(url),
         other => panic!("expected a failure, got {other:?}"),
     }
 }

@@ -80,6 +80,15 @@ struct ColdScan {
     is_complete: bool,
 }
 
+/// A page of points that is to be read from the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PageRequest {
+    /// It begins after this place; none: with the first.
+    pub(super) after: Option<RecordKey>,
+    /// So many points at most.
+    pub(super) limit: usize,
+}
+
 impl ColdPoints {
     pub(super) fn len(&self) -> usize {
         self.points
@@ -190,9 +199,8 @@ impl ColdPoints {
         self.points = self.points.saturating_sub(1);
     }
 
-    /// After which place to read how many points; none if nothing is wanted, or something is
-    /// on its way.
-    pub(super) fn next_read(&mut self) -> Option<(Option<RecordKey>, usize)> {
+    /// The page to read next; none if nothing is wanted, or one is being read.
+    pub(super) fn next_read(&mut self) -> Option<PageRequest> {
         if self.page_read.is_pending() || self.read_ahead.len() > READ_AHEAD || self.points == 0 {
             return None;
         }
@@ -208,7 +216,7 @@ impl ColdPoints {
         }
         let round = self.scan.filter(|round| !round.is_complete)?;
         self.page_read.start();
-        Some((round.after, PAGE))
+        Some(PageRequest { after: round.after, limit: PAGE })
     }
 
     /// A page comes from the disk; `is_here` tells which points are in memory.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::cold::PageRequest;
 use super::disk_writer::{DiskJob, ReadPurpose};
 use super::inbound::InboundAgain;
 use super::memory_points::{SavingWrite, SettleResult};
@@ -64,7 +65,7 @@ impl Outbox for DiskOutbox {
             self.memory.restore(point);
         }
         if self.write_queue.is_writable()
-            && let Some((after, limit)) = self.cold.next_read()
+            && let Some(PageRequest { after, limit }) = self.cold.next_read()
         {
             self.flush_writes();
             // If it falls behind with that, nothing is waited for any more.
