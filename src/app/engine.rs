@@ -99,7 +99,7 @@ pub(super) struct Engine<S> {
     /// The call that reads the account's quotas.
     quota_request: JoinSet<Option<Result<Quotas, ApiFault>>>,
     /// Whether they were read from Service Quotas.
-    quotas_told: bool,
+    quotas_read: bool,
     senders: RequestWorkers<S>,
     losses: OutboxLosses,
     /// When the outbox dropped values last.
@@ -173,7 +173,7 @@ impl<S: SiteWise> Engine<S> {
             servers,
             calls: JoinSet::new(),
             quota_request: JoinSet::new(),
-            quotas_told: false,
+            quotas_read: false,
             losses: OutboxLosses::default(),
             last_full: None,
             expiring_told: false,

@@ -164,8 +164,8 @@ struct Overview {
     version: String,
     host_id: String,
     not_ready: Vec<(String, String)>,
-    began: i64,
-    links: Vec<Link>,
+    started_at: i64,
+    servers: Vec<Server>,
     nodes: Counts,
     models: usize,
     assets: usize,
@@ -177,7 +177,7 @@ struct Overview {
 }
 
 #[derive(Debug, Deserialize)]
-struct Link {
+struct Server {
     url: String,
     since: Option<i64>,
     trouble: Option<String>,
@@ -189,10 +189,10 @@ struct Values {
     read: u64,
     own: u64,
     restored: u64,
-    held: u64,
+    buffered: u64,
     in_outbox: u64,
     behind_gates: u64,
-    on_the_way: u64,
+    in_delivery: u64,
     delivered: u64,
     refused_early: Counts,
     refused: Counts,
@@ -206,7 +206,7 @@ struct Delivery {
     throttles: u64,
     billed_messages: u64,
     values_quota: u64,
-    quotas_told: bool,
+    quotas_read: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -237,7 +237,7 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
     let mut row = |name: &str, what: String| {
         let _ = writeln!(text, "{name:<10}{}", printable(&what));
     };
-    let since = Timestamp::from_millis(now.began);
+    let since = Timestamp::from_millis(now.started_at);
     row(
         "bridge",
         format!(
@@ -246,13 +246,16 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
             now.version, now.host_id
         ),
     );
-    for link in &now.links {
-        let how = match (link.since, &link.trouble) {
+    for server in &now.servers {
+        let how = match (server.since, &server.trouble) {
             (Some(since), _) => format!("connected since {}", Timestamp::from_millis(since)),
             (None, Some(trouble)) => format!("not connected: {trouble}"),
             (None, None) => "not connected yet".to_owned(),
         };
-        row("mqtt", format!("{}: {how}, {} messages received", link.url, number(link.received)));
+        row(
+            "mqtt",
+            format!("{}: {how}, {} messages received", server.url, number(server.received)),
+        );
     }
     row("nodes", list(&now.nodes).unwrap_or_else(|| "none yet".to_owned()));
     let pending = match now.provisioning_pending {
@@ -262,7 +265,7 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
     let (live, assets) = (number(now.assets_live), number(now.assets as u64));
     row("twins", format!("{} models, {live} of {assets} assets live{pending}", now.models));
     let values = &now.values;
-    let waiting = values.held + values.in_outbox + values.behind_gates + values.on_the_way;
+    let waiting = values.buffered + values.in_outbox + values.behind_gates + values.in_delivery;
     let oldest = now.oldest.filter(|_| waiting > 0).map(|oldest| {
         format!(" (oldest from {})", Timestamp::from_millis(oldest.saturating_mul(1_000)))
     });
@@ -286,7 +289,7 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
         }
     }
     let delivery = &now.delivery;
-    let told = if delivery.quotas_told {
+    let told = if delivery.quotas_read {
         "read from Service Quotas"
     } else {
         "configured, or AWS's \
@@ -352,15 +355,15 @@ mod tests {
     use super::*;
 
     fn overview() -> Overview {
-        let text = r#"{"version":"1.2.3","host_id":"sparkwise","not_ready":[],"began":1764370800000,
-            "links":[{"url":"mqtt://h:1883","since":1764370801500,"trouble":null,"received":12345}],
+        let text = r#"{"version":"1.2.3","host_id":"sparkwise","not_ready":[],"started_at":1764370800000,
+            "servers":[{"url":"mqtt://h:1883","since":1764370801500,"trouble":null,"received":12345}],
             "nodes":[["unknown",0],["online",46],["offline",1]],"models":8,"assets":1047,
             "assets_live":1046,"provisioning_pending":3,"oldest":1764370800,
-            "values":{"read":1234501,"points":1234500,"own":67,"restored":0,"held":0,"in_outbox":5,"behind_gates":0,
-            "on_the_way":2,"delivered":1234551,"refused_early":[["invalid",1]],
+            "values":{"read":1234501,"points":1234500,"own":67,"restored":0,"buffered":0,"in_outbox":5,"behind_gates":0,
+            "in_delivery":2,"delivered":1234551,"refused_early":[["invalid",1]],
             "refused":[["invalid",9],["denied",0]],"discarded":[["rate",0]],"dropped":[]},
             "delivery":{"requests":10,"throttles":0,"billed_messages":99,"values_quota":5000,
-            "quotas_told":false}}"#;
+            "quotas_read":false}}"#;
         serde_json::from_str(text).unwrap()
     }
 

@@ -160,7 +160,7 @@ pub enum DegradedReason {
         until: Timestamp,
     },
     /// The outbox's disk is not writable, for this reason.
-    OutboxRefuses(String),
+    OutboxNotWritable(String),
     /// The outbox on disk is damaged, as described, and is being repaired.
     OutboxUnreadable(String),
     /// So many values on the outbox's disk were unreadable since the start.
@@ -216,7 +216,7 @@ pub enum DegradedReason {
         values: u64,
     },
     /// SiteWise keeps rejecting values of a machine for one cause.
-    Held {
+    ValuesRetried {
         /// The machine's address, or the asset.
         machine: String,
         /// What.
@@ -260,13 +260,13 @@ impl DegradedReason {
             Self::OnlyStored { edges, .. } => edges,
             Self::OutboxFull
             | Self::Expiring { .. }
-            | Self::OutboxRefuses(_)
+            | Self::OutboxNotWritable(_)
             | Self::OutboxUnreadable(_)
             | Self::OutboxLost(_) => "the outbox",
             Self::Capped { machine, .. }
             | Self::Refused { machine, .. }
             | Self::OverRate { machine, .. }
-            | Self::Held { machine, .. } => machine,
+            | Self::ValuesRetried { machine, .. } => machine,
             Self::AwaitsBirth { machine, .. } => machine.as_deref().unwrap_or("the outbox"),
             Self::Clock { .. } => "the host's clock",
             Self::Problem { subject, .. } => subject,
@@ -363,7 +363,7 @@ impl DegradedReason {
                      and they become dead letters"
                 )
             }
-            Self::OutboxRefuses(why) => {
+            Self::OutboxNotWritable(why) => {
                 format!(
                     "cannot be written to its disk: {why}; values are queued in memory only; \
                      {DISK_REMEDY}"
@@ -394,7 +394,7 @@ impl DegradedReason {
                         {CROWDED_REMEDY}"
                 )
             }
-            Self::Held { held, .. } => held.words(),
+            Self::ValuesRetried { held, .. } => held.words(),
             Self::Problem { reason, .. } => reason.clone(),
         }
     }

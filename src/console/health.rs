@@ -15,9 +15,9 @@ pub enum NotReadyReason {
     /// The engine is not running yet.
     Starting(Arc<str>),
     /// It is shutting down.
-    Ending,
+    ShuttingDown,
     /// The engine does not respond in time.
-    Silent,
+    EngineNotResponding,
     /// There is no session with any MQTT server; this one is one of them.
     NotConnected {
         /// The server.
@@ -43,24 +43,24 @@ impl NotReadyReason {
     /// All labels.
     pub const LABELS: [&'static str; 7] = [
         "starting",
-        "ending",
-        "silent",
+        "shutting_down",
+        "engine_not_responding",
         "mqtt_not_connected",
         "mqtt_foreign_topics",
-        "sitewise_not_learned",
-        "sitewise_away",
+        "initial_sync_incomplete",
+        "sitewise_unreachable",
     ];
 
     /// Its label.
     pub fn label(&self) -> &'static str {
         match self {
             Self::Starting(_) => "starting",
-            Self::Ending => "ending",
-            Self::Silent => "silent",
+            Self::ShuttingDown => "shutting_down",
+            Self::EngineNotResponding => "engine_not_responding",
             Self::NotConnected { .. } => "mqtt_not_connected",
             Self::Foreign { .. } => "mqtt_foreign_topics",
-            Self::NotSynced(_) => "sitewise_not_learned",
-            Self::SiteWiseUnreachable(_) => "sitewise_away",
+            Self::NotSynced(_) => "initial_sync_incomplete",
+            Self::SiteWiseUnreachable(_) => "sitewise_unreachable",
         }
     }
 
@@ -87,7 +87,7 @@ impl NotReadyReason {
         let said = trouble(Plane::Write);
         let said = said.or_else(|| delivery.last_error().map(str::to_owned));
         let others = [
-            (view.is_shutting_down, Self::Ending),
+            (view.is_shutting_down, Self::ShuttingDown),
             (!view.bridge.twin().plan().is_synced(), not_learned),
             (delivery.is_unreachable(), Self::SiteWiseUnreachable(said)),
         ];
@@ -101,8 +101,8 @@ impl fmt::Display for NotReadyReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Starting(why) => write!(f, "starting: {why}"),
-            Self::Ending => f.write_str("the process is shutting down"),
-            Self::Silent => f.write_str("the engine does not respond in time"),
+            Self::ShuttingDown => f.write_str("the process is shutting down"),
+            Self::EngineNotResponding => f.write_str("the engine does not respond in time"),
             Self::NotConnected { url, trouble: None } => write!(f, "{url} is not connected yet"),
             Self::NotConnected { url, trouble: Some(why) } => {
                 write!(f, "{url} is not connected: {why}")

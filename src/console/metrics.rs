@@ -178,7 +178,7 @@ pub fn markdown() -> String {
          `promtool check metrics` demands; those of `process_` are the ones that its own client\n\
          libraries export, read from `/proc` and absent on systems without it.\n\n\
          A dashboard for Grafana and alert rules: [infra/grafana](../infra/grafana/README.md).\n\n\
-         Values received: `read = points + refused by the twin + dropped + held`. Points, with\n\
+         Values received: `read = points + refused by the twin + dropped + buffered`. Points, with\n\
          those that the bridge made itself: `delivered + refused + discarded + waiting`.\n\n\
          | Metric | Kind | Label | Meaning |\n|---|---|---|---|\n",
     );

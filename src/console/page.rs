@@ -30,7 +30,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/problems.js", JS, include_str!("page/problems.js")),
     ("/stream.js", JS, include_str!("page/stream.js")),
     ("/tree.js", JS, include_str!("page/tree.js")),
-    ("/way.js", JS, include_str!("page/way.js")),
+    ("/delivery.js", JS, include_str!("page/delivery.js")),
     ("/words.js", JS, include_str!("page/words.js")),
 ];
 

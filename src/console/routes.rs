@@ -130,7 +130,7 @@ impl From<QueryError> for NotReadyReason {
     fn from(why: QueryError) -> Self {
         match why {
             QueryError::Starting(reason) => Self::Starting(reason),
-            QueryError::Busy | QueryError::Silent => Self::Silent,
+            QueryError::Busy | QueryError::Silent => Self::EngineNotResponding,
         }
     }
 }

@@ -50,7 +50,7 @@ pub struct Snapshot {
     /// Requests and values a second that are kept to.
     pub quotas: (u32, u32),
     /// Whether these were read from Service Quotas.
-    pub quotas_told: bool,
+    pub quotas_read: bool,
     /// Share of the quotas that is used; less than 1 after throttling.
     pub quota_share: f64,
     /// How much is sent, of late.
@@ -122,7 +122,7 @@ impl Snapshot {
             outbox_max_bytes: view.outbox_max_bytes,
             dead_letters_kept: view.dead_letters.len() as u64,
             quotas: delivery.quotas(),
-            quotas_told: view.quotas_told,
+            quotas_read: view.quotas_read,
             quota_share: delivery.share(now.instant),
             usage: view.usage.rates(UsageTotals::of(&ledger.delivery), now.instant),
             price: view.price,
@@ -135,8 +135,8 @@ impl Snapshot {
     }
 
     /// What the messages of thirty days cost at the present rate, where the price is known.
-    pub fn cost_a_month(&self) -> Option<f64> {
-        Some(self.usage.messages_a_month? / 1e6 * self.price?)
+    pub fn cost_per_month(&self) -> Option<f64> {
+        Some(self.usage.messages_per_month? / 1e6 * self.price?)
     }
 
     /// Seconds that the oldest value has waited; zero if none waits.

@@ -46,13 +46,13 @@ pub struct Usage {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct UsageRates {
     /// Billed messages an hour, over the window; none in the first seconds.
-    pub messages_an_hour: Option<f64>,
+    pub messages_per_hour: Option<f64>,
     /// Billed messages in thirty days at this rate.
-    pub messages_a_month: Option<f64>,
+    pub messages_per_month: Option<f64>,
     /// The window, at most an hour.
     pub window: Duration,
     /// Requests and values a second, over the last minute.
-    pub a_second: Option<(f64, f64)>,
+    pub sent_per_second: Option<(f64, f64)>,
 }
 
 impl Usage {
@@ -80,10 +80,10 @@ impl Usage {
         let requests = rate(recent.1.requests, totals.requests, recent.0);
         let values = rate(recent.1.values, totals.values, recent.0);
         UsageRates {
-            messages_an_hour: messages.map(|messages| messages * 3_600.0),
-            messages_a_month: messages.map(|messages| messages * MONTH.as_secs_f64()),
+            messages_per_hour: messages.map(|messages| messages * 3_600.0),
+            messages_per_month: messages.map(|messages| messages * MONTH.as_secs_f64()),
             window: now.since(first.0),
-            a_second: requests.zip(values),
+            sent_per_second: requests.zip(values),
         }
     }
 }
@@ -100,22 +100,25 @@ mod tests {
     fn an_hour_is_measured_and_a_burst_does_not_make_it_swing() {
         let mut usage = Usage::default();
         let at = |seconds| Instant::START + Duration::from_secs(seconds);
-        assert_eq!(usage.rates(totals(5), at(9)).messages_an_hour, None);
+        assert_eq!(usage.rates(totals(5), at(9)).messages_per_hour, None);
         // Since the start: ten a second.
         let rates = usage.rates(totals(300), at(30));
-        assert_eq!(rates.messages_an_hour, Some(36_000.0));
-        assert_eq!(rates.messages_a_month, Some(25_920_000.0));
-        assert_eq!((rates.window, rates.a_second), (Duration::from_secs(30), Some((1.0, 20.0))));
+        assert_eq!(rates.messages_per_hour, Some(36_000.0));
+        assert_eq!(rates.messages_per_month, Some(25_920_000.0));
+        assert_eq!(
+            (rates.window, rates.sent_per_second),
+            (Duration::from_secs(30), Some((1.0, 20.0)))
+        );
         for minute in 1..=180 {
             usage.sample(totals(minute * 600), at(minute * 60));
         }
         let rates = usage.rates(totals(180 * 600 + 300), at(180 * 60 + 30));
-        assert_eq!(rates.messages_an_hour, Some(36_000.0));
+        assert_eq!(rates.messages_per_hour, Some(36_000.0));
         assert_eq!(rates.window, Duration::from_secs(59 * 60 + 30));
         // A burst of births of a minute's messages changes the hour by a sixtieth; the quota's minute
         // shows it.
         let rates = usage.rates(totals(180 * 600 + 900), at(180 * 60 + 30));
-        assert!(rates.messages_an_hour.unwrap() < 36_700.0, "{rates:?}");
-        assert_eq!(rates.a_second, Some((3.0, 60.0)));
+        assert!(rates.messages_per_hour.unwrap() < 36_700.0, "{rates:?}");
+        assert_eq!(rates.sent_per_second, Some((3.0, 60.0)));
     }
 }

@@ -46,7 +46,7 @@ pub struct EngineView<'a> {
     /// By how many milliseconds the machine's clock is ahead of SiteWise's; 0 where they agree.
     pub clock_ahead: i64,
     /// Whether the quotas were read from Service Quotas.
-    pub quotas_told: bool,
+    pub quotas_read: bool,
     /// How much was sent of late.
     pub usage: &'a Usage,
     /// What a million messages cost, in any currency.

@@ -91,20 +91,20 @@ pub struct DiscardedCounts {
     /// [`DiscardReason::SecondFull`].
     pub rate: u64,
     /// [`DiscardReason::Misrouted`].
-    pub astray: u64,
+    pub misrouted: u64,
 }
 
 impl DiscardedCounts {
     /// Over all rules.
     pub fn total(&self) -> u64 {
-        self.overwritten + self.rate + self.astray
+        self.overwritten + self.rate + self.misrouted
     }
 
     pub(super) fn count(&mut self, why: DiscardReason) {
         match why {
             DiscardReason::Overwritten => self.overwritten += 1,
             DiscardReason::SecondFull => self.rate += 1,
-            DiscardReason::Misrouted => self.astray += 1,
+            DiscardReason::Misrouted => self.misrouted += 1,
             // Not by delivery.
             DiscardReason::Full | DiscardReason::Unreadable => {}
         }

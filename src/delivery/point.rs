@@ -123,7 +123,7 @@ impl DiscardReason {
             Self::Overwritten => "overwritten",
             Self::SecondFull => "rate",
             Self::Full => "outbox_full",
-            Self::Misrouted => "astray",
+            Self::Misrouted => "misrouted",
             Self::Unreadable => "outbox_unreadable",
         }
     }

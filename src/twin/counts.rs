@@ -66,7 +66,7 @@ impl DropReason {
             Self::CappedProperties => "capped_properties",
             Self::CappedAssets => "capped_assets",
             Self::Unchanged => "unchanged",
-            Self::BeforeSync => "unlearned",
+            Self::BeforeSync => "before_sync",
             Self::Control => "control",
         }
     }

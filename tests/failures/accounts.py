@@ -19,7 +19,7 @@ class Accounts:
                 reasons[line["reason"]] += line["values.count"]
 
     def __getitem__(self, name: str) -> Any:
-        """`read`, `points`, `own`, `delivered`, `waiting` or `held`."""
+        """`read`, `points`, `own`, `delivered`, `waiting` or `buffered`."""
         return self.totals[f"values.{name}"]
 
     def named(self, *became: str) -> Counter[str]:

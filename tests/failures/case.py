@@ -128,7 +128,7 @@ class Case(unittest.TestCase):
 
     def check_sums(self, accounts: Accounts) -> None:
         """The bridge's counts among themselves."""
-        self.assertEqual((accounts["waiting"], accounts["held"]), (0, 0))
+        self.assertEqual((accounts["waiting"], accounts["buffered"]), (0, 0))
         early = accounts.named("refused_early").total()
         self.assertEqual(
             accounts["read"], accounts["points"] + early + accounts.named("not_carried").total()

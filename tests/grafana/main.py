@@ -265,7 +265,7 @@ def what_there_is_not_is_noticed():
     assert faults('sparkwise_degraded{reason="nothing"}')
     assert faults('sparkwise_degraded{reason=~"clock|nothing"}')
     assert faults('sparkwise_ready{reason="clock"}')
-    assert not faults('sparkwise_degraded{reason=~"clock|held", instance="a"}')
+    assert not faults('sparkwise_degraded{reason=~"clock|values_retried", instance="a"}')
 
 
 CHECKS = [

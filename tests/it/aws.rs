@@ -392,7 +392,7 @@ async fn ready_at(console: &str) -> String {
 
 /// There was no line for two minutes, and no reason at `/readyz`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sitewise_away_is_told_at_once_and_so_is_its_return() {
+async fn sitewise_unreachable_is_told_at_once_and_so_is_its_return() {
     let (broker, folder) = (Broker::start(0).await.unwrap(), Folder::new("away"));
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}");
@@ -405,7 +405,7 @@ async fn sitewise_away_is_told_at_once_and_so_is_its_return() {
     assert!(line.contains("WARN") && line.contains(&url), "{line}");
     let answer = ready_at(&console).await;
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
-    assert!(answer.contains("sitewise_not_learned") && answer.contains("is unreachable"));
+    assert!(answer.contains("initial_sync_incomplete") && answer.contains("is unreachable"));
 
     let emulator = sitewise_local::Server::bind(([127, 0, 0, 1], port).into(), Options::default());
     let emulator = tokio::spawn(emulator.unwrap().run(std::future::pending()));

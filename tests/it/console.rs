@@ -109,7 +109,7 @@ async fn the_console_tells_of_the_plant_and_of_every_value() {
         let row = eventually(expected, || async {
             let page = json(console, &format!("/api/children?of={of}")).await;
             let rows = page["rows"].as_array().unwrap().clone();
-            rows.into_iter().find(|row| row["name"] == expected && row["standing"] == "live")
+            rows.into_iter().find(|row| row["name"] == expected && row["provisioning"] == "live")
         });
         let row = row.await;
         of = row["id"].as_str().unwrap().to_owned();

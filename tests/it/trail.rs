@@ -21,7 +21,7 @@ async fn page(console: SocketAddr, property: &str, state: &str) -> (Value, Value
         let id = row.get("id")?.as_str()?;
         let detail = json(console, &format!("/api/assets/{id}?q={property}")).await;
         let row = detail.pointer("/values/rows/0")?.clone();
-        let is_there = row.pointer("/way/state").is_some_and(|found| found == state);
+        let is_there = row.pointer("/delivery/state").is_some_and(|found| found == state);
         is_there.then_some((detail, row))
     })
     .await
@@ -38,19 +38,22 @@ async fn a_value_is_followed_from_its_birth_until_sitewise_took_it() {
     plant.until_asked(&mut edge, || Metric::new("Speed", 1.0)).await;
     let born = now();
     plant.publish(edge.nbirth(born, vec![Metric::new("Speed", 12.0)])).await;
-    let (detail, _) = page(console, "speed", "taken").await;
-    assert_eq!(detail["way"]["birth_topic"], "spBv1.0/Nordsee/NBIRTH/gw");
+    let (detail, _) = page(console, "speed", "accepted").await;
+    assert_eq!(detail["delivery"]["birth_topic"], "spBv1.0/Nordsee/NBIRTH/gw");
     assert_eq!(detail["presence"]["born"], born.as_millis());
-    assert_eq!(detail["standing"], "live");
-    assert_eq!((&detail["way"]["problem"], &detail["way"]["aws"]), (&Value::Null, &Value::Null));
+    assert_eq!(detail["provisioning"], "live");
+    assert_eq!(
+        (&detail["delivery"]["problem"], &detail["delivery"]["aws"]),
+        (&Value::Null, &Value::Null)
+    );
 
     // From now on it is watched: it is known when SiteWise took it.
     let told = now();
     plant.publish(edge.ndata(told, [Metric::new("Speed", 13.0)])).await;
     eventually("when it was taken", || async {
-        let (detail, row) = page(console, "speed", "taken").await;
-        let taken = &row["way"]["taken"];
-        let watched = detail["way"]["watched"].as_i64().unwrap();
+        let (detail, row) = page(console, "speed", "accepted").await;
+        let taken = &row["delivery"]["accepted"];
+        let watched = detail["delivery"]["watched"].as_i64().unwrap();
         let at = taken[0].as_i64()?;
         (taken[1] == told.as_millis() && at >= told.as_millis().min(watched)).then_some(())
     })
@@ -61,8 +64,8 @@ async fn a_value_is_followed_from_its_birth_until_sitewise_took_it() {
     plant.publish(edge.nbirth(now(), vec![Metric::new("Old", 1.0)])).await;
     plant.publish(edge.ndata(old, [Metric::new("Old", 5.0)])).await;
     eventually("the rejection", || async {
-        let (_, row) = page(console, "old", "taken").await;
-        let refused = row["way"]["refused"].clone();
+        let (_, row) = page(console, "old", "accepted").await;
+        let refused = row["delivery"]["rejected"].clone();
         (refused["kind"] == "out_of_range"
             && refused["time"] == old.as_millis()
             && refused["remedy"].as_str()?.contains("NTP"))
@@ -86,12 +89,12 @@ async fn an_asset_whose_model_is_refused_is_never_being_created() {
     plant.publish(edge.nbirth(now(), vec![Metric::new("Speed", 12.0)])).await;
     let told = eventually("the refusal", || async {
         let (detail, row) = page(console, "speed", "waiting").await;
-        (detail["standing"] == "refused").then_some((detail, row))
+        (detail["provisioning"] == "rejected").then_some((detail, row))
     });
     let (detail, row) = told.await;
-    let problem = detail["way"]["problem"].as_str().unwrap();
+    let problem = detail["delivery"]["problem"].as_str().unwrap();
     assert!(problem.contains("it is retried with backoff"), "{problem}");
-    let way = &row["way"];
+    let way = &row["delivery"];
     assert_eq!(way["waits_for"], "asset", "{way}");
     // Those before the birth, and the birth's.
     assert!(way["waiting"].as_u64().is_some_and(|values| values >= 1), "{way}");
@@ -101,7 +104,7 @@ async fn an_asset_whose_model_is_refused_is_never_being_created() {
     eventually("all are refused", || async {
         let children = json(console, "/api/children").await;
         let rows = children["rows"].as_array()?;
-        rows.iter().all(|row| row["standing"] == "refused").then_some(())
+        rows.iter().all(|row| row["provisioning"] == "rejected").then_some(())
     })
     .await;
     bridge.stop().await;

@@ -52,7 +52,7 @@ class Flood(Case):
         self.say(f"STATE put right within {[round(r, 2) for r in replies]} s")
         self.say(f"{degraded}; heard again", heard, f"{stack.memory() / 1e6:.0f} MB")
         # Later all is as before.
-        eventually(lambda: stack.metric("values_held"), lambda n: not n)
+        eventually(lambda: stack.metric("values_buffered"), lambda n: not n)
         since = time.time()
         self.say("a second later", self.until_heard(since))
         self.assertGreater(lost, 0, "that was no flood")

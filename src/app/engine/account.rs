@@ -27,7 +27,7 @@ impl<S: SiteWise> Engine<S> {
                                    servicequotas:ListServiceQuotas, or set INGEST_* and TWIN_*");
             Quotas::default()
         });
-        self.quotas_told = told != Quotas::default();
+        self.quotas_read = told != Quotas::default();
         let quotas = self.reporting.quotas.or(told);
         let now = self.now();
         self.bridge.handle_quotas(&quotas, now);

@@ -1,4 +1,4 @@
-//! The way of an asset's values to SiteWise: born, decided, waiting, sent, taken or refused.
+//! How the values of an asset get to SiteWise: born, decided, queued, sent, accepted or rejected.
 
 use rustc_hash::FxHashMap;
 use serde::Serialize;
@@ -58,9 +58,9 @@ pub(super) struct PropertyDeliveryStatus {
     /// When the request without an answer was sent.
     sent: Option<i64>,
     /// When SiteWise took the last one, and that one's timestamp.
-    taken: Option<(i64, i64)>,
+    accepted: Option<(i64, i64)>,
     /// The last that was rejected for good.
-    refused: Option<RefusedValue>,
+    rejected: Option<RefusedValue>,
     /// When one was dropped last, and the rule.
     dropped: Option<(i64, &'static str)>,
 }
@@ -153,18 +153,18 @@ impl<'a> DeliveryStatusReader<'a> {
         let queued = self.waiting.properties.get(&property.id).copied();
         let outcome = self.view.watched.borrow().of(stream.asset, stream.property);
         let letter = self.letters.get(&property.id).copied();
-        let mut way = PropertyDeliveryStatus {
+        let mut status = PropertyDeliveryStatus {
             waiting: here.waiting + queued.map_or(0, |queued| queued.values),
             more: self.waiting.is_partial,
             sent: here.sent_at.map(|at| self.wall(at)),
-            taken: outcome.last_accepted.map(|(at, time)| (at.as_millis(), time.as_millis())),
+            accepted: outcome.last_accepted.map(|(at, time)| (at.as_millis(), time.as_millis())),
             dropped: outcome.last_dropped.map(|(at, why)| (at.as_millis(), why.label())),
-            refused: letter.map(refused_value),
+            rejected: letter.map(refused_value),
             ..PropertyDeliveryStatus::default()
         };
-        self.wait(property, queued, here, &mut way);
-        way.state = state(&way, here.in_flight, letter, outcome, written);
-        way
+        self.wait(property, queued, here, &mut status);
+        status.state = state(&status, here.in_flight, letter, outcome, written);
+        status
     }
 
     /// What the values of a property wait for, since when and why.
@@ -173,7 +173,7 @@ impl<'a> DeliveryStatusReader<'a> {
         property: &DesiredProperty,
         queued: Option<PropertyWaiting>,
         in_delivery: StreamStatus<'_>,
-        way: &mut PropertyDeliveryStatus,
+        status: &mut PropertyDeliveryStatus,
     ) {
         let delivery = self.view.bridge.delivery();
         let rejected = self.twin.plan().refused_property(self.asset.model, property.id);
@@ -188,27 +188,27 @@ impl<'a> DeliveryStatusReader<'a> {
         } else if let Some(Gate::Property(_)) = gate {
             (Some("property"), first, None)
         } else if let Some(words) = in_delivery.refused_with {
-            (Some("again"), handed_in, with_remedy(words, in_delivery.remedy))
-        } else if way.waiting > 0 && delivery.is_unreachable() {
+            (Some("retry"), handed_in, with_remedy(words, in_delivery.remedy))
+        } else if status.waiting > 0 && delivery.is_unreachable() {
             let words = delivery.last_error().map(str::to_owned);
             let why = self.view.bridge.reach().trouble(Plane::Write).or(words);
             (Some("sitewise"), handed_in.or(first), why)
         } else if in_delivery.failures > 0 {
             (
-                Some("again"),
+                Some("retry"),
                 handed_in,
                 in_delivery.last_failure.map(|kind| failure(kind).to_owned()),
             )
-        } else if way.waiting > 0 {
+        } else if status.waiting > 0 {
             (Some("turn"), handed_in.or(first), None)
         } else {
             (None, None, None)
         };
-        (way.waits_for, way.since, way.reason) = (what, since, reason);
+        (status.waits_for, status.since, status.reason) = (what, since, reason);
         if what == Some("turn")
             && since.is_some_and(|at| self.view.now.wall.as_millis() - at > LATE_MILLIS)
         {
-            way.waits_for = Some("room");
+            status.waits_for = Some("room");
         }
     }
 
@@ -220,28 +220,28 @@ impl<'a> DeliveryStatusReader<'a> {
 
 /// The state in one word: what is wrong first, then what moves, then what is done.
 fn state(
-    way: &PropertyDeliveryStatus,
+    status: &PropertyDeliveryStatus,
     in_flight: usize,
     letter: Option<&DeadLetter>,
     outcome: PropertyOutcome,
     written: Option<Timestamp>,
 ) -> &'static str {
-    let taken_since =
+    let accepted_since =
         |letter: &DeadLetter| outcome.last_accepted.is_some_and(|(at, _)| at > letter.at);
     let is_last = |letter: &DeadLetter| {
-        written.is_none_or(|written| letter.point.time >= written) && !taken_since(letter)
+        written.is_none_or(|written| letter.point.time >= written) && !accepted_since(letter)
     };
-    match way.waits_for {
+    match status.waits_for {
         Some("turn") | None => {}
         Some(_) => return "waiting",
     }
     if letter.is_some_and(is_last) {
-        return "refused";
+        return "rejected";
     }
-    match way.waiting + in_flight {
-        0 if way.taken.is_some() || written.is_some() => "taken",
+    match status.waiting + in_flight {
+        0 if status.accepted.is_some() || written.is_some() => "accepted",
         0 => "none",
-        _ => "on_the_way",
+        _ => "in_delivery",
     }
 }
 
@@ -352,15 +352,15 @@ mod tests {
     fn what_is_wrong_comes_before_what_moves_and_that_before_what_is_done() {
         let written = Some(Timestamp::from_millis(5));
         let of = |waits_for, waiting, in_flight, written| {
-            let way =
+            let status =
                 PropertyDeliveryStatus { waits_for, waiting, ..PropertyDeliveryStatus::default() };
-            state(&way, in_flight, None, PropertyOutcome::default(), written)
+            state(&status, in_flight, None, PropertyOutcome::default(), written)
         };
         assert_eq!(of(Some("asset"), 1, 0, written), "waiting");
         assert_eq!(of(Some("room"), 1, 1, written), "waiting");
-        assert_eq!(of(Some("turn"), 1, 0, written), "on_the_way");
-        assert_eq!(of(None, 0, 2, written), "on_the_way");
-        assert_eq!(of(None, 0, 0, written), "taken");
+        assert_eq!(of(Some("turn"), 1, 0, written), "in_delivery");
+        assert_eq!(of(None, 0, 2, written), "in_delivery");
+        assert_eq!(of(None, 0, 0, written), "accepted");
         assert_eq!(of(None, 0, 0, None), "none");
     }
 }

@@ -20,8 +20,8 @@ pub(super) struct Overview {
     not_ready: Vec<(&'static str, String)>,
     /// What does not go as it should although the bridge works: labels, and how often.
     degraded: Vec<(&'static str, u64)>,
-    began: i64,
-    links: Vec<ServerStatus>,
+    started_at: i64,
+    servers: Vec<ServerStatus>,
     /// Edge nodes by phase.
     nodes: Vec<(&'static str, u64)>,
     models: usize,
@@ -57,10 +57,10 @@ struct ValueStats {
     points: u64,
     /// Points that an earlier process had left on disk.
     restored: u64,
-    held: usize,
+    buffered: usize,
     in_outbox: usize,
     behind_gates: usize,
-    on_the_way: usize,
+    in_delivery: usize,
     delivered: u64,
     /// Refused before SiteWise was asked, and by SiteWise.
     refused_early: Vec<(&'static str, u64)>,
@@ -79,10 +79,10 @@ impl ValueStats {
             own: ledger.values.own_points,
             points: ledger.values.points,
             restored,
-            held: ledger.buffered,
+            buffered: ledger.buffered,
             in_outbox: ledger.outbox_points.saturating_sub(ledger.parked_points),
             behind_gates: ledger.parked_points,
-            on_the_way: delivery.waiting,
+            in_delivery: delivery.waiting,
             delivered: delivery.delivered,
             refused_early: ledger.values.refused.named().to_vec(),
             refused: delivery.refused.named().to_vec(),
@@ -112,17 +112,17 @@ struct DeliveryStats {
     requests_quota: u32,
     values_quota: u32,
     /// Whether these were read from Service Quotas.
-    quotas_told: bool,
+    quotas_read: bool,
     /// What of the quotas may be used, in percent: less after throttling.
     quota_share: u32,
     /// Requests and values a second that are sent, over the last minute.
-    a_second: Option<(f64, f64)>,
+    sent_per_second: Option<(f64, f64)>,
     /// Billed messages an hour, and over how many seconds that was measured.
-    messages_an_hour: Option<f64>,
-    messages_over: u64,
+    messages_per_hour: Option<f64>,
+    measured_seconds: u64,
     /// Billed messages in thirty days at this rate, and what they cost where the price is known.
-    messages_a_month: Option<f64>,
-    cost_a_month: Option<f64>,
+    messages_per_month: Option<f64>,
+    cost_per_month: Option<f64>,
 }
 
 pub(super) async fn overview(routes: &Routes) -> Result<Overview, ApiError> {
@@ -133,8 +133,8 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, ApiError> {
         version: env!("CARGO_PKG_VERSION"),
         host_id: snapshot.host_id.clone(),
         not_ready: snapshot.not_ready.iter().map(|why| (why.label(), why.to_string())).collect(),
-        began: snapshot.started_at.as_millis(),
-        links: snapshot.servers.clone(),
+        started_at: snapshot.started_at.as_millis(),
+        servers: snapshot.servers.clone(),
         nodes: PHASES.iter().zip(snapshot.nodes).map(|((_, label), n)| (*label, n)).collect(),
         models: ledger.desired.0,
         assets: ledger.desired.1,
@@ -158,13 +158,13 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, ApiError> {
             billed_messages: delivery.billed_messages,
             requests_quota: snapshot.quotas.0,
             values_quota: snapshot.quotas.1,
-            quotas_told: snapshot.quotas_told,
+            quotas_read: snapshot.quotas_read,
             quota_share: (snapshot.quota_share * 100.0).round() as u32,
-            a_second: snapshot.usage.a_second,
-            messages_an_hour: snapshot.usage.messages_an_hour,
-            messages_over: snapshot.usage.window.as_secs(),
-            messages_a_month: snapshot.usage.messages_a_month,
-            cost_a_month: snapshot.cost_a_month(),
+            sent_per_second: snapshot.usage.sent_per_second,
+            messages_per_hour: snapshot.usage.messages_per_hour,
+            measured_seconds: snapshot.usage.window.as_secs(),
+            messages_per_month: snapshot.usage.messages_per_month,
+            cost_per_month: snapshot.cost_per_month(),
         },
         linger_seconds: snapshot.linger.as_secs_f64(),
         lingers: LINGERS

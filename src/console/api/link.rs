@@ -35,7 +35,9 @@ pub(super) fn of(twin: &Twin, why: &DegradedReason) -> Option<Link> {
         DegradedReason::Capped { machine, .. }
         | DegradedReason::Refused { machine, .. }
         | DegradedReason::OverRate { machine, .. }
-        | DegradedReason::Held { machine, .. } => by_address(twin, machine).map(Link::Plant),
+        | DegradedReason::ValuesRetried { machine, .. } => {
+            by_address(twin, machine).map(Link::Plant)
+        }
         // Nothing is known of who the filter leaves out.
         DegradedReason::AllNodesExcluded { .. }
         | DegradedReason::NotConnected { .. }
@@ -50,7 +52,7 @@ pub(super) fn of(twin: &Twin, why: &DegradedReason) -> Option<Link> {
         | DegradedReason::NothingDelivered { .. }
         | DegradedReason::OutboxFull
         | DegradedReason::Expiring { .. }
-        | DegradedReason::OutboxRefuses(_)
+        | DegradedReason::OutboxNotWritable(_)
         | DegradedReason::OutboxUnreadable(_)
         | DegradedReason::OutboxLost(_)
         | DegradedReason::CommandsUnreachable { .. }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::query::Query;
-use super::tree::standing;
+use super::tree::provisioning;
 use super::{ApiError, RowPage};
 use crate::console::queries::EngineQueries;
 use crate::twin::mapping::type_name;
@@ -22,7 +22,7 @@ pub(super) struct ModelRow {
     /// Of these: there in SiteWise.
     complete: usize,
     assets: usize,
-    standing: &'static str,
+    provisioning: &'static str,
 }
 
 /// All about one model.
@@ -32,7 +32,7 @@ pub(super) struct ModelDetail {
     external_id: String,
     name: String,
     description: Option<String>,
-    standing: &'static str,
+    provisioning: &'static str,
     assets: usize,
     /// Models of the assets that can be below its own.
     below: Vec<ModelLink>,
@@ -89,7 +89,7 @@ pub(super) async fn list(
                 properties: model.properties.len(),
                 complete,
                 assets: assets.get(ix.0 as usize).copied().unwrap_or_default(),
-                standing: standing(stands),
+                provisioning: provisioning(stands),
             }
         });
         RowPage::cut(rows, from, limit)
@@ -130,7 +130,7 @@ pub(super) async fn model(
             external_id: model.external_id.clone(),
             name: model.name.clone(),
             description: model.description.clone(),
-            standing: standing(stands),
+            provisioning: provisioning(stands),
             assets: twin.assets_from(0).filter(|(_, asset)| asset.model == ix).count(),
             below: below
                 .map(|child| ModelLink { id: child.id, name: child.name.clone() })

@@ -32,7 +32,7 @@ pub(super) struct AssetRow {
     /// Nodes of a group that are online, and all of them.
     nodes: Option<(usize, usize)>,
     children: u32,
-    standing: &'static str,
+    provisioning: &'static str,
     /// In a search: where it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) address: Option<String>,
@@ -56,11 +56,11 @@ pub(super) struct AssetDetail {
     path: Vec<AssetLink>,
     model: AssetLink,
     children: u32,
-    standing: &'static str,
-    placing: &'static str,
+    provisioning: &'static str,
+    placement: &'static str,
     presence: Option<PresenceRow>,
-    /// What concerns the way of all its values.
-    way: AssetDeliveryStatus,
+    /// What concerns the delivery of all its values.
+    delivery: AssetDeliveryStatus,
     /// Its properties in all.
     total: usize,
     values: RowPage<PropertyValueRow>,
@@ -76,7 +76,7 @@ pub(super) struct AssetLink {
 #[derive(Debug, Serialize)]
 struct PresenceRow {
     /// The node or device that it belongs to.
-    speaker: String,
+    source: String,
     online: Option<bool>,
     born: Option<i64>,
     died: Option<i64>,
@@ -100,7 +100,7 @@ struct PropertyValueRow {
     /// The value is the model's default.
     default: bool,
     /// How far its values are.
-    way: PropertyDeliveryStatus,
+    delivery: PropertyDeliveryStatus,
 }
 
 /// What is right below an asset, or at the root.
@@ -164,7 +164,7 @@ pub(super) async fn asset(
                     quality,
                     time,
                     default,
-                    way: ways.property(property, written),
+                    delivery: ways.property(property, written),
                 }
             });
         Some(AssetDetail {
@@ -176,14 +176,14 @@ pub(super) async fn asset(
             path: path(twin, asset),
             model: AssetLink { id: model.id, name: model.name.clone() },
             children: asset.children,
-            standing: standing(ways.status()),
-            way: ways.asset(ix),
-            placing: placing(twin.plan().placement(ix)),
-            presence: twin.source_of_asset(ix).map(|speaker| {
-                let Presence { liveness, born, died, session } = twin.presence_of(speaker);
+            provisioning: provisioning(ways.status()),
+            delivery: ways.asset(ix),
+            placement: placement(twin.plan().placement(ix)),
+            presence: twin.source_of_asset(ix).map(|source| {
+                let Presence { liveness, born, died, session } = twin.presence_of(source);
                 let session = session.filter(|_| matches!(asset.kind, AssetKind::Source(_)));
                 PresenceRow {
-                    speaker: speaker.to_string(),
+                    source: source.to_string(),
                     online: liveness.is_online(),
                     born: born.map(Timestamp::as_millis),
                     died: died.map(Timestamp::as_millis),
@@ -211,7 +211,7 @@ pub(super) fn row(twin: &Twin, ix: AssetIx, asset: &DesiredAsset) -> AssetRow {
         online: alive(twin, ix),
         nodes,
         children: asset.children,
-        standing: standing(twin.provisioning(ix).status),
+        provisioning: provisioning(twin.provisioning(ix).status),
         address: None,
         property: None,
         problem: None,
@@ -245,17 +245,17 @@ fn kind(asset: &DesiredAsset) -> &'static str {
     }
 }
 
-pub(super) fn standing(standing: ProvisioningStatus) -> &'static str {
-    match standing {
+pub(super) fn provisioning(status: ProvisioningStatus) -> &'static str {
+    match status {
         ProvisioningStatus::Wanted => "wanted",
         ProvisioningStatus::Checking => "checking",
         ProvisioningStatus::Active => "live",
-        ProvisioningStatus::Refused => "refused",
+        ProvisioningStatus::Refused => "rejected",
     }
 }
 
-fn placing(placing: TreePlacement) -> &'static str {
-    match placing {
+fn placement(placement: TreePlacement) -> &'static str {
+    match placement {
         TreePlacement::Root => "root",
         TreePlacement::Wanted => "wanted",
         TreePlacement::Placed => "placed",

@@ -110,7 +110,7 @@ impl DegradedReason {
             Self::OutboxFull
             | Self::Expiring { .. }
             | Self::AwaitsBirth { .. }
-            | Self::OutboxRefuses(_)
+            | Self::OutboxNotWritable(_)
             | Self::OutboxUnreadable(_)
             | Self::OutboxLost(_) => 2,
             Self::Clock { .. } | Self::CommandsUnreachable { .. } => 3,
@@ -119,7 +119,7 @@ impl DegradedReason {
             Self::Oversized { .. } | Self::OnlyStored { .. } => 6,
             Self::Refused { .. } | Self::OverRate { .. } | Self::SenderClock { .. } => 7,
             Self::Capped { .. } => 8,
-            Self::Held { .. } => 9,
+            Self::ValuesRetried { .. } => 9,
             Self::Problem { .. } => 10,
         }
     }
@@ -131,7 +131,7 @@ impl DegradedReason {
             | Self::Capped { values, .. }
             | Self::AwaitsBirth { values, .. }
             | Self::OverRate { values, .. } => *values,
-            Self::Held { held, .. } => held.values as u64,
+            Self::ValuesRetried { held, .. } => held.values as u64,
             _ => 0,
         }
     }
@@ -200,9 +200,9 @@ fn outbox(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     all.extend(DegradedReason::awaiting_birth(look));
     let Some(disk) = look.outbox.disk() else { return };
     match disk.state {
-        DiskState::NotWritable(why) => all.push(DegradedReason::OutboxRefuses(why)),
+        DiskState::NotWritable(why) => all.push(DegradedReason::OutboxNotWritable(why)),
         DiskState::Unreadable(why) => all.push(DegradedReason::OutboxUnreadable(why)),
-        DiskState::TooSlow => all.push(DegradedReason::OutboxRefuses(format!(
+        DiskState::TooSlow => all.push(DegradedReason::OutboxNotWritable(format!(
             "it is too slow or hangs; {} values are in memory only",
             disk.unsaved
         ))),
@@ -345,7 +345,7 @@ fn held(look: &EngineView<'_>, twin: &Twin, all: &mut Vec<DegradedReason>) {
         }
     }
     let rows = rows.into_iter();
-    all.extend(rows.map(|((machine, _), held)| DegradedReason::Held { machine, held }));
+    all.extend(rows.map(|((machine, _), held)| DegradedReason::ValuesRetried { machine, held }));
 }
 
 /// Recently rejected values: one reason for each machine and kind.

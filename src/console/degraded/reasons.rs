@@ -140,8 +140,9 @@ mod tests {
 
     #[test]
     fn what_sitewise_does_not_accept_has_the_remedy_of_its_cause() {
-        let line =
-            |held| DegradedReason::Held { machine: "Nordsee/gw".to_owned(), held }.to_string();
+        let line = |held| {
+            DegradedReason::ValuesRetried { machine: "Nordsee/gw".to_owned(), held }.to_string()
+        };
         let denied = line(of_denied());
         for part in ["900 values of 300", "while it accepts others", "policy of the role"] {
             assert!(denied.contains(part), "{part} is not in {denied}");
@@ -185,7 +186,7 @@ mod tests {
                 values: 1,
                 until: Timestamp::from_millis(0),
             },
-            DegradedReason::OutboxRefuses(String::new()),
+            DegradedReason::OutboxNotWritable(String::new()),
             DegradedReason::OutboxUnreadable(String::new()),
             DegradedReason::OutboxLost(0),
             DegradedReason::SiteWise {
@@ -205,7 +206,7 @@ mod tests {
             DegradedReason::Clock { ahead: 1 },
             DegradedReason::SenderClock { edge: String::new(), ahead: 1 },
             DegradedReason::OverRate { machine: String::new(), example: String::new(), values: 1 },
-            DegradedReason::Held { machine: String::new(), held: of_denied() },
+            DegradedReason::ValuesRetried { machine: String::new(), held: of_denied() },
             DegradedReason::Problem { subject, reason },
         ];
         let all: DegradedReasons = caps.into_iter().chain(others).collect();

@@ -245,7 +245,7 @@ pub const TABLE: &[MetricDef] = &[
         },
     ),
     gauge(
-        "sparkwise_values_held",
+        "sparkwise_values_buffered",
         "Values buffered until the initial sync with SiteWise is complete.",
         |s| s.ledger.buffered as f64,
     ),

@@ -35,7 +35,7 @@ function look(data) {
   const at = performance.now();
   figures = data ?? figures;
   const { values, delivery } = figures;
-  const waiting = values.held + values.in_outbox + values.behind_gates + values.on_the_way;
+  const waiting = values.buffered + values.in_outbox + values.behind_gates + values.in_delivery;
   const now = { at, read: values.read, delivered: values.delivered, billed: delivery.billed_messages, throttles: delivery.throttles };
   if (past.length > 0 && past.at(-1).read > now.read) past.length = 0;
   past.push(now);
@@ -71,7 +71,7 @@ function showStrip(now) {
     ['Values in', rate(now.rates.read), ' a second'],
     ['Delivered', rate(now.rates.delivered), ' a second'],
     ['Queued', compact(now.waiting), now.age !== null && now.age >= 2 ? ` oldest ${span(now.age)}` : ''],
-    ['Billed messages', now.delivery.messages_an_hour === null ? '–' : compact(Math.round(now.delivery.messages_an_hour)), now.delivery.cost_a_month === null ? ' an hour' : ` an hour, ${money(now.delivery.cost_a_month)} in 30 days`],
+    ['Billed messages', now.delivery.messages_per_hour === null ? '–' : compact(Math.round(now.delivery.messages_per_hour)), now.delivery.cost_per_month === null ? ' an hour' : ` an hour, ${money(now.delivery.cost_per_month)} in 30 days`],
   ];
   keyed(strip, items, ([label]) => label,
     ([label, , , kind]) => h('div', { class: kind }, h('dt', { text: label }), h('dd', {}, h('span'), h('small'))),
@@ -101,12 +101,12 @@ function showHealth() {
 }
 
 function showFoot(now) {
-  if (foot.dataset.began === String(now.began)) return;
-  foot.dataset.began = String(now.began);
+  if (foot.dataset.startedAt === String(now.started_at)) return;
+  foot.dataset.startedAt = String(now.started_at);
   foot.replaceChildren(
     h('span', { text: `Sparkwise ${now.version}` }),
     h('span', { text: `host id ${now.host_id}` }),
-    h('span', {}, 'running since ', h('time', { datetime: moment(now.began), text: time(now.began) })),
+    h('span', {}, 'running since ', h('time', { datetime: moment(now.started_at), text: time(now.started_at) })),
     h('span', {}, h('a', { href: '/metrics', text: 'metrics' }), ' · ', h('a', { href: '/readyz', text: 'readiness' }), ' · ', h('a', { href: '/docs/operations.md', text: 'documentation' })),
     h('span', { text: 'This page is read-only.' }),
   );

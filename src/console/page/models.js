@@ -3,7 +3,7 @@
 import { attr, h, icon, keyed, set, spoken } from '/dom.js';
 import { Feed } from '/feed.js';
 import { count, plural, TYPES } from '/format.js';
-import { ROLES, STANDING } from '/words.js';
+import { ROLES, PROVISIONING } from '/words.js';
 
 const PAGE = 100;
 const MOST = 500;
@@ -33,7 +33,7 @@ export function models(main) {
         attr(link, 'aria-current', row.id === id ? 'true' : null);
         set(link.querySelector('.name'), row.name);
         set(link.querySelector('.where'), `${plural(row.properties, 'property', 'properties')}, ${plural(row.assets, 'asset')}`);
-        set(link.querySelector('.aside'), row.standing === 'live' ? '' : STANDING[row.standing].replace(' in SiteWise', '').replace(' by SiteWise, tried again later', ''));
+        set(link.querySelector('.aside'), row.provisioning === 'live' ? '' : PROVISIONING[row.provisioning].replace(' in SiteWise', '').replace(' by SiteWise, tried again later', ''));
       });
   };
   const feed = new Feed(() => `/api/models?limit=${limit}${words ? `&q=${encodeURIComponent(words)}` : ''}`, 4000, (page) => {
@@ -105,7 +105,7 @@ function model(place, id) {
   }
 
   function update(data) {
-    set(parts.state, `${STANDING[data.standing]} · ${plural(data.assets, 'asset')} · ${data.complete < data.total
+    set(parts.state, `${PROVISIONING[data.provisioning]} · ${plural(data.assets, 'asset')} · ${data.complete < data.total
       ? `${count(data.complete)} of ${plural(data.total, 'property', 'properties')} exist in SiteWise` : plural(data.total, 'property', 'properties')}`);
     keyed(parts.below, data.below.length > 0 ? [{ id: 'words' }, ...data.below] : [], (link) => link.id,
       (link) => (link.name ? h('a', { href: `#/models/${link.id}`, text: link.name }) : h('span', { text: 'Models of possible child assets:' })));

@@ -4,9 +4,9 @@ import { attr, h, icon, keyed, set, spoken, swapIcon } from '/dom.js';
 import { Feed } from '/feed.js';
 import { exact, isMoment, moment, plural, time, value } from '/format.js';
 import { Recent, chart, draw } from '/chart.js';
-import { KINDS, PHASES, PLACING, QUALITY, ROLES, STANDING } from '/words.js';
+import { KINDS, PHASES, PLACEMENT, QUALITY, ROLES, PROVISIONING } from '/words.js';
 import { MOST, PAGE, Tree } from '/tree.js';
-import { badge, list as wayList, show as showWay } from '/way.js';
+import { badge, list as wayList, show as showWay } from '/delivery.js';
 
 const REMEMBERED = 24;
 
@@ -105,7 +105,7 @@ class Detail {
     this.recent = remembered(id);
     this.limit = PAGE;
     this.words = words;
-    /** Properties whose way is shown. */
+    /** Properties whose delivery is shown. */
     this.open = new Set();
     const url = () => `/api/assets/${id}?limit=${this.limit}${this.words ? `&q=${encodeURIComponent(this.words)}` : ''}`;
     this.feed = new Feed(url, 1000, (data) => this.came(data), () => this.gone());
@@ -151,8 +151,8 @@ class Detail {
       h('div', { class: 'title' }, h('h1', { text: data.name }), this.state),
       this.notice, this.filterBar, this.measures, this.statics, this.more,
       h('div', { class: 'part title' }, h('details', {}, h('summary', { text: 'Identity' }), this.facts)));
-    if (data.way.aws) {
-      this.facts.before(h('p', { class: 'small' }, h('a', { href: data.way.aws, target: '_blank', rel: 'noreferrer', text: 'This asset in the AWS console' })));
+    if (data.delivery.aws) {
+      this.facts.before(h('p', { class: 'small' }, h('a', { href: data.delivery.aws, target: '_blank', rel: 'noreferrer', text: 'This asset in the AWS console' })));
     }
     keyed(this.facts, [
       ['Sparkplug address', data.address], ['Asset id', data.id], ['External id', data.external_id],
@@ -179,9 +179,9 @@ class Detail {
       else if (presence.online === false) parts.push(['offline', 'offline since', presence.died]);
       else parts.push(['unknown', 'not seen since the start']);
     }
-    parts.push(['standing', STANDING[data.standing]]);
+    parts.push(['provisioning', PROVISIONING[data.provisioning]]);
     keyed(this.state, parts, ([key, words]) => key + words, ([key, words, since]) => {
-      const picture = key === 'kind' || key === 'standing' ? null : icon(key);
+      const picture = key === 'kind' || key === 'provisioning' ? null : icon(key);
       const when = since === undefined || since === null ? null : h('time', { text: ` ${time(since)}`, datetime: moment(since) });
       return h('span', {}, picture, h('span', {}, h(key === 'online' || key === 'offline' ? 'b' : 'span', { text: words }), when));
     }, (node, [, , since]) => {
@@ -193,11 +193,11 @@ class Detail {
     }
     if (this.state.lastChild !== this.model) this.state.append(this.model);
     const troubles = [];
-    if (data.standing === 'refused') troubles.push(`SiteWise rejects this asset, so none of its values are in SiteWise: ${data.way.problem ?? 'the reason is under Problems'}.`);
-    else if (data.way.problem) troubles.push(`This asset is not in SiteWise yet: ${data.way.problem}.`);
-    troubles.push(...data.way.capped);
-    if (PLACING[data.placing] && data.standing === 'live') troubles.push(PLACING[data.placing]);
-    if (presence?.online === false) troubles.push(`${presence.speaker} is offline: these are its last values.`);
+    if (data.provisioning === 'rejected') troubles.push(`SiteWise rejects this asset, so none of its values are in SiteWise: ${data.delivery.problem ?? 'the reason is under Problems'}.`);
+    else if (data.delivery.problem) troubles.push(`This asset is not in SiteWise yet: ${data.delivery.problem}.`);
+    troubles.push(...data.delivery.capped);
+    if (PLACEMENT[data.placement] && data.provisioning === 'live') troubles.push(PLACEMENT[data.placement]);
+    if (presence?.online === false) troubles.push(`${presence.source} is offline: these are its last values.`);
     set(this.notice.lastChild, troubles.join(' '));
     this.notice.hidden = troubles.length === 0;
   }
@@ -262,7 +262,7 @@ class Detail {
     this.more.hidden = !next || this.limit >= MOST;
   }
 
-  /** The name of a property, which unfolds the way of its values. */
+  /** The name of a property, which unfolds how its values get to SiteWise. */
   disclosure(property) {
     return h('button', { type: 'button', class: 'unfold', 'aria-expanded': false, on: { click: () => {
       if (!this.open.delete(property.id)) this.open.add(property.id);

@@ -3,7 +3,7 @@
 import { attr, h, icon, keyed, set, spoken, swapIcon } from '/dom.js';
 import { Feed, once } from '/feed.js';
 import { count, plural } from '/format.js';
-import { KINDS, STANDING } from '/words.js';
+import { KINDS, PROVISIONING } from '/words.js';
 
 export const PAGE = 100;
 export const MOST = 500;
@@ -14,14 +14,14 @@ export const presenceOf = (row) => (row.problem ? 'warning' : row.kind === 'grou
   : row.online === true ? 'online' : row.online === false ? 'offline' : 'unknown');
 
 /** What stands beside what is not in SiteWise. */
-const ASIDE = { checking: 'looking up', wanted: 'creating', refused: 'rejected' };
+const ASIDE = { checking: 'looking up', wanted: 'creating', rejected: 'rejected' };
 
 /** A tag whose values go nowhere, as a row. */
-const lostRow = ({ machine, name, asset, why }) => ({ id: asset, name: machine, kind: 'lost', online: null, nodes: null, children: 0, standing: 'live', address: why, property: { id: name, name }, problem: why });
+const lostRow = ({ machine, name, asset, why }) => ({ id: asset, name: machine, kind: 'lost', online: null, nodes: null, children: 0, provisioning: 'live', address: why, property: { id: name, name }, problem: why });
 
 function aside(row) {
   if (row.kind === 'lost') return '';
-  if (row.standing !== 'live') return ASIDE[row.standing];
+  if (row.provisioning !== 'live') return ASIDE[row.provisioning];
   if (row.problem) return 'rejected';
   if (row.nodes) return `${count(row.nodes[0])} of ${plural(row.nodes[1], 'node')} online`;
   if (row.online === false) return 'offline';
@@ -198,7 +198,7 @@ export class Tree {
     node.classList.toggle('wrong', Boolean(row.problem));
     set(node.querySelector('.aside'), aside(row));
     const alive = row.nodes || row.online === null || row.online === false ? null : 'online';
-    const words = [KINDS[row.kind], alive, row.standing === 'live' ? null : STANDING[row.standing]];
+    const words = [KINDS[row.kind], alive, row.provisioning === 'live' ? null : PROVISIONING[row.provisioning]];
     set(node.querySelector('.spoken'), `, ${words.filter(Boolean).join(', ')}, `);
   }
 

@@ -2,14 +2,14 @@
 
 export const KINDS = { bridge: 'this bridge', group: 'group', node: 'edge node', device: 'device', twin: 'twin', level: 'overflow level', lost: 'tag whose values are not sent' };
 
-export const STANDING = {
+export const PROVISIONING = {
   live: 'ACTIVE in SiteWise',
   wanted: 'being created in SiteWise',
   checking: 'being looked up in SiteWise',
-  refused: 'rejected by SiteWise, does not exist there',
+  rejected: 'rejected by SiteWise, does not exist there',
 };
 
-export const PLACING = {
+export const PLACEMENT = {
   root: null,
   placed: null,
   wanted: 'not yet associated with its parent in SiteWise',
@@ -21,7 +21,7 @@ export const WAITS = {
   asset: 'for their asset, which SiteWise does not have yet',
   property: 'for their property, which SiteWise does not have yet',
   sitewise: 'because SiteWise is unreachable',
-  again: 'for a retry (backoff): SiteWise did not accept them',
+  retry: 'for a retry (backoff): SiteWise did not accept them',
   turn: 'to be sent in the next batch',
   room: 'longer than usual: other values have priority, or the account is throttled',
 };
@@ -37,18 +37,18 @@ export const ROLES = {
 
 export const NOT_READY = {
   starting: 'Starting',
-  ending: 'Shutting down',
-  silent: 'Engine not responding',
+  shutting_down: 'Shutting down',
+  engine_not_responding: 'Engine not responding',
   mqtt_not_connected: 'MQTT not connected',
   mqtt_foreign_topics: 'MQTT server delivers no Sparkplug topics',
-  sitewise_not_learned: 'Initial sync with SiteWise',
-  sitewise_away: 'SiteWise unreachable',
+  initial_sync_incomplete: 'Initial sync with SiteWise',
+  sitewise_unreachable: 'SiteWise unreachable',
 };
 
 export const DEGRADED = {
   mqtt_not_connected: 'a server is not connected',
   mqtt_client_id_shared: 'another client has our MQTT_CLIENT_ID',
-  nobody_admitted: 'SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE filter out every edge node',
+  all_nodes_excluded: 'SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE filter out every edge node',
   finding: 'an edge node sends something that has to be corrected there',
   sitewise_failing: 'calls to SiteWise keep failing',
   mqtt_messages_lost: 'messages dropped: they arrive faster than they are read',
@@ -64,7 +64,7 @@ export const DEGRADED = {
   outbox_full: 'outbox full',
   values_expiring: 'values that will soon be too old for SiteWise',
   values_await_birth: 'values that wait for the birth of a silent machine',
-  outbox_refuses: 'outbox’s disk not writable or too slow',
+  outbox_not_writable: 'outbox’s disk not writable or too slow',
   outbox_unreadable: 'outbox’s disk is damaged',
   outbox_lost: 'values lost on the outbox’s disk',
   capped_models: 'TWIN_MAX_MODELS exceeded',
@@ -72,7 +72,7 @@ export const DEGRADED = {
   capped_assets: 'TWIN_MAX_ASSETS exceeded',
   clock: 'the host’s clock differs from SiteWise’s',
   sender_clock: 'an edge node’s clock is wrong',
-  held: 'values of a machine that SiteWise does not accept, retried with backoff',
+  values_retried: 'values of a machine that SiteWise does not accept, retried with backoff',
   problem: 'cannot be created or updated in SiteWise',
 };
 
@@ -92,7 +92,7 @@ export const DROPPED = {
   capped_models: 'TWIN_MAX_MODELS exceeded',
   capped_properties: 'TWIN_MAX_PROPERTIES exceeded',
   capped_assets: 'TWIN_MAX_ASSETS exceeded',
-  unlearned: 'buffer full before the initial sync with SiteWise',
+  before_sync: 'buffer full before the initial sync with SiteWise',
 };
 
 export const REFUSED = {
@@ -104,7 +104,7 @@ export const REFUSED = {
 export const DISCARDED = {
   overwritten: 'overwritten by a later value of the same time and quality',
   rate: 'rate limit: more than ten values of one property and quality in one second',
-  astray: 'sent early to a property that the asset does not have',
+  misrouted: 'sent early to a property that the asset does not have',
   outbox_full: 'no room in the outbox',
   outbox_unreadable: 'unreadable on the outbox’s damaged disk',
   mqtt_queue_full: 'MQTT messages dropped before the engine read them',

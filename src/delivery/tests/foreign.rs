@@ -52,7 +52,7 @@ fn a_value_that_a_firewall_stops_waits_alone_and_is_told_by_name() {
 }
 
 #[test]
-fn one_value_that_is_stopped_in_a_quiet_plant_does_not_make_sitewise_away() {
+fn one_value_that_is_stopped_in_a_quiet_plant_does_not_make_sitewise_unreachable() {
     let mut plant = Plant::new(config());
     plant.give([point(1, 0, Class::Live)]);
     for _ in 0..60 {
