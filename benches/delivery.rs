@@ -78,7 +78,7 @@ fn answer(delivery: &mut Delivery, outbox: &mut MemoryOutbox, now: Now) -> usize
             }
             Output::Refused { .. }
             | Output::Discarded { .. }
-            | Output::Held { .. }
+            | Output::ValuesFailing { .. }
             | Output::LatestDiscarded(_)
             | Output::NotFound(_) => {}
         }

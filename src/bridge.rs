@@ -347,8 +347,8 @@ impl Bridge {
                     self.twin.handle_crowded_out(key, now);
                     continue;
                 }
-                delivery::output::Output::Held { stream, reason, cause, others } => {
-                    Output::Held { stream, reason, cause, others }
+                delivery::output::Output::ValuesFailing { stream, reason, cause, others } => {
+                    Output::ValuesFailing { stream, reason, cause, others }
                 }
                 delivery::output::Output::NotFound(streams) => {
                     for stream in streams {
@@ -407,7 +407,7 @@ impl Bridge {
 
     /// Whether nothing is queued or in flight here.
     pub fn is_idle(&self) -> bool {
-        self.twin.held() == 0 && self.delivery.waiting() == 0
+        self.twin.buffered() == 0 && self.delivery.waiting() == 0
     }
 
     fn drain_host(&mut self, now: Now) {

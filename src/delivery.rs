@@ -8,7 +8,7 @@
 mod answer;
 mod billing;
 pub mod durations;
-mod ending;
+mod flush;
 pub mod failing;
 pub mod figures;
 pub mod output;
@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use ending::Ending;
+use flush::FlushState;
 use failing::FailingProperties;
 use figures::DeliveryFigures;
 use output::{Output, RequestId, Room};
@@ -94,7 +94,7 @@ pub struct Delivery {
     config: Config,
     fill_window: Duration,
     linger: LingerMode,
-    ending: Ending,
+    flush: FlushState,
     streams: Streams,
     timers: Timers,
     ready: ReadyQueue,
@@ -141,7 +141,7 @@ impl Delivery {
             config: Config { in_flight: config.in_flight.max(1), ..config },
             fill_window: request::fill_window(config.linger),
             linger: LingerMode::Yes,
-            ending: Ending::default(),
+            flush: FlushState::default(),
             streams: Streams::default(),
             timers: Timers::default(),
             ready: ReadyQueue::default(),
@@ -225,7 +225,7 @@ impl Delivery {
         let delivered = self.figures.delivered;
         self.read_answer(id, answer, now);
         if !is_throttled {
-            self.ending.answered(self.figures.delivered > delivered);
+            self.flush.answered(self.figures.delivered > delivered);
         }
         self.advance(now);
     }
@@ -257,7 +257,7 @@ impl Delivery {
     /// Flushes: no value lingers from now on, since the process is about to stop.
     pub fn flush(&mut self, now: Now) {
         self.linger = LingerMode::No;
-        self.ending.begin();
+        self.flush.begin();
         for slot in self.streams.slots() {
             self.schedule(slot, now);
         }

@@ -255,7 +255,7 @@ async fn survey<S: SiteWise>(
     };
     survey.now.instant = Instant::START;
     survey.run_to_completion().await?;
-    let learned = survey.now.instant;
+    let synced_at = survey.now.instant;
     for (at, event) in &captured.events {
         survey.feed(*at, event.clone());
     }
@@ -265,8 +265,8 @@ async fn survey<S: SiteWise>(
     survey.run_to_completion().await?;
     // Waiting that is only simulated does not count as provisioning time.
     let began = match survey.dry_run.last_write() {
-        Some(last) if last > done => learned + TAGS_TIMEOUT,
-        Some(_) | None => learned,
+        Some(last) if last > done => synced_at + TAGS_TIMEOUT,
+        Some(_) | None => synced_at,
     };
     Ok(survey.report(&captured, began))
 }

@@ -180,7 +180,7 @@ pub struct Twin {
     wall_offset_ms: Option<i64>,
     /// Edge nodes whose flat metrics the rules made assets of.
     grouped: BTreeSet<EdgeNode>,
-    held: EventBuffer,
+    buffer: EventBuffer,
     /// Values of messages that are stored, and processed later.
     deferred: u64,
     blocked: BlockedSources,
@@ -202,7 +202,7 @@ impl Twin {
             heartbeat: None,
             wall_offset_ms: None,
             grouped: BTreeSet::new(),
-            held: EventBuffer::default(),
+            buffer: EventBuffer::default(),
             deferred: 0,
             blocked: BlockedSources::default(),
             early: EarlySender::default(),
@@ -216,20 +216,20 @@ impl Twin {
     pub fn handle_event(&mut self, event: Event, now: Now) {
         self.watch_clock(now);
         self.writer.world.counts.values += values_in(&event) as u64;
-        let learned = self.writer.world.plan.is_synced();
+        let is_synced = self.writer.world.plan.is_synced();
         // Once grouped it stays as it is, so that its leaves keep their places.
         let event = match event {
             Event::Birth(birth) => Event::Birth(self.group(birth)),
             Event::Data(_) | Event::Death(_) => event,
         };
-        if learned && !self.should_block(&event) {
+        if is_synced && !self.should_block(&event) {
             self.apply_event(event, &[], now);
         } else {
-            let BufferLoss { sent_early, lost } = self.held.push(event, learned);
+            let BufferLoss { sent_early, lost } = self.buffer.push(event, is_synced);
             let counts = &mut self.writer.world.counts;
             counts.drop_values(DropReason::BeforeSync, lost);
             counts.count_early_as_plant_values(sent_early);
-            self.writer.outputs.extend(self.held.take_dropped());
+            self.writer.outputs.extend(self.buffer.take_dropped());
             self.send_early(now);
         }
     }
@@ -238,7 +238,7 @@ impl Twin {
     pub fn handle_done(&mut self, id: CallId, answer: Result<CallResult, ApiFault>, now: Now) {
         let DesiredWorld { models, assets, plan, .. } = &mut self.writer.world;
         plan.handle_done(id, answer, models, assets, now.instant);
-        if self.held.is_untried() {
+        if self.buffer.is_untried() {
             self.send_early(now);
         }
     }
@@ -324,8 +324,8 @@ impl Twin {
     }
 
     /// Values buffered until the initial sync with SiteWise, deferred ones included.
-    pub fn held(&self) -> usize {
-        self.held.values() + usize::try_from(self.deferred).unwrap_or(usize::MAX)
+    pub fn buffered(&self) -> usize {
+        self.buffer.values() + usize::try_from(self.deferred).unwrap_or(usize::MAX)
     }
 
     /// How flat metrics are grouped into assets.
@@ -371,11 +371,11 @@ impl Twin {
         if closed { GateState::Closed } else { GateState::Open }
     }
 
-    /// Whether values of an asset's property were sent early to where nothing is: SiteWise has been
-    /// learned, and neither it nor the plant knows such a property.
+    /// Whether values of an asset's property were sent early to where nothing is: the initial sync
+    /// is complete, and neither SiteWise nor the plant knows such a property.
     pub fn is_misrouted(&self, stream: Stream) -> bool {
         let DesiredWorld { models, assets, plan, .. } = &self.writer.world;
-        if !plan.is_synced() || !self.held.is_empty() || self.deferred > 0 {
+        if !plan.is_synced() || !self.buffer.is_empty() || self.deferred > 0 {
             return false;
         }
         match assets.by_id(stream.asset) {
@@ -421,11 +421,11 @@ impl Twin {
 
     /// Sends what can be sent before the assets are listed.
     fn send_early(&mut self, now: Now) {
-        let Self { held, early, writer, config, .. } = self;
+        let Self { buffer, early, writer, config, .. } = self;
         if !writer.world.plan.models_known() || writer.world.plan.is_synced() {
             return;
         }
-        for (event, early_send) in held.untried() {
+        for (event, early_send) in buffer.untried() {
             let points = early.points(event, config, &writer.world.plan, now);
             *early_send = EarlySend::Tried(early_sender::keys(&points));
             writer.send_early(points.into_iter().flatten());
@@ -436,17 +436,17 @@ impl Twin {
         self.writer.world.take_known_names();
         self.start_heartbeat(now);
         self.early = EarlySender::default();
-        let (events, behind) = std::mem::take(&mut self.held).into_events();
+        let (events, behind) = std::mem::take(&mut self.buffer).into_events();
         for (event, sent) in events {
             match self.should_block(&event) {
-                true => self.held.put_back(event, sent),
+                true => self.buffer.put_back(event, sent),
                 false => self.apply_event(event, &sent, now),
             }
         }
         self.expect_known(now);
-        self.held.mark_incomplete(behind);
+        self.buffer.mark_incomplete(behind);
         let settled = |source: &Source| !self.blocked.contains(source);
-        let behind = self.held.take_incomplete(settled);
+        let behind = self.buffer.take_incomplete(settled);
         self.writer.outputs.extend(behind.into_iter().map(Output::RequestRefresh));
     }
 

@@ -214,7 +214,7 @@ impl World {
             Output::Store(_)
             | Output::RuleSuggested(..)
             | Output::OverRate(..)
-            | Output::Held { .. }
+            | Output::ValuesFailing { .. }
             | Output::Settled(_)
             | Output::Publish(_)
             | Output::Grouped(_)

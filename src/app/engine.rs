@@ -6,12 +6,12 @@ mod catch_up;
 mod commands;
 mod conflicts;
 mod disk;
-mod found;
+mod finding_lines;
 mod inbound_store;
 mod logging;
+mod missing_births;
 mod outputs;
 mod startup_offline;
-mod unborn;
 mod view;
 
 use std::cell::RefCell;
@@ -23,13 +23,13 @@ use std::time::Duration;
 use catch_up::CatchUp;
 pub(super) use commands::{CommandDoors, IotCommandChannel, QueueCommandChannel};
 use conflicts::Conflicts;
-use found::FindingLines;
+use finding_lines::FindingLines;
+use missing_births::MissingBirths;
 use startup_offline::StartupOfflineReport;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Sleep, sleep_until};
 use tracing::{debug, info};
-use unborn::UnbornMachines;
 
 use super::Error;
 use super::ledger::{Ledger, OutboxLosses};
@@ -105,7 +105,7 @@ pub(super) struct Engine<S> {
     /// When the outbox dropped values last.
     last_full: Option<Instant>,
     /// Whether it was told that values wait that are soon too old.
-    expiring_told: bool,
+    expiring_logged: bool,
     reporting: Reporting,
     /// Shutting down: what is only on disk stays there.
     shutting_down: bool,
@@ -122,9 +122,9 @@ pub(super) struct Engine<S> {
     next_report: Instant,
     usage: Usage,
     startup_offline: StartupOfflineReport,
-    found: FindingLines,
+    finding_lines: FindingLines,
     conflicts: Conflicts,
-    unborn: UnbornMachines,
+    missing_births: MissingBirths,
     /// Where requests to write to the plant come in.
     doors: CommandDoors,
 }
@@ -176,7 +176,7 @@ impl<S: SiteWise> Engine<S> {
             quotas_read: false,
             losses: OutboxLosses::default(),
             last_full: None,
-            expiring_told: false,
+            expiring_logged: false,
             reporting: report,
             shutting_down: false,
             started_at: clock.now().wall,
@@ -184,9 +184,9 @@ impl<S: SiteWise> Engine<S> {
             next_report: Instant::START + REPORT_INTERVAL,
             usage: Usage::default(),
             startup_offline: StartupOfflineReport::default(),
-            found: FindingLines::default(),
+            finding_lines: FindingLines::default(),
             conflicts: Conflicts::default(),
-            unborn: UnbornMachines::default(),
+            missing_births: MissingBirths::default(),
             sync_state: SyncState::Running,
             dead_letter_limit_logged: false,
             stores_inbound: false,
@@ -297,8 +297,8 @@ impl<S: SiteWise> Engine<S> {
         let others = [
             self.bridge.poll_timeout(),
             self.startup_offline.due(),
-            self.found.due(),
-            self.unborn.due(),
+            self.finding_lines.due(),
+            self.missing_births.due(),
             self.outbox.poll_timeout(),
         ];
         let others = others.into_iter().flatten();
@@ -323,13 +323,13 @@ impl<S: SiteWise> Engine<S> {
         let now = self.now();
         self.bridge.handle_timeout(now);
         self.log_startup_offline(now);
-        self.tell_more_senders(now);
-        self.handle_unborn(now);
+        self.log_more_senders(now);
+        self.request_missing_births(now);
         if self.next_report <= now.instant {
             self.next_report = now.instant + REPORT_INTERVAL;
             self.usage.sample(UsageTotals::of(&self.bridge.delivery().figures()), now.instant);
             self.ledger().log();
-            self.tell_expiring();
+            self.log_expiring();
             self.log_metrics();
         }
     }
@@ -404,7 +404,7 @@ impl<S: SiteWise> Engine<S> {
         }
         let now = self.now();
         self.bridge.handle_done(id, answer, now);
-        self.tell_conflicts(now);
+        self.log_conflicts(now);
         for (subject, reason) in self.bridge.take_rejections() {
             let verdict = self.bridge.twin().plan().verdict(&subject);
             logging::log_rejection(&subject, &reason, verdict.unwrap_or(RejectionKind::Rejected));
@@ -441,7 +441,7 @@ impl<S: SiteWise> Engine<S> {
 
     fn ledger(&self) -> Ledger {
         let links = self.server_statuses();
-        let saved = self.is_held_saved();
+        let saved = self.is_buffer_saved();
         Ledger::new(&self.bridge, &*self.outbox, self.losses, &self.dead_letters, &links, saved)
     }
 }

@@ -96,7 +96,7 @@ impl Ledger {
         losses: OutboxLosses,
         dead_letters: &DeadLetters,
         links: &[ServerStatus],
-        held_saved: bool,
+        buffer_saved: bool,
     ) -> Self {
         let twin: &twin::Twin = bridge.twin();
         let problems = twin.plan().problems();
@@ -110,8 +110,8 @@ impl Ledger {
             skipped: host.skipped_values,
             grouped_nodes: twin.grouped().map(ToString::to_string).collect(),
             values: twin.counts().clone(),
-            buffered: twin.held(),
-            buffered_saved: held_saved,
+            buffered: twin.buffered(),
+            buffered_saved: buffer_saved,
             delivery: bridge.delivery().figures(),
             outbox_points: outbox.len(),
             parked_points: outbox.parked(),

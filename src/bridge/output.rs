@@ -67,7 +67,7 @@ pub enum Output {
     /// A node or device died.
     Died(Source, DeathCause),
     /// SiteWise keeps rejecting values of a property; they are retried. Emitted once for its asset.
-    Held {
+    ValuesFailing {
         /// The property.
         stream: Stream,
         /// The last error.

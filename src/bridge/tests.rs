@@ -268,7 +268,7 @@ impl World {
             | Output::RuleSuggested(..)
             | Output::Capped { .. }
             | Output::OverRate(..)
-            | Output::Held { .. }
+            | Output::ValuesFailing { .. }
             | Output::ReachabilityChanged(_)
             | Output::Born(_)
             | Output::Died(..)
@@ -344,7 +344,7 @@ impl World {
     /// In = delivered + refused + discarded by rule + waiting.
     fn check_conservation(&self) {
         let counts = self.bridge.twin().counts();
-        let held = self.bridge.twin().held() as u64;
+        let held = self.bridge.twin().buffered() as u64;
         assert_eq!(
             counts.values,
             counts.points + counts.refused.total() + counts.dropped_in_all() + held,
@@ -394,7 +394,7 @@ proptest! {
         world.check_conservation();
         prop_assert_eq!(world.outbox.len(), 0, "parked {}", world.outbox.parked());
         prop_assert_eq!(world.bridge.delivery().waiting(), 0);
-        prop_assert_eq!(world.bridge.twin().held(), 0);
+        prop_assert_eq!(world.bridge.twin().buffered(), 0);
         // Both nodes' twins are right: alive, and with the value of the last birth.
         for node in ["gw1", "gw2"] {
             let (asset, of) = world.sitewise.asset(node);

@@ -3,14 +3,14 @@
 //! The bridge stays ready, so that a single machine never blocks a deployment.
 
 mod collect;
-mod held;
 mod labels;
 mod reasons;
+mod retried_values;
 mod words;
 
-pub use held::Held;
-pub(crate) use held::while_others;
 pub use reasons::DegradedReasons;
+pub use retried_values::RetriedValues;
+pub(crate) use retried_values::while_others;
 pub(in crate::console) use words::refused_remedy;
 pub(crate) use words::{
     AWAITS_BIRTH_REMEDY, CROWDED, CROWDED_REMEDY, DISK_REMEDY, NOBODY_ADMITTED, NOTHING_DELIVERED,
@@ -220,7 +220,7 @@ pub enum DegradedReason {
         /// The machine's address, or the asset.
         machine: String,
         /// What.
-        held: Held,
+        retried: RetriedValues,
     },
     /// Requests to write to the plant cannot come in, or answers cannot be sent.
     CommandsUnreachable {
@@ -394,7 +394,7 @@ impl DegradedReason {
                         {CROWDED_REMEDY}"
                 )
             }
-            Self::ValuesRetried { held, .. } => held.words(),
+            Self::ValuesRetried { retried, .. } => retried.words(),
             Self::Problem { reason, .. } => reason.clone(),
         }
     }

@@ -82,13 +82,13 @@ impl NotReadyReason {
         let reach = view.bridge.reach();
         let at = |plane, why| format!("calls to {} fail: {why}", view.host_of(plane));
         let trouble = |plane| reach.trouble(plane).map(|why| at(plane, why));
-        let not_learned = Self::NotSynced(trouble(Plane::Control));
+        let not_synced = Self::NotSynced(trouble(Plane::Control));
         let delivery = view.bridge.delivery();
         let said = trouble(Plane::Write);
         let said = said.or_else(|| delivery.last_error().map(str::to_owned));
         let others = [
             (view.is_shutting_down, Self::ShuttingDown),
-            (!view.bridge.twin().plan().is_synced(), not_learned),
+            (!view.bridge.twin().plan().is_synced(), not_synced),
             (delivery.is_unreachable(), Self::SiteWiseUnreachable(said)),
         ];
         let others = others.into_iter();

@@ -95,7 +95,7 @@ impl Snapshot {
     pub fn take(view: &EngineView<'_>) -> Self {
         let EngineView { bridge, outbox, now, .. } = *view;
         let (twin, host, delivery) = (bridge.twin(), bridge.host(), bridge.delivery());
-        let (losses, saved) = (view.losses, view.held_saved);
+        let (losses, saved) = (view.losses, view.buffer_saved);
         let ledger = Ledger::new(bridge, outbox, losses, view.dead_letters, view.servers, saved);
         let handed = ledger.delivery.oldest;
         let handed = handed.map(|since| now.wall.minus(now.instant.since(since)));

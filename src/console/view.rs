@@ -54,7 +54,7 @@ pub struct EngineView<'a> {
     /// The outbox was full and dropped values within the last minute.
     pub outbox_full: bool,
     /// Values buffered until the initial sync are on disk.
-    pub held_saved: bool,
+    pub buffer_saved: bool,
     /// The process is about to end.
     pub is_shutting_down: bool,
     /// When the engine began.

@@ -349,7 +349,7 @@ impl Delivery {
         self.entry_answered(slot, now);
     }
 
-    /// Finishes an answered entry; `again` are its values that failed and can be retried.
+    /// Finishes an answered entry; `retryable` are its values that failed and can be retried.
     ///
     /// If others were accepted, or if the failures continue, they are set aside: what fails for
     /// ever must not block what would be accepted. A repeated failure also says nothing of values

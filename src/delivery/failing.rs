@@ -40,7 +40,7 @@ struct LastError {
 
 /// Values of a property that are not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeldValues<'a> {
+pub struct FailingValues<'a> {
     /// The property.
     pub stream: Stream,
     /// How many there are.
@@ -90,11 +90,11 @@ impl FailingProperties {
 
 impl Delivery {
     /// Properties whose values are not accepted.
-    pub fn held(&self) -> impl Iterator<Item = HeldValues<'_>> {
+    pub fn failing_values(&self) -> impl Iterator<Item = FailingValues<'_>> {
         self.failing.0.iter().map(|(stream, LastError { words, cause })| {
             let state = self.streams.find(*stream).and_then(|slot| self.streams.get(slot));
             let values = state.map_or(0, |state| state.failing(LEAST_FAILURES_BEFORE_REPORT));
-            HeldValues {
+            FailingValues {
                 stream: *stream,
                 values: values.max(1),
                 words,
@@ -131,7 +131,7 @@ impl Delivery {
             }
             if !self.failing.has_asset(stream.asset) {
                 let (reason, others) = (words.clone(), self.rejections.others(stream));
-                self.outputs.push_back(Output::Held { stream, reason, cause, others });
+                self.outputs.push_back(Output::ValuesFailing { stream, reason, cause, others });
             }
         }
         self.failing.0.insert(stream, LastError { words, cause });

@@ -51,7 +51,7 @@ pub enum Output {
     LatestDiscarded(Key),
     /// Values of this property, the first of its asset, are not accepted. They are retried with
     /// backoff.
-    Held {
+    ValuesFailing {
         /// The property.
         stream: Stream,
         /// The last error.

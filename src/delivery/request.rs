@@ -60,7 +60,7 @@ impl Delivery {
     /// Sends what can be sent, and sets the time of the next attempt.
     pub(super) fn send_requests(&mut self, now: Now) {
         self.send_due = None;
-        if self.ending.is_stopped() {
+        if self.flush.is_stopped() {
             return;
         }
         while self.ready.len() > 0 && self.requests.len() < self.config.in_flight {

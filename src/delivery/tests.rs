@@ -1,6 +1,6 @@
 mod answers;
 mod bill;
-mod ending;
+mod flush;
 mod foreign;
 mod laws;
 mod refusals;

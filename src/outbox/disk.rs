@@ -65,7 +65,7 @@ const MAX_UNSAVED_REMOVES: usize = 100_000;
 const EVICT_BATCH: usize = 10_000;
 
 /// The folder of messages stored before SiteWise is first reached.
-const HEARD: &str = "heard";
+const INBOUND_FOLDER: &str = "heard";
 
 /// The queue on disk.
 pub struct DiskOutbox {
@@ -139,9 +139,9 @@ impl DiskOutbox {
         let (jobs, to_do) = mpsc::channel();
         let (done, reports) = mpsc::channel();
         let stock = store.as_ref().map(|store| store.stock()).map_err(Clone::clone);
-        let inbound_replay = letters.folder().with_file_name(HEARD);
+        let inbound_replay = letters.folder().with_file_name(INBOUND_FOLDER);
         let inbound_folder = inbound_replay.clone();
-        let heard = inbound::InboundReplay::new(&inbound_replay, done.clone());
+        let replay = inbound::InboundReplay::new(&inbound_replay, done.clone());
         let folder = letters.folder().parent().map(Path::to_owned).unwrap_or_default();
         let mut machine_file = MachineFile::of(&folder);
         let mut machines = Machines::default();
@@ -158,7 +158,7 @@ impl DiskOutbox {
             bounds: Bounds::new(bound),
             counters: DiskCounters::default(),
             events: VecDeque::new(),
-            inbound_replay: Some(heard),
+            inbound_replay: Some(replay),
             machines,
             inbound_folder,
             thread: DiskThread::new(reports),

@@ -30,6 +30,7 @@ mod deaths;
 mod devices;
 mod doubts;
 mod expected;
+mod filter_yield;
 mod forgetting;
 mod gaps;
 mod message;
@@ -38,7 +39,6 @@ mod prior_tables;
 mod reading;
 mod requesting;
 mod stored_births;
-mod taken;
 mod view;
 mod waiting;
 
@@ -274,7 +274,7 @@ impl EdgeSession {
         message: Incoming<'_>,
         context: &mut SessionContext<'_>,
     ) {
-        self.heard(context);
+        self.note_received(context);
         self.look_at_clock(&message, context);
         match (message.verb, message.device) {
             (MessageType::Birth, None) => return self.handle_node_birth(&message, context),
@@ -369,7 +369,7 @@ impl EdgeSession {
         costly: bool,
         sink: &mut SessionContext<'_>,
     ) {
-        self.heard(sink);
+        self.note_received(sink);
         self.is_costly = costly;
         match (verb, device) {
             (MessageType::Death, None) => self.handle_node_death(server, &Payload::default(), sink),

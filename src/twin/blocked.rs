@@ -52,10 +52,10 @@ impl Twin {
         let waits = behind || !self.is_unblocked(source, &wait);
         if waits {
             self.request_asset_checks(source, metrics, &wait);
-            // What is held of it is followed as well.
+            // What is buffered of it is followed as well.
             let mut held = BlockReason::default();
             if self.blocked.contains(source) {
-                for birth in self.held.births(source) {
+                for birth in self.buffer.births(source) {
                     held.assets.extend(self.block_reason(source, &birth.metrics).assets);
                 }
             }
@@ -91,11 +91,11 @@ impl Twin {
                 self.blocked.0.insert(source.clone(), std::mem::take(wait));
             }
         }
-        for (event, sent) in self.held.take(&unblocked) {
+        for (event, sent) in self.buffer.take(&unblocked) {
             self.apply_event(event, &sent, now);
         }
         settled.into_iter().for_each(|asset| self.writer.world.plan.forget_check(asset));
-        let behind = self.held.take_incomplete(|source| unblocked.contains(source));
+        let behind = self.buffer.take_incomplete(|source| unblocked.contains(source));
         self.writer.outputs.extend(behind.into_iter().map(Output::RequestRefresh));
         self.expect(&newly_known, now);
     }

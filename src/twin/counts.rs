@@ -72,7 +72,7 @@ impl DropReason {
     }
 }
 
-/// Counts since the start. `values = points + refused + dropped + held`.
+/// Counts since the start. `values = points + refused + dropped + buffered`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ValueCounts {
     /// Values that came in.

@@ -1,6 +1,6 @@
 //! Values of messages that are stored until the initial sync, since the buffer of events is full.
 //!
-//! They are counted as held when their messages arrive. Once SiteWise is known the messages are
+//! They are counted as buffered when their messages arrive. Once SiteWise is known the messages are
 //! processed, and each of their values is counted as what becomes of it.
 
 use super::counts::DropReason;
@@ -10,13 +10,13 @@ use super::{Event, Now, Twin, values_in};
 impl Twin {
     /// Whether messages can be stored, and processed later, from now on.
     pub fn set_deferrable(&mut self, deferrable: bool) {
-        self.held.set_overflow(if deferrable { Overflow::Deferred } else { Overflow::Dropped });
+        self.buffer.set_overflow(if deferrable { Overflow::Deferred } else { Overflow::Dropped });
     }
 
     /// Parts of events that are buffered: from [`buffer_limit`](Self::buffer_limit) on, messages
     /// should be stored instead.
     pub fn buffered_parts(&self) -> usize {
-        self.held.parts()
+        self.buffer.parts()
     }
 
     /// Parts of events that are buffered at most where messages can be stored.

@@ -180,7 +180,7 @@ impl<'a> Guessing<'a> {
     }
 }
 
-/// What a held event has sent already, at the places of its samples.
+/// What a buffered event has sent already, at the places of its samples.
 pub(super) fn keys(points: &[Option<Point>]) -> Vec<Option<Key>> {
     points.iter().map(|point| point.as_ref().map(Point::key)).collect()
 }

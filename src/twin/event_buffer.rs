@@ -14,12 +14,13 @@ use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::{Birth, BirthMetric, Content, Data, Death, Event};
 use crate::sparkplug::findings::Finding;
 
-/// Parts of events that are held: values, metrics, members and properties.
+/// Parts of events that are buffered: values, metrics, members and properties.
 pub(super) const PARTS: usize = 500_000;
-/// Parts of events that are held with births, before it is known what SiteWise has: about 200 MB.
+/// Parts of events that are buffered with births, before the initial sync is complete: about
+/// 200 MB.
 pub(super) const MOST: usize = 1_000_000;
-/// Parts that are held where all messages are stored: from there on these are not processed before
-/// SiteWise is known. What comes with a message is [`PARTS`] at most, and fits.
+/// Parts that are buffered where all messages are stored: from there on these are not processed
+/// before SiteWise is known. What comes with a message is [`PARTS`] at most, and fits.
 pub(super) const DEFER_AT: usize = PARTS / 2;
 /// So much is given up at once, so that each further birth costs little.
 const ROOM: usize = MOST / 8;
@@ -90,7 +91,7 @@ impl EarlySend {
     }
 }
 
-/// Values that are held no longer.
+/// Values that are no longer buffered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct BufferLoss {
     /// They had been sent already.
@@ -101,7 +102,7 @@ pub(super) struct BufferLoss {
 
 impl EventBuffer {
     /// Keeps an event. Returns what is given up for it, or of it. Births are given up only before
-    /// the initial sync is complete, where a source has none but what is held.
+    /// the initial sync is complete, where a source has no other than those in the buffer.
     pub(super) fn push(&mut self, event: Event, is_synced: bool) -> BufferLoss {
         let (values, parts) = (values_in(&event), self::parts(&event));
         let mut loss = BufferLoss::default();
@@ -218,7 +219,7 @@ impl EventBuffer {
         loss
     }
 
-    /// How many values are held.
+    /// How many values are buffered.
     pub(super) fn values(&self) -> usize {
         self.values
     }
@@ -284,7 +285,7 @@ impl EventBuffer {
         matching.into_iter().map(|held| (held.event, held.early_send.into_keys())).collect()
     }
 
-    /// Keeps on what was held before.
+    /// Puts back an event that was taken out.
     pub(super) fn put_back(&mut self, event: Event, sent: Vec<Option<Key>>) {
         self.values += values_in(&event);
         self.parts += parts(&event);

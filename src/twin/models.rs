@@ -218,11 +218,11 @@ impl DesiredModels {
         };
         let copied = self.get(part).copied_properties;
         let has = &self.get(base).properties;
-        // Of what was learned and nobody has asked for yet, the path is not known.
-        let known = has.iter().position(|property| property.learned).unwrap_or(has.len());
+        // Of what was imported and nobody has asked for yet, the path is not known.
+        let known = has.iter().position(|property| property.imported).unwrap_or(has.len());
         let properties: Vec<_> = has.iter().skip(copied).cloned().collect();
         self.get_mut(part).copied_properties = known;
-        for property in properties.into_iter().filter(|property| !property.learned) {
+        for property in properties.into_iter().filter(|property| !property.imported) {
             let wanted = PropertyRequest {
                 role: property.role,
                 path: &property.path().collect::<Vec<_>>(),
@@ -416,7 +416,7 @@ impl DesiredModels {
             source,
             role: wanted.role,
             form: wanted.form,
-            learned: false,
+            imported: false,
         });
         Ok((property, true))
     }

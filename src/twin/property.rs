@@ -29,7 +29,7 @@ pub struct DesiredProperty {
     pub form: ValueForm,
     /// SiteWise has it, and nobody has asked for it since the start: its role is a guess, and its
     /// path is not known.
-    pub(super) learned: bool,
+    pub(super) imported: bool,
 }
 
 /// What a property has beyond what most have.

@@ -250,7 +250,7 @@ impl Rig {
             counts.points
                 + counts.refused.total()
                 + counts.dropped_in_all()
-                + self.twin.held() as u64,
+                + self.twin.buffered() as u64,
             "{counts:?}"
         );
         assert_eq!(counts.points + counts.own_points, self.points.len() as u64);

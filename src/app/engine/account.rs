@@ -1,4 +1,4 @@
-//! What is learned of the account while the bridge runs: the initial sync, its quotas, and
+//! What is read of the account while the bridge runs: the initial sync, its quotas, and
 //! SiteWise's time.
 
 use std::sync::Arc;
@@ -67,7 +67,7 @@ impl<S: SiteWise> Engine<S> {
     /// Calls to SiteWise begin to fail, or pass again.
     pub(super) fn log_reachability(&self, change: &ReachabilityChange, now: Now) {
         let waiting =
-            self.outbox.len() + self.bridge.delivery().waiting() + self.bridge.twin().held();
+            self.outbox.len() + self.bridge.delivery().waiting() + self.bridge.twin().buffered();
         match change {
             ReachabilityChange::Failing { plane, cause, said, since } => {
                 let host = self.sitewise.host(*plane);
@@ -122,7 +122,7 @@ impl<S: SiteWise> Engine<S> {
         }
         if twin.plan().is_synced() {
             self.sync_state = SyncState::Done;
-            self.unborn.synced(self.clock.now().instant);
+            self.missing_births.sync_complete(self.clock.now().instant);
             let sitewise = Arc::clone(&self.sitewise);
             self.quota_request.spawn(async move { sitewise.quotas().await });
             info!("initial sync with SiteWise complete: delivering values");

@@ -82,7 +82,7 @@ impl<S: SiteWise> Engine<S> {
     /// Lets the message that comes now, and all after it, wait where they are stored, if no more is
     /// to be buffered.
     pub(super) fn defer_if_full(&mut self, now: Now) {
-        if self.bridge.should_defer(self.catch_up.limit) && self.is_held_saved() {
+        if self.bridge.should_defer(self.catch_up.limit) && self.is_buffer_saved() {
             info!(
                 "many values arrived before the initial sync with SiteWise: further messages stay \
                  on disk until it is complete"

@@ -9,17 +9,17 @@ use super::Engine;
 use crate::sitewise::client::SiteWise;
 use crate::time::{Instant, Now};
 
-/// Subjects that are told at a time; further ones are problems on the console alone.
-const TOLD: usize = 20;
+/// Subjects that are logged at a time; further ones are problems on the console alone.
+const MAX_LOGGED: usize = 20;
 
-/// What was told to wait, and since when.
+/// Subjects that were logged as waiting, and since when.
 #[derive(Debug, Default)]
 pub(super) struct Conflicts(BTreeMap<String, Instant>);
 
 impl Conflicts {
-    /// A conflict is met. True if it is to be told.
+    /// A conflict is met. True if it is to be logged.
     fn begin(&mut self, subject: &str, now: Instant) -> bool {
-        let is_new = self.0.len() < TOLD && !self.0.contains_key(subject);
+        let is_new = self.0.len() < MAX_LOGGED && !self.0.contains_key(subject);
         if is_new {
             self.0.insert(subject.to_owned(), now);
         }
@@ -34,7 +34,7 @@ impl Conflicts {
 
 impl<S: SiteWise> Engine<S> {
     /// Logs conflicts that begin, and those that are solved.
-    pub(super) fn tell_conflicts(&mut self, now: Now) {
+    pub(super) fn log_conflicts(&mut self, now: Now) {
         for (subject, reason) in self.bridge.take_conflicts() {
             if self.conflicts.begin(&subject, now.instant) {
                 info!(
@@ -70,6 +70,6 @@ mod tests {
         assert!(conflicts.begin("model Turbine", at(50)), "another");
         // A plant's worth of them is no flood of lines.
         let told = (0..1000).filter(|n| conflicts.begin(&format!("asset {n}"), at(60))).count();
-        assert_eq!(told, TOLD - 1);
+        assert_eq!(told, MAX_LOGGED - 1);
     }
 }

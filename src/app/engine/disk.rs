@@ -38,7 +38,7 @@ impl<S: SiteWise> Engine<S> {
 
     /// Whether the values buffered until the initial sync are on disk, as the messages they arrived
     /// in: the next process replays these.
-    pub(super) fn is_held_saved(&self) -> bool {
+    pub(super) fn is_buffer_saved(&self) -> bool {
         (self.sync_state != SyncState::Done || self.bridge.is_deferring())
             && self.outbox.disk().is_some()
             && !self.inbound_incomplete
@@ -48,9 +48,9 @@ impl<S: SiteWise> Engine<S> {
     /// before can be left to the next process.
     pub(super) fn can_stop(&self, last: Instant) -> bool {
         let twin = self.bridge.twin();
-        let held = twin.held() > 0 && !self.is_held_saved();
+        let buffered = twin.buffered() > 0 && !self.is_buffer_saved();
         let parked = self.outbox.parked() > 0 && self.outbox.disk().is_none();
-        let undecided = (held || parked) && !twin.plan().is_idle_until(last);
+        let undecided = (buffered || parked) && !twin.plan().is_idle_until(last);
         let delivery = self.bridge.delivery();
         let is_left = self.is_all_saved() && (delivery.has_only_failed() || delivery.has_stopped());
         let is_done = self.outbox.is_flushed()

@@ -94,7 +94,7 @@ impl<S: SiteWise> Engine<S> {
         if !self.stores_inbound
             || self.sync_state != SyncState::Done
             || self.bridge.is_deferring()
-            || self.bridge.twin().held() > 0
+            || self.bridge.twin().buffered() > 0
         {
             return;
         }

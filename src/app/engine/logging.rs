@@ -2,7 +2,7 @@
 
 use tracing::{error, info, warn};
 
-use super::found::MoreSenders;
+use super::finding_lines::MoreSenders;
 use crate::bridge::Output;
 use crate::console::degraded;
 use crate::delivery::point::Stream;

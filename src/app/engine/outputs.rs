@@ -94,7 +94,7 @@ impl<S: SiteWise> Engine<S> {
                     self.outbox.settle(&[key]);
                 }
             }
-            Output::Held { stream, reason, cause, others } => {
+            Output::ValuesFailing { stream, reason, cause, others } => {
                 let names = self.bridge.twin().display_names(stream);
                 logging::log_failing_property(stream, names, &reason, (cause, others));
             }
@@ -104,7 +104,7 @@ impl<S: SiteWise> Engine<S> {
             Output::ReachabilityChanged(told) => self.log_reachability(&told, now),
             Output::NothingDelivered(server) => self.servers.log_nothing_delivered(server),
             Output::Finding { edge, finding, example } => {
-                if self.found.take(finding, edge.as_ref(), now.instant) {
+                if self.finding_lines.admit(finding, edge.as_ref(), now.instant) {
                     logging::log_output(Output::Finding { edge, finding, example });
                 }
             }

@@ -222,7 +222,7 @@ async fn an_end_before_sitewise_was_reached_is_at_once_and_loses_nothing() {
         (Box::new(DiskOutbox::open(&folder, 1 << 20, Arc::clone(&wake)).unwrap()), wake)
     });
     engine.replay_stored();
-    assert!(engine.bridge.twin().held() >= 2, "the next process hears them");
+    assert!(engine.bridge.twin().buffered() >= 2, "the next process hears them");
     drop(engine);
     let _ = std::fs::remove_dir_all(&folder);
 }
@@ -287,7 +287,7 @@ async fn an_end_waits_only_for_what_may_be_delivered_in_its_grace() {
             engine.bridge.handle_timeout(now);
         }
     }
-    assert!(engine.bridge.twin().held() > 0);
+    assert!(engine.bridge.twin().buffered() > 0);
     let end = |seconds| now.instant + Duration::from_secs(seconds);
     assert!(!engine.can_stop(end(3_600)));
     assert!(engine.can_stop(end(1)));

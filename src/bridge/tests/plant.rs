@@ -112,7 +112,7 @@ impl Plant {
                 | Output::Discarded(..)
                 | Output::Capped { .. }
                 | Output::OverRate(..)
-                | Output::Held { .. }
+                | Output::ValuesFailing { .. }
                 | Output::ReachabilityChanged(_)
                 | Output::Born(_)
                 | Output::Died(..)

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{DegradedReason, EngineView, Held, first_names};
-use crate::delivery::failing::HeldValues;
+use super::{DegradedReason, EngineView, RetriedValues, first_names};
+use crate::delivery::failing::FailingValues;
 use crate::delivery::point::RejectReason;
 use crate::delivery::rejections::OtherProperties;
 use crate::outbox::{DiskState, PassedOver};
@@ -131,7 +131,7 @@ impl DegradedReason {
             | Self::Capped { values, .. }
             | Self::AwaitsBirth { values, .. }
             | Self::OverRate { values, .. } => *values,
-            Self::ValuesRetried { held, .. } => held.values as u64,
+            Self::ValuesRetried { retried, .. } => retried.values as u64,
             _ => 0,
         }
     }
@@ -311,7 +311,7 @@ fn values(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
             values: crowded.values,
         }
     }));
-    held(look, twin, all);
+    retried_values(look, twin, all);
     refused(look, twin, all);
     all.extend(twin.plan().problems().map(|(subject, reason)| DegradedReason::Problem {
         subject: subject.to_owned(),
@@ -323,9 +323,11 @@ fn values(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
 }
 
 /// Values that are not accepted: one reason for each machine and cause.
-fn held(look: &EngineView<'_>, twin: &Twin, all: &mut Vec<DegradedReason>) {
-    let mut rows: BTreeMap<(String, Cause), Held> = BTreeMap::new();
-    for HeldValues { stream, values, words, cause, others } in look.bridge.delivery().held() {
+fn retried_values(look: &EngineView<'_>, twin: &Twin, all: &mut Vec<DegradedReason>) {
+    let mut rows: BTreeMap<(String, Cause), RetriedValues> = BTreeMap::new();
+    for FailingValues { stream, values, words, cause, others } in
+        look.bridge.delivery().failing_values()
+    {
         let place = twin.asset(stream.asset);
         let asset = || {
             place.map_or_else(|| stream.asset.to_string(), |(_, asset)| asset.address.to_string())
@@ -336,7 +338,7 @@ fn held(look: &EngineView<'_>, twin: &Twin, all: &mut Vec<DegradedReason>) {
             let (_, property) = twin.display_names(stream);
             let property = property.map_or_else(|| stream.property.to_string(), str::to_owned);
             let example = format!("{} / {property}: {words}", asset());
-            Held { properties: 0, values: 0, example, cause, others }
+            RetriedValues { properties: 0, values: 0, example, cause, others }
         });
         row.properties += 1;
         row.values += values;
@@ -345,7 +347,9 @@ fn held(look: &EngineView<'_>, twin: &Twin, all: &mut Vec<DegradedReason>) {
         }
     }
     let rows = rows.into_iter();
-    all.extend(rows.map(|((machine, _), held)| DegradedReason::ValuesRetried { machine, held }));
+    all.extend(
+        rows.map(|((machine, _), retried)| DegradedReason::ValuesRetried { machine, retried }),
+    );
 }
 
 /// Recently rejected values: one reason for each machine and kind.

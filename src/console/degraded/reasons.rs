@@ -128,8 +128,8 @@ mod tests {
         assert_eq!(all.lines()[0], "only_stored: g/a, g/b and 3998 more: stored");
     }
 
-    fn of_denied() -> Held {
-        Held {
+    fn of_denied() -> RetriedValues {
+        RetriedValues {
             properties: 300,
             values: 900,
             example: "Nordsee/gw/P1 / Speed: AccessDeniedException: no".to_owned(),
@@ -140,15 +140,19 @@ mod tests {
 
     #[test]
     fn what_sitewise_does_not_accept_has_the_remedy_of_its_cause() {
-        let line = |held| {
-            DegradedReason::ValuesRetried { machine: "Nordsee/gw".to_owned(), held }.to_string()
+        let line = |retried| {
+            DegradedReason::ValuesRetried { machine: "Nordsee/gw".to_owned(), retried }.to_string()
         };
         let denied = line(of_denied());
         for part in ["900 values of 300", "while it accepts others", "policy of the role"] {
             assert!(denied.contains(part), "{part} is not in {denied}");
         }
         assert!(!denied.contains("proxy"), "{denied}");
-        let gone = Held { cause: Cause::Missing, others: OtherProperties::NotTried, ..of_denied() };
+        let gone = RetriedValues {
+            cause: Cause::Missing,
+            others: OtherProperties::NotTried,
+            ..of_denied()
+        };
         let gone = line(gone);
         assert!(gone.contains("deleted") && !gone.contains("others"), "{gone}");
     }
@@ -206,7 +210,7 @@ mod tests {
             DegradedReason::Clock { ahead: 1 },
             DegradedReason::SenderClock { edge: String::new(), ahead: 1 },
             DegradedReason::OverRate { machine: String::new(), example: String::new(), values: 1 },
-            DegradedReason::ValuesRetried { machine: String::new(), held: of_denied() },
+            DegradedReason::ValuesRetried { machine: String::new(), retried: of_denied() },
             DegradedReason::Problem { subject, reason },
         ];
         let all: DegradedReasons = caps.into_iter().chain(others).collect();

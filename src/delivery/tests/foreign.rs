@@ -1,7 +1,7 @@
 //! Answers that are none of SiteWise's, and values that are never taken although they could be.
 
 use super::*;
-use crate::delivery::failing::HeldValues;
+use crate::delivery::failing::FailingValues;
 use crate::delivery::rejections::OtherProperties;
 use crate::sitewise::cause::Cause;
 
@@ -38,17 +38,17 @@ fn a_value_that_a_firewall_stops_waits_alone_and_is_told_by_name() {
     assert!(!plant.delivery.is_unreachable());
     let stream = point(4, 0, Class::Live).stream;
     let (cause, others) = (Cause::Foreign, OtherProperties::Accepted);
-    let told = Output::Held { stream, reason: "Foreign".to_owned(), cause, others };
+    let told = Output::ValuesFailing { stream, reason: "Foreign".to_owned(), cause, others };
     assert_eq!(plant.told.iter().filter(|output| **output == told).count(), 1);
-    let held = HeldValues { stream, values: 1, words: "Foreign", cause, others };
-    assert_eq!(plant.delivery.held().collect::<Vec<_>>(), [held]);
+    let held = FailingValues { stream, values: 1, words: "Foreign", cause, others };
+    assert_eq!(plant.delivery.failing_values().collect::<Vec<_>>(), [held]);
     // What comes later passes, and nobody waits.
     plant.give([point(4, 20_000, Class::Live)]);
     through(&mut plant, 2, |entry| has(entry, 4, 6_000));
     assert_eq!(plant.delivery.figures().delivered, 100);
     // Once it passes, it is named no longer.
     through(&mut plant, 60, |_| false);
-    assert_eq!((plant.delivery.waiting(), plant.delivery.held().count()), (0, 0));
+    assert_eq!((plant.delivery.waiting(), plant.delivery.failing_values().count()), (0, 0));
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn one_value_that_is_stopped_in_a_quiet_plant_does_not_make_sitewise_unreachable
         through(&mut plant, 1, |_| true);
         assert!(!plant.delivery.is_unreachable());
     }
-    assert_eq!(plant.delivery.held().count(), 1);
+    assert_eq!(plant.delivery.failing_values().count(), 1);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_value_that_sitewise_itself_fails_at_takes_no_others_along() {
     let figures = plant.delivery.figures();
     assert!(plant.delivery.waiting() <= 20, "{figures:?}");
     assert_eq!(plant.refused().count(), 0);
-    assert_eq!(plant.delivery.held().count(), 1);
+    assert_eq!(plant.delivery.failing_values().count(), 1);
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn what_could_yet_succeed_is_kept_for_seven_days_and_tried_ever_rarer() {
         let hours: Vec<usize> = (1..24 * 7).map(|_| hour(&mut plant)).collect();
         assert_eq!(plant.delivery.waiting(), 1, "{kind:?}");
         assert!(hours[4..].iter().all(|tries| *tries <= 2), "{kind:?}: {hours:?}");
-        let held: Vec<_> = plant.delivery.held().map(|held| held.stream).collect();
+        let held: Vec<_> = plant.delivery.failing_values().map(|held| held.stream).collect();
         assert_eq!(held, [point(1, 0, Class::Live).stream], "{kind:?}");
         (0..3).for_each(|_| _ = hour(&mut plant));
         let refusal = match kind {
@@ -150,7 +150,7 @@ fn what_could_yet_succeed_is_kept_for_seven_days_and_tried_ever_rarer() {
         };
         let refused: Vec<_> = plant.refused().map(|(_, why)| why).collect();
         assert_eq!(refused, [refusal], "{kind:?}");
-        assert_eq!(plant.delivery.held().count(), 0);
+        assert_eq!(plant.delivery.failing_values().count(), 0);
     }
 }
 

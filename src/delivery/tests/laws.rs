@@ -234,7 +234,7 @@ impl World {
                 Output::Settled(keys) => keys.clone(),
                 Output::Refused { point, .. } => vec![point.key()],
                 Output::Discarded { key, .. } => vec![*key],
-                Output::Held { .. }
+                Output::ValuesFailing { .. }
                 | Output::LatestDiscarded(_)
                 | Output::NotFound(_)
                 | Output::Send { .. } => Vec::new(),

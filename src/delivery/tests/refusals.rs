@@ -21,7 +21,7 @@ fn through(plant: &mut Plant, seconds: i64, kind: ApiFaultKind, refuses: impl Fn
 }
 
 fn held(plant: &Plant) -> usize {
-    plant.told.iter().filter(|told| matches!(told, Output::Held { .. })).count()
+    plant.told.iter().filter(|told| matches!(told, Output::ValuesFailing { .. })).count()
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn where_every_entry_is_denied_that_is_one_cause_within_ten_seconds() {
         // Where assets are gone SiteWise is not away.
         assert_eq!(plant.delivery.is_unreachable(), kind != ApiFaultKind::NotFound, "{kind:?}");
         through(&mut plant, 600, kind, |_| true);
-        assert_eq!((held(&plant), plant.delivery.held().count()), (0, 0), "{kind:?}");
+        assert_eq!((held(&plant), plant.delivery.failing_values().count()), (0, 0), "{kind:?}");
         // It passes again: all of it goes within a minute, however long it failed.
         through(&mut plant, 60, kind, |_| false);
         assert!(!plant.delivery.is_unreachable());
@@ -60,7 +60,7 @@ fn where_one_asset_is_denied_it_is_named_and_sitewise_is_not_away() {
         through(&mut plant, 1, ApiFaultKind::Denied, |entry| entry.asset == asset);
         assert_eq!(plant.delivery.all_rejected(), None);
     }
-    let rows: Vec<_> = plant.delivery.held().collect();
+    let rows: Vec<_> = plant.delivery.failing_values().collect();
     let [row] = rows[..] else { panic!("{rows:?}") };
     assert_eq!(
         (row.stream.asset, row.cause, row.others),
@@ -103,7 +103,7 @@ fn what_sitewise_limits_below_ten_a_second_is_held_and_told_and_never_dropped() 
     }
     assert_eq!(plant.delivery.figures().discarded.rate, 0);
     assert_eq!(plant.delivery.waiting(), 120);
-    let rows: Vec<_> = plant.delivery.held().map(|row| (row.cause, row.others)).collect();
+    let rows: Vec<_> = plant.delivery.failing_values().map(|row| (row.cause, row.others)).collect();
     assert_eq!(rows, [(Cause::PropertyLimit, OtherProperties::NotTried)]);
     assert_eq!(held(&plant), 1);
     plant.wait(Duration::from_secs(3_600));

@@ -54,9 +54,14 @@ fn one_value_at_which_requests_hang_or_are_slowed_down_waits_alone_and_is_told()
             let (mut plant, mut gone) = (Plant::new(config()), Vec::new());
             let bad = |entry: &Entry| has(entry, 3, 5_000);
             let mut met = go_on((&mut plant, &mut gone), (tags, 240), fails, bad);
-            assert_eq!(plant.delivery.held().count(), 1, "{fails:?} {tags}: in four minutes");
+            assert_eq!(
+                plant.delivery.failing_values().count(),
+                1,
+                "{fails:?} {tags}: in four minutes"
+            );
             met += go_on((&mut plant, &mut gone), (tags, 360), fails, bad);
-            let (waiting, held) = (plant.delivery.waiting(), plant.delivery.held().count());
+            let (waiting, held) =
+                (plant.delivery.waiting(), plant.delivery.failing_values().count());
             // Those of its own property wait while it is asked for, one request at a time.
             assert!(waiting <= 40 + 2 * usize::from(tags), "{fails:?} {tags}: {waiting} wait");
             assert_eq!((held, plant.refused().count()), (1, 0), "{fails:?} {tags}");
@@ -64,7 +69,7 @@ fn one_value_at_which_requests_hang_or_are_slowed_down_waits_alone_and_is_told()
             assert!(met < 40, "{fails:?} {tags}: {met}");
             // Once it passes, it is named no longer.
             go_on((&mut plant, &mut gone), (0, 3_700), fails, |_| false);
-            assert_eq!((plant.delivery.waiting(), plant.delivery.held().count()), (0, 0));
+            assert_eq!((plant.delivery.waiting(), plant.delivery.failing_values().count()), (0, 0));
         }
     }
 }
@@ -76,7 +81,7 @@ fn where_all_hang_or_are_slowed_down_sitewise_is_away_and_all_goes_on() {
         let met = go_on((&mut plant, &mut gone), (40, 600), fails, |_| true);
         assert!(plant.delivery.is_unreachable(), "{fails:?}");
         assert!(met < 250, "{fails:?}: {met}");
-        assert_eq!(plant.delivery.held().count(), 0, "{fails:?}");
+        assert_eq!(plant.delivery.failing_values().count(), 0, "{fails:?}");
         let before = plant.delivery.figures().requests;
         go_on((&mut plant, &mut gone), (40, 120), fails, |_| false);
         assert!(plant.delivery.waiting() <= 80, "{fails:?}: {}", plant.delivery.waiting());

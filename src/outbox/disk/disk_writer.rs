@@ -16,7 +16,7 @@ use super::inbound::{InboundLog, InboundRecord};
 use super::machines::MachineFile;
 use super::record::RecordKey;
 use super::store::{Store, StoreError, StoreOp, StoreOpener, StoreStats};
-use super::{HEAD_BYTES_WHILE_FAILING, HEARD};
+use super::{HEAD_BYTES_WHILE_FAILING, INBOUND_FOLDER};
 use crate::delivery::point::Point;
 use crate::outbox::dead_letters::files::{self, DeadLetterFiles};
 use crate::outbox::dead_letters::requests::{self, DeadLetterAction, DeadLetterRequest};
@@ -45,9 +45,9 @@ pub(super) enum DiskJob {
     DeleteRequest { letters: Vec<DeadLetterRecord>, request: PathBuf },
     /// Store an inbound message, if the log stays within so many bytes.
     StoreInbound { record: InboundRecord, room: u64 },
-    /// So many values of what earlier processes heard could be read, and so many not.
+    /// So many values of messages that earlier processes stored could be read, and so many not.
     ReplayFinished { values: u64, lost: u64 },
-    /// Tell when what was heard is safe: what is to be dropped then is no message.
+    /// Report when the stored messages are safe: what is to be dropped then is no message.
     Written(Sender<()>),
     /// All stored inbound messages are settled.
     ClearInbound,
@@ -79,7 +79,7 @@ pub(super) enum DiskReport {
     Failed { epoch: u64, fault: StoreError },
     /// It takes writes again.
     Opened(StoreStats),
-    /// So many values of what earlier processes heard could be read, and so many not.
+    /// So many values of messages that earlier processes stored could be read, and so many not.
     ReplayFinished { values: u64, lost: u64 },
     /// Inbound messages are no longer stored: the log is full.
     InboundFull,
@@ -95,7 +95,7 @@ pub(super) struct DiskWriter {
     inbound_log: InboundLog,
     inbound_full: bool,
     machines: MachineFile,
-    /// To be dropped once all that was heard is safe.
+    /// To be dropped once all stored messages are safe.
     inbound_awaited: Vec<Sender<()>>,
     /// Requests about dead letters that could be neither read nor moved aside.
     reported_requests: BTreeSet<PathBuf>,
@@ -151,7 +151,7 @@ impl DiskWriter {
             store,
             fault,
             opened_at: Instant::now(),
-            inbound_log: InboundLog::new(letters.folder().with_file_name(HEARD)),
+            inbound_log: InboundLog::new(letters.folder().with_file_name(INBOUND_FOLDER)),
             inbound_full: false,
             machines,
             inbound_awaited: Vec::new(),
@@ -368,9 +368,9 @@ impl DiskWriter {
     fn sync(&mut self) {
         let Some(store) = self.store.as_mut().filter(|_| self.needs_sync) else { return };
         self.machines.sync();
-        let ears = &mut self.inbound_log;
-        let mut heard = || ears.sync().map_err(|error| StoreError::Disk(error.to_string()));
-        match catch_panic(|| heard().and_then(|()| store.sync())) {
+        let log = &mut self.inbound_log;
+        let mut sync_log = || log.sync().map_err(|error| StoreError::Disk(error.to_string()));
+        match catch_panic(|| sync_log().and_then(|()| store.sync())) {
             Ok(()) => {
                 let (stock, overwritten) = (store.stock(), std::mem::take(&mut self.overwritten));
                 self.needs_sync = false;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
-use super::HEARD;
+use super::INBOUND_FOLDER;
 use super::books::{Books, BooksState};
 use super::inbound::{self, InboundReader};
 use super::owner;
@@ -78,10 +78,10 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
 /// understand: so first it is looked at without the store.
 pub(super) fn open(folder: &Path) -> Result<FjallStore, StoreError> {
     let books = BooksState::of(folder)?;
-    inbound::recorded_counts(&folder.join(HEARD))?;
+    inbound::recorded_counts(&folder.join(INBOUND_FOLDER))?;
     let points = folder.join(POINTS);
     repair::finish(&points)?;
-    repair::finish(&folder.join(HEARD))?;
+    repair::finish(&folder.join(INBOUND_FOLDER))?;
     match found(&points)? {
         StoreFound::Store => {
             let (said, damage) =
@@ -305,14 +305,14 @@ pub fn inspect(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
     Ok(CheckReport { damage, found, lost, moved_to })
 }
 
-/// The same for what was heard before SiteWise was reached, with values for points.
+/// The same for messages that were stored before SiteWise was reached, with values for points.
 ///
 /// # Errors
 ///
 /// As [`inspect`].
 pub fn inspect_inbound(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
     let _owner = lock(folder)?;
-    let folder = folder.join(HEARD);
+    let folder = folder.join(INBOUND_FOLDER);
     let recorded = inbound::recorded_counts(&folder)?;
     repair::finish(&folder)?;
     let mut reading = InboundReader::new(&folder);

@@ -127,7 +127,8 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-fn heard(body: &[u8]) -> Option<StoredInbound> {
+/// The message in the body of a record.
+fn parse_body(body: &[u8]) -> Option<StoredInbound> {
     let (at, rest) = body.split_first_chunk::<8>()?;
     let (server, rest) = rest.split_first_chunk::<2>()?;
     let time = |bytes: &[u8; 8]| Timestamp::from_millis(i64::from_be_bytes(*bytes));
@@ -222,11 +223,11 @@ impl Iterator for InboundReader {
                 // A torn end of a file is no damage; whether values were lost is seen from the
                 // books.
                 self.open = None;
-            } else if let Some((heard, bytes)) = whole(window, *offset) {
+            } else if let Some((inbound, bytes)) = whole(window, *offset) {
                 *offset += bytes;
                 self.damaged_at.extend(damaged_since.take().map(|flaw| (path.clone(), flaw)));
-                self.values += values(&heard.kind);
-                return Some(heard);
+                self.values += values(&inbound.kind);
+                return Some(inbound);
             } else {
                 damaged_since.get_or_insert(*offset);
                 *offset = next(window, *offset + 1);
@@ -246,7 +247,7 @@ fn whole(window: &mut FileWindow, at: u64) -> Option<(StoredInbound, u64)> {
         return None;
     }
     let body = window.at(at, end).get(HEAD..end)?;
-    (xxh3_64(body) == sum).then(|| heard(body)).flatten().map(|heard| (heard, end as u64))
+    (xxh3_64(body) == sum).then(|| parse_body(body)).flatten().map(|inbound| (inbound, end as u64))
 }
 
 /// Where the next record may begin.
@@ -280,14 +281,14 @@ impl Iterator for InboundReplay {
     type Item = StoredInbound;
 
     fn next(&mut self) -> Option<StoredInbound> {
-        let heard = self.reader.next();
-        if heard.is_none()
+        let inbound = self.reader.next();
+        if inbound.is_none()
             && let Some(reports) = self.reports.take()
         {
             let (values, lost) = (self.reader.values, self.reader.lost(self.recorded));
             let _ = reports.send(DiskReport::ReplayFinished { values, lost });
         }
-        heard
+        inbound
     }
 }
 
@@ -297,8 +298,8 @@ pub(super) fn copy(folder: &Path, new: &Path) -> Result<u64, StoreError> {
     repair::make_folder(new).map_err(disk)?;
     let mut to = File::create(new.join(format!("{:08}.heard", 1))).map_err(disk)?;
     let mut reading = InboundReader::new(folder);
-    for heard in reading.by_ref() {
-        to.write_all(&record(&heard).bytes).map_err(disk)?;
+    for inbound in reading.by_ref() {
+        to.write_all(&record(&inbound).bytes).map_err(disk)?;
     }
     to.sync_all().map_err(disk)?;
     repair::mark_complete(new, reading.lost(recorded_counts(folder)?))?;

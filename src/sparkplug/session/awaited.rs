@@ -393,9 +393,9 @@ impl AwaitingBirth {
 
     /// How many messages do not count as before-birth yet; from now on they do.
     pub(super) fn count_waiting(&mut self) -> u64 {
-        let untold = self.uncounted() as u64;
+        let uncounted = self.uncounted() as u64;
         self.waiting_counted = !self.waiting.is_empty();
-        untold
+        uncounted
     }
 
     /// Whether further messages count as before-birth.

@@ -93,7 +93,7 @@ impl SenderClock {
 
     /// A live message was `ahead` milliseconds ahead of its arrival. Gives back by how much the clock
     /// is off where it is wrong from now on.
-    pub(super) fn look(&mut self, sign: ClockSign, ahead: i64, now: Instant) -> Option<i64> {
+    pub(super) fn record(&mut self, sign: ClockSign, ahead: i64, now: Instant) -> Option<i64> {
         let was_wrong = self.off.is_some();
         match sign {
             ClockSign::Answer | ClockSign::Birth if ahead.abs() < RIGHT => {
@@ -153,7 +153,7 @@ impl EdgeSession {
             return;
         }
         let ahead = sent.as_millis().saturating_sub(sink.now.wall.as_millis());
-        if let Some(off) = self.clock.look(sign, ahead, sink.now.instant) {
+        if let Some(off) = self.clock.record(sign, ahead, sink.now.instant) {
             self.notes.findings.note_with_example(Finding::ClockOff, || words(off));
         }
     }
@@ -197,7 +197,7 @@ mod tests {
     /// Data that is ahead by this, each ten seconds for three minutes.
     fn data(clock: &mut SenderClock, from: u64, ahead: impl Fn(u64) -> i64) -> Vec<i64> {
         let looks =
-            (0..18).filter_map(|n| clock.look(ClockSign::Data, ahead(n), at(from + n * 10)));
+            (0..18).filter_map(|n| clock.record(ClockSign::Data, ahead(n), at(from + n * 10)));
         looks.collect()
     }
 
@@ -242,34 +242,38 @@ mod tests {
         ] {
             let mut clock = SenderClock::default();
             // It has connected again just now.
-            clock.look(ClockSign::Birth, -300, at(0));
+            clock.record(ClockSign::Birth, -300, at(0));
             assert_eq!(data(&mut clock, 1, ahead), Vec::<i64>::new(), "{name}");
             assert_eq!(clock.off(), None, "{name}");
         }
         // A batch without any birth, at once.
         let mut clock = SenderClock::default();
         for n in 0..1000 {
-            assert_eq!(clock.look(ClockSign::Data, -60 * MINUTE + n, at(5)), None);
+            assert_eq!(clock.record(ClockSign::Data, -60 * MINUTE + n, at(5)), None);
         }
-        assert_eq!(clock.look(ClockSign::Data, -100, at(70)), None);
+        assert_eq!(clock.record(ClockSign::Data, -100, at(70)), None);
     }
 
     #[test]
     fn the_answer_to_a_request_and_data_after_it_show_it_at_once() {
         let mut clock = SenderClock::default();
-        assert_eq!(clock.look(ClockSign::Answer, -47 * MINUTE, at(1)), None, "bytes kept for long");
-        assert_eq!(clock.look(ClockSign::DeviceBirth, -47 * MINUTE, at(1)), None);
+        assert_eq!(
+            clock.record(ClockSign::Answer, -47 * MINUTE, at(1)),
+            None,
+            "bytes kept for long"
+        );
+        assert_eq!(clock.record(ClockSign::DeviceBirth, -47 * MINUTE, at(1)), None);
         let off = -47 * MINUTE + 900;
-        assert_eq!(clock.look(ClockSign::Data, off, at(2)), Some(off));
+        assert_eq!(clock.record(ClockSign::Data, off, at(2)), Some(off));
         // A birth that is repeated as it was, and data that is right.
         let mut clock = SenderClock::default();
-        clock.look(ClockSign::Answer, -47 * MINUTE, at(1));
-        assert_eq!(clock.look(ClockSign::Data, -900, at(2)), None);
-        assert_eq!(clock.look(ClockSign::Data, -47 * MINUTE, at(3)), None);
+        clock.record(ClockSign::Answer, -47 * MINUTE, at(1));
+        assert_eq!(clock.record(ClockSign::Data, -900, at(2)), None);
+        assert_eq!(clock.record(ClockSign::Data, -47 * MINUTE, at(3)), None);
         // A birth of its own accord may have been stored on its way.
         let mut clock = SenderClock::default();
-        clock.look(ClockSign::Birth, -47 * MINUTE, at(1));
-        assert_eq!(clock.look(ClockSign::Data, -47 * MINUTE, at(2)), None);
+        clock.record(ClockSign::Birth, -47 * MINUTE, at(1));
+        assert_eq!(clock.record(ClockSign::Data, -47 * MINUTE, at(2)), None);
     }
 
     #[test]

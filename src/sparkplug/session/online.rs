@@ -8,9 +8,9 @@ use super::alias_usage::AliasUsage;
 use super::birth_archive::BirthArchive;
 use super::devices::{DeviceSession, DeviceState};
 use super::doubts::DeathDoubt;
+use super::filter_yield::FilterYield;
 use super::prior_tables::PriorTables;
 use super::reading::{emit_birth, read_data, scope};
-use super::taken::FilterYield;
 use super::{
     Borrowed, CarriedState, Incoming, MemoryUse, SessionContext, SessionMessage, SessionNotes,
 };

@@ -227,7 +227,7 @@ impl EdgeSession {
     }
 
     /// A live message of it has come: it is known by more than what a server has stored.
-    pub(super) fn heard(&mut self, sink: &SessionContext<'_>) {
+    pub(super) fn note_received(&mut self, sink: &SessionContext<'_>) {
         self.last_heard = Some(sink.now.instant);
         self.problem.take_if(|problem| problem.known_by == KnownBy::StoredBirth);
     }

@@ -67,7 +67,7 @@ impl<'a> LayoutBuilder<'a> {
                     let has = models.get(model).properties.get(place.0 as usize);
                     has.is_some_and(|has| {
                         let mut names = has.path();
-                        !has.learned && !path.iter().all(|name| names.next() == Some(*name))
+                        !has.imported && !path.iter().all(|name| names.next() == Some(*name))
                     })
                 });
             }

@@ -74,7 +74,7 @@ impl DesiredModels {
                 source: None,
                 role,
                 form,
-                learned: true,
+                imported: true,
             });
             if let Some(alike) = alike {
                 self.get_mut(ix).rename(alike);
@@ -103,7 +103,7 @@ impl DesiredModels {
             }
         }
         self.get_mut(ix).foreign_counts = foreign;
-        self.learn_kind(ix);
+        self.import_kind(ix);
         self.shrink(ix);
     }
 
@@ -126,7 +126,7 @@ impl DesiredModels {
         self.corrections += u32::from(changed);
     }
 
-    /// A birth asks for what was learned: from now on it is known what it stands for.
+    /// A birth asks for what was imported: from now on it is known what it stands for.
     pub(super) fn confirm(
         &mut self,
         ix: ModelIx,
@@ -135,10 +135,10 @@ impl DesiredModels {
     ) {
         let model = self.get_mut(ix);
         let Some(has) = model.properties.get_mut(property.0 as usize) else { return };
-        if !has.learned {
+        if !has.imported {
             return;
         }
-        has.learned = false;
+        has.imported = false;
         has.role = wanted.role;
         has.form = wanted.form;
         let path = || wanted.path.iter().map(|name| Box::from(*name)).collect();

@@ -30,7 +30,7 @@ impl PropertyIndex {
         let Some(property) = ix.of(properties) else { return };
         add(&mut self.ids, ix, properties, |property| hash(property.id));
         self.add_name(ix, properties);
-        if !property.learned {
+        if !property.imported {
             self.add_path(ix, properties);
         }
     }

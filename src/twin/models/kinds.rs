@@ -350,7 +350,7 @@ impl DesiredModels {
     }
 
     /// Takes the tags of a kind from the properties that SiteWise has.
-    pub(super) fn learn_kind(&mut self, ix: ModelIx) {
+    pub(super) fn import_kind(&mut self, ix: ModelIx) {
         let model = self.get_mut(ix);
         let Some(kind) = model.kind.as_deref_mut() else { return };
         let members = model.properties.iter();

@@ -77,7 +77,7 @@ impl Plan {
             }
         }
         if !self.initial_sync.done {
-            self.finish_learning();
+            self.finish_sync();
         }
         self.mark_dirty(job);
     }

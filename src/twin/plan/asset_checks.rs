@@ -151,7 +151,7 @@ impl Plan {
             }
         }
         if tells {
-            self.finish_learning();
+            self.finish_sync();
         }
     }
 
@@ -263,7 +263,7 @@ impl Plan {
             self.problems.remove(&assets_of(&model.name));
         }
         self.problems.remove(&format!("model {}", model.name));
-        self.finish_learning();
+        self.finish_sync();
     }
 
     /// A part was read that could not be read before: others may be as well.

@@ -122,14 +122,14 @@ impl Plan {
                 self.initial_sync.models_done = next.is_none();
                 self.initial_sync.models = next;
                 for model in items {
-                    self.model_learned(model, models);
+                    self.import_model(model, models);
                 }
                 if self.initial_sync.models_done {
                     // Once all are known: a hierarchy is ours if its child is.
                     let listed: Vec<_> = self.initial_sync.undescribed.iter().copied().collect();
                     listed.into_iter().for_each(|ix| self.mark_dirty(ProvisioningJob::Model(ix)));
                 }
-                self.finish_learning();
+                self.finish_sync();
             }
             Ok(_) => {}
             Err(fault) => {
@@ -140,7 +140,7 @@ impl Plan {
         }
     }
 
-    fn model_learned(&mut self, model: ModelSummary, models: &mut DesiredModels) {
+    fn import_model(&mut self, model: ModelSummary, models: &mut DesiredModels) {
         if self.namespace.owns(model.id, model.external_id.as_deref()) {
             let ix = models.get_or_import(model.id, &model.name, model.description.as_deref());
             self.known_models.insert(model.id, model.clone());
@@ -191,7 +191,7 @@ impl Plan {
                     }
                 }
                 if done || !self.initial_sync.done {
-                    self.finish_learning();
+                    self.finish_sync();
                 }
             }
             Ok(_) => {}
@@ -232,7 +232,7 @@ impl Plan {
     }
 
     /// All is known, or all but what cannot be read.
-    pub(super) fn finish_learning(&mut self) {
+    pub(super) fn finish_sync(&mut self) {
         let unlisted = || self.initial_sync.assets.iter().filter(|list| !list.done);
         let mut undescribed =
             self.initial_sync.undescribed.iter().filter_map(|ix| self.models.get(ix.0 as usize));

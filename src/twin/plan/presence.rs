@@ -234,7 +234,7 @@ impl Plan {
         if lists.all(|list| list.done && !list.given_up) {
             self.problems.remove(SUBJECT);
         }
-        self.finish_learning();
+        self.finish_sync();
     }
 
     /// The nodes and devices that assets stand for, each once, in order.

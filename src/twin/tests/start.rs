@@ -167,7 +167,7 @@ fn of_births_that_wait_too_long_the_latest_of_each_source_is_kept() {
         let metrics = sensor(f64::from(round), 1_000);
         rig.twin.handle_event(birth(device("busy"), Vec::new(), metrics), rig.now);
         rig.twin.handle_event(death(device("busy"), 1), rig.now);
-        let (held, lost) = (rig.twin.held(), rig.twin.counts().dropped(DropReason::BeforeSync));
+        let (held, lost) = (rig.twin.buffered(), rig.twin.counts().dropped(DropReason::BeforeSync));
         assert!(held <= event_buffer::PARTS + 1_000, "{held} values are held");
         assert_eq!(held as u64 + lost, 2 + 1_000 * (u64::from(round as u32) + 1));
         given_up = lost;
@@ -206,7 +206,11 @@ fn births_that_wait_are_bounded_and_who_spoke_keeps_its_own() {
     for made_up in 0..150 {
         let name = format!("m{made_up}");
         rig.twin.handle_event(birth(machine(&name), Vec::new(), metrics(20_000)), rig.now);
-        assert!(rig.twin.held() <= event_buffer::MOST, "{} values are held", rig.twin.held());
+        assert!(
+            rig.twin.buffered() <= event_buffer::MOST,
+            "{} values are held",
+            rig.twin.buffered()
+        );
         while let Some(output) = rig.twin.poll_output(rig.now) {
             if let Output::Finding { edge, finding, .. } = output {
                 assert_eq!(finding, Finding::TooManyLeaves);
@@ -215,7 +219,7 @@ fn births_that_wait_are_bounded_and_who_spoke_keeps_its_own() {
         }
     }
     let lost = rig.twin.counts().dropped(DropReason::BeforeSync);
-    assert_eq!(rig.twin.held() as u64 + lost, 30_001 + 3 + 150 * 20_000);
+    assert_eq!(rig.twin.buffered() as u64 + lost, 30_001 + 3 + 150 * 20_000);
     assert_eq!(told.len() as u64 * 20_000, lost);
     assert!(told.len() > 100 && !told.contains("honest") && !told.contains("quiet"), "{told:?}");
     // What one says whose birth was given up can be read by none.

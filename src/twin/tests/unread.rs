@@ -159,7 +159,7 @@ fn who_may_have_an_asset_that_cannot_be_found_waits_alone_and_nothing_is_made_of
         assert_eq!(last(&rig, "T1", "Speed"), double(2.0));
         assert_eq!(last(&rig, "V1", "Open"), Some(Variant::Boolean(true)));
         assert_eq!(problems(&rig), ["asset Nordsee/pumps/P0", "assets of model Pump"]);
-        assert_eq!(rig.twin.held(), 3);
+        assert_eq!(rig.twin.buffered(), 3);
         assert!(!rig.sitewise.writes.iter().any(|write| write.contains("\"P")));
         rig.check_conservation();
 
@@ -167,7 +167,7 @@ fn who_may_have_an_asset_that_cannot_be_found_waits_alone_and_nothing_is_made_of
         rig.seconds(3_600);
         assert_eq!(last(&rig, "P0", "Flow"), double(2.0));
         assert_eq!(problems(&rig), ["assets of model Pump"]);
-        assert_eq!(rig.twin.held(), 0);
+        assert_eq!(rig.twin.buffered(), 0);
         rig.check_conservation();
     }
 }
@@ -189,7 +189,7 @@ fn what_is_tried_again_only_after_the_grace_is_not_waited_for() {
         rig.seconds(1);
         rests
     });
-    assert!(due.is_some() && rig.twin.held() > 0, "{due:?}");
+    assert!(due.is_some() && rig.twin.buffered() > 0, "{due:?}");
     assert!(!rig.twin.plan().is_idle_until(rig.now.instant + Duration::from_secs(7_200)));
     // A machine that is being made is waited for.
     let (at, new) = (rig.offset(), Source { edge: EdgeNode::new("Nordsee", "new"), device: None });
@@ -245,7 +245,7 @@ fn a_device_that_may_be_of_a_kind_that_cannot_be_described_waits_for_it() {
     rig.event(birth_at(at, device("oven 1"), Vec::new(), tags(at, oven)));
     rig.seconds(90);
     assert_eq!(last(&rig, "press 2", "Way"), double(1.0));
-    assert_eq!((rig.sitewise.models.len(), rig.twin.held()), (models, 3));
+    assert_eq!((rig.sitewise.models.len(), rig.twin.buffered()), (models, 3));
     rig.sitewise.undescribable.clear();
     rig.seconds(3_600);
     let (_, second) = rig.sitewise.asset("oven 2");

@@ -197,7 +197,7 @@ fn what_comes_before_sitewise_has_answered_is_held_and_not_lost() {
     let mut rig = Rig::new();
     rig.twin.handle_event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]), rig.now);
     rig.twin.handle_event(data(node(), vec![(0, sample(1, Value::Double(13.0)))]), rig.now);
-    assert_eq!(rig.twin.held(), 4);
+    assert_eq!(rig.twin.buffered(), 4);
     rig.check_conservation();
     rig.seconds(10);
     assert_eq!(rig.written("T1", "Speed").len(), 2);

@@ -275,7 +275,7 @@ impl Twin {
             if batch.is_empty() {
                 continue;
             }
-            let streams = batch.iter().map(|unborn| unborn.stream).collect();
+            let streams = batch.iter().map(|orphan| orphan.stream).collect();
             lookups.calls += batch.len().div_ceil(ENTRIES_PER_BATCH_READ);
             lookups.next_id += 1;
             lookups.orphan_batches.insert(lookups.next_id, batch);
@@ -289,7 +289,7 @@ impl Twin {
         if let Some(of) = lookups.orphan_batches.remove(&batch) {
             lookups.calls -= of.len().div_ceil(ENTRIES_PER_BATCH_READ);
             let of = of.into_iter().zip(shown);
-            lookups.mark_unborn(writer, (sources, restored), of, now);
+            lookups.mark_orphans(writer, (sources, restored), of, now);
             return self.look_up();
         }
         let Some(ShownBatch { targets, sources: whose }) = lookups.batches.remove(&batch) else {

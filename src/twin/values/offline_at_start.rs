@@ -120,7 +120,7 @@ impl ShownValueReads {
     }
 
     /// Writes stale marks for what was removed while the bridge was not running, or is offline.
-    pub(super) fn mark_unborn(
+    pub(super) fn mark_orphans(
         &mut self,
         writer: &mut PointWriter,
         (sources, restored): (&Sources, &RestoredValues),

@@ -229,8 +229,8 @@ async fn a_kill_before_or_while_catching_up_loses_nothing() {
         let births = (process_number + 1) * OF_SESSION;
         assert_eq!(ledger.buffered, (numbers.end * METRICS + births) as usize);
         if process_number == 2 {
-            let before = process.engine.bridge.twin().held();
-            process.until(|process| process.engine.bridge.twin().held() < before * 3 / 4).await;
+            let before = process.engine.bridge.twin().buffered();
+            process.until(|process| process.engine.bridge.twin().buffered() < before * 3 / 4).await;
             assert!(process.engine.bridge.is_deferring(), "it is in the middle of it");
         }
         taken.append(&mut process.kill());

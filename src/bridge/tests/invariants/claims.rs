@@ -84,7 +84,7 @@ impl<'a> Shown<'a> {
         for what in unaccounted {
             self.found.push(Violation { claim: "conservation", what: what.clone() });
         }
-        let (stored, held) = (outbox.len(), bridge.twin().held());
+        let (stored, held) = (outbox.len(), bridge.twin().buffered());
         let waiting = bridge.delivery().waiting();
         if stored + held + waiting > 0 {
             let what = format!("{stored} in the outbox, {held} held, {waiting} in delivery");

@@ -419,7 +419,7 @@ impl World {
     fn restart(&mut self, act: &Act, rng: &mut fastrand::Rng) {
         self.check_conservation();
         let lost: BTreeSet<_> = self.pending.iter().map(|key| key.stream.asset).collect();
-        let (all, namespace) = (self.bridge.twin().held() > 0, self.config.twin.namespace);
+        let (all, namespace) = (self.bridge.twin().buffered() > 0, self.config.twin.namespace);
         if !lost.is_empty() {
             self.reach("values lost");
         }
@@ -464,7 +464,7 @@ impl World {
             self.pass(Duration::from_secs(150));
         }
         // What failed again and again while others passed is tried an hour apart.
-        if self.bridge.delivery().held().next().is_some() {
+        if self.bridge.delivery().failing_values().next().is_some() {
             self.pass(Duration::from_secs(3_600));
         }
         // A heartbeat may just have come.

@@ -25,12 +25,12 @@ fn message(number: u8) -> StoredInbound {
     StoredInbound { at: Timestamp::from_millis(number.into()), server: 0, kind }
 }
 
-fn keep(ears: &mut InboundLog, heard: &[StoredInbound]) {
+fn keep(log: &mut InboundLog, heard: &[StoredInbound]) {
     for heard in heard {
-        ears.append(record(heard));
+        log.append(record(heard));
     }
-    ears.write().unwrap();
-    ears.sync().unwrap();
+    log.write().unwrap();
+    log.sync().unwrap();
 }
 
 fn read(folder: &Path) -> Vec<StoredInbound> {
@@ -69,10 +69,10 @@ fn what_was_heard_is_heard_again_by_the_next_process() {
     let bytes = fs::read(&first).unwrap();
     fs::write(&first, &bytes[..bytes.len() - 1]).unwrap();
     assert_eq!(read(&path).len(), 11);
-    let mut ears = InboundLog::new(path.clone());
+    let mut log = InboundLog::new(path.clone());
     let size = |path: &PathBuf| fs::metadata(path).unwrap().len();
-    assert_eq!(ears.bytes(), files(&path).iter().map(size).sum::<u64>());
-    ears.clear();
+    assert_eq!(log.bytes(), files(&path).iter().map(size).sum::<u64>());
+    log.clear();
     assert_eq!(read(&path).len(), 0);
     assert_eq!(recorded_counts(&path), Ok(None));
 }
@@ -118,12 +118,12 @@ fn damage_of_what_was_heard_is_checked_and_repaired() {
     assert_eq!((report.damage, report.moved_to), (None, None));
     // The next start counts what is lost, once.
     assert_eq!(lost(&path), (19, 2));
-    let mut ears = InboundLog::new(path.clone());
-    ears.replay_finished(38, 2);
-    keep(&mut ears, &[message(1)]);
+    let mut log = InboundLog::new(path.clone());
+    log.replay_finished(38, 2);
+    keep(&mut log, &[message(1)]);
     assert_eq!(lost(&path), (20, 0));
     assert_eq!(repair::unreported_loss(&path), None);
-    ears.clear();
+    log.clear();
     assert_eq!(read(&path), []);
     assert_eq!(read(&folder.path().join("heard.aside-2")).len(), 20);
 }
@@ -132,15 +132,15 @@ fn damage_of_what_was_heard_is_checked_and_repaired() {
 fn a_disk_that_refused_gets_what_was_heard_meanwhile() {
     let folder = Folder::new();
     let path = folder.path().join("heard");
-    let mut ears = InboundLog::new(path.clone());
-    ears.switch_file(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
-    ears.append(record(&message(1)));
-    assert!(ears.write().is_err());
-    ears.append(record(&message(2)));
-    assert!(!ears.needs_sync());
-    ears.write().unwrap();
-    ears.sync().unwrap();
-    assert_eq!(ears.unflushed_bytes(), 0);
+    let mut log = InboundLog::new(path.clone());
+    log.switch_file(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+    log.append(record(&message(1)));
+    assert!(log.write().is_err());
+    log.append(record(&message(2)));
+    assert!(!log.needs_sync());
+    log.write().unwrap();
+    log.sync().unwrap();
+    assert_eq!(log.unflushed_bytes(), 0);
     assert_eq!(read(&path), [message(1), message(2)]);
     assert_eq!(files(&path).len(), 1);
 }

@@ -31,7 +31,7 @@ impl World {
             Output::Grouped(_)
             | Output::RuleSuggested(..)
             | Output::OverRate(..)
-            | Output::Held { .. }
+            | Output::ValuesFailing { .. }
             | Output::ReachabilityChanged(_)
             | Output::Born(_)
             | Output::Died(..)
@@ -140,7 +140,7 @@ impl World {
     /// In = delivered + refused + discarded by rule + waiting.
     pub(in super::super) fn check_conservation(&mut self) {
         let counts = self.bridge.twin().counts();
-        let held = self.bridge.twin().held() as u64;
+        let held = self.bridge.twin().buffered() as u64;
         let settled = counts.points + counts.refused.total() + counts.dropped_in_all() + held;
         let delivery = self.bridge.delivery().figures();
         let gone = delivery.delivered + delivery.refused.total() + delivery.discarded.total();

@@ -1,4 +1,4 @@
-//! The end: what is still worth waiting for before the process stops.
+//! The flush before the process stops: what is still worth waiting for.
 
 use super::{Delivery, stream};
 use crate::time::Instant;
@@ -8,7 +8,7 @@ const ANSWERS_IN_VAIN: u32 = 16;
 
 /// How a flush goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum FlushState {
     /// There is none.
     #[default]
     No,
@@ -18,7 +18,7 @@ pub(super) enum Ending {
     Stopped,
 }
 
-impl Ending {
+impl FlushState {
     /// A flush begins.
     pub(super) fn begin(&mut self) {
         if *self == Self::No {
@@ -42,17 +42,17 @@ impl Ending {
 impl Delivery {
     /// Whether SiteWise has accepted nothing for many answers, since the flush began.
     pub fn flushes_in_vain(&self) -> bool {
-        matches!(self.ending, Ending::Flushing(in_vain) if in_vain >= ANSWERS_IN_VAIN)
+        matches!(self.flush, FlushState::Flushing(in_vain) if in_vain >= ANSWERS_IN_VAIN)
     }
 
     /// Sends nothing more: what is left is safe, and for the next process.
     pub fn stop_sending(&mut self) {
-        self.ending = Ending::Stopped;
+        self.flush = FlushState::Stopped;
     }
 
     /// Whether nothing more is sent, and all that was is answered.
     pub fn has_stopped(&self) -> bool {
-        self.ending.is_stopped() && self.requests.is_empty()
+        self.flush.is_stopped() && self.requests.is_empty()
     }
 
     /// Whether nothing would be sent before `end`: what keeps failing is retried too rarely to wait

@@ -1,5 +1,5 @@
-//! Values of an earlier process that wait for an asset that is not in SiteWise: their edge node is
-//! asked for its birth, and told by name if it stays silent.
+//! Values of an earlier process that wait for an asset that is not in SiteWise: a rebirth is
+//! requested of their edge node, which is named in the log if it does not answer.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,49 +13,51 @@ use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::host::NodePhase;
 use crate::time::{Instant, Now};
 
-/// How long after the initial sync what is on disk is first looked at, and then how often.
-const FIRST: Duration = Duration::from_secs(1);
-const OFTEN: Duration = Duration::from_secs(2);
+/// How long after the initial sync the values on disk are checked first, and then how often.
+const FIRST_CHECK: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// Edge nodes that get a line each; others are counted.
 const LINES: usize = 20;
 /// Names in a line that counts others.
 const NAMES: usize = 5;
 
-/// Whose values wait, and what was done about that.
+/// Edge nodes whose values wait for their birth, and what was done about that.
 #[derive(Debug, Default)]
-pub(super) struct UnbornMachines {
-    /// When it is looked at next; none before the initial sync.
+pub(super) struct MissingBirths {
+    /// When the next check is due; none before the initial sync.
     due: Option<Instant>,
-    /// Who was asked. Bounded by the machines that the outbox remembers.
+    /// Edge nodes of which a rebirth was requested. Bounded by the machines that the outbox
+    /// remembers.
     asked: BTreeSet<EdgeNode>,
-    /// Who was told, by the subject of the reason.
-    told: BTreeSet<String>,
+    /// Subjects of the reasons that were logged.
+    logged: BTreeSet<String>,
 }
 
-impl UnbornMachines {
+impl MissingBirths {
     /// The initial sync is complete.
-    pub(super) fn synced(&mut self, now: Instant) {
-        self.due = Some(now + FIRST);
+    pub(super) fn sync_complete(&mut self, now: Instant) {
+        self.due = Some(now + FIRST_CHECK);
     }
 
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// Who is to be asked: each once, further requests are the host's matter.
-    fn take_unasked(&mut self, unborn: impl Iterator<Item = EdgeNode>) -> Vec<EdgeNode> {
-        unborn.filter(|edge| self.asked.insert(edge.clone())).collect()
+    /// Of which edge nodes a rebirth is to be requested now: of each once, since the host repeats
+    /// requests.
+    fn take_unasked(&mut self, edges: impl Iterator<Item = EdgeNode>) -> Vec<EdgeNode> {
+        edges.filter(|edge| self.asked.insert(edge.clone())).collect()
     }
 
     /// Takes the reasons that hold now. Gives back those that get a line, and the names of further
-    /// new ones. Who has no values waiting any more may be told again.
-    fn take(&mut self, reasons: Vec<DegradedReason>) -> (Vec<DegradedReason>, Vec<String>) {
+    /// new ones. One that no longer holds may be logged again later.
+    fn take_new(&mut self, reasons: Vec<DegradedReason>) -> (Vec<DegradedReason>, Vec<String>) {
         let subjects: BTreeSet<_> = reasons.iter().map(|why| why.subject().to_owned()).collect();
-        self.told.retain(|told| subjects.contains(told));
+        self.logged.retain(|subject| subjects.contains(subject));
         let (mut lines, mut more) = (Vec::new(), Vec::new());
         for why in reasons {
-            let room = self.told.len() < LINES;
-            if !self.told.insert(why.subject().to_owned()) {
+            let room = self.logged.len() < LINES;
+            if !self.logged.insert(why.subject().to_owned()) {
                 continue;
             }
             if room {
@@ -69,22 +71,23 @@ impl UnbornMachines {
 }
 
 impl<S: SiteWise> Engine<S> {
-    /// Logs, once, that values wait that SiteWise soon takes no more; and again if more are later.
-    pub(super) fn tell_expiring(&mut self) {
+    /// Logs, once, that values wait that SiteWise soon takes no more; and once more if further ones
+    /// follow later.
+    pub(super) fn log_expiring(&mut self) {
         let links = self.server_statuses();
         let expiring = DegradedReason::expiring(&self.view(&links));
-        if let Some(why) = expiring.as_ref().filter(|_| !self.expiring_told) {
+        if let Some(why) = expiring.as_ref().filter(|_| !self.expiring_logged) {
             warn!("{why}");
         }
-        self.expiring_told = expiring.is_some();
+        self.expiring_logged = expiring.is_some();
     }
 
-    /// Asks whose values wait for their birth, and tells who does not answer.
-    pub(super) fn handle_unborn(&mut self, now: Now) {
-        if self.unborn.due.is_none_or(|at| at > now.instant) {
+    /// Requests the births that values wait for, and logs which edge nodes do not answer.
+    pub(super) fn request_missing_births(&mut self, now: Now) {
+        if self.missing_births.due.is_none_or(|at| at > now.instant) {
             return;
         }
-        self.unborn.due = Some(now.instant + OFTEN);
+        self.missing_births.due = Some(now.instant + CHECK_INTERVAL);
         if self.outbox.disk().is_none_or(|disk| disk.cold == 0) {
             return;
         }
@@ -96,8 +99,8 @@ impl<S: SiteWise> Engine<S> {
             .map(|source| source.edge.clone())
             .collect();
         let host = self.bridge.host();
-        let unborn = owners.into_iter().filter(|edge| host.phase(edge) != NodePhase::Online);
-        for edge in self.unborn.take_unasked(unborn) {
+        let silent = owners.into_iter().filter(|edge| host.phase(edge) != NodePhase::Online);
+        for edge in self.missing_births.take_unasked(silent) {
             info!(
                 sparkplug.edge_node = %edge,
                 "values of {edge} wait on disk since before the start, and its asset is not in \
@@ -107,7 +110,7 @@ impl<S: SiteWise> Engine<S> {
         }
         let links = self.server_statuses();
         let reasons = DegradedReason::awaiting_birth(&self.view(&links));
-        let (lines, more) = self.unborn.take(reasons);
+        let (lines, more) = self.missing_births.take_new(reasons);
         for why in lines {
             warn!(sparkplug.source = why.subject(), "{why}");
         }
@@ -136,18 +139,18 @@ mod tests {
     }
 
     #[test]
-    fn each_is_asked_once_and_told_once_while_its_values_wait() {
-        let mut unborn = UnbornMachines::default();
+    fn each_is_asked_once_and_logged_once_while_its_values_wait() {
+        let mut births = MissingBirths::default();
         let edges = || (0..3).map(|n| EdgeNode::new("g", n.to_string()));
-        assert_eq!(unborn.take_unasked(edges()).len(), 3);
-        assert_eq!(unborn.take_unasked(edges()), []);
-        assert_eq!(unborn.take(waiting(0..2)), (waiting(0..2), Vec::new()));
-        assert_eq!(unborn.take(waiting(0..2)), (Vec::new(), Vec::new()));
-        let (lines, more) = unborn.take(waiting(0..40));
+        assert_eq!(births.take_unasked(edges()).len(), 3);
+        assert_eq!(births.take_unasked(edges()), []);
+        assert_eq!(births.take_new(waiting(0..2)), (waiting(0..2), Vec::new()));
+        assert_eq!(births.take_new(waiting(0..2)), (Vec::new(), Vec::new()));
+        let (lines, more) = births.take_new(waiting(0..40));
         assert_eq!((lines, more.len()), (waiting(2..20), 20));
-        assert_eq!(unborn.take(waiting(0..40)), (Vec::new(), Vec::new()));
+        assert_eq!(births.take_new(waiting(0..40)), (Vec::new(), Vec::new()));
         // It was born, and has values that wait again.
-        unborn.take(Vec::new());
-        assert_eq!(unborn.take(waiting(0..1)), (waiting(0..1), Vec::new()));
+        births.take_new(Vec::new());
+        assert_eq!(births.take_new(waiting(0..1)), (waiting(0..1), Vec::new()));
     }
 }

@@ -5,7 +5,7 @@ use crate::sitewise::cause::Cause;
 
 /// Values of a machine that are not accepted, for one cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct RetriedValues {
     /// Of how many properties.
     pub properties: usize,
     /// How many there are.
@@ -18,7 +18,7 @@ pub struct Held {
     pub others: OtherProperties,
 }
 
-impl Held {
+impl RetriedValues {
     pub(super) fn words(&self) -> String {
         let Self { properties, values, example, .. } = self;
         format!(

@@ -29,7 +29,8 @@ pub(super) struct FindingLines(BTreeMap<Finding, Lines>);
 struct Lines {
     /// When the first of those that count was logged.
     since: Instant,
-    told: usize,
+    /// How many were logged since then.
+    logged: usize,
     /// Senders that got no line of their own since the last summary, and the first names.
     more: u64,
     names: Vec<String>,
@@ -51,22 +52,27 @@ pub(super) struct MoreSenders {
 impl FindingLines {
     /// A finding was made for the first time with this sender. True if it gets a line of its own;
     /// otherwise it is in the next summary.
-    pub(super) fn take(&mut self, finding: Finding, edge: Option<&EdgeNode>, now: Instant) -> bool {
+    pub(super) fn admit(
+        &mut self,
+        finding: Finding,
+        edge: Option<&EdgeNode>,
+        now: Instant,
+    ) -> bool {
         let lines = self.0.entry(finding).or_insert_with(|| Lines {
             since: now,
-            told: 0,
+            logged: 0,
             more: 0,
             names: Vec::new(),
             due: None,
             next: now,
         });
         if now.since(lines.since) >= WINDOW {
-            (lines.since, lines.told) = (now, 0);
+            (lines.since, lines.logged) = (now, 0);
         }
         // A server sends all that it has stored at once.
         let most = if finding == Finding::OnlyStored { 0 } else { LINES };
-        if lines.told < most {
-            lines.told += 1;
+        if lines.logged < most {
+            lines.logged += 1;
             return true;
         }
         lines.more += 1;
@@ -99,8 +105,8 @@ impl FindingLines {
 
 impl<S: SiteWise> Engine<S> {
     /// Logs how many senders share a finding beyond those that got a line of their own.
-    pub(super) fn tell_more_senders(&mut self, now: Now) {
-        for more in self.found.poll(now.instant) {
+    pub(super) fn log_more_senders(&mut self, now: Now) {
+        for more in self.finding_lines.poll(now.instant) {
             logging::log_more_senders(&more);
         }
     }
@@ -122,7 +128,7 @@ mod tests {
     fn a_finding_of_thousands_of_senders_is_a_few_lines() {
         let mut lines = FindingLines::default();
         let told =
-            (0..5000).filter(|n| lines.take(Finding::Retained, Some(&node(*n)), at(1))).count();
+            (0..5000).filter(|n| lines.admit(Finding::Retained, Some(&node(*n)), at(1))).count();
         assert_eq!(told, LINES);
         assert_eq!(lines.due(), Some(at(4)));
         assert_eq!(lines.poll(at(3)), []);
@@ -131,14 +137,14 @@ mod tests {
         assert_eq!(lines.poll(at(4)), [summary]);
         assert_eq!(lines.due(), None);
         // Another finding does not wait for it.
-        assert!(lines.take(Finding::NoTime, Some(&node(0)), at(5)));
+        assert!(lines.admit(Finding::NoTime, Some(&node(0)), at(5)));
         // More of them: once in ten minutes.
         for second in 5..500 {
-            assert!(!lines.take(Finding::Retained, Some(&node(6000)), at(second)));
+            assert!(!lines.admit(Finding::Retained, Some(&node(6000)), at(second)));
         }
         assert_eq!(lines.due(), Some(at(604)));
         assert_eq!(lines.poll(at(604)).first().map(|more| more.count), Some(495));
-        assert!(lines.take(Finding::Retained, Some(&node(7000)), at(605)), "a new window");
+        assert!(lines.admit(Finding::Retained, Some(&node(7000)), at(605)), "a new window");
     }
 
     #[test]
@@ -147,12 +153,12 @@ mod tests {
         for count in [1, 3000] {
             let mut lines = FindingLines::default();
             let told = (0..count)
-                .filter(|n| lines.take(Finding::OnlyStored, Some(&node(*n)), at(1)))
+                .filter(|n| lines.admit(Finding::OnlyStored, Some(&node(*n)), at(1)))
                 .count();
             let [summary] = &lines.poll(at(4))[..] else { panic!("one line") };
             assert_eq!((told, summary.count), (0, count as u64));
             assert_eq!(summary.names.first(), Some(&"g/n0000".to_owned()));
         }
-        assert!(lines.take(Finding::WrongTopic, None, at(1)), "what no edge node sent");
+        assert!(lines.admit(Finding::WrongTopic, None, at(1)), "what no edge node sent");
     }
 }

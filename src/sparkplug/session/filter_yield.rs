@@ -1,4 +1,4 @@
-//! What the filter leaves of a node and its devices: it is of interest where that is nothing.
+//! What the filter leaves of a node and its devices: a finding where that is nothing.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use crate::time::Instant;
 /// How long after the birth of a node those of its devices are awaited.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is taken of a node and its devices since its birth.
+/// What is kept of a node and its devices since its birth.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FilterYield {
     keeps_some: bool,
     excludes_some: bool,
-    /// When it is looked at; none where it was, or where there is no filter.
+    /// When it is checked; none where it was, or where there is no filter.
     due: Option<Instant>,
 }
 
@@ -22,10 +22,10 @@ impl FilterYield {
     /// The node is born.
     pub(super) fn of(birth: &ParsedBirth, sink: &SessionContext<'_>) -> Self {
         let is_open = sink.config.filter.is_open();
-        let mut taken = Self { due: Some(sink.now.instant + PATIENCE), ..Self::default() };
-        taken.due.take_if(|_| is_open);
-        taken.add(birth);
-        taken
+        let mut kept = Self { due: Some(sink.now.instant + PATIENCE), ..Self::default() };
+        kept.due.take_if(|_| is_open);
+        kept.add(birth);
+        kept
     }
 
     /// A device of it is born.
@@ -34,7 +34,7 @@ impl FilterYield {
         self.excludes_some |= birth.excluded_values > 0;
     }
 
-    /// When it is to be looked at.
+    /// When it is to be checked.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.due
     }
