@@ -33,7 +33,6 @@ mod stub;
 #[path = "../support/world.rs"]
 mod world;
 
-use std::ffi::OsStr;
 use std::time::{Duration, Instant};
 
 use arguments::Arguments;
@@ -55,19 +54,6 @@ const TIMES: usize = 15;
 /// What is to hold, in milliseconds.
 const SEARCH: f64 = 200.0;
 const PAGE: f64 = 1_000.0;
-
-/// No quotas, and a filter.
-const VARIABLES: [(&str, &str); 9] = [
-    ("TWIN_MAX_ASSETS", "200000"),
-    ("SPARKPLUG_EXCLUDE", "*/*/*/Wind speed"),
-    ("INGEST_REQUESTS_PER_SECOND", "1000000"),
-    ("INGEST_VALUES_PER_SECOND", "100000000"),
-    ("TWIN_MODEL_WRITES_PER_SECOND", "100000"),
-    ("TWIN_ASSET_CREATIONS_PER_SECOND", "100000"),
-    ("TWIN_ASSOCIATIONS_PER_SECOND", "100000"),
-    ("TWIN_DESCRIBES_PER_SECOND", "100000"),
-    ("TWIN_LISTS_PER_SECOND", "100000"),
-];
 
 fn main() {
     let Arguments { quick, all } = Arguments::of_process();
@@ -115,8 +101,8 @@ async fn run(fleets: [Fleet; 2]) {
 /// Brings a plant about and asks for everything.
 async fn figures(mut fleet: Fleet) -> Vec<(&'static str, Took)> {
     let world = World::start(Door::Emulator, Options::default()).await;
-    let variables: Vec<(&str, &OsStr)> =
-        VARIABLES.iter().map(|(name, value)| (*name, value.as_ref())).collect();
+    let mut variables = fleet::variables(&fleet::NO_QUOTAS);
+    variables.push(("SPARKPLUG_EXCLUDE", "*/*/*/Wind speed".as_ref()));
     let bridge = Bridge::start(world.mqtt, world.sitewise, &variables);
     let link = Link::accept(&world.plant).await;
     bridge.learned().await;

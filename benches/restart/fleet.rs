@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
+use std::ffi::OsStr;
+
 use sparkwise::sparkplug::address::EdgeNode;
 use sparkwise::sparkplug::edge::{Edge, Metric, Template};
 
@@ -10,6 +12,25 @@ use super::{mqtt, stamps};
 /// Makes of turbines: models.
 pub(crate) const TYPES: usize = 10;
 const MEMBERS: [&str; 3] = ["Rotor speed", "Active power", "Wind speed"];
+
+/// So that a plant of this size fits.
+pub(crate) const MAX_ASSETS: (&str, &str) = ("TWIN_MAX_ASSETS", "200000");
+/// The same, with no quotas in the way.
+pub(crate) const NO_QUOTAS: [(&str, &str); 8] = [
+    MAX_ASSETS,
+    ("INGEST_REQUESTS_PER_SECOND", "1000000"),
+    ("INGEST_VALUES_PER_SECOND", "100000000"),
+    ("TWIN_MODEL_WRITES_PER_SECOND", "100000"),
+    ("TWIN_ASSET_CREATIONS_PER_SECOND", "100000"),
+    ("TWIN_ASSOCIATIONS_PER_SECOND", "100000"),
+    ("TWIN_DESCRIBES_PER_SECOND", "100000"),
+    ("TWIN_LISTS_PER_SECOND", "100000"),
+];
+
+/// Variables as the program's environment takes them.
+pub(crate) fn variables(of: &'static [(&str, &str)]) -> Vec<(&'static str, &'static OsStr)> {
+    of.iter().map(|(name, value)| (*name, value.as_ref())).collect()
+}
 
 /// Edge nodes with as many turbines each.
 #[derive(Debug)]

@@ -36,7 +36,6 @@ mod stub;
 #[path = "../support/world.rs"]
 mod world;
 
-use std::ffi::OsStr;
 use std::time::{Duration, Instant};
 
 use arguments::Arguments;
@@ -61,31 +60,12 @@ const VALUES_PER_SECOND: f64 = 5_000.0;
 const FIRST: Duration = Duration::from_secs(2);
 const READS: u64 = 60;
 
-/// As any account's, for a plant of this size.
-const USUAL: [(&str, &str); 1] = [MOST];
-const MOST: (&str, &str) = ("TWIN_MAX_ASSETS", "200000");
-/// No quotas.
-const UNBOUND: [(&str, &str); 8] = [
-    MOST,
-    ("INGEST_REQUESTS_PER_SECOND", "1000000"),
-    ("INGEST_VALUES_PER_SECOND", "100000000"),
-    ("TWIN_MODEL_WRITES_PER_SECOND", "100000"),
-    ("TWIN_ASSET_CREATIONS_PER_SECOND", "100000"),
-    ("TWIN_ASSOCIATIONS_PER_SECOND", "100000"),
-    ("TWIN_DESCRIBES_PER_SECOND", "100000"),
-    ("TWIN_LISTS_PER_SECOND", "100000"),
-];
-
 fn main() {
     let Arguments { quick, all } = Arguments::of_process();
     if arguments::asks_for(&all, NAME) {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(run(if quick { Fleet::QUICK } else { Fleet::WHOLE }));
     }
-}
-
-fn variables(of: &'static [(&str, &str)]) -> Vec<(&'static str, &'static OsStr)> {
-    of.iter().map(|(name, value)| (*name, value.as_ref())).collect()
 }
 
 #[expect(clippy::print_stdout, reason = "the figures")]
@@ -108,7 +88,7 @@ async fn first_run(fleet: &mut Fleet, options: Options) {
     let began = Instant::now();
     let world = World::start(Door::Emulator, options).await;
     let stamps = &world.stamps;
-    let bridge = Bridge::start(world.mqtt, world.sitewise, &variables(&UNBOUND));
+    let bridge = Bridge::start(world.mqtt, world.sitewise, &fleet::variables(&fleet::NO_QUOTAS));
     let link = Link::accept(&world.plant).await;
     bridge.learned().await;
     link.write(&fleet.births(|| 0.0)).await.unwrap();
@@ -147,7 +127,7 @@ async fn second_run(fleet: &mut Fleet, options: Options) {
     let world = World::start(Door::Emulator, options).await;
     let stamps = &world.stamps;
     let started = Instant::now();
-    let bridge = Bridge::start(world.mqtt, world.sitewise, &variables(&USUAL));
+    let bridge = Bridge::start(world.mqtt, world.sitewise, &fleet::variables(&[fleet::MAX_ASSETS]));
     let link = Link::accept(&world.plant).await;
     let births = fleet.births(|| stamps.stamp(Instant::now()));
     let born = Instant::now();

@@ -7,13 +7,12 @@ use std::time::Duration;
 use serde_json::Value;
 use sitewise_local::Options;
 use sparkwise::console::probe;
-use sparkwise::sparkplug::address::EdgeNode;
-use sparkwise::sparkplug::edge::{Edge, Metric, Template};
+use sparkwise::sparkplug::edge::{Metric, Template};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use windfarm::Broker;
 
-use crate::support::{Bridge, Emulator, Plant, eventually, now};
+use crate::support::{Bridge, Emulator, Scene, eventually, now};
 
 /// An answer taken apart.
 #[derive(Debug)]
@@ -91,17 +90,12 @@ fn births() -> Vec<Metric> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_console_tells_of_the_plant_and_of_every_value() {
-    let broker = Broker::start(0).await.unwrap();
-    let emulator = Emulator::start(Options::default());
-    let bridge = Bridge::start(&broker, &emulator, &[]);
-    let console = bridge.console().await;
-    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
-    let mut plant = Plant::connect(&broker, &edge).await;
     let speed = |value: f64| {
         Metric::template("T7", Template::instance("Turbine").member(Metric::new("Speed", value)))
     };
-    plant.until_asked(&mut edge, || speed(1.0)).await;
-    plant.publish(edge.nbirth(now(), births())).await;
+    let mut scene = Scene::start(&[], || speed(1.0)).await;
+    let console = scene.console;
+    scene.publish_birth(births()).await;
 
     // From the root to the gearbox, as a reader unfolds it.
     let mut of = String::new();
@@ -116,7 +110,7 @@ async fn the_console_tells_of_the_plant_and_of_every_value() {
         if expected == "T7" {
             assert_eq!((&row["kind"], &row["online"]), (&"twin".into(), &true.into()));
             let told = now();
-            plant.publish(edge.ndata(told, [speed(13.5)])).await;
+            scene.publish_data(told, [speed(13.5)]).await;
             eventually("the value", || async {
                 let detail = json(console, &format!("/api/assets/{of}?q=speed")).await;
                 let value = &detail["values"]["rows"][0];
@@ -157,7 +151,7 @@ async fn the_console_tells_of_the_plant_and_of_every_value() {
     let asked = tokio::task::spawn_blocking(move || probe::ask(Some(console)));
     asked.await.unwrap().unwrap();
 
-    let ledger = bridge.stop().await;
+    let ledger = scene.stop().await;
     assert!(ledger.mqtt.received > 0 && ledger.mqtt.dropped == 0, "{ledger:#?}");
     let asked = tokio::task::spawn_blocking(move || probe::ask(Some(console)));
     assert!(asked.await.unwrap().is_err(), "a bridge that has ended does not live");
@@ -209,17 +203,13 @@ async fn one_of_two_servers_away_does_not_stop_a_deployment() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_machine_past_a_cap_is_named_with_what_to_do_until_it_fits() {
-    let broker = Broker::start(0).await.unwrap();
-    let emulator = Emulator::start(Options::default());
-    let bridge = Bridge::start(&broker, &emulator, &[("TWIN_MAX_PROPERTIES", "12")]);
-    let console = bridge.console().await;
-    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
-    let mut plant = Plant::connect(&broker, &edge).await;
-    plant.until_asked(&mut edge, || Metric::new("Tag 00", 1.0)).await;
+    let mut scene =
+        Scene::start(&[("TWIN_MAX_PROPERTIES", "12")], || Metric::new("Tag 00", 1.0)).await;
+    let console = scene.console;
     let tags = |count: usize| -> Vec<Metric> {
         (0..count).map(|tag| Metric::new(&format!("Tag {tag:02}"), 1.0)).collect()
     };
-    plant.publish(edge.nbirth(now(), tags(30))).await;
+    scene.publish_birth(tags(30)).await;
 
     let answer = degraded(console, "capped_properties: Nordsee/gw ").await;
     assert_eq!(answer.status, 200);
@@ -242,14 +232,14 @@ async fn a_machine_past_a_cap_is_named_with_what_to_do_until_it_fits() {
     assert_eq!(metric(console, dropped).await, 23.0);
 
     // Its next birth fits.
-    plant.publish(edge.nbirth(now(), tags(7))).await;
+    scene.publish_birth(tags(7)).await;
     eventually("ready", || async {
         let answer = get(console, "/readyz").await;
         (answer.body == "ready\n").then_some(())
     })
     .await;
     assert_eq!(json(console, "/api/problems").await["rows"], serde_json::json!([]));
-    bridge.stop().await;
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

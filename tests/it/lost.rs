@@ -4,15 +4,13 @@
 use std::net::SocketAddr;
 
 use serde_json::Value;
-use sitewise_local::{Effect, Fault, Options};
-use sparkwise::sparkplug::address::EdgeNode;
+use sitewise_local::{Effect, Fault};
 use sparkwise::sparkplug::datatype::DataType;
-use sparkwise::sparkplug::edge::{Edge, Metric, Template};
+use sparkwise::sparkplug::edge::{Metric, Template};
 use sparkwise::time::Timestamp;
-use windfarm::Broker;
 
 use crate::console::json;
-use crate::support::{Bridge, Emulator, Plant, eventually, now};
+use crate::support::{Scene, eventually, now};
 
 /// Why a tag is not in SiteWise, and the machine whose page is opened for it.
 async fn why(console: SocketAddr, words: &str) -> (String, Value) {
@@ -26,19 +24,16 @@ async fn why(console: SocketAddr, words: &str) -> (String, Value) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_filter_leaves_out_is_found_and_says_so() {
-    let broker = Broker::start(0).await.unwrap();
-    let emulator = Emulator::start(Options::default());
-    let bridge =
-        Bridge::start(&broker, &emulator, &[("SPARKPLUG_EXCLUDE", "*/Noise,Nordsee/gw/Diag")]);
-    let console = bridge.console().await;
-    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
-    let mut plant = Plant::connect(&broker, &edge).await;
-    plant.until_asked(&mut edge, || Metric::new("Speed", 1.0)).await;
+    let mut scene = Scene::start(&[("SPARKPLUG_EXCLUDE", "*/Noise,Nordsee/gw/Diag")], || {
+        Metric::new("Speed", 1.0)
+    })
+    .await;
+    let console = scene.console;
     let pump = || {
         let members = [Metric::new("Oil", 1.0), Metric::new("Noise", 2.0)];
         Metric::template("P1", Template::instance("Pump").members(members))
     };
-    plant.publish(edge.nbirth(now(), [Metric::new("Speed", 1.0), pump()])).await;
+    scene.publish_birth([Metric::new("Speed", 1.0), pump()]).await;
 
     let (why, row) = why(console, "p1+noise").await;
     assert!(why.contains("SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave it out"), "{why}");
@@ -59,22 +54,17 @@ async fn what_the_filter_leaves_out_is_found_and_says_so() {
     assert_eq!(found["left_out"], "Nordsee/gw/Diag/CPU", "{found}");
     let found = json(console, "/api/search?q=Nordsee/gw/CPU").await;
     assert_eq!(found["left_out"], Value::Null, "{found}");
-    bridge.stop().await;
-    broker.stop().await;
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_exceeds_a_cap_or_has_no_form_is_found_and_its_problem_leads_to_the_machine() {
-    let broker = Broker::start(0).await.unwrap();
-    let emulator = Emulator::start(Options::default());
-    let bridge = Bridge::start(&broker, &emulator, &[("TWIN_MAX_PROPERTIES", "8")]);
-    let console = bridge.console().await;
-    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
-    let mut plant = Plant::connect(&broker, &edge).await;
-    plant.until_asked(&mut edge, || Metric::new("Tag 0", 1.0)).await;
+    let mut scene =
+        Scene::start(&[("TWIN_MAX_PROPERTIES", "8")], || Metric::new("Tag 0", 1.0)).await;
+    let console = scene.console;
     let picture = Metric::null("Picture", DataType::Bytes);
     let tags = (0..20).map(|number| Metric::new(&format!("Tag {number:02}"), 1.0));
-    plant.publish(edge.nbirth(now(), tags.chain([picture]))).await;
+    scene.publish_birth(tags.chain([picture])).await;
 
     let (capped, row) = why(console, "tag+19").await;
     assert!(capped.contains("it exceeds TWIN_MAX_PROPERTIES; raise it"), "{capped}");
@@ -85,20 +75,14 @@ async fn what_exceeds_a_cap_or_has_no_form_is_found_and_its_problem_leads_to_the
     let capped = rows.iter().find(|row| row["kind"] == "capped_properties").unwrap();
     assert_eq!(capped["link"]["page"], "plant", "{capped}");
     assert_eq!(capped["link"]["id"], row["asset"], "{capped}");
-    bridge.stop().await;
-    broker.stop().await;
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_property_whose_value_or_model_was_refused_says_so_where_it_is_found() {
-    let broker = Broker::start(0).await.unwrap();
-    let emulator = Emulator::start(Options::default());
-    let bridge = Bridge::start(&broker, &emulator, &[]);
-    let console = bridge.console().await;
-    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
-    let mut plant = Plant::connect(&broker, &edge).await;
-    plant.until_asked(&mut edge, || Metric::new("Speed", 1.0)).await;
-    plant.publish(edge.nbirth(now(), [Metric::new("Speed", 1.0)])).await;
+    let mut scene = Scene::start(&[], || Metric::new("Speed", 1.0)).await;
+    let console = scene.console;
+    scene.publish_birth([Metric::new("Speed", 1.0)]).await;
     let problem = |words: &'static str| async move {
         let found = json(console, "/api/search?q=speed").await;
         let row = found.pointer("/rows/0")?;
@@ -112,14 +96,14 @@ async fn a_property_whose_value_or_model_was_refused_says_so_where_it_is_found()
     .await;
     assert_eq!(problem("").await, None);
     let old = Timestamp::from_millis(now().as_millis() - 8 * 86_400_000);
-    plant.publish(edge.ndata(old, [Metric::new("Speed", 2.0)])).await;
+    scene.publish_data(old, [Metric::new("Speed", 2.0)]).await;
     eventually("the rejection", || problem("a value was rejected at")).await;
 
     // The model of another is refused as a whole: it leads to the model's page.
-    emulator.handle.order(Fault::always(Effect::FailModel { name: None })).unwrap();
+    scene.emulator.handle.order(Fault::always(Effect::FailModel { name: None })).unwrap();
     let pump =
         Metric::template("P1", Template::instance("Pump").members([Metric::new("Oil", 1.0)]));
-    plant.publish(edge.nbirth(now(), [Metric::new("Speed", 1.0), pump])).await;
+    scene.publish_birth([Metric::new("Speed", 1.0), pump]).await;
     eventually("the model's problem", || async {
         let problems = json(console, "/api/problems").await;
         let rows = problems["rows"].as_array()?.clone();
@@ -127,6 +111,5 @@ async fn a_property_whose_value_or_model_was_refused_says_so_where_it_is_found()
         (row["link"]["page"] == "models").then_some(())
     })
     .await;
-    bridge.stop().await;
-    broker.stop().await;
+    scene.stop().await;
 }

@@ -9,6 +9,7 @@ use sparkwise::app::{self, Ledger};
 use sparkwise::config::Config;
 use sparkwise::console::Listener;
 use sparkwise::sitewise::aws::AwsSiteWise;
+use sparkwise::sparkplug::address::EdgeNode;
 use sparkwise::sparkplug::edge::{Edge, Metric};
 use sparkwise::sparkplug::message::{Message, Qos};
 use sparkwise::time::Timestamp;
@@ -201,6 +202,64 @@ impl Plant {
     /// Cuts the connection: the server publishes the will.
     pub(crate) fn cut(self) {
         self.task.abort();
+    }
+}
+
+/// A bridge, and the edge node `Nordsee/gw`, which it has asked for its birth.
+pub(crate) struct Scene {
+    pub(crate) emulator: Emulator,
+    pub(crate) console: SocketAddr,
+    broker: Broker,
+    bridge: Bridge,
+    edge: Edge,
+    plant: Plant,
+}
+
+impl Scene {
+    /// With these variables; the node sends `tag` until it is asked.
+    pub(crate) async fn start(variables: &[(&str, &str)], tag: impl Fn() -> Metric) -> Self {
+        Self::start_with(Emulator::start(Options::default()), variables, tag).await
+    }
+
+    /// With this emulator.
+    pub(crate) async fn start_with(
+        emulator: Emulator,
+        variables: &[(&str, &str)],
+        tag: impl Fn() -> Metric,
+    ) -> Self {
+        let broker = Broker::start(0).await.unwrap();
+        let bridge = Bridge::start(&broker, &emulator, variables);
+        let console = bridge.console().await;
+        let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
+        let mut plant = Plant::connect(&broker, &edge).await;
+        plant.until_asked(&mut edge, tag).await;
+        Self { emulator, console, broker, bridge, edge, plant }
+    }
+
+    /// The node is born with these metrics, at the time that is given back.
+    pub(crate) async fn publish_birth(
+        &mut self,
+        metrics: impl IntoIterator<Item = Metric>,
+    ) -> Timestamp {
+        let time = now();
+        self.plant.publish(self.edge.nbirth(time, metrics)).await;
+        time
+    }
+
+    /// The node sends these metrics with this timestamp.
+    pub(crate) async fn publish_data(
+        &mut self,
+        time: Timestamp,
+        metrics: impl IntoIterator<Item = Metric>,
+    ) {
+        self.plant.publish(self.edge.ndata(time, metrics)).await;
+    }
+
+    /// Ends the bridge in order: everything must be accounted for.
+    pub(crate) async fn stop(self) -> Ledger {
+        let ledger = self.bridge.stop().await;
+        self.broker.stop().await;
+        ledger
     }
 }
 

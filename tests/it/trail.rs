@@ -4,13 +4,11 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 use sitewise_local::{Effect, Fault, Options};
-use sparkwise::sparkplug::address::EdgeNode;
-use sparkwise::sparkplug::edge::{Edge, Metric};
+use sparkwise::sparkplug::edge::Metric;
 use sparkwise::time::Timestamp;
-use windfarm::Broker;
 
 use crate::console::json;
-use crate::support::{Bridge, Emulator, Plant, eventually, now};
+use crate::support::{Emulator, Scene, eventually, now};
 
 /// The page of the edge node's asset, once a property of it is in a state.
 async fn page(console: SocketAddr, property: &str, state: &str) -> (Value, Value) {
@@ -29,15 +27,9 @@ async fn page(console: SocketAddr, property: &str, state: &str) -> (Value, Value
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_value_is_followed_from_its_birth_until_sitewise_took_it() {
-    let broker = Broker::start(0).await.unwrap();
-    let emulator = Emulator::start(Options::default());
-    let bridge = Bridge::start(&broker, &emulator, &[]);
-    let console = bridge.console().await;
-    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
-    let mut plant = Plant::connect(&broker, &edge).await;
-    plant.until_asked(&mut edge, || Metric::new("Speed", 1.0)).await;
-    let born = now();
-    plant.publish(edge.nbirth(born, vec![Metric::new("Speed", 12.0)])).await;
+    let mut scene = Scene::start(&[], || Metric::new("Speed", 1.0)).await;
+    let console = scene.console;
+    let born = scene.publish_birth([Metric::new("Speed", 12.0)]).await;
     let (detail, _) = page(console, "speed", "accepted").await;
     assert_eq!(detail["delivery"]["birth_topic"], "spBv1.0/Nordsee/NBIRTH/gw");
     assert_eq!(detail["presence"]["born"], born.as_millis());
@@ -49,7 +41,7 @@ async fn a_value_is_followed_from_its_birth_until_sitewise_took_it() {
 
     // From now on it is watched: it is known when SiteWise took it.
     let told = now();
-    plant.publish(edge.ndata(told, [Metric::new("Speed", 13.0)])).await;
+    scene.publish_data(told, [Metric::new("Speed", 13.0)]).await;
     eventually("when it was taken", || async {
         let (detail, row) = page(console, "speed", "accepted").await;
         let taken = &row["delivery"]["accepted"];
@@ -61,8 +53,8 @@ async fn a_value_is_followed_from_its_birth_until_sitewise_took_it() {
 
     // SiteWise takes nothing that is older than seven days: rejected, with the reason and what to do.
     let old = Timestamp::from_millis(now().as_millis() - 8 * 86_400_000);
-    plant.publish(edge.nbirth(now(), vec![Metric::new("Old", 1.0)])).await;
-    plant.publish(edge.ndata(old, [Metric::new("Old", 5.0)])).await;
+    scene.publish_birth([Metric::new("Old", 1.0)]).await;
+    scene.publish_data(old, [Metric::new("Old", 5.0)]).await;
     eventually("the rejection", || async {
         let (_, row) = page(console, "old", "accepted").await;
         let refused = row["delivery"]["rejected"].clone();
@@ -72,21 +64,16 @@ async fn a_value_is_followed_from_its_birth_until_sitewise_took_it() {
         .then_some(())
     })
     .await;
-    bridge.stop().await;
-    broker.stop().await;
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_asset_whose_model_is_refused_is_never_being_created() {
-    let broker = Broker::start(0).await.unwrap();
     let emulator = Emulator::start(Options::default());
     emulator.handle.order(Fault::always(Effect::FailModel { name: None })).unwrap();
-    let bridge = Bridge::start(&broker, &emulator, &[]);
-    let console = bridge.console().await;
-    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
-    let mut plant = Plant::connect(&broker, &edge).await;
-    plant.until_asked(&mut edge, || Metric::new("Speed", 1.0)).await;
-    plant.publish(edge.nbirth(now(), vec![Metric::new("Speed", 12.0)])).await;
+    let mut scene = Scene::start_with(emulator, &[], || Metric::new("Speed", 1.0)).await;
+    let console = scene.console;
+    scene.publish_birth([Metric::new("Speed", 12.0)]).await;
     let told = eventually("the refusal", || async {
         let (detail, row) = page(console, "speed", "waiting").await;
         (detail["provisioning"] == "rejected").then_some((detail, row))
@@ -107,23 +94,17 @@ async fn an_asset_whose_model_is_refused_is_never_being_created() {
         rows.iter().all(|row| row["provisioning"] == "rejected").then_some(())
     })
     .await;
-    bridge.stop().await;
-    broker.stop().await;
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn folders_with_the_same_members_are_noticed_with_the_rule_to_paste() {
-    let broker = Broker::start(0).await.unwrap();
-    let emulator = Emulator::start(Options::default());
-    let bridge = Bridge::start(&broker, &emulator, &[]);
-    let console = bridge.console().await;
-    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
-    let mut plant = Plant::connect(&broker, &edge).await;
-    plant.until_asked(&mut edge, || Metric::new("Speed", 1.0)).await;
+    let mut scene = Scene::start(&[], || Metric::new("Speed", 1.0)).await;
+    let console = scene.console;
     let members = (0..12).flat_map(|turbine| {
         (0..9).map(move |member| Metric::new(&format!("Turbines/T{turbine}/M{member}"), 1.0))
     });
-    plant.publish(edge.nbirth(now(), members.collect::<Vec<_>>())).await;
+    scene.publish_birth(members.collect::<Vec<_>>()).await;
     let row = eventually("the rule", || async {
         json(console, "/api/suggestions").await["rows"].as_array().unwrap().first().cloned()
     });
@@ -134,24 +115,19 @@ async fn folders_with_the_same_members_are_noticed_with_the_rule_to_paste() {
         "members": 9,
     });
     assert_eq!(row.await, expected);
-    bridge.stop().await;
-    broker.stop().await;
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_used_up_quota_is_told_as_one() {
-    let broker = Broker::start(0).await.unwrap();
     let emulator = Emulator::start(Options::default());
     let code = "LimitExceededException".to_owned();
     let effect = Effect::Error { code, carried_out: false, retry_after_milliseconds: None };
     let operations = vec!["CreateAsset".to_owned(), "CreateAssetModel".to_owned()];
     emulator.handle.order(Fault { operations, ..Fault::always(effect) }).unwrap();
-    let bridge = Bridge::start(&broker, &emulator, &[]);
-    let console = bridge.console().await;
-    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
-    let mut plant = Plant::connect(&broker, &edge).await;
-    plant.until_asked(&mut edge, || Metric::new("Speed", 1.0)).await;
-    plant.publish(edge.nbirth(now(), vec![Metric::new("Speed", 12.0)])).await;
+    let mut scene = Scene::start_with(emulator, &[], || Metric::new("Speed", 1.0)).await;
+    let console = scene.console;
+    scene.publish_birth([Metric::new("Speed", 12.0)]).await;
     let reason = eventually("the quota", || async {
         let problems = json(console, "/api/problems").await;
         let rows = problems["rows"].as_array().unwrap();
@@ -161,6 +137,5 @@ async fn a_used_up_quota_is_told_as_one() {
     let reason = reason.await;
     assert!(reason.contains("have it raised in Service Quotas"), "{reason}");
     assert!(!reason.contains("correct what the message names"), "{reason}");
-    bridge.stop().await;
-    broker.stop().await;
+    scene.stop().await;
 }
