@@ -8,9 +8,9 @@
 mod answer;
 mod billing;
 pub mod durations;
-mod flush;
 pub mod failing;
 pub mod figures;
+mod flush;
 pub mod output;
 mod pacing;
 pub mod point;
@@ -31,9 +31,9 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use flush::FlushState;
 use failing::FailingProperties;
 use figures::DeliveryFigures;
+use flush::FlushState;
 use output::{Output, RequestId, Room};
 use pacing::Pace;
 use point::{Class, DiscardReason, Key, Point, RejectReason, Stream};
