@@ -110,6 +110,17 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// A length of time as people say it: to the nearest second, minute, hour or day, by its size.
+pub(crate) fn rounded(duration: Duration) -> String {
+    let nearest = |unit: u128| (duration.as_millis() + unit * 500) / (unit * 1_000);
+    for (unit, name, below) in [(1, "s", 120), (60, "min", 120), (3_600, "h", 48)] {
+        if nearest(unit) < below {
+            return format!("{} {name}", nearest(unit));
+        }
+    }
+    format!("{} days", nearest(86_400))
+}
+
 /// Whether our clock and SiteWise's agree, to a minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClockAgreement {
@@ -139,6 +150,26 @@ impl Now {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_of_time_are_rounded_to_the_nearest_unit_and_not_cut() {
+        for (seconds, millis, words) in [
+            (0, 499, "0 s"),
+            (90, 0, "90 s"),
+            (119, 499, "119 s"),
+            (119, 500, "2 min"),
+            (1_799, 200, "30 min"),
+            (1_830, 0, "31 min"),
+            (7_169, 0, "119 min"),
+            (7_170, 0, "2 h"),
+            (19_799, 0, "5 h"),
+            (19_800, 0, "6 h"),
+            (259_199, 0, "3 days"),
+        ] {
+            let duration = Duration::from_secs(seconds) + Duration::from_millis(millis);
+            assert_eq!(rounded(duration), words);
+        }
+    }
 
     #[test]
     fn times_are_written_as_people_write_them() {

@@ -148,6 +148,8 @@ pub struct Data {
     pub attributes: Vec<AttributeSample>,
     /// Their order relative to earlier data.
     pub order: SequenceOrder,
+    /// The payload's own time; none where it has none.
+    pub sent: Option<Timestamp>,
 }
 
 /// A message's place in its session's sequence, relative to those emitted before.

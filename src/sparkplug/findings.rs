@@ -111,7 +111,7 @@ pub enum Finding {
     DefinitionsDiffer,
     /// A tag without a unit, whose model shows another machine's.
     MissingUnit,
-    /// A value in data whose time is before that of the last.
+    /// Messages whose times went back and stay back, with a value that an earlier one hides.
     ClockBack,
     /// A value in data whose time SiteWise does not take.
     OutOfWindow,

@@ -376,7 +376,14 @@ fn birth_at(
 
 fn data(source: Source, samples: Vec<(u32, Sample)>) -> Event {
     let samples = samples.into_iter().map(|(slot, sample)| (Slot(slot), sample)).collect();
-    Event::Data(Data { source, samples, attributes: Vec::new(), order: SequenceOrder::InOrder })
+    let (attributes, order) = (Vec::new(), SequenceOrder::InOrder);
+    Event::Data(Data { source, samples, attributes, order, sent: None })
+}
+
+/// As [`data`], of a payload that has this time.
+fn data_sent(offset_ms: i64, source: Source, samples: Vec<(u32, Sample)>) -> Event {
+    let Event::Data(data) = data(source, samples) else { unreachable!("it is data") };
+    Event::Data(Data { sent: Some(Timestamp::from_millis(START + offset_ms)), ..data })
 }
 
 fn death(source: Source, offset_ms: i64) -> Event {

@@ -1,6 +1,7 @@
 //! Values of one node or device: what births, data and deaths write.
 
 mod attributes;
+mod back;
 mod leaf;
 mod lookup;
 mod losses;
@@ -15,6 +16,7 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use self::attributes::Attributes;
+use self::back::MessageTimes;
 use self::leaf::{Leaf, LeafSlotState, MissingLeaves};
 pub(super) use self::lookup::ShownValueReads;
 use self::losses::MessageLosses;
@@ -48,8 +50,8 @@ pub(super) struct SourceValues {
     last_presence_time: Option<Timestamp>,
     /// Whether what was written may not have arrived, or not be the latest: the clock was wrong.
     presence_unreliable: bool,
-    /// Whether the finding about its clock was emitted since its birth.
-    clock_back_reported: bool,
+    /// Whether the times of its messages went back.
+    message_times: MessageTimes,
     /// Whether the finding about timestamps outside the window was emitted since its birth.
     out_of_window_reported: bool,
     gaps: u64,
@@ -101,6 +103,8 @@ impl Twin {
         values.instances = instances;
         values.clock_lag = behind(birth.time, now);
         values.take_over(places, old);
+        let doubt = values.message_times.birth(birth_time, now);
+        writer.doubt_clock(source, doubt);
         for leaf in values.missing_leaves.values_mut().filter(|leaf| leaf.needs_mark()) {
             // A metric of the last birth that is missing from this one.
             if let Some(last) = leaf.last() {
@@ -157,13 +161,9 @@ impl Twin {
         }
         lost.report(writer, &data.source);
         values.clock_lag = values.clock_lag.min(lost.least_lag);
-        if lost.clock_went_back && !std::mem::replace(&mut values.clock_back_reported, true) {
-            let example = format!(
-                "{} sent a value with a timestamp before the previous \
-                one's",
-                data.source
-            );
-            writer.emit_finding(&data.source.edge, Finding::ClockBack, example);
+        if let Some(sent) = back::sent_time(data).filter(|sent| in_window(*sent, now)) {
+            let doubt = values.message_times.data(sent, lost.hidden, now);
+            writer.doubt_clock(&data.source, doubt);
         }
         if let Some(time) = lost.out_of_window
             && !std::mem::replace(&mut values.out_of_window_reported, true)
@@ -256,7 +256,7 @@ impl SourceValues {
             liveness: Liveness::Unknown,
             last_presence_time: None,
             presence_unreliable: false,
-            clock_back_reported: false,
+            message_times: MessageTimes::default(),
             out_of_window_reported: false,
             gaps: 0,
             rebirths: 0,
@@ -296,6 +296,7 @@ impl SourceValues {
             self.gaps = old.gaps;
             self.rebirths = old.rebirths;
             self.attributes = old.attributes;
+            self.message_times = old.message_times;
             self.missing_leaves = old.missing_leaves;
             slots = old.slots;
         }
@@ -382,7 +383,7 @@ impl SourceValues {
             return;
         }
         let latest = leaf.is_new() || leaf.sender_time() <= sample.time || is_ahead(leaf.time, now);
-        lost.clock_went_back |= !latest && in_window(sample.time, now);
+        lost.hidden |= !latest && in_window(sample.time, now);
         lost.least_lag = lost.least_lag.min(behind(sample.time, now));
         if !latest {
             writer.write_plant_value(value, sent_early, now);

@@ -115,6 +115,7 @@ impl DegradedReason {
             | Self::OutboxLost(_) => 2,
             Self::Clock { .. } | Self::CommandsUnreachable { .. } => 3,
             Self::NotUnderstood { .. } | Self::Finding { .. } => 4,
+            Self::Finding { finding: Finding::ClockBack, .. } => 7,
             Self::Offline { .. } => 5,
             Self::Oversized { .. } | Self::OnlyStored { .. } => 6,
             Self::Refused { .. } | Self::OverRate { .. } | Self::SenderClock { .. } => 7,

@@ -109,8 +109,9 @@ impl Finding {
                  restart Sparkwise"
             }
             Self::ClockBack => {
-                "its clock went back: SiteWise shows the value with the later time until the next \
-                 birth; synchronize the edge's clock (NTP)"
+                "its clock went back, by the times of its messages: SiteWise shows an earlier \
+                 value, whose time is later, until the clock passes that or the next birth comes; \
+                 synchronize the edge's clock (NTP)"
             }
             Self::OutOfWindow => {
                 "its values become dead letters, since SiteWise accepts no timestamp more than \

@@ -35,7 +35,7 @@ pub(super) fn emit_birth(
     if !(parsed.included || was_emitted) {
         return false;
     }
-    let source = parsed.birth.source.clone();
+    let (source, sent) = (parsed.birth.source.clone(), parsed.birth.time);
     sink.emit(Event::Birth(parsed.birth));
     if !parsed.repeated_values.is_empty() {
         sink.emit(Event::Data(Data {
@@ -43,6 +43,7 @@ pub(super) fn emit_birth(
             samples: parsed.repeated_values,
             attributes: Vec::new(),
             order: SequenceOrder::InOrder,
+            sent: Some(sent),
         }));
     }
     true
@@ -85,6 +86,7 @@ pub(super) fn read_until(
     notes.skip_values(SkipReason::Unknown, skipped);
     if !(samples.is_empty() && attributes.is_empty()) {
         let source = source.clone();
-        sink.emit(Event::Data(Data { source, samples, attributes, order }));
+        let sent = message.own_time();
+        sink.emit(Event::Data(Data { source, samples, attributes, order, sent }));
     }
 }

@@ -64,7 +64,7 @@ fn a_null_of_its_own_is_null_with_bad_and_not_the_default() {
         let (holder, time, property) = (AttributeHolder::Instance(1), rig.now.wall, says(value));
         let attributes = vec![AttributeSample { holder, time, property }];
         let (samples, order) = (Vec::new(), SequenceOrder::InOrder);
-        rig.event(Event::Data(Data { source: node(), samples, attributes, order }));
+        rig.event(Event::Data(Data { source: node(), samples, attributes, order, sent: None }));
         rig.seconds(30);
         assert_eq!(rig.shown("T1", "Serial"), shown);
     }
@@ -195,7 +195,13 @@ fn an_attribute_of_a_flattened_tag_changes_in_data_after_a_restart() {
         let attributes =
             vec![AttributeSample { holder: AttributeHolder::Leaf(Slot(0)), time, property }];
         let order = SequenceOrder::InOrder;
-        rig.event(Event::Data(Data { source: node(), samples: Vec::new(), attributes, order }));
+        rig.event(Event::Data(Data {
+            source: node(),
+            samples: Vec::new(),
+            attributes,
+            order,
+            sent: None,
+        }));
         rig.seconds(90);
         let shown = rig.shown("T1", "Box/Heat/engHigh");
         assert_eq!(shown, Some((Quality::Good, Variant::Double(high))));

@@ -192,3 +192,35 @@ fn what_was_written_while_our_clock_was_ahead_is_not_the_latest_once_it_is_right
     let last = [(11_000, good, Variant::Double(82.0)), (12_000, stale, Variant::Double(82.0))];
     assert_eq!(rig.written("gw", "Temp")[2..], last);
 }
+
+#[test]
+fn where_a_clock_goes_back_the_value_keeps_its_time_and_the_next_birth_sets_it_right() {
+    let mut rig = Rig::new();
+    born(&mut rig, 80.0, 0);
+    rig.event(data(node(), vec![(0, sample(60_000, Value::Double(95.0)))]));
+    for second in 0..20 {
+        rig.seconds(1);
+        rig.event(data(node(), vec![(0, sample(30_000 + second * 1_000, Value::Double(81.0)))]));
+    }
+    let written = rig.written("gw", "Temp");
+    assert_eq!(written.last(), Some(&(49_000, Quality::Good, Variant::Double(81.0))));
+    let found: Vec<_> = rig.found.iter().map(|(finding, _)| *finding).collect();
+    assert_eq!(found, [Finding::ClockBack], "once until the next birth");
+    born(&mut rig, 81.0, 50_000);
+    let written = rig.written("gw", "Temp");
+    assert_eq!(written.last(), Some(&(60_001, Quality::Good, Variant::Double(81.0))));
+}
+
+/// A gateway that stores and forwards sends old values, and does not say that they are.
+#[test]
+fn an_old_value_in_a_message_of_now_is_no_clock_that_went_back() {
+    let mut rig = Rig::new();
+    born(&mut rig, 80.0, 0);
+    for second in 1..100 {
+        rig.seconds(1);
+        let (now, old) = (rig.offset(), second * 1_000 - 1_800_000);
+        let value = sample(old, Value::Double(81.0));
+        rig.event(data_sent(now, node(), vec![(0, value)]));
+    }
+    assert_eq!(rig.found, []);
+}

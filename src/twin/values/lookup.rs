@@ -390,6 +390,9 @@ impl SourceValues {
             }
             // The sender's clock has gone back since: what it says until then keeps its own time.
             let went_back = shown.quality == Quality::Good && shown.time > usual.plus(STILL);
+            if went_back {
+                values.message_times.shown(shown.time);
+            }
             let said = if went_back { shown.time } else { leaf.sender_time() };
             if (shown.quality, &shown.value) == (last.quality, &last.value) {
                 leaf.write_with_sender_time(shown, said);

@@ -33,7 +33,8 @@ fn lost_of(state: &LeafSlotState) -> Option<DropReason> {
 #[derive(Debug)]
 pub(super) struct MessageLosses {
     values: Vec<(DropReason, u64)>,
-    pub clock_went_back: bool,
+    /// Whether a value is older than the one that SiteWise shows.
+    pub hidden: bool,
     /// One that SiteWise does not take.
     pub out_of_window: Option<Timestamp>,
     /// The least that a value was behind our clock.
@@ -42,12 +43,7 @@ pub(super) struct MessageLosses {
 
 impl Default for MessageLosses {
     fn default() -> Self {
-        Self {
-            values: Vec::new(),
-            clock_went_back: false,
-            out_of_window: None,
-            least_lag: Duration::MAX,
-        }
+        Self { values: Vec::new(), hidden: false, out_of_window: None, least_lag: Duration::MAX }
     }
 }
 
