@@ -25,7 +25,7 @@ use super::view::{EngineView, FOREIGN};
 use crate::delivery::point::RejectReason;
 use crate::sitewise::cause::Plane;
 use crate::sparkplug::findings::Finding;
-use crate::sparkplug::host::clock_words;
+use crate::sparkplug::host::{ClockOff, clock_words};
 use crate::sparkplug::limits;
 use crate::time::Timestamp;
 use crate::twin::caps::Cap;
@@ -199,12 +199,14 @@ pub enum DegradedReason {
         /// By how many milliseconds it is ahead.
         ahead: i64,
     },
-    /// An edge node's clock is wrong.
+    /// The clock of an edge node or a device is wrong.
     SenderClock {
         /// Its address.
         edge: String,
         /// By how many milliseconds it is ahead; negative where it is behind.
         ahead: i64,
+        /// Further devices of the same edge node.
+        others: u64,
     },
     /// Values of a machine were dropped within the last hour: more than SiteWise takes in a second.
     OverRate {
@@ -387,7 +389,9 @@ impl DegradedReason {
                  SiteWise rejects values for their timestamps",
                 clock_offset_text(*ahead)
             ),
-            Self::SenderClock { ahead, .. } => clock_words(*ahead),
+            Self::SenderClock { ahead, others, .. } => {
+                clock_words(ClockOff { device: None, ahead: *ahead, others: *others })
+            }
             Self::OverRate { example, values, .. } => {
                 format!(
                     "{CROWDED}: {values} within the last hour, the first of {example}; \

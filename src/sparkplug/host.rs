@@ -38,6 +38,7 @@ use super::limits;
 use super::message::{Message, Qos};
 use super::names::NameInterner;
 use super::rebirth::{self, RequestScheduler};
+pub use super::session::ClockOff;
 use super::session::{EdgeSession, MemoryUse, RebirthToSend, SessionContext};
 pub use super::session::{KnownBy, NodePhase, NodeProblem, NodeProblemKind};
 pub(crate) use super::session::{ONLY_STORED, clock_words};

@@ -42,6 +42,7 @@ mod stored_births;
 mod view;
 mod waiting;
 
+pub use clock::ClockOff;
 pub(crate) use clock::words as clock_words;
 pub(crate) use forgetting::{DataSent, TableEvictionRank, TablesOf};
 pub(crate) use requesting::ONLY_STORED;
@@ -49,7 +50,7 @@ pub use requesting::{KnownBy, NodeProblem, NodeProblemKind};
 
 use awaited::{AwaitingBirth, CarriedState};
 use bd_seq_series::BdSeqSeries;
-use clock::SenderClock;
+use clock::{DeviceClocks, SenderClock};
 use message::{Borrowed, SessionMessage};
 use online::OnlineSession;
 
@@ -167,6 +168,7 @@ pub(crate) struct EdgeSession {
     /// What it had inflated.
     debt: InflationDebt,
     clock: SenderClock,
+    device_clocks: DeviceClocks,
     requests: RebirthRequests,
     problem: Option<NodeProblem>,
     notes: SessionNotes,
@@ -206,6 +208,7 @@ impl EdgeSession {
             is_costly: false,
             debt: InflationDebt::default(),
             clock: SenderClock::default(),
+            device_clocks: DeviceClocks::default(),
             requests: RebirthRequests::default(),
             problem: None,
             notes: SessionNotes::default(),
@@ -260,8 +263,9 @@ impl EdgeSession {
             }
             SessionState::Online(online) => online.memory_use(),
         };
-        let unproven = if self.has_answered { 0 } else { load.tables };
-        MemoryUse { unproven, ..load }
+        let tables = load.tables + self.device_clocks.bytes();
+        let unproven = if self.has_answered { 0 } else { tables };
+        MemoryUse { tables, unproven, ..load }
     }
 
     pub(crate) fn note(&mut self, finding: Finding) {

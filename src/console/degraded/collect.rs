@@ -11,7 +11,8 @@ use crate::outbox::{DiskState, PassedOver};
 use crate::sitewise::cause::{Cause, Plane};
 use crate::sitewise::limits;
 use crate::sparkplug::address::{EdgeNode, Source};
-use crate::sparkplug::host::{KnownBy, NodePhase, NodeProblem, ServerId};
+use crate::sparkplug::findings::Finding;
+use crate::sparkplug::host::{ClockOff, KnownBy, NodePhase, NodeProblem, ServerId};
 use crate::time::Timestamp;
 use crate::twin::Twin;
 
@@ -231,10 +232,10 @@ fn nodes(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
         reason: problem.text(),
     }));
     all.extend(only_stored(&stored));
-    all.extend(
-        host.clocks_off()
-            .map(|(edge, ahead)| DegradedReason::SenderClock { edge: edge.to_string(), ahead }),
-    );
+    all.extend(host.clocks_off().map(|(edge, ClockOff { device, ahead, others })| {
+        let edge = device.map_or_else(|| edge.to_string(), |device| format!("{edge}/{device}"));
+        DegradedReason::SenderClock { edge, ahead, others }
+    }));
     let offline = |edge: &EdgeNode| offline(twin, edge);
     let dead: BTreeSet<&EdgeNode> = host.dead().filter(|edge| !strange.contains(edge)).collect();
     all.extend(dead.iter().map(|edge| offline(edge)));

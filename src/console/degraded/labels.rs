@@ -86,6 +86,7 @@ impl DegradedReason {
     pub(super) const fn affected(&self) -> u64 {
         match self {
             Self::OnlyStored { count, .. } => *count,
+            Self::SenderClock { others, .. } => 1 + *others,
             _ => 1,
         }
     }

@@ -208,7 +208,7 @@ mod tests {
             DegradedReason::Finding { edge: None, finding: Finding::HostConflict, count: 1 },
             DegradedReason::CommandsUnreachable { url: String::new(), why: String::new() },
             DegradedReason::Clock { ahead: 1 },
-            DegradedReason::SenderClock { edge: String::new(), ahead: 1 },
+            DegradedReason::SenderClock { edge: String::new(), ahead: 1, others: 0 },
             DegradedReason::OverRate { machine: String::new(), example: String::new(), values: 1 },
             DegradedReason::ValuesRetried { machine: String::new(), retried: of_denied() },
             DegradedReason::Problem { subject, reason },

@@ -1,6 +1,9 @@
 //! What reasons for `degraded` mean, and what to do, where the log says the same.
 
+use std::time::Duration;
+
 use crate::delivery::point::RejectReason;
+use crate::time::rounded;
 
 /// What it means that the filter admits nobody, and what to do.
 pub(crate) const NOBODY_ADMITTED: &str = "is filtered out by SPARKPLUG_INCLUDE and \
@@ -68,9 +71,21 @@ pub(in crate::console) const fn refused_remedy(refusal: RejectReason) -> &'stati
 
 /// The offset of a clock, as text.
 pub(crate) fn clock_offset_text(ahead: i64) -> String {
-    let seconds = ahead.unsigned_abs() / 1_000;
     let which = if ahead > 0 { "ahead of" } else { "behind" };
-    format!("{seconds} s {which} SiteWise's")
+    format!("{} {which} SiteWise's", rounded(Duration::from_millis(ahead.unsigned_abs())))
+}
+
+/// What stands between the subject of a reason and its words: most are one sentence with it.
+pub(crate) fn colon_after(label: &str) -> &'static str {
+    match label {
+        "problem"
+        | "not_understood"
+        | "only_stored"
+        | "sender_clock"
+        | "finding"
+        | "mqtt_client_id_shared" => ":",
+        _ => "",
+    }
 }
 
 /// The first of some names, and how many more there are.

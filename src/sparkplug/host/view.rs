@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{FindingRecord, Host, HostCounters, NodePhase, NodeProblem, ServerId};
+use super::{ClockOff, FindingRecord, Host, HostCounters, NodePhase, NodeProblem, ServerId};
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::{AttributeHolder, SessionFigures, Slot};
 use crate::sparkplug::rebirth::RebirthReason;
@@ -159,9 +159,8 @@ impl Host {
         self.remembered().filter_map(|session| Some((session.edge(), session.problem()?)))
     }
 
-    /// The nodes whose clock is wrong, and by how many milliseconds it is ahead; negative where it
-    /// is behind.
-    pub fn clocks_off(&self) -> impl Iterator<Item = (&EdgeNode, i64)> + '_ {
+    /// The nodes whose clock is wrong, or that of a device of theirs.
+    pub fn clocks_off(&self) -> impl Iterator<Item = (&EdgeNode, ClockOff<'_>)> + '_ {
         self.remembered().filter_map(|session| Some((session.edge(), session.clock_off()?)))
     }
 

@@ -134,6 +134,11 @@ impl RebirthRequests {
         self.last_sent.is_some_and(|sent| !sent.answered && now.since(sent.at) < patience)
     }
 
+    /// Whether a birth has answered a request that was sent within `patience`.
+    pub(crate) fn is_answered_within(&self, now: Instant, patience: Duration) -> bool {
+        self.last_sent.is_some_and(|sent| sent.answered && now.since(sent.at) < patience)
+    }
+
     /// What is asked for next.
     fn next(&self) -> Option<RebirthTrigger> {
         let wished = self.triggers.iter().filter_map(|(fault, tried)| Some((tried.due?, *fault)));

@@ -5,15 +5,20 @@
 //! afterwards, and what lies between may hold messages back. So a clock is wrong only where
 //! messages are steadily off, for longer than a batch takes, and no birth shows that it is right;
 //! or where the birth that answers our request is off, and data after it alike: both were made
-//! after the request.
+//! after the request. What is ahead was not stored: two such messages show it.
+//!
+//! A device whose times differ from its node's is judged by itself.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{EdgeSession, Incoming, SessionContext};
+use super::{EdgeSession, Incoming, SessionContext, SessionState};
 use crate::sparkplug::findings::Finding;
+use crate::sparkplug::memory;
 use crate::sparkplug::proto::Payload;
 use crate::sparkplug::topic::MessageType;
-use crate::time::Instant;
+use crate::time::{Instant, rounded};
 
 /// From so many milliseconds on a clock is wrong, as ours is against SiteWise's, and below so many
 /// right again.
@@ -25,6 +30,10 @@ const STEADY: i64 = 30_000;
 /// takes.
 const MESSAGES: u32 = 5;
 const SPAN: Duration = Duration::from_secs(60);
+/// How many messages that are ahead show it.
+const MESSAGES_AHEAD: u32 = 2;
+/// How many devices of a node are judged by themselves at a time: those that were wrong first.
+const DEVICES: usize = 32;
 /// How soon a birth answers a request: one that comes later may be of its own accord.
 const ANSWER: Duration = Duration::from_secs(30);
 /// For so long after a birth that shows a clock that is right, messages that are late were held back.
@@ -53,9 +62,26 @@ pub(super) struct SenderClock {
     right_at: Option<Instant>,
     /// By how many milliseconds it is ahead, where it is wrong; negative where it is behind.
     off: Option<i64>,
+    /// Whether the node itself sent data, so that its devices do not speak for it.
+    sends_data: bool,
 }
 
-/// Messages that are judged together.
+/// Devices of a node whose messages were off, each with what they show of its clock.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DeviceClocks(BTreeMap<Arc<str>, SenderClock>);
+
+/// A clock that is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockOff<'a> {
+    /// Whose it is: a device's; none where it is the edge node's.
+    pub device: Option<&'a str>,
+    /// By how many milliseconds it is ahead; negative where it is behind.
+    pub ahead: i64,
+    /// Further devices of the node whose clocks are wrong.
+    pub others: u64,
+}
+
+/// Messages that are judged together: they are off by the same.
 #[derive(Clone, Copy, Debug)]
 struct Messages {
     since: Instant,
@@ -75,19 +101,21 @@ impl Messages {
         (self.least, self.most) = (self.least.min(ahead), self.most.max(ahead));
     }
 
+    /// Whether a message that is off by this is off by the same as these.
+    fn is_like(self, ahead: i64) -> bool {
+        self.most.max(ahead).saturating_sub(self.least.min(ahead)) <= STEADY
+    }
+
     /// What is the least that can be said of the clock: the message that is off least.
     fn nearest(self) -> i64 {
         if self.least > 0 { self.least } else { self.most.min(0) }
-    }
-
-    fn is_steady(self) -> bool {
-        self.most.saturating_sub(self.least) <= STEADY
     }
 }
 
 impl SenderClock {
     /// By how many milliseconds it is ahead, where it is wrong; negative where it is behind.
-    pub(super) fn off(&self) -> Option<i64> {
+    #[cfg(test)]
+    fn off(&self) -> Option<i64> {
         self.off
     }
 
@@ -102,26 +130,36 @@ impl SenderClock {
             ClockSign::Answer => self.answer = Some(ahead),
             ClockSign::Birth => self.answer = None,
             ClockSign::DeviceBirth => {}
-            ClockSign::Data => {
-                if let Some(answer) = self.answer.take() {
-                    let mut both = Messages::new(answer, now);
-                    both.add(ahead);
-                    if both.is_steady() && both.nearest().abs() > WRONG {
-                        (self.off, self.right_at) = (Some(both.nearest()), None);
-                    }
-                }
-            }
+            ClockSign::Data => self.confirm_answer(ahead, now),
         }
-        let messages = self.messages.get_or_insert_with(|| Messages::new(ahead, now));
+        // What is off by something else begins anew: a clock that jumps is not hidden by what came
+        // before.
+        let like = self.messages.filter(|messages| messages.is_like(ahead));
+        let mut messages = like.unwrap_or_else(|| Messages::new(ahead, now));
         messages.add(ahead);
-        let messages = *messages;
+        self.messages = Some(messages);
         // None arrives before it is sent, and none is held back by a negative time.
-        let span = if messages.nearest() > WRONG { Duration::ZERO } else { SPAN };
-        if messages.count >= MESSAGES && now.since(messages.since) >= span {
+        let (count, span) = match messages.nearest() > WRONG {
+            true => (MESSAGES_AHEAD, Duration::ZERO),
+            false => (MESSAGES, SPAN),
+        };
+        if messages.count >= count && now.since(messages.since) >= span {
             self.messages = None;
             self.judge(messages, now);
         }
         self.off.filter(|_| !was_wrong)
+    }
+
+    /// Data after the answer to a request: if it is off by the same, the clock is.
+    fn confirm_answer(&mut self, ahead: i64, now: Instant) {
+        let Some(answer) = self.answer.take() else { return };
+        let mut both = Messages::new(answer, now);
+        if both.is_like(ahead) {
+            both.add(ahead);
+            if both.nearest().abs() > WRONG {
+                (self.off, self.right_at) = (Some(both.nearest()), None);
+            }
+        }
     }
 
     fn judge(&mut self, messages: Messages, now: Instant) {
@@ -130,14 +168,56 @@ impl SenderClock {
             nearest < 0 && self.right_at.is_some_and(|right| now.since(right) < HELD_BACK);
         if nearest.abs() < RIGHT {
             self.off = None;
-        } else if nearest.abs() > WRONG && messages.is_steady() && !held_back {
+        } else if nearest.abs() > WRONG && !held_back {
             self.off = Some(nearest);
         }
     }
 }
 
+impl DeviceClocks {
+    /// What it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.keys().map(|name| size_of::<(Arc<str>, SenderClock)>() + memory::text(name)).sum()
+    }
+
+    /// The device is gone.
+    pub(super) fn forget(&mut self, device: &str) {
+        self.0.remove(device);
+    }
+
+    /// The node is gone, and all its devices.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// As [`SenderClock::look`], for a device of a node whose clock is `node`. Only those that are
+    /// off are remembered; further ones past the limit are not judged.
+    fn record(
+        &mut self,
+        device: &str,
+        (sign, ahead): (ClockSign, i64),
+        node: &SenderClock,
+        now: Instant,
+    ) -> Option<i64> {
+        if !self.0.contains_key(device) {
+            if ahead.abs() <= WRONG || self.0.len() >= DEVICES {
+                return None;
+            }
+            // Its birth came before this, and was right.
+            let right_at = node.right_at.filter(|_| sign == ClockSign::Data);
+            self.0.insert(device.into(), SenderClock { right_at, ..SenderClock::default() });
+        }
+        let clock = self.0.get_mut(device)?;
+        let off = clock.record(sign, ahead, now);
+        if clock.off.is_none() && ahead.abs() <= WRONG {
+            self.0.remove(device);
+        }
+        off
+    }
+}
+
 impl EdgeSession {
-    /// A live message may show that the node's clock is wrong.
+    /// A live message may show that the node's clock is wrong, or a device's.
     pub(super) fn look_at_clock(&mut self, message: &Incoming<'_>, sink: &SessionContext<'_>) {
         let is_answer = self.requests.is_answer_due(sink.now.instant, ANSWER);
         let sign = match (message.verb, message.device) {
@@ -145,36 +225,78 @@ impl EdgeSession {
             (MessageType::Birth, None) => ClockSign::Birth,
             (MessageType::Birth, Some(_)) => ClockSign::DeviceBirth,
             (MessageType::Data, _) => ClockSign::Data,
+            (MessageType::Death, Some(device)) => return self.device_clocks.forget(device),
             // A will is as old as its session.
-            (MessageType::Death | MessageType::Command, _) => return,
+            (MessageType::Death, None) | (MessageType::Command, _) => return,
         };
         let Some(sent) = message.own_time().filter(|_| sink.judges_clocks) else { return };
         if is_history(&message.payload) {
             return;
         }
         let ahead = sent.as_millis().saturating_sub(sink.now.wall.as_millis());
-        if let Some(off) = self.clock.record(sign, ahead, sink.now.instant) {
-            self.notes.findings.note_with_example(Finding::ClockOff, || words(off));
+        let now = sink.now.instant;
+        self.clock.sends_data |= sign == ClockSign::Data && message.device.is_none();
+        let speaks_for_node = message.device.is_none() || !self.clock.sends_data;
+        let mut off = match speaks_for_node {
+            true => self.clock.record(sign, ahead, now),
+            false => None,
+        };
+        if let Some(device) = message.device.filter(|device| self.may_judge(device, sign)) {
+            // A device is born after its node, so that its birth answers as well.
+            let after_answer = self.requests.is_answered_within(now, ANSWER);
+            let own = match sign {
+                ClockSign::DeviceBirth if after_answer => ClockSign::Answer,
+                ClockSign::DeviceBirth => ClockSign::Birth,
+                sign => sign,
+            };
+            let of_device = self.device_clocks.record(device, (own, ahead), &self.clock, now);
+            off = off.or(of_device.filter(|_| self.clock.off.is_none()));
         }
+        if let Some(ahead) = off {
+            let device = message.device.filter(|_| self.clock.off.is_none());
+            let words = words(ClockOff { device, ahead, others: 0 });
+            let words = device.map_or_else(|| words.clone(), |name| format!("{name}: {words}"));
+            self.notes.findings.note_with_example(Finding::ClockOff, || words);
+        }
+    }
+
+    /// Data of a device that was not born may be made up.
+    fn may_judge(&self, device: &str, sign: ClockSign) -> bool {
+        match &self.state {
+            SessionState::Online(online) => {
+                sign == ClockSign::DeviceBirth || online.is_born(device)
+            }
+            SessionState::Awaited(_) => false,
+        }
+    }
+
+    /// The node's clock, if it is wrong; else the first of its devices that are judged by themselves.
+    pub(crate) fn clock_off(&self) -> Option<ClockOff<'_>> {
+        if let Some(ahead) = self.clock.off {
+            return Some(ClockOff { device: None, ahead, others: 0 });
+        }
+        let devices = &self.device_clocks.0;
+        let mut wrong = devices.iter().filter_map(|(name, clock)| Some((&**name, clock.off?)));
+        let (device, ahead) = wrong.next()?;
+        Some(ClockOff { device: Some(device), ahead, others: wrong.count() as u64 })
     }
 }
 
-/// What is wrong with a clock that is `ahead` milliseconds ahead, or behind where that is negative,
-/// and what to do; for people.
-pub(crate) fn words(ahead: i64) -> String {
-    let seconds = ahead.unsigned_abs() / 1_000;
-    let amount = match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    };
+/// What is wrong with a clock and what to do; for people.
+pub(crate) fn words(off: ClockOff<'_>) -> String {
+    let ClockOff { ahead, others, .. } = off;
+    let amount = rounded(Duration::from_millis(ahead.unsigned_abs()));
     let remedy = "SiteWise shows its values at wrong times; synchronize the edge's clock (NTP)";
+    let more = match others {
+        0 => String::new(),
+        others => format!(" (and {others} more devices of its edge node have a wrong clock)"),
+    };
     if ahead > 0 {
-        return format!("its clock is {amount} ahead: {remedy}");
+        return format!("its clock is {amount} ahead{more}: {remedy}");
     }
     format!(
-        "its clock is {amount} behind, or its messages are held back for so long on their way: {remedy}"
+        "its clock is {amount} behind, or its messages are held back for so long on their \
+         way{more}: {remedy}"
     )
 }
 
@@ -276,16 +398,66 @@ mod tests {
         assert_eq!(clock.record(ClockSign::Data, -47 * MINUTE, at(2)), None);
     }
 
+    /// It took until the messages were over that were judged together with those before the jump.
+    #[test]
+    fn a_clock_that_jumps_ahead_is_told_with_its_second_message() {
+        for right in [1, 7, 20, 40] {
+            let mut clock = SenderClock::default();
+            for n in 0..right {
+                assert_eq!(clock.record(ClockSign::Data, -200, at(n)), None);
+            }
+            assert_eq!(clock.record(ClockSign::Data, 30 * MINUTE, at(right)), None);
+            let second = clock.record(ClockSign::Data, 30 * MINUTE - 900, at(right + 1));
+            assert_eq!(second, Some(30 * MINUTE - 900));
+        }
+        // A single one is no clock.
+        let mut clock = SenderClock::default();
+        assert_eq!(
+            data(&mut clock, 0, |n| if n % 3 == 0 { 30 * MINUTE } else { 0 }),
+            Vec::<i64>::new()
+        );
+    }
+
+    /// It took up to two minutes.
+    #[test]
+    fn a_clock_that_jumps_back_is_told_a_minute_after_the_jump() {
+        let mut clock = SenderClock::default();
+        let told = (0..200).find(|n| {
+            let off = if *n < 65 { -200 } else { -30 * MINUTE };
+            clock.record(ClockSign::Data, off, at(*n)).is_some()
+        });
+        assert_eq!(told, Some(125));
+    }
+
+    #[test]
+    fn devices_that_are_judged_by_themselves_are_bounded_and_those_that_are_right_not_kept() {
+        let (mut devices, node) = (DeviceClocks::default(), SenderClock::default());
+        let data = |ahead| (ClockSign::Data, ahead);
+        for n in 0..1_000 {
+            devices.record(&format!("right{n}"), data(-500), &node, at(0));
+        }
+        assert_eq!(devices.bytes(), 0);
+        for n in 0..1_000 {
+            devices.record(&format!("wrong{n}"), data(2 * MINUTE), &node, at(0));
+        }
+        assert_eq!(devices.0.len(), DEVICES);
+        assert_eq!(devices.record("wrong0", data(2 * MINUTE), &node, at(1)), Some(2 * MINUTE));
+        devices.record("wrong1", data(0), &node, at(1));
+        assert_eq!(devices.0.len(), DEVICES - 1);
+    }
+
     #[test]
     fn the_amount_is_told_in_a_unit_that_people_read() {
-        for (ahead, words) in [
+        for (ahead, part) in [
             (-47 * MINUTE, "47 min behind"),
+            // The network took a second: what is told is not cut.
+            (30 * MINUTE - 1_000, "30 min ahead"),
             (90_000, "90 s ahead"),
             (-5 * 60 * MINUTE, "5 h behind"),
             (3 * 24 * 60 * MINUTE, "3 days ahead"),
         ] {
-            let told = super::words(ahead);
-            assert!(told.contains(words) && told.contains("NTP"), "{told}");
+            let told = words(ClockOff { device: None, ahead, others: 0 });
+            assert!(told.contains(part) && told.contains("NTP"), "{told}");
         }
     }
 }

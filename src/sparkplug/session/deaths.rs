@@ -133,6 +133,7 @@ impl EdgeSession {
         self.notes.triggers.clear();
         self.notes.born_devices.clear();
         self.sends_unreadable = false;
+        self.device_clocks.clear();
         let mut gone = AwaitingBirth::after_death(cause, prior_tables);
         gone.keep_archived_births(kept.filter(|_| cause == DeathCause::ConnectionLost));
         self.state = SessionState::Awaited(gone);

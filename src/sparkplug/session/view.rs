@@ -26,11 +26,6 @@ impl EdgeSession {
         self.finding_log.record(&mut self.notes.findings, topic, at)
     }
 
-    /// By how many milliseconds its clock is ahead, where it is wrong; negative where it is behind.
-    pub(crate) fn clock_off(&self) -> Option<i64> {
-        self.clock.off()
-    }
-
     /// Values excluded by the filter.
     pub(crate) fn excluded(&self) -> u64 {
         self.notes.excluded_values

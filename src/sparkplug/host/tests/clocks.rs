@@ -17,7 +17,7 @@ fn stage() -> Stage {
 }
 
 fn off(stage: &Stage) -> Option<i64> {
-    stage.host.clocks_off().next().map(|(_, ahead)| ahead)
+    stage.host.clocks_off().next().map(|(_, off)| off.ahead)
 }
 
 /// A node that is asked for its birth, and answers with a clock that is so far behind.
@@ -133,4 +133,83 @@ fn wills_and_stored_messages_show_no_clock() {
         stage.send(&edge.will());
     }
     assert_eq!(off(&stage), None);
+}
+
+fn of_device(stage: &Stage) -> Option<(Option<String>, i64, u64)> {
+    let (_, off) = stage.host.clocks_off().next()?;
+    Some((off.device.map(str::to_owned), off.ahead, off.others))
+}
+
+/// Its messages were judged together with the node's, which are right.
+#[test]
+fn a_device_with_a_wrong_clock_under_a_node_with_a_right_one_is_told() {
+    for wrong in [&["d"][..], &["d", "e"]] {
+        let mut stage = stage();
+        let mut edge = edge();
+        let behind = |device| if wrong.contains(&device) { secs(30 * MINUTE) } else { secs(0) };
+        stage.send(&edge.nbirth(stage.time(), a(1)));
+        for device in ["d", "e", "f"] {
+            stage.send(&edge.dbirth(device, stage.time().minus(behind(device)), a(1)));
+        }
+        for _ in 0..14 {
+            stage.pass(secs(5));
+            stage.send(&edge.ndata(stage.time(), a(2)));
+            for device in ["d", "e", "f"] {
+                stage.send(&edge.ddata(device, stage.time().minus(behind(device)), a(2)));
+            }
+        }
+        let others = wrong.len() as u64 - 1;
+        assert_eq!(of_device(&stage), Some((Some("d".to_owned()), -1_800_000, others)));
+        stage.check_found_of(Finding::ClockOff, wrong.len() as u64);
+        // It is set right.
+        for _ in 0..30 {
+            stage.pass(secs(5));
+            for device in wrong {
+                stage.send(&edge.ddata(device, stage.time(), a(2)));
+            }
+        }
+        assert_eq!(of_device(&stage), None);
+    }
+}
+
+#[test]
+fn a_device_that_is_off_as_its_node_is_one_row_with_it_and_one_that_is_gone_none() {
+    let mut stage = stage();
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), a(1)));
+    stage.send(&edge.dbirth("d", stage.time(), a(1)));
+    for _ in 0..3 {
+        stage.pass(secs(1));
+        let time = stage.time().plus(secs(30 * MINUTE));
+        stage.send(&edge.ddata("d", time, a(2)));
+        stage.send(&edge.ndata(time, a(2)));
+    }
+    assert_eq!(of_device(&stage), Some((None, 1_800_000, 0)));
+    let mut stage = self::stage();
+    let mut edge = self::edge();
+    stage.send(&edge.nbirth(stage.time(), a(1)));
+    stage.send(&edge.dbirth("d", stage.time(), a(1)));
+    stage.send(&edge.ndata(stage.time(), a(2)));
+    for _ in 0..3 {
+        stage.pass(secs(1));
+        stage.send(&edge.ddata("d", stage.time().plus(secs(30 * MINUTE)), a(2)));
+    }
+    assert_eq!(of_device(&stage), Some((Some("d".to_owned()), 1_800_000, 0)));
+    stage.send(&edge.ddeath("d", stage.time()));
+    assert_eq!(of_device(&stage), None);
+}
+
+/// Its birth is right, and so what follows was held back.
+#[test]
+fn what_a_device_has_stored_shows_no_wrong_clock() {
+    let mut stage = stage();
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), a(1)));
+    stage.send(&edge.dbirth("d", stage.time(), a(1)));
+    for _ in 0..200 {
+        stage.pass(secs(1));
+        stage.send(&edge.ndata(stage.time(), a(2)));
+        stage.send(&edge.ddata("d", stage.time().minus(secs(30 * MINUTE)), a(2)));
+    }
+    assert_eq!(of_device(&stage), None);
 }
