@@ -70,7 +70,10 @@ impl FindingLines {
             (lines.since, lines.logged) = (now, 0);
         }
         // A server sends all that it has stored at once.
-        let most = if finding == Finding::OnlyStored { 0 } else { LINES };
+        let most = match finding {
+            Finding::OnlyStored | Finding::Retained => 0,
+            _ => LINES,
+        };
         if lines.logged < most {
             lines.logged += 1;
             return true;
@@ -128,33 +131,34 @@ mod tests {
     fn a_finding_of_thousands_of_senders_is_a_few_lines() {
         let mut lines = FindingLines::default();
         let told =
-            (0..5000).filter(|n| lines.admit(Finding::Retained, Some(&node(*n)), at(1))).count();
+            (0..5000).filter(|n| lines.admit(Finding::NoTime, Some(&node(*n)), at(1))).count();
         assert_eq!(told, LINES);
         assert_eq!(lines.due(), Some(at(4)));
         assert_eq!(lines.poll(at(3)), []);
         let names = (20..25).map(|n| node(n).to_string()).collect();
-        let summary = MoreSenders { finding: Finding::Retained, count: 4980, names };
+        let summary = MoreSenders { finding: Finding::NoTime, count: 4980, names };
         assert_eq!(lines.poll(at(4)), [summary]);
         assert_eq!(lines.due(), None);
         // Another finding does not wait for it.
-        assert!(lines.admit(Finding::NoTime, Some(&node(0)), at(5)));
+        assert!(lines.admit(Finding::NotZero, Some(&node(0)), at(5)));
         // More of them: once in ten minutes.
         for second in 5..500 {
-            assert!(!lines.admit(Finding::Retained, Some(&node(6000)), at(second)));
+            assert!(!lines.admit(Finding::NoTime, Some(&node(6000)), at(second)));
         }
         assert_eq!(lines.due(), Some(at(604)));
         assert_eq!(lines.poll(at(604)).first().map(|more| more.count), Some(495));
-        assert!(lines.admit(Finding::Retained, Some(&node(7000)), at(605)), "a new window");
+        assert!(lines.admit(Finding::NoTime, Some(&node(7000)), at(605)), "a new window");
     }
 
     #[test]
-    fn births_that_are_only_stored_are_one_line_however_many() {
+    fn what_is_only_stored_is_one_line_however_much() {
         let mut lines = FindingLines::default();
-        for count in [1, 3000] {
+        for (finding, count) in [Finding::OnlyStored, Finding::Retained]
+            .into_iter()
+            .flat_map(|finding| [(finding, 1), (finding, 3000)])
+        {
             let mut lines = FindingLines::default();
-            let told = (0..count)
-                .filter(|n| lines.admit(Finding::OnlyStored, Some(&node(*n)), at(1)))
-                .count();
+            let told = (0..count).filter(|n| lines.admit(finding, Some(&node(*n)), at(1))).count();
             let [summary] = &lines.poll(at(4))[..] else { panic!("one line") };
             assert_eq!((told, summary.count), (0, count as u64));
             assert_eq!(summary.names.first(), Some(&"g/n0000".to_owned()));

@@ -27,7 +27,10 @@ impl Finding {
                 "a birth has more metrics, or more deeply nested ones, than the limit"
             }
             Self::TooLong => "a name or value is too long: it is cut or skipped",
-            Self::Retained => "a message is retained, so it may be old: it does not count as live",
+            Self::Retained => {
+                "a message is retained, so it may be old, and does not count as live: let edge \
+                 nodes publish without retain, and delete what is left of those that are gone"
+            }
             Self::WrongQos => "births, data and deaths of devices must have QoS 0",
             Self::ForeignServer => "it publishes on another server than the one its session is on",
             Self::TwoSenders => {

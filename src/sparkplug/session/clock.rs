@@ -190,7 +190,7 @@ impl DeviceClocks {
         self.0.clear();
     }
 
-    /// As [`SenderClock::look`], for a device of a node whose clock is `node`. Only those that are
+    /// As [`SenderClock::record`], for a device of a node whose clock is `node`. Only those that are
     /// off are remembered; further ones past the limit are not judged.
     fn record(
         &mut self,

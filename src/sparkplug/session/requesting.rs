@@ -208,11 +208,18 @@ impl EdgeSession {
             return Some(KnownBy::Messages);
         }
         let is_offline = self.birth_emitted || self.was_known || !awaited.is_unknown();
-        match self.last_heard {
-            _ if is_offline => None,
-            Some(_) => Some(KnownBy::Messages),
-            None => Some(KnownBy::StoredBirth),
+        match self.is_only_stored() {
+            true => Some(KnownBy::StoredBirth),
+            false if is_offline => None,
+            false => Some(KnownBy::Messages),
         }
+    }
+
+    /// Whether a birth that a server has stored is all that is known of it.
+    fn is_only_stored(&self) -> bool {
+        let never_born = !self.birth_emitted && !self.was_known;
+        let unknown = matches!(&self.state, SessionState::Awaited(awaited) if awaited.is_unknown());
+        never_born && unknown && self.last_heard.is_none()
     }
 
     fn set_problem(&mut self, problem: NodeProblem) {
@@ -313,6 +320,11 @@ impl EdgeSession {
         };
         if !server.map_or(sink.servers.is_any_up(), |server| sink.servers.is_up(server)) {
             // Whoever is connected next says what is to be asked then.
+            self.requests.cancel();
+            return None;
+        }
+        // What a server has stored is no sign of life: one request finds who lives nevertheless.
+        if self.is_only_stored() && self.requests.is_unanswered() {
             self.requests.cancel();
             return None;
         }

@@ -30,6 +30,40 @@ fn who_is_only_stored_and_does_not_answer_is_told_as_that() {
     assert!(!problem.text().contains("sends data"), "{}", problem.text());
 }
 
+/// It was asked on and on, as one that sends data: six times within minutes.
+#[test]
+fn who_is_only_stored_is_asked_once_in_each_session_of_ours_and_at_once_when_it_speaks() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let birth = edge.nbirth(stage.time(), a(1));
+    stage.send_retained(&birth);
+    stage.pass(secs(600));
+    stage.check(&["rebirth 0 g/n"]);
+    // Another that is stored is no sign of life either.
+    stage.send_retained(&birth);
+    stage.send_retained(&edge.ndata(stage.time(), a(2)));
+    stage.pass(secs(600));
+    stage.check(&[]);
+    assert_eq!(known_by(&stage), Some(KnownBy::StoredBirth), "it is still told");
+    stage.host.handle_disconnected(SERVER, stage.now);
+    stage.pass(secs(1));
+    stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+    stage.look();
+    stage.send_retained(&birth);
+    stage.pass(secs(600));
+    stage.check(&["rebirth 0 g/n"]);
+    // It lives, and its server had stored its birth: from now on it is asked as any other.
+    stage.send(&edge.ndata(stage.time(), a(2)));
+    stage.pass(secs(4));
+    stage.check(&["rebirth 0 g/n"]);
+    for _ in 0..10 {
+        stage.pass(secs(10));
+        stage.send(&edge.ndata(stage.time(), a(2)));
+    }
+    let again = stage.look().iter().filter(|line| *line == "rebirth 0 g/n").count();
+    assert!(again >= 3, "{again}");
+}
+
 #[test]
 fn who_was_only_stored_and_speaks_is_another_problem_and_a_birth_ends_it() {
     let mut stage = Stage::new();
