@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::config::Console;
+use crate::console::degraded::colon_after;
 use crate::console::probe::{self, HealthcheckError};
 use crate::telemetry::printable;
 use crate::time::Timestamp;
@@ -309,12 +310,8 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
         text.push_str("\nproblems, the most costly first\n");
     }
     for problem in &problems.rows {
-        // As in `/readyz`: these have a sentence of their own.
-        let colon = match problem.kind.as_str() {
-            "problem" | "not_understood" | "only_stored" | "sender_clock" => ":",
-            _ => "",
-        };
         let Problem { kind, subject, reason } = problem;
+        let colon = colon_after(kind);
         let _ = writeln!(text, "  {}", printable(&format!("{kind}: {subject}{colon} {reason}")));
     }
     if problems.next.is_some() {

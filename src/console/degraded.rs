@@ -14,7 +14,7 @@ pub(crate) use retried_values::while_others;
 pub(in crate::console) use words::refused_remedy;
 pub(crate) use words::{
     AWAITS_BIRTH_REMEDY, CROWDED, CROWDED_REMEDY, DISK_REMEDY, NOBODY_ADMITTED, NOTHING_DELIVERED,
-    OFFLINE_REMEDY, SLOW_REMEDY, STORED_DROPPED, clock_offset_text, first_names,
+    OFFLINE_REMEDY, SLOW_REMEDY, STORED_DROPPED, clock_offset_text, colon_after, first_names,
 };
 
 use std::fmt;
@@ -406,15 +406,6 @@ impl DegradedReason {
 
 impl fmt::Display for DegradedReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let colon = match self {
-            Self::Problem { .. }
-            | Self::NotUnderstood { .. }
-            | Self::OnlyStored { .. }
-            | Self::SenderClock { .. }
-            | Self::Finding { .. }
-            | Self::Contended { .. } => ":",
-            _ => "",
-        };
-        write!(f, "{}{colon} {}", self.subject(), self.reason())
+        write!(f, "{}{} {}", self.subject(), colon_after(self.label()), self.reason())
     }
 }

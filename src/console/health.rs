@@ -64,6 +64,11 @@ impl NotReadyReason {
         }
     }
 
+    /// Its label and its sentence.
+    pub fn line(&self) -> String {
+        format!("{}: {self}", self.label())
+    }
+
     /// Why a server is not usable.
     fn of(link: &ServerStatus, foreign: Option<&str>) -> Option<Self> {
         let url = link.url.clone();
@@ -100,7 +105,7 @@ impl NotReadyReason {
 impl fmt::Display for NotReadyReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Starting(why) => write!(f, "starting: {why}"),
+            Self::Starting(why) => f.write_str(why),
             Self::ShuttingDown => f.write_str("the process is shutting down"),
             Self::EngineNotResponding => f.write_str("the engine does not respond in time"),
             Self::NotConnected { url, trouble: None } => write!(f, "{url} is not connected yet"),
@@ -121,6 +126,31 @@ impl fmt::Display for NotReadyReason {
                 "values are queued: {}",
                 said.as_deref().unwrap_or("SiteWise is unreachable, or denies access")
             ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `/readyz` said "starting: starting: ...".
+    #[test]
+    fn no_reason_says_a_word_twice() {
+        let url = || "mqtt://h".to_owned();
+        let all = [
+            NotReadyReason::Starting("the AWS account and region are not known yet".into()),
+            NotReadyReason::Ending,
+            NotReadyReason::Silent,
+            NotReadyReason::NotConnected { url: url(), trouble: Some("refused".into()) },
+            NotReadyReason::Foreign { url: url(), topic: "a/b".to_owned() },
+            NotReadyReason::NotSynced(Some("calls to SiteWise fail".to_owned())),
+            NotReadyReason::SiteWiseUnreachable(None),
+        ];
+        assert_eq!(all[0].line(), "starting: the AWS account and region are not known yet");
+        for line in all.map(|why| why.line()) {
+            let words: Vec<_> = line.split(' ').map(|word| word.trim_end_matches(':')).collect();
+            assert!(words.windows(2).all(|two| two[0] != two[1]), "{line}");
         }
     }
 }

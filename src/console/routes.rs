@@ -103,8 +103,7 @@ impl Routes {
     }
 
     fn not_ready(reasons: &[NotReadyReason]) -> Reply {
-        let lines: Vec<String> =
-            reasons.iter().map(|why| format!("{}: {why}", why.label())).collect();
+        let lines: Vec<String> = reasons.iter().map(NotReadyReason::line).collect();
         reply::text(StatusCode::SERVICE_UNAVAILABLE, lines.join("\n"))
     }
 
@@ -122,7 +121,7 @@ impl Routes {
     }
 
     fn no_answer(why: QueryError) -> Reply {
-        reply::text(StatusCode::SERVICE_UNAVAILABLE, NotReadyReason::from(why).to_string())
+        reply::text(StatusCode::SERVICE_UNAVAILABLE, NotReadyReason::from(why).line())
     }
 }
 

@@ -215,5 +215,9 @@ mod tests {
         ];
         let all: DegradedReasons = caps.into_iter().chain(others).collect();
         assert!(all.counts().all(|(_, count)| count == 1), "{all:?}");
+        for line in all.lines() {
+            let words: Vec<_> = line.split(' ').map(|word| word.trim_matches(':')).collect();
+            assert!(words.windows(2).all(|two| two[0] != two[1] || two[0].is_empty()), "{line}");
+        }
     }
 }
