@@ -438,12 +438,6 @@ impl<S: SiteWise> Engine<S> {
             self.bridge.handle_points(points, now);
         }
     }
-
-    fn ledger(&self) -> Ledger {
-        let links = self.server_statuses();
-        let saved = self.is_buffer_saved();
-        Ledger::new(&self.bridge, &*self.outbox, self.losses, &self.dead_letters, &links, saved)
-    }
 }
 
 #[cfg(test)]

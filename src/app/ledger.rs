@@ -55,6 +55,8 @@ pub struct Ledger {
     pub mqtt: MessageCounts,
     /// Counters of the plant's values.
     pub values: ValueCounts,
+    /// Messages that earlier processes stored and this one replayed: their values count as read.
+    pub replayed_messages: u64,
     /// Values buffered until the initial sync with SiteWise.
     pub buffered: usize,
     /// Whether these are on disk, as the messages they arrived in.
@@ -110,6 +112,7 @@ impl Ledger {
             skipped: host.skipped_values,
             grouped_nodes: twin.grouped().map(ToString::to_string).collect(),
             values: twin.counts().clone(),
+            replayed_messages: 0,
             buffered: twin.buffered(),
             buffered_saved: buffer_saved,
             delivery: bridge.delivery().figures(),
@@ -197,8 +200,12 @@ impl Ledger {
             + disk.overwritten
             + disk.full
             + disk.unreadable;
+        let replayed = match self.replayed_messages {
+            0 => String::new(),
+            messages => format!(" (also from {messages} stored messages)"),
+        };
         format!(
-            "{entered} values in ({} read, {} of our own, {} from disk): {} delivered, {} waiting, \
+            "{entered} values in ({} read{replayed}, {} of our own, {} from disk): {} delivered, {} waiting, \
              {} rejected, {discarded} discarded, {} not carried",
             self.values.values,
             self.values.own_points,
@@ -427,6 +434,9 @@ mod tests {
                 rejected, \
              6 discarded, 0 not carried"
         );
+        // What was replayed from disk as messages was in no part of the line.
+        let sums = Ledger { replayed_messages: 12, ..ledger }.sums();
+        assert!(sums.contains("100 read (also from 12 stored messages), 7 of our own"), "{sums}");
     }
 
     #[test]

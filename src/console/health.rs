@@ -140,8 +140,8 @@ mod tests {
         let url = || "mqtt://h".to_owned();
         let all = [
             NotReadyReason::Starting("the AWS account and region are not known yet".into()),
-            NotReadyReason::Ending,
-            NotReadyReason::Silent,
+            NotReadyReason::ShuttingDown,
+            NotReadyReason::EngineNotResponding,
             NotReadyReason::NotConnected { url: url(), trouble: Some("refused".into()) },
             NotReadyReason::Foreign { url: url(), topic: "a/b".to_owned() },
             NotReadyReason::NotSynced(Some("calls to SiteWise fail".to_owned())),

@@ -31,6 +31,8 @@ const UNSAVED_LIMIT: usize = 50_000;
 pub(super) struct CatchUp {
     /// Messages that are stored, those of earlier processes included.
     pub(super) stored: u64,
+    /// Messages of the plant that earlier processes stored, and this one replays.
+    pub(super) replayed: u64,
     /// Parts of events that are buffered before messages are deferred.
     pub(super) limit: usize,
     /// The first that is deferred and not asked for.
@@ -52,7 +54,7 @@ struct Round {
 
 impl CatchUp {
     pub(super) fn new(limit: usize) -> Self {
-        Self { stored: 0, limit, next: 0, round: None }
+        Self { stored: 0, replayed: 0, limit, next: 0, round: None }
     }
 
     /// A message is stored.

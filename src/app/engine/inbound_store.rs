@@ -19,7 +19,7 @@ impl<S: SiteWise> Engine<S> {
     pub(super) fn replay_stored(&mut self) {
         self.bridge.set_deferrable(self.outbox.disk().is_some());
         let mut open = BTreeSet::new();
-        let mut count = 0_u64;
+        let (mut stored, mut messages) = (false, 0);
         let now = self.clock.now();
         let servers = self.servers.0.len();
         let state = self.bridge.host().state_topic();
@@ -30,7 +30,7 @@ impl<S: SiteWise> Engine<S> {
             if usize::from(server) >= servers {
                 continue;
             }
-            count += 1;
+            stored = true;
             let id = ServerId(server);
             match kind {
                 InboundKind::Connected(session_time) => {
@@ -45,6 +45,7 @@ impl<S: SiteWise> Engine<S> {
                 // host's.
                 InboundKind::Message { topic, .. } if topic == state => {}
                 InboundKind::Message { topic, payload, retain } => {
+                    messages += 1;
                     self.bridge.handle_message(id, &topic, &payload, retain, then);
                 }
                 InboundKind::Oversized { topic, retain } => {
@@ -64,13 +65,14 @@ impl<S: SiteWise> Engine<S> {
                 self.handle_output(output, now);
             }
         }
-        if count > 0 {
+        if messages > 0 {
             info!(
-                "replaying {count} messages that were stored on disk before SiteWise was first \
-                 reached"
+                "replaying {messages} messages that were stored on disk before SiteWise was first \
+                 reached: their values count as read, not as points from disk"
             );
         }
-        self.stores_inbound = count > 0;
+        self.catch_up.replayed = messages;
+        self.stores_inbound = stored;
     }
 
     /// Stores a message that arrives before the initial sync, or while messages of then are not

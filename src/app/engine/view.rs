@@ -1,6 +1,7 @@
 //! What console and metrics see of the engine.
 
 use super::Engine;
+use crate::app::ledger::Ledger;
 use crate::console::snapshot::Snapshot;
 use crate::console::{EngineQuery, EngineView, ServerStatus};
 use crate::sitewise::client::SiteWise;
@@ -43,6 +44,21 @@ impl<S: SiteWise> Engine<S> {
         self.servers.links(self.clock.now().instant)
     }
 
+    /// All counters of now.
+    pub(super) fn ledger(&self) -> Ledger {
+        let links = self.server_statuses();
+        let ledger = Ledger::new(
+            &self.bridge,
+            &*self.outbox,
+            self.losses,
+            &self.dead_letters,
+            &links,
+            self.is_buffer_saved(),
+        );
+        Ledger { replayed_messages: self.catch_up.replayed, ..ledger }
+    }
+
+    /// Writes a line of metrics, with `METRICS_EMF`.
     pub(super) fn log_metrics(&mut self) {
         let Some(mut emf) = self.reporting.emf.take() else { return };
         let links = self.server_statuses();

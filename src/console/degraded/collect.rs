@@ -115,8 +115,8 @@ impl DegradedReason {
             | Self::OutboxUnreadable(_)
             | Self::OutboxLost(_) => 2,
             Self::Clock { .. } | Self::CommandsUnreachable { .. } => 3,
-            Self::NotUnderstood { .. } | Self::Finding { .. } => 4,
             Self::Finding { finding: Finding::ClockBack, .. } => 7,
+            Self::NotUnderstood { .. } | Self::Finding { .. } => 4,
             Self::Offline { .. } => 5,
             Self::Oversized { .. } | Self::OnlyStored { .. } => 6,
             Self::Refused { .. } | Self::OverRate { .. } | Self::SenderClock { .. } => 7,

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::console::snapshot::Snapshot;
 use crate::delivery::point::Key;
 use crate::twin::plan::api_call::ApiCall;
 use crate::twin::tests::fake::FakeSiteWise;
