@@ -104,9 +104,12 @@ pub(super) fn log_crowded(machine: &Source, names: (Option<&str>, Option<&str>))
     );
 }
 
-/// Whether a finding is more than an effect of the network.
-fn is_warning(finding: Finding) -> bool {
-    finding.tck_id().is_some() || finding.is_loss() || finding.needs_people()
+/// Whether a finding is more than an effect of the network, or of our own start: what comes before
+/// its birth is asked about, and only where that is in vain there is something to do, which is
+/// [`Finding::RebirthUnanswered`].
+pub(super) fn is_warning(finding: Finding) -> bool {
+    let violates = finding.tck_id().is_some() && finding != Finding::BeforeBirth;
+    violates || finding.is_loss() || finding.needs_people()
 }
 
 /// Logs how many senders share a finding beyond those that got a line of their own.

@@ -14,6 +14,7 @@ use crate::bridge::Output;
 use crate::config::Config;
 use crate::console::degraded::{DegradedReason, DegradedReasons};
 use crate::console::queries::EngineQueries;
+use crate::console::snapshot::Snapshot;
 use crate::delivery::point::{Class, Gate, Point, Stream};
 use crate::mqtt::{Connection, Outgoing};
 use crate::outbox::QueuedPoint;
@@ -31,6 +32,7 @@ use crate::sparkplug::message::Message;
 use crate::twin::counts::DropReason;
 use crate::twin::identity::Namespace;
 
+mod calm;
 mod deferred;
 
 /// A SiteWise that never answers; or that answers with a fault for each value, and counts requests.
