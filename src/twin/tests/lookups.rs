@@ -148,3 +148,38 @@ fn after_a_restart_data_of_a_clock_that_went_back_keeps_its_own_times() {
         assert_eq!(rig.shown("gw", "Temp"), Some((Quality::Good, Variant::Double(5.0))));
     }
 }
+
+/// Where the count of open calls never fell, nothing was read after the first 64.
+#[test]
+fn what_was_read_makes_room_for_what_is_to_be_read() {
+    // A value that a mark hides, and one of an instance that is gone, each read by itself.
+    for gone in [false, true] {
+        let machines: Vec<_> = (0..70).map(|n| device(&format!("D{n}"))).collect();
+        let metrics = |n: usize, gone: bool| {
+            let mut metrics = vec![turbine(&format!("T{n}"), 0, 12.0, 0)];
+            metrics.extend((!gone).then(|| turbine(&format!("U{n}"), 3, 13.0, 0)));
+            metrics
+        };
+        let mut rig = Rig::new();
+        for (n, source) in machines.iter().enumerate() {
+            rig.event(birth(source.clone(), definitions(), metrics(n, false)));
+        }
+        rig.seconds(90);
+        for source in machines.iter().filter(|_| !gone) {
+            let mark = Sample { quality: Sent::Uncertain, ..sample(60_000, Value::Double(13.0)) };
+            rig.event(data(source.clone(), vec![(3, mark)]));
+        }
+        let mut rig = rig.restart();
+        rig.seconds(10);
+        for (n, source) in machines.iter().enumerate() {
+            rig.event(birth_at(0, source.clone(), definitions(), metrics(n, gone)));
+            rig.seconds(1);
+        }
+        rig.seconds(10);
+        let quality = if gone { Quality::Uncertain } else { Quality::Good };
+        for n in 0..machines.len() {
+            let shown = rig.shown(&format!("U{n}"), "Speed");
+            assert_eq!(shown, Some((quality, Variant::Double(13.0))), "U{n}, gone: {gone}");
+        }
+    }
+}

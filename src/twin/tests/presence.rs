@@ -298,3 +298,25 @@ fn what_was_denied_at_the_start_is_read_once_the_right_is_back() {
     let mark = (Quality::Uncertain, Variant::Double(7.0));
     assert_eq!(rig.shown("dead", "Wind"), Some(mark));
 }
+
+/// Somebody else wrote it: what the machine says now has to be later than that, not than the mark.
+#[test]
+fn what_came_after_the_mark_of_the_dead_does_not_hide_what_they_say_now() {
+    let mut rig = left().restart();
+    rig.seconds(100);
+    let mark = (1, Quality::Uncertain, Variant::Double(7.0));
+    assert_eq!(rig.written("dead", "Wind"), [mark]);
+    let (asset, of) = rig.sitewise.asset("dead");
+    let model = &rig.sitewise.models[&of.model];
+    let wind = model.properties.iter().find(|property| property.name == "Wind").unwrap().id;
+    let time = rig.at(50_000);
+    rig.sitewise.put(
+        asset,
+        wind,
+        Tqv { time, quality: Quality::Good, value: Variant::Double(9.0) },
+    );
+    let wind = leaf(0, "Wind", DataType::Double, sample(0, Value::Double(7.0)));
+    rig.event(birth_at(rig.offset(), device("dead"), Vec::new(), vec![wind]));
+    rig.seconds(30);
+    assert_eq!(rig.shown("dead", "Wind"), Some((Quality::Good, Variant::Double(7.0))));
+}
