@@ -62,6 +62,76 @@ fn a_mark_that_lay_on_disk_does_not_hide_what_a_machine_says() {
     }
 }
 
+/// What comes meanwhile would hide it again.
+#[test]
+fn what_is_hidden_by_what_lay_on_disk_is_written_once_more_after_a_minute() {
+    let mut rig = Rig::new();
+    born(&mut rig, 80.0, 0);
+    rig.seconds(10);
+    let arrived = rig.points.len();
+    rig.event(death(node(), 20_000));
+    rig.seconds(70);
+    let (mut rig, left) = restart(rig, arrived);
+    rig.seconds(10);
+    born(&mut rig, 80.0, 0);
+    rig.seconds(30);
+    leave(&mut rig, &left);
+    arrive(&mut rig, &left);
+    rig.seconds(59);
+    assert_eq!(shown(&rig), (Quality::Uncertain, Variant::Double(80.0)));
+    rig.seconds(2);
+    assert_eq!(shown(&rig), (Quality::Good, Variant::Double(80.0)));
+}
+
+/// SiteWise shows which of them came last.
+#[test]
+fn what_lay_on_disk_hides_a_value_of_the_same_time_and_another_quality() {
+    for (quality, times) in [(Quality::Uncertain, &[0, 1][..]), (Quality::Good, &[0])] {
+        let mut rig = Rig::new();
+        born(&mut rig, 80.0, 0);
+        let is_it = |waiting: &&QueuedPoint| waiting.point.value == Variant::Double(80.0);
+        let said = rig.points.iter().find(is_it);
+        let left = Point { quality, ..said.unwrap().point.clone() };
+        let mut rig = rig.restart();
+        rig.seconds(10);
+        born(&mut rig, 80.0, 0);
+        rig.seconds(30);
+        leave(&mut rig, &[left]);
+        rig.seconds(70);
+        let written: Vec<_> = rig.written("gw", "Temp").into_iter().map(|(at, ..)| at).collect();
+        assert_eq!(written, times, "{quality:?}");
+    }
+}
+
+/// They leave the disk one after the other, and the birth repeats an older value than both.
+#[test]
+fn of_what_lay_on_disk_and_leaves_before_a_birth_the_latest_counts() {
+    for later_first in [false, true] {
+        let mut rig = Rig::new();
+        born(&mut rig, 80.0, 0);
+        rig.seconds(10);
+        let arrived = rig.points.len();
+        for (at, value) in [(10_000, 90.0), (12_000, 95.0)] {
+            rig.event(data(node(), vec![(0, sample(at, Value::Double(value)))]));
+        }
+        let (mut rig, mut left) = restart(rig, arrived);
+        assert_eq!(left.len(), 2);
+        if later_first {
+            left.reverse();
+        }
+        rig.seconds(10);
+        for point in &left {
+            leave(&mut rig, std::slice::from_ref(point));
+        }
+        born(&mut rig, 80.0, 0);
+        rig.seconds(30);
+        arrive(&mut rig, &left);
+        rig.seconds(70);
+        let expected = (Quality::Good, Variant::Double(80.0));
+        assert_eq!(shown(&rig), expected, "later first: {later_first}");
+    }
+}
+
 /// Nothing of the machine was there, so that nothing was looked up either.
 #[test]
 fn what_lay_on_disk_behind_a_gate_does_not_hide_what_a_machine_says() {
@@ -188,6 +258,9 @@ fn who_was_online_by_what_lay_on_disk_is_expected() {
     arrive(&mut rig, &left);
     assert_eq!(rig.expected, ["Nordsee/gw mast"]);
     assert_eq!(rig.shown("mast", "Online"), Some((Quality::Good, Variant::Boolean(true))));
+    // It may live, and its values are not marked while it is expected.
+    rig.seconds(120);
+    assert_eq!(rig.shown("mast", "Temp"), Some((Quality::Good, Variant::Double(8.0))));
     let at = rig.offset();
     rig.event(death(device("mast"), at));
     assert_eq!(rig.shown("mast", "Online"), Some((Quality::Good, Variant::Boolean(false))));

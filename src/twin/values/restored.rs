@@ -230,3 +230,29 @@ impl Leaf {
         self.hidden_by_history
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::point::Class;
+    use crate::sitewise::api::Quality;
+    use crate::time::Timestamp;
+    use crate::twin::tests::config;
+
+    /// Of a machine that is gone no birth comes, which would end it.
+    #[test]
+    fn what_is_no_longer_on_its_way_is_not_kept() {
+        let mut twin = Twin::new(config(), 7);
+        let time = Timestamp::from_millis(1_790_000_000_000);
+        let now = Now { instant: Instant::START, wall: time };
+        let stream = Stream { asset: uuid::Uuid::from_u128(1), property: uuid::Uuid::from_u128(2) };
+        let (quality, value, class) = (Quality::Good, Variant::Double(1.0), Class::Live);
+        let point = Point { stream, time, quality, value, class };
+        twin.handle_restored(std::slice::from_ref(&point), now);
+        let earlier = Key { time: Timestamp::from_millis(1_789_999_999_999), ..point.key() };
+        twin.handle_decided(&[earlier]);
+        assert_eq!(twin.restored.in_flight_unnamed.len(), 1);
+        twin.handle_decided(&[point.key()]);
+        assert_eq!(twin.restored.in_flight_unnamed.len(), 0);
+    }
+}
