@@ -185,3 +185,9 @@ fn a_double_of_the_largest_magnitude_is_a_number_and_one_beyond_is_null() {
         assert_eq!(beyond.adjusted, Some(Adjustment::NotFinite));
     }
 }
+
+#[test]
+fn each_adjustment_is_counted_under_a_label_of_its_own() {
+    let labels = Adjustment::ALL.map(Adjustment::label);
+    assert_eq!(labels, ["rounded", "not_finite", "cleaned", "cut"]);
+}

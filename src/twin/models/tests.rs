@@ -338,3 +338,38 @@ fn a_part_is_known_by_its_name() {
     let named = models.named("N (from asset 502)", None).unwrap();
     assert!(!models.is_part(named, other, 500));
 }
+
+/// Other places of the same parent do not keep it from that.
+#[test]
+fn a_kind_that_gets_another_name_gives_it_to_its_places() {
+    let mut models = models();
+    let root = models.named("root", None).unwrap();
+    let other = models.named("other", None).unwrap();
+    let founder = Source { edge: EdgeNode::new("Nordsee", "gw"), device: Some("Pump".into()) };
+    let tags = Tags::new([("Flow", ValueForm::Double, None)].into_iter());
+    let founding = KindCandidate { founder: &founder, tags: &tags };
+    let kind = models.create_kind(founding, "Pump").unwrap();
+    for child in [other, kind] {
+        assert_eq!(models.hierarchy(root, child), Ok(true));
+    }
+    assert!(models.rename_taken(kind));
+    let name = models.get(kind).name.clone();
+    assert_ne!(name, "Pump (device)");
+    assert!(!models.rename_taken(kind), "it has such a name");
+    assert!(!models.rename_taken(other), "it is no kind");
+    assert_eq!(models.get(other).name, "other");
+    let places: Vec<_> =
+        models.get(root).hierarchies.iter().map(|(_, place)| place.name.to_string()).collect();
+    assert_eq!(places, ["other", name.as_str()]);
+}
+
+/// What is not known of its tags overflowed.
+#[test]
+fn a_kind_of_an_earlier_version_is_nobodys_until_it_is_described() {
+    let (mut models, namespace) = (models(), Namespace::new("test"));
+    let founder = Source { edge: EdgeNode::new("Nordsee", "gw"), device: Some("Pump".into()) };
+    let name = "Sparkplug Device 0123abcd";
+    models.get_or_import(namespace.model(name), name, None);
+    let tags = Tags::new([("Flow", ValueForm::Double, None)].into_iter());
+    assert_eq!(models.find_kind(KindCandidate { founder: &founder, tags: &tags }), None);
+}

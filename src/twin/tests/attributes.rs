@@ -393,3 +393,25 @@ fn a_default_of_another_nodes_definition_is_not_shown_where_ones_own_has_no_such
         }
     }
 }
+
+/// Only what no definition names is null, and nothing is known of what this one would name.
+#[test]
+fn where_no_definition_of_a_flattened_instance_is_known_the_defaults_of_its_model_stand() {
+    let config = Config { nested: Nested::Flatten, ..config() };
+    let mut rig = Rig::with(config, FakeSiteWise::default());
+    rig.event(station(None, Some(8_000.0), Some(5.0), 0));
+    rig.seconds(30);
+    let Event::Birth(mut birth) = station(None, None, None, rig.offset()) else { panic!() };
+    birth.source = Source { edge: EdgeNode::new("Nordsee", "gw2"), device: None };
+    let Content::Instance(station) = &mut birth.metrics[0].content else { panic!() };
+    let Content::Instance(pump) = &mut station.members[0].content else { panic!() };
+    pump.defined = None;
+    rig.event(Event::Birth(birth));
+    rig.seconds(30);
+    let second =
+        rig.sitewise.assets.values().find(|asset| {
+            asset.description.as_deref().is_some_and(|about| about.contains("gw2/S"))
+        });
+    let name = second.map(|asset| asset.name.clone()).unwrap();
+    assert_eq!([rig.shown(&name, "P/Max"), rig.shown(&name, "P/v/hi")], [None, None]);
+}

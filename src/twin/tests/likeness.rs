@@ -1,6 +1,6 @@
 //! What makes devices of plain metrics one kind, and for how long.
 
-use super::flat::{begin, born, model_of, tags, unplaced};
+use super::flat::{begin, born, model_of, tag, tags, unplaced};
 use super::*;
 
 /// Where any four of twenty tags may be missing, 28 models were made.
@@ -89,4 +89,23 @@ fn a_founder_that_comes_back_with_other_tags_founds_another_kind() {
     born(&mut rig, "one", tags(["a", "b", "c"]));
     rig.seconds(30);
     assert_eq!(model_of(&rig, "one"), model_of(&rig, "two"));
+}
+
+/// What it brings besides is added to the model that it founded, unless a unit differs.
+#[test]
+fn a_founder_that_comes_back_with_more_tags_is_of_the_kind_that_it_founded() {
+    for (unit, is_same) in [(Some("V"), true), (Some("A"), false), (None, false)] {
+        let mut rig = begin(config());
+        born(&mut rig, "one", vec![tag(0, "a", Some("V")), tag(1, "b", None)]);
+        rig.seconds(30);
+        let founded = model_of(&rig, "one").to_owned();
+        let (id, _) = rig.sitewise.asset("one");
+        rig.sitewise.assets.remove(&id);
+        let mut rig = rig.restart();
+        let mut metrics = tags(["a", "b", "c", "d", "e", "f"]);
+        metrics[0] = tag(0, "a", unit);
+        born(&mut rig, "one", metrics);
+        rig.seconds(30);
+        assert_eq!(model_of(&rig, "one") == founded, is_same, "{unit:?}");
+    }
 }
