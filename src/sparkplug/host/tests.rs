@@ -20,6 +20,7 @@ mod deaths;
 mod filters;
 mod flags;
 mod kinds;
+mod memory;
 mod model;
 mod noise;
 mod order;

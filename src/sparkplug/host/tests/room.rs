@@ -177,6 +177,10 @@ fn who_is_expected_and_not_asked_yet_is_not_let_go() {
     let told = stage.look();
     let dead = |line: &&String| line.starts_with("death g/") && !line.starts_with("death g/x");
     assert_eq!(told.iter().find(dead), None);
+    let let_go = stage.host.nodes().filter(|node| {
+        node.edge != large.node() && node.found.iter().any(|found| found.finding == Finding::NoRoom)
+    });
+    assert_eq!(let_go.count(), 0);
 }
 
 /// They filled the memory for good, and the births of all others were cut.
