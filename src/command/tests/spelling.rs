@@ -165,3 +165,20 @@ fn a_metric_keeps_the_type_of_its_birth() {
     let expected = "spBv1.0/Nordsee/NCMD/gw Mode(14)=Manual";
     assert_eq!(told(&mut rig, "Nordsee/gw", "Mode", "Manual"), expected);
 }
+
+#[test]
+fn an_alias_is_sent_again_once_all_but_one_who_share_it_are_gone() {
+    let mut rig = Rig::with("Nordsee/*/Limit = 0..90", |_, commands| commands.form = Form::Both);
+    rig.born([]);
+    for device in ["T1", "T2", "T3"] {
+        rig.device(device, [Metric::new("Limit", 1.0).alias(5)]);
+    }
+    // One after the other is born again with an alias of its own.
+    for (value, device, alias, spelling) in [(2, "T1", 6, "Limit(10)"), (3, "T2", 7, "Limit#5(10)")]
+    {
+        rig.device(device, [Metric::new("Limit", 1.0).alias(alias)]);
+        let expected = format!("spBv1.0/Nordsee/DCMD/gw/T3 {spelling}={value}");
+        assert_eq!(told(&mut rig, "Nordsee/gw/T3", "Limit", value), expected);
+        rig.pass(11_000);
+    }
+}

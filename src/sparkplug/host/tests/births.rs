@@ -132,7 +132,7 @@ fn names_that_differ_in_case_alone_are_told_apart_and_found() {
     for device in ["d", "D", "d"] {
         stage.send(&edge.dbirth(device, stage.time(), []));
     }
-    for (group, node) in [("g", "N"), ("G", "m"), ("h", "n")] {
+    for (group, node) in [("g", "N"), ("G", "m"), ("G", "M"), ("h", "n")] {
         let mut other = Edge::new(EdgeNode::new(group, node), 0);
         stage.send(&other.nbirth(stage.time(), []));
     }
@@ -143,9 +143,10 @@ fn names_that_differ_in_case_alone_are_told_apart_and_found() {
         "birth g/n/d: ",
         "birth g/N: ",
         "birth G/m: ",
+        "birth G/M: ",
         "birth h/n: ",
     ]);
-    stage.check_found(&[(Finding::CaseCollision, 5), (Finding::UnknownTemplate, 1)]);
+    stage.check_found(&[(Finding::CaseCollision, 6), (Finding::UnknownTemplate, 1)]);
 }
 
 #[test]

@@ -423,3 +423,20 @@ fn what_a_dead_device_says_by_alias_is_read_once_it_is_born_again() {
     stage.send(&edge.dbirth("d", stage.time(), a(3)));
     stage.check(&["birth g/n/d: a#0=3", "before birth data g/n/d: #0=2"]);
 }
+
+#[test]
+fn only_who_was_born_and_died_is_dead() {
+    let dead = |stage: &Stage| stage.host.dead().count();
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    stage.send(&edge.ndata(stage.time(), []));
+    assert_eq!(dead(&stage), 0, "its birth is awaited");
+    stage.send(&edge.nbirth(stage.time(), []));
+    assert_eq!(dead(&stage), 0, "it is online");
+    stage.host.handle_disconnected(SERVER, stage.now);
+    assert_eq!(dead(&stage), 0, "it cannot be seen");
+    stage.host.handle_connected(SERVER, stage.time(), stage.now);
+    stage.send(&edge.nbirth(stage.time(), []));
+    stage.send(&edge.will());
+    assert_eq!(dead(&stage), 1);
+}

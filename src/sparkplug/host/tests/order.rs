@@ -477,3 +477,17 @@ fn where_nothing_is_waited_for_who_misses_nothing_is_not_asked() {
     stage.send(&node(&mut edge, &stage, 5));
     assert_eq!(stage.look()[0], "after gap data g/n: #2=5");
 }
+
+/// It came before its birth, and the server delivers it once more.
+#[test]
+fn what_came_before_its_birth_is_not_read_twice() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let birth = edge.nbirth(stage.time(), [Metric::new("a", 0_i32)]);
+    let data = node(&mut edge, &stage, 1);
+    for message in [&data, &birth, &data] {
+        stage.send(message);
+    }
+    stage.check(&["birth g/n: a#2=0", "data g/n: #2=1"]);
+    stage.check_found_of(Finding::Duplicate, 1);
+}

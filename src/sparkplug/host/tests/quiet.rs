@@ -1,7 +1,7 @@
 //! Nodes that are quiet for hours: what is asked once may be lost, and nobody else tells.
 
 use super::*;
-use crate::sparkplug::rebirth::RebirthReason;
+use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
 
 fn a(value: i32) -> [Metric; 1] {
     [Metric::new("a", value)]
@@ -210,5 +210,27 @@ fn the_silence_of_who_may_not_be_asked_says_nothing() {
         stage.pass(secs(600));
         stage.check(&[]);
         assert_eq!(stage.host.phase(edge.node()), NodePhase::Online);
+    }
+}
+
+/// It lives if its own server delivers something of it, whatever that says.
+#[test]
+fn who_sends_what_cannot_be_read_is_not_silent() {
+    let other = ServerId(1);
+    for (server, is_asked) in [(SERVER, false), (other, true)] {
+        let mut stage = Stage::with(|config| {
+            config.silence = Some(secs(60));
+            config.rebirth.reasons = RebirthReasons::NONE.with(RebirthReason::Silence);
+        });
+        stage.host.handle_connected(other, stage.time(), stage.now);
+        let mut edge = edge();
+        stage.send(&edge.nbirth(stage.time(), []));
+        stage.pass(secs(40));
+        let damaged = Message { payload: vec![0xff], ..edge.ndata(stage.time(), []) };
+        stage.send_via(server, &damaged);
+        stage.look();
+        stage.pass(secs(40));
+        let asked = stage.look().contains(&"rebirth 0 g/n".to_owned());
+        assert_eq!(asked, is_asked, "{server:?}");
     }
 }

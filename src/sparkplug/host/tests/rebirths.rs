@@ -247,3 +247,20 @@ fn an_online_node_whose_data_was_given_up_is_asked_for_its_births() {
     stage.pass(secs(1));
     stage.check(&["rebirth 0 g/n"]);
 }
+
+#[test]
+fn who_was_not_asked_yet_had_no_time_to_answer() {
+    let mut stage = Stage::unconnected(|_| {});
+    let edge = edge();
+    let had =
+        |stage: &Stage| stage.host.had_time_to_answer(edge.node(), secs(10), stage.now.instant);
+    assert!(had(&stage), "nobody waits for who is not known");
+    stage.host.expect_online(edge.node(), &[], stage.now);
+    stage.pass(secs(60));
+    assert!(!had(&stage), "there is no connection");
+    stage.host.handle_connected(SERVER, stage.time(), stage.now);
+    stage.pass(secs(5));
+    assert!(!had(&stage), "it was asked just now");
+    stage.pass(secs(10));
+    assert!(had(&stage));
+}

@@ -109,3 +109,20 @@ fn stored_births_are_bounded() {
     );
     assert!(stage.host.memory_use.bytes > limits::TOTAL_WINDOW_BYTES / 2);
 }
+
+/// It was online before the start, and its birth is not among those that the server has.
+#[test]
+fn a_device_that_is_expected_and_of_which_nothing_is_stored_ends() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    stage.host.expect_online(edge.node(), &["d".into(), "gone".into()], stage.now);
+    let births = [edge.nbirth(stage.time(), []), edge.dbirth("d", stage.time(), [])];
+    for birth in &births {
+        store(&mut stage, birth);
+    }
+    stage.send(&edge.ndata(stage.time(), []));
+    stage.pass(secs(120));
+    let told = stage.look();
+    let ended: Vec<_> = told.iter().filter(|line| line.starts_with("death ")).collect();
+    assert!(matches!(ended[..], [one] if one.starts_with("death g/n/gone ")), "{told:?}");
+}
