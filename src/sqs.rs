@@ -7,6 +7,7 @@
 mod answering;
 mod asking;
 mod client;
+mod pace;
 mod receiving;
 mod status;
 mod url;

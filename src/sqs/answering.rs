@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use tokio::select;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 
+use super::pace::{Moment, Pace, SystemPace, within};
 use super::status::QueueSide;
 use super::{BATCH, CommandQueues, QueueStatus};
+use crate::sitewise::api::{ApiFault, ApiFaultKind};
 
 /// How long an answer is tried to be sent: its sender waits no longer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,12 +30,21 @@ pub struct QueueAnswer {
 /// is dropped and what was in it is sent, or five seconds have passed.
 pub async fn run(
     queues: Arc<impl CommandQueues>,
+    answers: mpsc::Receiver<QueueAnswer>,
+    status: QueueStatus,
+) {
+    run_at(&SystemPace::start(), queues, answers, status).await;
+}
+
+pub(super) async fn run_at(
+    pace: &impl Pace,
+    queues: Arc<impl CommandQueues>,
     mut answers: mpsc::Receiver<QueueAnswer>,
     status: QueueStatus,
 ) {
-    let mut waiting: Vec<(Instant, QueueAnswer)> = Vec::new();
+    let mut waiting: Vec<(Moment, QueueAnswer)> = Vec::new();
     let mut pauses = pauses().build();
-    let mut last: Option<Instant> = None;
+    let mut ending: Option<Moment> = None;
     loop {
         let mut new = Vec::new();
         if waiting.is_empty() && answers.recv_many(&mut new, BATCH).await == 0 {
@@ -43,18 +52,21 @@ pub async fn run(
         }
         let room = BATCH.saturating_sub(waiting.len() + new.len());
         new.extend(std::iter::from_fn(|| answers.try_recv().ok()).take(room));
-        let until = Instant::now() + PATIENCE;
-        waiting.extend(new.into_iter().map(|answer| (until, answer)));
+        let now = pace.now();
+        waiting.extend(new.into_iter().map(|answer| (now, answer)));
         if answers.is_closed() {
-            last = last.or(Some(Instant::now() + LAST_PATIENCE));
+            ending = ending.or(Some(now));
+        }
+        let left = ending.map_or(PATIENCE, |began| LAST_PATIENCE.saturating_sub(now.since(began)));
+        if left.is_zero() {
+            while let Ok(answer) = answers.try_recv() {
+                waiting.push((now, answer));
+            }
+            return give_up(waiting, &status);
         }
         let bodies = waiting.iter().map(|(_, answer)| answer.body.clone()).collect();
-        let sent = select! {
-            sent = queues.send(bodies) => sent,
-            () = end(last) => return give_up(waiting, &status),
-        };
-        let fault = match sent {
-            Ok(results) => {
+        let fault = match within(pace, left, queues.send(bodies)).await {
+            Some(Ok(results)) => {
                 let mut fault = None;
                 let mut results = results.into_iter();
                 // One without a word is not sent.
@@ -68,7 +80,8 @@ pub async fn run(
                 });
                 fault
             }
-            Err(fault) => Some(fault),
+            Some(Err(fault)) => Some(fault),
+            None => Some(ApiFault::new(ApiFaultKind::Unavailable, "send answers: no answer")),
         };
         let Some(fault) = fault else {
             status.works(QueueSide::Answers);
@@ -76,26 +89,15 @@ pub async fn run(
             continue;
         };
         status.fails(QueueSide::Answers, &fault);
-        let now = Instant::now();
-        let over = waiting.extract_if(.., |(until, _)| *until <= now).collect();
-        give_up(over, &status);
-        let pause = pauses.next().unwrap_or(Duration::from_secs(10));
-        select! {
-            () = sleep(pause) => {}
-            () = end(last) => return give_up(waiting, &status),
-        }
-    }
-}
-
-async fn end(last: Option<Instant>) {
-    match last {
-        Some(last) => sleep_until(last).await,
-        None => std::future::pending().await,
+        let now = pace.now();
+        let is_over = |(since, _): &mut (Moment, _)| now.since(*since) >= PATIENCE;
+        give_up(waiting.extract_if(.., is_over).collect(), &status);
+        pace.sleep(pauses.next().unwrap_or_default().min(left)).await;
     }
 }
 
 /// Answers that are not sent any more.
-fn give_up(answers: Vec<(Instant, QueueAnswer)>, status: &QueueStatus) {
+fn give_up(answers: Vec<(Moment, QueueAnswer)>, status: &QueueStatus) {
     status.count_unanswered(answers.len());
     for (_, QueueAnswer { id, .. }) in answers {
         warn!(

@@ -1,14 +1,14 @@
 //! The loop that receives requests: delete first, then hand over.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::select;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
+use super::pace::{Moment, Pace, SystemPace, within};
 use super::status::QueueSide;
 use super::{BATCH, CommandQueues, QueueRequest, QueueStatus, ReceivedMessage};
 use crate::command::request::{REQUEST_BYTES, WriteRequest};
@@ -30,17 +30,26 @@ pub async fn run(
     requests: mpsc::Sender<QueueRequest>,
     status: QueueStatus,
 ) {
+    run_at(&SystemPace::start(), queues, requests, status).await;
+}
+
+pub(super) async fn run_at(
+    pace: &impl Pace,
+    queues: Arc<impl CommandQueues>,
+    requests: mpsc::Sender<QueueRequest>,
+    status: QueueStatus,
+) {
     let mut pauses = pauses().build();
     loop {
         // What is deleted has to find room.
         let Ok(mut room) = requests.reserve_many(BATCH).await else { return };
-        let asked = Moment::now();
+        let asked = pace.now();
         let received = select! {
             received = queues.receive() => received,
             () = requests.closed() => return,
         };
         let outcome = match received {
-            Ok(messages) => take(&*queues, messages, asked, &status).await,
+            Ok(messages) => take(pace, &*queues, (messages, asked), &status).await,
             Err(fault) => (Vec::new(), Err(fault)),
         };
         let (taken, outcome) = outcome;
@@ -54,15 +63,15 @@ pub async fn run(
             Ok(()) => {
                 status.works(QueueSide::Requests);
                 pauses = self::pauses().build();
-                if is_empty && asked.elapsed() < HASTE {
-                    sleep(HASTE).await;
+                if is_empty && pace.now().since(asked) < HASTE {
+                    pace.sleep(HASTE).await;
                 }
             }
             Err(fault) => {
                 status.fails(QueueSide::Requests, &fault);
-                let pause = pauses.next().unwrap_or(Duration::from_secs(60));
+                let pause = pauses.next().unwrap_or(Duration::from_secs(30));
                 select! {
-                    () = sleep(pause) => {}
+                    () = pace.sleep(pause) => {}
                     () = requests.closed() => return,
                 }
             }
@@ -72,9 +81,9 @@ pub async fn run(
 
 /// Deletes what can be read. Returns what is to be handed over, and whether all went well.
 async fn take(
+    pace: &impl Pace,
     queues: &impl CommandQueues,
-    messages: Vec<ReceivedMessage>,
-    asked: Moment,
+    (messages, asked): (Vec<ReceivedMessage>, Moment),
     status: &QueueStatus,
 ) -> (Vec<QueueRequest>, Result<(), ApiFault>) {
     let is_poison =
@@ -87,9 +96,9 @@ async fn take(
         return (taken, Ok(()));
     }
     let receipts = readable.iter().map(|message| message.receipt.clone()).collect();
-    let deleted = match timeout(DELETION, queues.delete(receipts)).await {
-        Ok(deleted) => deleted,
-        Err(_) => Err(ApiFault::new(
+    let deleted = match within(pace, DELETION, queues.delete(receipts)).await {
+        Some(deleted) => deleted,
+        None => Err(ApiFault::new(
             ApiFaultKind::Unavailable,
             format!("delete requests: no answer within {DELETION:.0?}"),
         )),
@@ -98,7 +107,7 @@ async fn take(
         Ok(deleted) => deleted,
         Err(fault) => vec![Err(fault); readable.len()],
     };
-    let in_time = asked.elapsed() < SURELY_HIDDEN;
+    let in_time = pace.now().since(asked) < SURELY_HIDDEN;
     let mut outcome = Ok(());
     // One without a word is not deleted.
     let silent = || Err(ApiFault::new(ApiFaultKind::Unavailable, "delete requests: no result"));
@@ -143,23 +152,7 @@ fn cut(mut request: QueueRequest) -> QueueRequest {
 fn pauses() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_secs(1))
-        .with_max_delay(Duration::from_secs(60))
+        .with_max_delay(Duration::from_secs(30))
         .with_jitter()
         .without_max_times()
-}
-
-/// A moment on both clocks: the monotonic one stands still while the machine is suspended, the
-/// other may be set.
-#[derive(Clone, Copy, Debug)]
-struct Moment(Instant, SystemTime);
-
-impl Moment {
-    fn now() -> Self {
-        Self(Instant::now(), SystemTime::now())
-    }
-
-    /// The longer of what both say. A clock that was set back says nothing.
-    fn elapsed(self) -> Duration {
-        self.0.elapsed().max(self.1.elapsed().unwrap_or_default())
-    }
 }

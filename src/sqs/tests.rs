@@ -10,11 +10,47 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::pace::{Moment, Pace};
 use super::*;
 use crate::sitewise::api::ApiFaultKind;
 
 /// What a call answers.
 type Batch = Result<Vec<Result<(), ApiFault>>, ApiFault>;
+
+/// Time that passes only where somebody waits for it.
+#[derive(Clone, Debug, Default)]
+struct TestPace {
+    now: Arc<Mutex<Duration>>,
+    /// What was waited for.
+    waits: Arc<Mutex<Vec<Duration>>>,
+}
+
+impl TestPace {
+    fn pass(&self, time: Duration) {
+        *self.now.lock().unwrap() += time;
+    }
+}
+
+impl Pace for TestPace {
+    fn now(&self) -> Moment {
+        let now = *self.now.lock().unwrap();
+        Moment { monotonic: now, wall: now }
+    }
+
+    async fn sleep(&self, time: Duration) {
+        self.waits.lock().unwrap().push(time);
+        self.pass(time);
+        tokio::task::yield_now().await;
+    }
+}
+
+/// How a deletion goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Deletion {
+    #[default]
+    Answered,
+    NeverAnswered,
+}
 
 /// Queues that do what a test says.
 #[derive(Debug, Default)]
@@ -27,10 +63,13 @@ struct FakeQueues {
     sends: Mutex<VecDeque<Batch>>,
     /// What was done, in order.
     done: Mutex<Vec<String>>,
+    pace: TestPace,
     /// How long messages take to arrive.
     receiving_takes: Duration,
-    /// How long a deletion takes.
-    deletion_takes: Duration,
+    deletion: Deletion,
+    /// Whether the status said at each call that requests can be received.
+    seen: Mutex<Vec<bool>>,
+    status: Option<QueueStatus>,
 }
 
 impl FakeQueues {
@@ -41,8 +80,9 @@ impl FakeQueues {
 
 impl CommandQueues for FakeQueues {
     async fn receive(&self) -> Result<Vec<ReceivedMessage>, ApiFault> {
-        tokio::time::sleep(self.receiving_takes).await;
+        self.seen.lock().unwrap().extend(self.status.as_ref().map(QueueStatus::is_receiving));
         let next = self.received.lock().unwrap().pop_front();
+        self.pace.pass(self.receiving_takes);
         match next {
             Some(next) => next,
             None => std::future::pending().await,
@@ -50,8 +90,10 @@ impl CommandQueues for FakeQueues {
     }
 
     async fn delete(&self, receipts: Vec<String>) -> Batch {
-        tokio::time::sleep(self.deletion_takes).await;
         self.done.lock().unwrap().push(format!("delete {}", receipts.join(" ")));
+        if self.deletion == Deletion::NeverAnswered {
+            std::future::pending::<()>().await;
+        }
         let next = self.deletions.lock().unwrap().pop_front();
         next.unwrap_or_else(|| Ok(vec![Ok(()); receipts.len()]))
     }
@@ -87,20 +129,25 @@ fn ids(requests: &[QueueRequest]) -> Vec<&str> {
     requests.iter().map(|request| &*request.id).collect()
 }
 
-/// All that is handed over until nothing more comes.
+/// All that is handed over, until the queues have nothing more.
 async fn handed_over(queues: Arc<FakeQueues>, status: QueueStatus) -> Vec<QueueRequest> {
     let (sender, mut requests) = mpsc::channel(64);
-    let task = tokio::spawn(receive(queues, sender, status));
+    let pace = queues.pace.clone();
+    let running = receiving::run_at(&pace, Arc::clone(&queues), sender, status);
+    let idle = async {
+        while !queues.received.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        // What came last is dealt with within a few turns.
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        requests.close();
+    };
+    tokio::join!(running, idle);
     let mut all = Vec::new();
-    while let Ok(Some(request)) =
-        tokio::time::timeout(Duration::from_secs(600), requests.recv()).await
-    {
-        all.push(request);
-    }
-    requests.close();
     while let Some(request) = requests.recv().await {
         all.push(request);
     }
-    task.await.unwrap();
     all
 }

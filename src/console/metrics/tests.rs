@@ -56,6 +56,7 @@ fn snapshot() -> Snapshot {
         price: None,
         assets_live: 0,
         provisioning_pending: 0,
+        doors: Vec::new(),
         commands: crate::command::Figures::default(),
     }
 }

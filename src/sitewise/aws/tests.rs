@@ -5,6 +5,7 @@ mod properties;
 mod quotas;
 mod values;
 
+use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::provider::future;
 use serde_json::{Value, json};
 

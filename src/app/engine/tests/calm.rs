@@ -1,7 +1,7 @@
 //! A start in a plant that runs: data arrives before the births that the start asks for.
 
 use super::*;
-use crate::app::engine::tell;
+use crate::app::engine::logging;
 
 const NODES: usize = 3;
 
@@ -22,7 +22,7 @@ fn warnings(engine: &mut Engine<Silent>, edges: &mut [Edge], answers: bool) -> V
                     let answer = now.instant + Duration::from_millis(500);
                     due.extend(asked.filter(|_| answers).map(|edge| (answer, edge)));
                 }
-                Output::Finding { edge, finding, example } if tell::is_warning(finding) => {
+                Output::Finding { edge, finding, example } if logging::is_warning(finding) => {
                     lines.push(format!("{} {}: {example}", edge.unwrap(), finding.name()));
                 }
                 _ => {}
