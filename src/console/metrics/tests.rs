@@ -58,6 +58,7 @@ fn snapshot() -> Snapshot {
         provisioning_pending: 0,
         doors: Vec::new(),
         commands: crate::command::Figures::default(),
+        doors: Vec::new(),
     }
 }
 
