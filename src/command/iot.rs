@@ -1,10 +1,14 @@
 //! AWS IoT commands: the topics of a thing, and the answers as they are written there.
 //!
 //! A request comes on `$aws/commands/things/<thing>/executions/<id>/request/json`, and its answers
-//! go to `response/json` beside it. The execution's id stands in the topic alone.
+//! go to `response/json` beside it. What AWS IoT says of each answer comes on
+//! `response/accepted/json` or `response/rejected/json`. The execution's id stands in the topic alone.
+
+pub mod updates;
 
 use serde_json::{Value as Json, json};
 
+use self::updates::{Rejection, Verdict};
 use super::answer::{self, Answer};
 use super::value;
 use crate::sparkplug::message::{Message, Qos};
@@ -18,6 +22,10 @@ const EXECUTION_CHARS: usize = 64;
 
 /// Characters of a result at most.
 const RESULT_CHARS: usize = 1_024;
+
+/// What follows after the execution's id in the topics of what AWS IoT says of answers.
+const ACCEPTED: &str = "/response/accepted/json";
+const REJECTED: &str = "/response/rejected/json";
 
 /// The topics of one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,9 +60,28 @@ impl Topics {
         format!("{}+/request/json", self.executions())
     }
 
+    /// The filters of what AWS IoT says of answers.
+    pub fn verdicts(&self) -> Vec<String> {
+        [ACCEPTED, REJECTED].map(|way| format!("{}+{way}", self.executions())).to_vec()
+    }
+
     /// The id of the execution whose request comes on this topic.
     pub fn execution<'a>(&self, topic: &'a str) -> Option<&'a str> {
-        let id = topic.strip_prefix(&self.executions())?.strip_suffix("/request/json")?;
+        self.execution_of(topic, "/request/json")
+    }
+
+    /// What this message says of the latest answer to an execution, and the execution's id; none if
+    /// its topic is another one.
+    pub fn verdict<'a>(&self, topic: &'a str, payload: &[u8]) -> Option<(&'a str, Verdict)> {
+        if let Some(id) = self.execution_of(topic, ACCEPTED) {
+            return Some((id, Verdict::Accepted));
+        }
+        let id = self.execution_of(topic, REJECTED)?;
+        Some((id, Verdict::Rejected(Rejection::parse(payload))))
+    }
+
+    fn execution_of<'a>(&self, topic: &'a str, way: &str) -> Option<&'a str> {
+        let id = topic.strip_prefix(&self.executions())?.strip_suffix(way)?;
         let may = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         ((1..=EXECUTION_CHARS).contains(&id.len()) && id.chars().all(may)).then_some(id)
     }
@@ -162,6 +189,38 @@ mod tests {
         for name in ["", "plant/1", "plant+", "#", "a b", &"x".repeat(129)] {
             assert!(Topics::of(name).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn verdicts_are_read_from_their_topics() {
+        let topics = topics();
+        let of = |rest: &str, payload: &[u8]| {
+            let topic = format!("$aws/commands/things/plant-1/executions/{rest}");
+            topics.verdict(&topic, payload).map(|(id, verdict)| (id.to_owned(), verdict))
+        };
+        let id = "07e4".to_owned();
+        assert_eq!(of("07e4/response/accepted/json", b"{}"), Some((id.clone(), Verdict::Accepted)));
+        let payload = br#"{"error": "DataConflict", "errorMessage": "why"}"#;
+        let rejection = Rejection { code: "DataConflict".into(), message: "why".into() };
+        assert_eq!(
+            of("07e4/response/rejected/json", payload),
+            Some((id, Verdict::Rejected(rejection)))
+        );
+        for other in [
+            "a/response/json",
+            "a/request/json",
+            "/response/accepted/json",
+            "a/b/response/accepted/json",
+        ] {
+            assert_eq!(of(other, payload), None, "{other}");
+        }
+        assert_eq!(
+            topics.verdicts(),
+            [
+                "$aws/commands/things/plant-1/executions/+/response/accepted/json",
+                "$aws/commands/things/plant-1/executions/+/response/rejected/json",
+            ]
+        );
     }
 
     #[test]
