@@ -41,14 +41,15 @@ fn open_iot(
 ) -> Result<Option<IotCommandChannel>, Error> {
     let topics = config.topics.clone();
     let filters = vec![topics.requests()];
-    let connection = mqtt::Connection::of_commands(&config.mqtt, filters).map_err(Error::Door)?;
+    let connection = mqtt::Connection::of_commands(&config.mqtt, filters, topics.verdicts());
+    let connection = connection.map_err(Error::Door)?;
     let Some(connection) = connection else { return Ok(None) };
     let (inbound, requests) = mpsc::channel(REQUESTS);
     let (answers, outbound) = mpsc::channel(OUTBOUND);
     let url = config.mqtt.servers.first().map(ToString::to_string).unwrap_or_default();
     let figures = connection.figures();
     tasks.spawn(connection.run(inbound, outbound, cancel.clone()));
-    Ok(Some(IotCommandChannel { topics, url, requests, answers, figures, unanswered: 0 }))
+    Ok(Some(IotCommandChannel::new(topics, url, (requests, answers), figures)))
 }
 
 /// An SQS queue, with a task that receives and another that answers.

@@ -300,6 +300,7 @@ impl<S: SiteWise> Engine<S> {
             self.finding_lines.due(),
             self.missing_births.due(),
             self.outbox.poll_timeout(),
+            self.doors.poll_timeout(),
         ];
         let others = others.into_iter().flatten();
         others.fold(self.next_report, Instant::min)
@@ -322,6 +323,7 @@ impl<S: SiteWise> Engine<S> {
     fn timeout(&mut self) {
         let now = self.now();
         self.bridge.handle_timeout(now);
+        self.doors.handle_timeout(now.instant);
         self.log_startup_offline(now);
         self.log_more_senders(now);
         self.request_missing_births(now);

@@ -117,7 +117,7 @@ pub struct DoorStatus {
     pub received: u64,
     /// Requests that could not be taken off it, and so were not handled.
     pub not_taken: u64,
-    /// Answers that were dropped.
+    /// Answers that were dropped: they could not be sent, or AWS IoT rejected them.
     pub unanswered: u64,
 }
 

@@ -29,14 +29,25 @@ async fn check_iot(iot: &IotCommands, url: &str, take_over: bool) -> Check {
         return Check::not_checked(what, why);
     }
     let topic = iot.topics.requests();
-    match Connection::of_commands(&iot.mqtt, vec![topic.clone()]) {
-        Ok(Some(connection)) => match server::connect(connection, url).await {
-            Ok(took) => {
-                let text = format!("subscribed to {topic} within {} ms", took.as_millis());
-                Check::ok(what, text)
+    match Connection::of_commands(&iot.mqtt, vec![topic.clone()], iot.topics.verdicts()) {
+        Ok(Some(connection)) => {
+            let figures = connection.figures();
+            match server::connect(connection, url).await {
+                Ok(_) if !figures.has_optional() => Check::wrong(
+                    what,
+                    format!(
+                        "subscribed to {topic}, but not to {}: an answer that AWS IoT rejects is \
+                            not sent again; allow these topics in the thing's policy",
+                        iot.topics.verdicts().join(" and ")
+                    ),
+                ),
+                Ok(took) => {
+                    let text = format!("subscribed to {topic} within {} ms", took.as_millis());
+                    Check::ok(what, text)
+                }
+                Err(why) => Check::wrong(what, why),
             }
-            Err(why) => Check::wrong(what, why),
-        },
+        }
         Ok(None) => Check::wrong(what, "COMMANDS_IOT_URL names no server"),
         Err(error) => Check::wrong(what, error.to_string().replace("MQTT_", "COMMANDS_IOT_")),
     }

@@ -14,17 +14,23 @@ use super::failure;
 use super::inbox::{ConnectionStats, Inbox};
 use super::options::{ClientRole, SessionOptions};
 use super::reconnect_backoff::ReconnectBackoff;
-use super::session::{MqttSession, SessionEnd, SessionResult};
+use super::session::{MqttSession, SessionEnd, SessionReach, SessionResult};
 use super::{Error, Inbound, Outgoing};
 use crate::config::{self, ServerUrl};
 use crate::sparkplug::topic;
 use crate::time::Timestamp;
+
+/// Sessions in a row that end when the optional subscriptions are asked for, before they are asked
+/// for no more. Some servers close the connection instead of refusing a subscription; one alone may
+/// be chance.
+const CLOSED_AT_OPTIONAL: u32 = 2;
 
 /// The connection to one MQTT server.
 pub struct Connection {
     server: u16,
     url: ServerUrl,
     filters: Vec<String>,
+    optional: Vec<String>,
     mqtt: config::Mqtt,
     template: SessionOptions,
     max_packet: usize,
@@ -58,6 +64,7 @@ impl Connection {
                 sparkplug.groups.as_deref().unwrap_or_default(),
                 sparkplug.certificates,
             ),
+            optional: Vec::new(),
             mqtt: mqtt.clone(),
             template: SessionOptions::new(url, mqtt, who)?,
             max_packet: mqtt.max_packet,
@@ -83,12 +90,18 @@ impl Connection {
     }
 
     /// A connection of its own, for commands: to the one server of `mqtt`, without a will and
-    /// without STATE, and of these topics alone. Its place is 0.
+    /// without STATE, and of these topics alone. Its place is 0. It does without the `optional` ones
+    /// where the server refuses them, or closes two sessions in a row when they are asked for; see
+    /// [`ConnectionStats::has_optional`].
     ///
     /// # Errors
     ///
     /// The certificates or the URL cannot be used.
-    pub fn of_commands(mqtt: &config::Mqtt, filters: Vec<String>) -> Result<Option<Self>, Error> {
+    pub fn of_commands(
+        mqtt: &config::Mqtt,
+        filters: Vec<String>,
+        optional: Vec<String>,
+    ) -> Result<Option<Self>, Error> {
         let (Some(url), Some(id)) = (mqtt.servers.first(), mqtt.client_id.as_deref()) else {
             return Ok(None);
         };
@@ -96,6 +109,7 @@ impl Connection {
             server: 0,
             url: url.clone(),
             filters,
+            optional,
             mqtt: mqtt.clone(),
             template: SessionOptions::new(url, mqtt, ClientRole::Observer(id))?,
             max_packet: mqtt.max_packet,
@@ -127,6 +141,7 @@ impl Connection {
         // What the files held with which a session last began; the first ones until one did.
         let mut working = self.template.clone();
         let mut has_worked = false;
+        let (mut optional, mut closed_at_optional) = (self.optional, 0);
         while discard(&mut outbound) && !shutdown.is_cancelled() {
             let began = Instant::now();
             let template = working.reload(&self.url, &self.mqtt);
@@ -134,12 +149,14 @@ impl Connection {
                 server: self.server,
                 url: &self.url,
                 filters: &self.filters,
+                optional: &optional,
                 inbox: &mut inbox,
                 outbound: &mut outbound,
                 shutdown: &shutdown,
                 last_state_time: &mut last_time,
             };
-            let SessionResult { end, was_announced } = session.run(&template).await;
+            let SessionResult { end, reach } = session.run(&template).await;
+            let was_announced = reach == SessionReach::Announced;
             figures.set_uplink(None);
             has_worked |= was_announced;
             if was_announced || !has_worked {
@@ -156,6 +173,14 @@ impl Connection {
                     return;
                 }
             };
+            match reach {
+                SessionReach::Announced => closed_at_optional = 0,
+                SessionReach::AskedOptional => closed_at_optional += 1,
+                SessionReach::Unannounced => {}
+            }
+            if closed_at_optional >= CLOSED_AT_OPTIONAL {
+                optional.clear();
+            }
             let pause = pauses.next_delay(was_announced.then(|| began.elapsed()));
             let how = if was_announced { failure.ending() } else { Ending::Other };
             let reason = match contention.ended(how, began.elapsed(), Instant::now()) {

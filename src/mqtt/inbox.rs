@@ -3,7 +3,7 @@
 //! Data travels at QoS 0, so a reader who waits makes the server drop instead, where nobody
 //! counts. A message dropped here leaves a gap in its node's sequence, which is noticed.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ struct ConnectionCounters {
     contended: Mutex<Option<(Instant, Arc<str>)>>,
     /// Messages handed to the client and not yet written, plus one; zero without a session.
     uplink: AtomicUsize,
+    /// Whether the latest session has its optional subscriptions.
+    optional: AtomicBool,
 }
 
 impl ConnectionStats {
@@ -88,6 +90,12 @@ impl ConnectionStats {
     /// Messages that the client has and has not written yet; none without a session.
     pub fn uplink(&self) -> Option<usize> {
         self.0.uplink.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    /// Whether the server granted the optional subscriptions to the latest session that was
+    /// announced.
+    pub fn has_optional(&self) -> bool {
+        self.0.optional.load(Ordering::Relaxed)
     }
 
     pub(super) fn set_uplink(&self, unsent: Option<usize>) {
@@ -167,6 +175,11 @@ impl Inbox {
     /// The session is open, and so many messages are not written yet.
     pub(super) fn set_uplink(&self, unsent: usize) {
         self.figures.set_uplink(Some(unsent));
+    }
+
+    /// The session that is about to be announced has its optional subscriptions, or has not.
+    pub(super) fn set_optional(&self, granted: bool) {
+        self.figures.0.optional.store(granted, Ordering::Relaxed);
     }
 
     /// The session takes no more messages.

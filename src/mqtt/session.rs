@@ -53,8 +53,19 @@ pub(super) enum SessionEnd {
 #[derive(Debug)]
 pub(super) struct SessionResult {
     pub(super) end: SessionEnd,
-    /// Whether it has been announced.
-    pub(super) was_announced: bool,
+    pub(super) reach: SessionReach,
+}
+
+/// How far a session came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SessionReach {
+    /// It was not announced.
+    Unannounced,
+    /// It was not announced, and ended after the optional filters alone were asked for: the server
+    /// may have closed it because of them.
+    AskedOptional,
+    /// It was announced.
+    Announced,
 }
 
 /// What a session is given.
@@ -63,6 +74,8 @@ pub(super) struct MqttSession<'a> {
     pub(super) url: &'a ServerUrl,
     /// The own STATE topic is the first.
     pub(super) filters: &'a [String],
+    /// Asked for once those are granted; the session goes on without them where they are refused.
+    pub(super) optional: &'a [String],
     pub(super) inbox: &'a mut Inbox,
     pub(super) outbound: &'a mut mpsc::Receiver<Outgoing>,
     pub(super) shutdown: &'a CancellationToken,
@@ -88,6 +101,7 @@ struct SessionProgress {
     /// Filters of SUBSCRIBE packets that are not yet sent, and of those sent with their packet id.
     unsent_filters: VecDeque<Vec<String>>,
     pending_filters: Vec<(u16, Vec<String>)>,
+    optional: OptionalFilters,
     /// UNSUBSCRIBE packets not yet answered.
     pending_unsubscribes: usize,
     /// Publishes handed to the client and not yet written, and those written and not acknowledged.
@@ -95,6 +109,19 @@ struct SessionProgress {
     unacknowledged: usize,
     /// The latest message that was sent and that nothing says was taken, and when.
     published: Option<(Instant, String)>,
+}
+
+/// What became of the optional filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OptionalFilters {
+    /// Not asked for (yet).
+    Unasked,
+    /// Asked for, and none of them is refused yet.
+    Asked,
+    /// One of them at least is refused.
+    Refused,
+    /// All are granted.
+    Granted,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,6 +160,7 @@ impl MqttSession<'_> {
             state_published: template.is_observer(),
             unsent_filters: VecDeque::new(),
             pending_filters: Vec::new(),
+            optional: OptionalFilters::Unasked,
             pending_unsubscribes: 0,
             unsent: 0,
             unacknowledged: 0,
@@ -150,12 +178,12 @@ impl MqttSession<'_> {
                             let _ = self.handle(event, &client, &mut progress);
                         }
                     }
-                    return SessionResult { end, was_announced };
+                    return SessionResult { end, reach: progress.reach(was_announced) };
                 }
             };
             if let Err(failure) = self.handle(event, &client, &mut progress) {
                 let end = SessionEnd::Failed(failure);
-                return SessionResult { end, was_announced };
+                return SessionResult { end, reach: progress.reach(was_announced) };
             }
             was_announced |= progress.phase == SessionPhase::Open;
         }
@@ -240,7 +268,7 @@ impl MqttSession<'_> {
             Event::Incoming(Packet::SubAck(answer)) => {
                 progress.granted(answer.pkid, &answer.return_codes)?;
                 if progress.is_subscribed() {
-                    self.announce(progress);
+                    self.subscribed(client, progress)?;
                 }
             }
             Event::Outgoing(rumqttc::Outgoing::Publish(id)) => {
@@ -264,6 +292,29 @@ impl MqttSession<'_> {
         Ok(())
     }
 
+    /// What was asked for last is answered.
+    fn subscribed(
+        &mut self,
+        client: &AsyncClient,
+        progress: &mut SessionProgress,
+    ) -> Result<(), SessionError> {
+        match progress.optional {
+            OptionalFilters::Unasked if !self.optional.is_empty() => {
+                for filters in self.optional.chunks(FILTERS_PER_SUBSCRIBE) {
+                    subscribe(client, filters)?;
+                    progress.unsent_filters.push_back(filters.to_vec());
+                }
+                progress.optional = OptionalFilters::Asked;
+                return Ok(());
+            }
+            OptionalFilters::Asked => progress.optional = OptionalFilters::Granted,
+            _ => {}
+        }
+        self.inbox.set_optional(progress.optional == OptionalFilters::Granted);
+        self.announce(progress);
+        Ok(())
+    }
+
     fn announce(&mut self, progress: &mut SessionProgress) {
         progress.deadline = None;
         let connected = Inbound::Connected { server: self.server, session_time: progress.time };
@@ -283,7 +334,12 @@ impl MqttSession<'_> {
         client: &AsyncClient,
         progress: &mut SessionProgress,
     ) -> Result<(), SessionEnd> {
-        for filters in self.filters.chunks(FILTERS_PER_SUBSCRIBE) {
+        let optional = match progress.optional {
+            OptionalFilters::Granted => self.optional,
+            _ => &[],
+        };
+        let chunks = [self.filters, optional].map(|all| all.chunks(FILTERS_PER_SUBSCRIBE));
+        for filters in chunks.into_iter().flatten() {
             client
                 .try_unsubscribe_many(filters.iter().map(String::as_str))
                 .map_err(|_| SessionEnd::Failed(SessionError::Stuck))?;
@@ -359,7 +415,23 @@ impl SessionProgress {
             .filter(|(_, code)| matches!(code, SubscribeReasonCode::Failure))
             .map(|(filter, _)| filter)
             .collect();
-        if refused.is_empty() { Ok(()) } else { Err(SessionError::Refused(refused)) }
+        match self.optional {
+            _ if refused.is_empty() => Ok(()),
+            OptionalFilters::Unasked => Err(SessionError::Refused(refused)),
+            _ => {
+                debug!("the server refuses the subscription to {}", refused.join(", "));
+                self.optional = OptionalFilters::Refused;
+                Ok(())
+            }
+        }
+    }
+
+    fn reach(&self, announced: bool) -> SessionReach {
+        match self.optional {
+            _ if announced => SessionReach::Announced,
+            OptionalFilters::Asked => SessionReach::AskedOptional,
+            _ => SessionReach::Unannounced,
+        }
     }
 
     /// What may be why the server closes the connection now.

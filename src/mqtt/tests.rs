@@ -1,5 +1,6 @@
 mod commands;
 mod endings;
+mod optional;
 mod tls;
 mod websocket;
 
@@ -446,13 +447,14 @@ async fn failure(url: &str, variables: &[(&str, &str)]) -> String {
         server: 0,
         url,
         filters: &[STATE.to_owned()],
+        optional: &[],
         inbox: &mut inbox::Inbox::new(0, inbound, ConnectionStats::default(), 0),
         outbound: &mut outbound,
         shutdown: &CancellationToken::new(),
         last_state_time: &mut Timestamp::default(),
     };
     let result = timeout(PATIENCE, session.run(&template)).await.unwrap();
-    assert!(!result.was_announced, "{result:?}");
+    assert_eq!(result.reach, session::SessionReach::Unannounced, "{result:?}");
     match result.end {
         session::SessionEnd::Failed(failure) => failure.explain(url),
         other => panic!("expected a failure, got {other:?}"),

@@ -8,12 +8,15 @@ use std::future::pending;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{Engine, TIME_SLICE};
 use crate::command;
 use crate::command::answer::{Answer, Code, Output};
 use crate::command::iot::Topics;
+use crate::command::iot::updates::{
+    ExecutionUpdates, Rejection, Repetition, UpdateOutput, Verdicts,
+};
 use crate::command::queue;
 use crate::command::request::{CommandChannel, Envelope, RequestKey, WriteRequest};
 use crate::console::{CommandDoors as DoorStatuses, DoorStatus};
@@ -21,7 +24,7 @@ use crate::mqtt::{ConnectionStats, Inbound, Outgoing};
 use crate::sitewise::client::SiteWise;
 use crate::sparkplug::message::Message;
 use crate::sqs::{QueueAnswer, QueueRequest, QueueStatus};
-use crate::time::Now;
+use crate::time::{Instant, Now};
 
 /// Requests handled in one time slice at most.
 const REQUESTS_PER_SLICE: usize = 32;
@@ -38,14 +41,19 @@ pub(in crate::app) struct CommandDoors {
 /// The door of AWS IoT commands.
 #[derive(Debug)]
 pub(in crate::app) struct IotCommandChannel {
-    pub topics: Topics,
+    topics: Topics,
     /// The server's address; for people.
-    pub url: String,
-    pub requests: mpsc::Receiver<Inbound>,
-    pub answers: mpsc::Sender<Outgoing>,
-    pub figures: ConnectionStats,
-    /// Answers that found no room, or no connection.
-    pub unanswered: u64,
+    url: String,
+    requests: mpsc::Receiver<Inbound>,
+    answers: mpsc::Sender<Outgoing>,
+    figures: ConnectionStats,
+    updates: ExecutionUpdates,
+    /// Requests that were read.
+    received: u64,
+    /// Answers that found no room or no connection, or that AWS IoT rejected.
+    unanswered: u64,
+    /// Whether it was logged that AWS IoT's verdicts on answers are not heard.
+    unheard_logged: bool,
 }
 
 /// The door of an SQS queue.
@@ -117,6 +125,24 @@ impl CommandDoors {
         }
     }
 
+    /// When an answer is due.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.iot.as_ref()?.updates.poll_timeout()
+    }
+
+    /// Gives the answers that are due.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if let Some(iot) = &mut self.iot {
+            iot.updates.handle_timeout(now);
+            iot.drain();
+        }
+    }
+
+    /// Whether no answer waits to be given or accepted.
+    pub(super) fn is_settled(&self) -> bool {
+        self.iot.as_ref().is_none_or(IotCommandChannel::is_settled)
+    }
+
     /// Whether all that was taken off the queue is handled, once it is closed.
     pub(super) fn is_drained(&self) -> bool {
         self.queue.as_ref().is_none_or(|queue| queue.is_drained)
@@ -139,6 +165,84 @@ impl DoorStatuses for CommandDoors {
 }
 
 impl IotCommandChannel {
+    /// The door of these topics, with its ends of the connection's queues.
+    pub(in crate::app) fn new(
+        topics: Topics,
+        url: String,
+        (requests, answers): (mpsc::Receiver<Inbound>, mpsc::Sender<Outgoing>),
+        figures: ConnectionStats,
+    ) -> Self {
+        Self {
+            topics,
+            url,
+            requests,
+            answers,
+            figures,
+            updates: ExecutionUpdates::default(),
+            received: 0,
+            unanswered: 0,
+            unheard_logged: false,
+        }
+    }
+
+    /// A session has begun.
+    fn connected(&mut self) {
+        let is_heard = self.figures.has_optional();
+        if !is_heard && !self.unheard_logged {
+            self.unheard_logged = true;
+            warn!(
+                server.address = self.url,
+                "{} does not allow the subscription to {}: whether AWS IoT accepts an answer is \
+                 not known, and one that it rejects is not sent again; allow these topics in the \
+                 thing's policy, as in docs/commands.md, and restart the bridge",
+                self.url,
+                self.topics.verdicts().join(" and ")
+            );
+        }
+        let verdicts = if is_heard { Verdicts::Heard } else { Verdicts::Unheard };
+        self.updates.handle_connected(verdicts);
+        self.drain();
+    }
+
+    /// Whether no answer waits. Without a connection none is waited for.
+    fn is_settled(&self) -> bool {
+        self.figures.uplink().is_none() || self.updates.is_settled()
+    }
+
+    /// Performs what the updates decided.
+    fn drain(&mut self) {
+        while let Some(output) = self.updates.poll_output() {
+            match output {
+                UpdateOutput::Publish(message) => self.respond(message),
+                UpdateOutput::Lost { execution, rejection, attempts, repetition } => {
+                    self.lost(&execution, &rejection, attempts, repetition);
+                }
+            }
+        }
+    }
+
+    fn lost(&mut self, id: &str, rejection: &Rejection, attempts: u32, repetition: Repetition) {
+        let Rejection { code, message } = rejection;
+        match repetition {
+            Repetition::First => {
+                self.unanswered += 1;
+                warn!(
+                    command.id = id,
+                    command.rejection = code,
+                    command.attempts = attempts,
+                    "command iot:{id}: AWS IoT rejected its answer ({code}: {message}), given \
+                     {attempts} times: its execution does not show how it ended"
+                );
+            }
+            Repetition::Repeated => info!(
+                command.id = id,
+                command.rejection = code,
+                "command iot:{id}: AWS IoT rejected its repeated answer ({code}: {message}): the \
+                 execution has ended with the first one"
+            ),
+        }
+    }
+
     fn respond(&mut self, response: Message) {
         if self.figures.uplink().is_none() || self.answers.try_send(response.into()).is_err() {
             self.unanswered += 1;
@@ -159,7 +263,7 @@ impl IotCommandChannel {
             channel: CommandChannel::Iot,
             is_open,
             troubles: why.into_iter().collect(),
-            received: self.figures.received(),
+            received: self.received + self.figures.dropped(),
             not_taken: 0,
             unanswered: self.unanswered,
         }
@@ -221,8 +325,19 @@ impl<S: SiteWise> Engine<S> {
 
     fn handle_command_inbound(&mut self, inbound: Inbound, now: Now) {
         let Some(door) = &mut self.doors.iot else { return };
+        if let Inbound::Message { topic, payload, retain: false, .. } = &inbound
+            && let Some((id, verdict)) = door.topics.verdict(topic, payload)
+        {
+            debug!(command.id = id, "AWS IoT says of the answer to {id}: {verdict:?}");
+            door.updates.handle_verdict(id, verdict, now.instant);
+            return door.drain();
+        }
+        if matches!(inbound, Inbound::Message { .. } | Inbound::Oversized { .. }) {
+            door.received += 1;
+        }
         match inbound {
-            Inbound::Connected { .. } | Inbound::Disconnected { .. } => {}
+            Inbound::Connected { .. } => door.connected(),
+            Inbound::Disconnected { .. } => door.updates.handle_disconnected(),
             Inbound::Message { topic, retain: true, .. }
             | Inbound::Oversized { topic, retain: true, .. } => {
                 warn!("a retained message on {topic:?} is not a command: nothing was sent");
@@ -231,7 +346,10 @@ impl<S: SiteWise> Engine<S> {
                 let Some(id) = door.topics.execution(&topic) else { return };
                 // The session is a clean one: its server keeps nothing, so that a request was sent
                 // when it came.
-                let sent_at = Some(now.wall.minus(arrived.elapsed()));
+                let waited = arrived.elapsed();
+                let sent_at = Some(now.wall.minus(waited));
+                let timeout = WriteRequest::parse(&payload).ok().and_then(|one| one.timeout);
+                door.updates.handle_request(id, timeout, now.instant - waited);
                 let envelope = Envelope { key: RequestKey::new(CommandChannel::Iot, id), sent_at };
                 self.handle_request(envelope, &payload, now);
             }
@@ -241,6 +359,7 @@ impl<S: SiteWise> Engine<S> {
                 warn!("a request of {size} bytes is too large to be read");
                 let envelope =
                     Envelope { key: RequestKey::new(CommandChannel::Iot, id), sent_at: None };
+                door.updates.handle_request(id, None, now.instant);
                 self.handle_request(envelope, b"", now);
             }
         }
@@ -267,7 +386,9 @@ impl<S: SiteWise> Engine<S> {
                         "command {key}: sent {words} to {metric}"
                     );
                     if let (CommandChannel::Iot, Some(door)) = (key.channel, &mut self.doors.iot) {
-                        door.respond(door.topics.started(&key.id, &value));
+                        let update = door.topics.started(&key.id, &value);
+                        door.updates.handle_started(&key.id, update, self.clock.now().instant);
+                        door.drain();
                     }
                 }
                 Output::Answer { key, answer, repeated } => self.answer(&key, &answer, repeated),
@@ -281,7 +402,10 @@ impl<S: SiteWise> Engine<S> {
         match key.channel {
             CommandChannel::Iot => {
                 if let Some(door) = iot {
-                    door.respond(door.topics.answered(&key.id, answer));
+                    let message = door.topics.answered(&key.id, answer);
+                    let of = if repeated { Repetition::Repeated } else { Repetition::First };
+                    door.updates.handle_answer(&key.id, message, of, self.clock.now().instant);
+                    door.drain();
                 }
             }
             // One that cannot be read stays in the queue and comes again, until the queue moves it

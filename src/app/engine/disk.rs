@@ -55,7 +55,8 @@ impl<S: SiteWise> Engine<S> {
         let is_left = self.is_all_saved() && (delivery.has_only_failed() || delivery.has_stopped());
         let is_done = self.outbox.is_flushed()
             && (delivery.waiting() == 0 || delivery.sends_nothing_before(last));
-        !undecided && self.doors.is_drained() && (is_left || is_done)
+        let are_answered = self.doors.is_drained() && self.doors.is_settled();
+        !undecided && are_answered && (is_left || is_done)
     }
 
     /// Sends nothing more at the end where SiteWise accepts nothing of what is on disk anyway.

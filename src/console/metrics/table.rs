@@ -420,7 +420,7 @@ pub const TABLE: &[MetricDef] = &[
     each(
         MetricKind::Counter,
         "sparkwise_commands_received_total",
-        "Messages received for commands, duplicates included.",
+        "Requests received, duplicates included.",
         CHANNELS,
         |s| by_channel(s, |door| door.received),
     ),
@@ -435,7 +435,8 @@ pub const TABLE: &[MetricDef] = &[
     each(
         MetricKind::Counter,
         "sparkwise_commands_unanswered_total",
-        "Answers that were dropped, since they could not be sent; the log has them.",
+        "Answers that were dropped, since they could not be sent or AWS IoT rejected them; the \
+            log has them.",
         CHANNELS,
         |s| by_channel(s, |door| door.unanswered),
     ),
