@@ -80,6 +80,19 @@ class Wire:
         with self.lock:
             return list(self.statuses.get(name, []))
 
+    def errors(self, name: str) -> list[str]:
+        with self.lock:
+            return list(self.rejected.get(name, []))
+
+    def refused(self) -> dict[str, list[str]]:
+        """What was rejected for good, by execution."""
+        with self.lock:
+            final = {
+                name: [error for error in errors if error != "DataConflict"]
+                for name, errors in self.rejected.items()
+            }
+        return {name: errors for name, errors in final.items() if errors}
+
     def publish(self, thing: str, execution: str, payload: str) -> None:
         topic = f"$aws/commands/things/{thing}/executions/{execution}/request/json"
         self.client.publish(topic, payload, qos=1).wait_for_publish(10)

@@ -21,6 +21,8 @@ TEMPLATE = {
     "value": "${aws:iot:commandexecution::parameter:value}",
     "timeout": "${aws:iot:commandexecution::executionTimeoutSec}",
 }
+# Seconds between two updates of one execution.
+UPDATE_GAP = 0.5
 ALLOW = """Nordsee/gw/Secret = never
 Nordsee/gw/Derate = on, off
 Nordsee/gw/Slow = 0..90 rate 1/10s
@@ -77,6 +79,8 @@ class Loop:
         until_open(sitewise)
         url = f"mqtt://127.0.0.1:{self.port}"
         iot = [os.environ["LOOP_IOT"], "--listen", "127.0.0.1:0", "--mqtt", url, "--region", REGION]
+        # As AWS warns: what comes sooner after another update is rejected with DataConflict.
+        iot += ["--update-gap", f"{round(UPDATE_GAP * 1000)}ms"]
         self.start("iot", iot, {})
         self.cloud = Cloud(until_listening(FOLDER / "iot.log"))
         self.iot, self.jobs = self.cloud.iot, self.cloud.jobs
