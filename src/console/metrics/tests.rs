@@ -58,7 +58,6 @@ fn snapshot() -> Snapshot {
         provisioning_pending: 0,
         doors: Vec::new(),
         commands: crate::command::Figures::default(),
-        doors: Vec::new(),
     }
 }
 
