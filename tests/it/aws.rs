@@ -313,7 +313,7 @@ async fn answered_by_somebody_else(status: &'static str, body: &'static str) {
         }
     })
     .await;
-    assert!(named.contains("held: "), "{status} {body}: {named}");
+    assert!(named.contains("values_retried: "), "{status} {body}: {named}");
     assert!(emulator.handle.usage().values_accepted > before, "{status} {body}");
 
     // Where nothing passes it is not ready, and nothing is lost.

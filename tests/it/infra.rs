@@ -95,6 +95,8 @@ fn the_template_knows_every_variable() {
         ("COMMANDS_CONFIRM", "the template has no thing and no rights for commands yet"),
         ("COMMANDS_FORM", "the template has no thing and no rights for commands yet"),
         ("COMMANDS_THING", "the template has no thing and no rights for commands yet"),
+        ("COMMANDS_QUEUE_URL", "the template has no queues and no rights for commands yet"),
+        ("COMMANDS_ANSWER_QUEUE_URL", "the template has no queues and no rights for commands yet"),
         ("COMMANDS_IOT_URL", "the template has no thing and no rights for commands yet"),
         ("COMMANDS_IOT_CLIENT_ID", "the template has no thing and no rights for commands yet"),
         ("COMMANDS_IOT_CA", "the template has no thing and no rights for commands yet"),
