@@ -26,7 +26,7 @@ pub struct NoRegion;
 /// There can be no client with what the environment says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoClient {
-    /// See [`NoRegion`].
+    /// There is no AWS region in the environment, nor in a profile.
     #[error(transparent)]
     Region(#[from] NoRegion),
     /// `AWS_CA_BUNDLE` is no bundle of certificate authorities.
