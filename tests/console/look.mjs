@@ -73,6 +73,7 @@ async function look(page, name) {
   await page.screenshot({ path: join(pictures, `${name}.png`) });
   check((await page.evaluate(() => globalThis.violations)).length === 0, `${name}: the content security policy was violated`);
   check(page.weight > 0 && page.weight < WEIGHT, `${name}: the page weighs ${page.weight} bytes`);
+  check((await page.locator('#health.lost').count()) === 0, `${name}: the page says that the bridge does not respond`);
   const wide = await page.evaluate(() => document.scrollingElement.scrollWidth - innerWidth);
   check(wide <= 0, `${name}: ${wide} pixels wider than the screen`);
   const bent = await page.evaluate(() => [...document.querySelectorAll('table:not(.stack.model) td')].filter((cell) => getComputedStyle(cell).display === 'flex').length);

@@ -75,15 +75,15 @@ export function stream(main) {
         ...named(values.adjusted, ADJUSTED).map(([words, n]) => ['Adjusted', `${count(n)}: ${words}`]),
       ]);
       keyed(servers, now.servers, (server) => server.url, (server) => h('tr', {},
-        h('td', { class: 'name' }, h('span', { class: 'code', text: link.url })),
+        h('td', { class: 'name' }, h('span', { class: 'code', text: server.url })),
         h('td', { class: 'whole wide' }, icon('unknown'), ' ', h('span')), h('td', { class: 'number left' }), h('td', { class: 'number left' })),
-      (node, link) => {
+      (node, server) => {
         const [, state, received, lost] = node.children;
-        swapIcon(state.firstChild, link.since === null ? 'offline' : 'online');
-        set(state.lastChild, link.since === null ? `not connected${link.trouble ? `: ${link.trouble}` : ''}` : `connected since ${time(link.since)}`);
-        set(received, count(link.received));
-        set(lost, count(link.dropped + link.malformed + link.unpublished));
-        attr(lost, 'title', `${count(link.dropped)} arrived faster than they were read, ${count(link.malformed)} with a topic that is not UTF-8, ${count(link.unpublished)} not published`);
+        swapIcon(state.firstChild, server.since === null ? 'offline' : 'online');
+        set(state.lastChild, server.since === null ? `not connected${server.trouble ? `: ${server.trouble}` : ''}` : `connected since ${time(server.since)}`);
+        set(received, count(server.received));
+        set(lost, count(server.dropped + server.malformed + server.unpublished));
+        attr(lost, 'title', `${count(server.dropped)} arrived faster than they were read, ${count(server.malformed)} with a topic that is not UTF-8, ${count(server.unpublished)} not published`);
       });
     },
   };
