@@ -63,7 +63,7 @@ async function open(hash, { width = DESK.width, height = DESK.height, dark = fal
     globalThis.violations = [];
     document.addEventListener('securitypolicyviolation', (event) => globalThis.violations.push(`${event.violatedDirective}: ${event.blockedURI}`));
   });
-  await page.goto(`${base}/${hash}`);
+  await page.goto(`${base}/${hash}`, { timeout: 60_000 });
   await page.locator('main h1').first().waitFor({ state: 'attached', timeout: PATIENCE });
   return page;
 }
@@ -88,15 +88,17 @@ async function look(page, name) {
   }
 }
 
-/** A page as it is seen at a desk and on a phone, in the light and in the dark, all at once. */
+/** A page as it is seen at a desk and on a phone, in the light and in the dark: two at a time. */
 async function lookFourTimes(name, hash, settled, ready = async () => {}) {
-  await Promise.all([DESK, PHONE].flatMap((screen) => [false, true].map(async (dark) => {
-    const page = await open(hash, { ...screen, dark });
-    await ready(page);
-    await settle(page, settled);
-    await look(page, `${name}-${screen.name}-${dark ? 'dark' : 'light'}`);
-    await page.context().close();
-  })));
+  for (const screen of [DESK, PHONE]) {
+    await Promise.all([false, true].map(async (dark) => {
+      const page = await open(hash, { ...screen, dark });
+      await ready(page);
+      await settle(page, settled);
+      await look(page, `${name}-${screen.name}-${dark ? 'dark' : 'light'}`);
+      await page.context().close();
+    }));
+  }
 }
 
 const settle = (page, seconds) => page.waitForTimeout(seconds * 1000);

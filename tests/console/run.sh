@@ -66,7 +66,7 @@ start() {
   echo "the demo did not start"
   exit 1
 }
-look() { BRIDGE=$bridge timeout 300 node "$here/look.mjs" "$1" "$console" "$pictures"; }
+look() { BRIDGE=$bridge timeout 400 node "$here/look.mjs" "$1" "$console" "$pictures"; }
 
 start few TWIN_STALE_AFTER=2s -- --calm
 look small
