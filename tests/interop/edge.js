@@ -83,9 +83,10 @@ class Stream {
     }
   }
 
-  // Values that were stored while nobody could be reached: one a second for each metric.
+  // Values that were stored while nobody could be reached: one a second for each metric, all from
+  // before the first, since SiteWise keeps one of two values of a property with one timestamp.
   recall(messages, seconds) {
-    const began = Date.now() - messages * seconds * 1000;
+    const began = this.history[0][0][0] - (messages * seconds + 1) * 1000;
     for (let message = 0; message < messages; message += 1) {
       const metrics = [];
       for (let second = message * seconds; second < (message + 1) * seconds; second += 1) {
