@@ -68,15 +68,16 @@ pub(super) async fn run_at(
         let fault = match within(pace, left, queues.send(bodies)).await {
             Some(Ok(results)) => {
                 let mut fault = None;
-                let mut results = results.into_iter();
                 // One without a word is not sent.
+                let silent =
+                    || Err(ApiFault::new(ApiFaultKind::Unavailable, "send answers: no result"));
+                let mut results = results.into_iter().chain(std::iter::repeat_with(silent));
                 waiting.retain(|_| match results.next() {
-                    Some(Ok(())) => false,
                     Some(Err(why)) => {
                         fault = Some(why);
                         true
                     }
-                    None => true,
+                    Some(Ok(())) | None => false,
                 });
                 fault
             }

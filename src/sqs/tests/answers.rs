@@ -35,6 +35,21 @@ async fn answers_are_sent_together_and_again_where_they_failed() {
     assert_eq!(status.troubles(), []);
 }
 
+/// They were sent again without a pause, and for ever.
+#[tokio::test]
+async fn answers_of_which_sqs_says_nothing_are_sent_again_after_a_pause() {
+    let queues = Arc::new(FakeQueues {
+        sends: Mutex::new(vec![Ok(vec![Ok(())]), Ok(Vec::new())].into()),
+        ..FakeQueues::default()
+    });
+    let status = status();
+    sent(&queues, &status, &["a", "b"]).await;
+    assert_eq!(queues.done(), ["send <a> <b>", "send <b>", "send <b>"]);
+    let took = queues.pace.now().monotonic;
+    assert!(took >= Duration::from_secs(1), "{took:?}");
+    assert_eq!((status.figures().unanswered, status.troubles()), (0, Vec::new()));
+}
+
 #[tokio::test]
 async fn an_answer_that_cannot_be_sent_for_a_minute_is_dropped_and_counted() {
     let (queues, status) = (Arc::new(failing(100)), status());
