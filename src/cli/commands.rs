@@ -76,17 +76,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-
-    const RULES: &str = "Nordsee/*/Test Bench/* = never
-WindTurbine/Pitch Limit = 0..90 step 0.5 rate 1/10s
-Nordsee/*/Derate = on, off
-Press/Mode = Auto, \"Slow speed\"
-Press/Gear = 1, 2, 4
-Press/Step = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-Press/Reset = true pulse
-Nordsee/gw/T07/Öl\\* Limit = -40..120.5
-Nordsee/gw/Node Control/Reboot = true pulse
-Nordsee/gw/Device*/* = 0..1";
+    use crate::command::cloudformation::EXAMPLE_RULES;
 
     fn printed(rules: &str) -> Printed {
         run(Command::CloudFormation, Some(rules)).unwrap()
@@ -94,7 +84,7 @@ Nordsee/gw/Device*/* = 0..1";
 
     #[test]
     fn the_template_is_the_golden_one_whatever_the_order_of_the_rules() {
-        let Printed { text, remarks } = printed(RULES);
+        let Printed { text, remarks } = printed(EXAMPLE_RULES);
         assert_eq!(remarks, ["no command for `Nordsee/gw/Device*/* = 0..1`: it names no property"]);
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/commands.json");
         if std::env::var_os("UPDATE").is_some() {
@@ -102,7 +92,7 @@ Nordsee/gw/Device*/* = 0..1";
         }
         let golden = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text, golden, "run `UPDATE=1 cargo test golden`, and read the difference");
-        let (first, rest) = RULES.split_once('\n').unwrap();
+        let (first, rest) = EXAMPLE_RULES.split_once('\n').unwrap();
         let turned: Vec<&str> = rest.lines().rev().collect();
         assert_eq!(printed(&format!("{first}\n{}", turned.join("\n"))).text, text);
     }

@@ -126,11 +126,9 @@ fn shown(text: &str, chars: usize) -> String {
     super::answer::shown(text).chars().take(chars).collect()
 }
 
+/// Rules of every form, for tests.
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const RULES: &str = "Nordsee/*/Test Bench/* = never
+pub(crate) const EXAMPLE_RULES: &str = "Nordsee/*/Test Bench/* = never
 WindTurbine/Pitch Limit = 0..90 step 0.5 rate 1/10s
 Nordsee/*/Derate = on, off
 Press/Mode = Auto, \"Slow speed\"
@@ -141,10 +139,14 @@ Nordsee/gw/T07/Öl\\* Limit = -40..120.5
 Nordsee/gw/Node Control/Reboot = true pulse
 Nordsee/gw/Device*/* = 0..1";
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+
     #[test]
     fn ids_and_templates_are_what_aws_iot_takes() {
         let long = format!("{}/{} = 0..1", "M".repeat(300), "ü".repeat(300));
-        let rules = format!("{RULES}\n{long}\nÄ/Ö = 0..1");
+        let rules = format!("{EXAMPLE_RULES}\n{long}\nÄ/Ö = 0..1");
         let (text, _) = template(&AllowRules::parse(&rules).unwrap());
         let read: Json = serde_json::from_str(&text).unwrap();
         let resources = read["Resources"].as_object().unwrap();
