@@ -6,9 +6,8 @@ does for sitewise-local: CONTRACT_MODEL names the model, `iot/2015-05-28` or
 import json
 import sys
 
-import violations
-from contract import complains, names_member
-from wire import MODEL, OPERATIONS, SHAPES, Api, check_answer, check_error, new_id, signed
+from walk import Walk
+from wire import MODEL, OPERATIONS, Api, check_answer, check_error, new_id, signed
 
 PLACE = "arn:aws:iot:us-east-1:123456789012"
 THING = f"{PLACE}:thing/plant-1"
@@ -16,16 +15,6 @@ TEMPLATE = {"value": "${aws:iot:commandexecution::parameter:value}"}
 RANGE = {"comparisonOperator": "IN_RANGE", "operand": {"numberRange": {"min": "0", "max": "90"}}}
 # What an operation answers to a request that breaks the model.
 INVALID = {"DescribeEndpoint": "InvalidRequestException"}
-
-passed, failed = 0, []
-
-
-def test(name, faults):
-    global passed
-    if faults:
-        failed.append(f"{name}: {faults}")
-    else:
-        passed += 1
 
 
 class World:
@@ -111,61 +100,30 @@ def provoked(world):
 
 def main(address):
     api = Api(address)
-    world = World(api)
-    constraints = silent = met = 0
-    for operation, base in world.bases().items():
+    walk = Walk(api, lambda operation: INVALID.get(operation, "ValidationException"))
+    bases = World(api).bases()
+    for operation, base in bases.items():
         answer = api.send(operation, base)
         if operation == "DeleteCommand":
             faults = [] if answer.status in (202, 204) else [f"answered {answer}"]
         else:
             faults = check_answer(operation, answer)
-        test(f"{operation} answers", faults)
-        expressible, inexpressible = violations.of_operation(operation)
-        silent += len(inexpressible)
-        for case in expressible:
-            constraints += 1
-            whole = violations.completed(operation, base, case.path)
-            if case.path:
-                bad = violations.with_value(whole, case.path, case.bad)
-            else:
-                bad = {name: value for name, value in base.items() if name != case.bad}
-            answer = api.send(operation, bad)
-            if answer.error != INVALID.get(operation, "ValidationException"):
-                faults = [f"answered {answer}"]
-            else:
-                faults = check_error(operation, answer)
-            if not faults and not names_member(case, answer):
-                faults = [f"does not name the member: {answer}"]
-            test(f"{operation} {case}", faults)
-            met += not faults
-            if case.path and case.good is not None:
-                good = violations.with_value(whole, case.path, case.good)
-                answer = api.send(operation, good)
-                faults = [f"finds fault with what is valid: {answer}"] if complains(case, answer) else []
-                test(f"{operation} {case} met", faults)
+        walk.test(f"{operation} answers", faults)
+        walk.break_each(operation, base)
     count = 0
     for operation, error, given in provoked(World(api)):
         if operation in OPERATIONS:
             answer = api.send(operation, given)
             faults = check_error(operation, answer)
-            test(f"{operation} {error}", [f"answered {answer}"] if answer.error != error else faults)
+            walk.test(f"{operation} {error}", [f"answered {answer}"] if answer.error != error else faults)
             count += 1
-    unknown = [name for name in OPERATIONS if name not in world.bases()]
-    for operation in unknown:
-        members = SHAPES[OPERATIONS[operation]["input"]["shape"]]["members"]
-        given = {name: new_id() for name, member in members.items() if member.get("location") == "uri"}
-        answer = api.send(operation, given)
-        faults = [] if (answer.status, answer.error) == (404, "UnknownOperationException") else [str(answer)]
-        test(f"{operation} is unknown", faults)
-    for fault in failed[:60]:
-        print("FAILED", fault[:700])
-    print(
-        f"{MODEL['metadata']['signingName']}: {len(world.bases())} operations are supported and "
-        f"{len(unknown)} are not; {met} of {constraints} constraints, broken one by one, got the "
-        f"documented error ({silent} more cannot be expressed in a request); {count} errors were provoked"
+    unknown = walk.ask_unknown(bases)
+    return walk.end(
+        f"{MODEL['metadata']['signingName']}: {len(bases)} operations are supported and "
+        f"{unknown} are not; {walk.met} of {walk.constraints} constraints, broken one by one, got the "
+        f"documented error ({walk.silent} more cannot be expressed in a request); {count} errors were "
+        "provoked"
     )
-    print(json.dumps({"passed": passed, "failed": len(failed)}))
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
 //! The program's arguments.
 
 use std::net::SocketAddr;
-use std::str::FromStr;
-use std::time::Duration;
 
 use iot_local::{Options, Rendering};
+use sitewise_local::program::{self, Command};
 
 pub(crate) const HELP: &str = "\
 iot-local: AWS IoT commands on one machine
@@ -22,13 +21,6 @@ Usage: iot-local [options]
 Times are written as 0, 200ms, 5s. RUST_LOG sets what is logged (info).
 ";
 
-/// What to do.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Help,
-    Serve(Box<Serve>),
-}
-
 #[derive(Debug)]
 pub(crate) struct Serve {
     pub(crate) listen: SocketAddr,
@@ -40,14 +32,10 @@ pub(crate) struct Serve {
 /// # Errors
 ///
 /// What is wrong with them, for people.
-pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
+pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command<Serve>, String> {
     let mut serve =
         Serve { listen: SocketAddr::from(([127, 0, 0, 1], 4568)), options: Options::default() };
-    // `--name=value` is the same as `--name value`.
-    let mut words = arguments.flat_map(|argument| match argument.split_once('=') {
-        Some((name, value)) if name.starts_with("--") => vec![name.to_owned(), value.to_owned()],
-        _ => vec![argument],
-    });
+    let mut words = program::words(arguments);
     while let Some(name) = words.next() {
         if name == "--help" || name == "-h" {
             return Ok(Command::Help);
@@ -55,11 +43,11 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
         let mut value = || words.next().ok_or_else(|| format!("{name} needs a value"));
         let options = &mut serve.options;
         match name.as_str() {
-            "--listen" => serve.listen = read(&name, &value()?)?,
+            "--listen" => serve.listen = program::value(&name, &value()?)?,
             "--mqtt" => options.mqtt = server(&value()?)?,
             "--account" => options.account = value()?,
             "--region" => options.region = value()?,
-            "--update-gap" => options.update_gap = duration(&name, &value()?)?,
+            "--update-gap" => options.update_gap = program::duration(&name, &value()?)?,
             "--parameters" => {
                 options.rendering = match value()?.as_str() {
                     "text" => Rendering::Text,
@@ -73,10 +61,6 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
     Ok(Command::Serve(Box::new(serve)))
 }
 
-fn read<T: FromStr>(name: &str, text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("{name} cannot be {text}"))
-}
-
 fn server(url: &str) -> Result<(String, u16), String> {
     let wrong = || format!("--mqtt takes mqtt://HOST:PORT, not {url}");
     let address = url.strip_prefix("mqtt://").ok_or_else(wrong)?.trim_end_matches('/');
@@ -85,17 +69,10 @@ fn server(url: &str) -> Result<(String, u16), String> {
     if host.is_empty() { Err(wrong()) } else { Ok((host.to_owned(), port)) }
 }
 
-fn duration(name: &str, text: &str) -> Result<Duration, String> {
-    let (digits, unit) = match text.strip_suffix("ms") {
-        Some(digits) => (digits, 0.001),
-        None => (text.strip_suffix('s').unwrap_or(text), 1.0),
-    };
-    let count: f64 = read(name, digits)?;
-    Duration::try_from_secs_f64(count * unit).map_err(|_| format!("{name} cannot be {text}"))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn parsed(text: &str) -> Result<Serve, String> {

@@ -4,38 +4,17 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use iot_local::Server;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use sitewise_local::program;
 
 mod arguments;
 
-use arguments::Command;
-
 fn main() -> ExitCode {
-    let command = match arguments::parse(std::env::args().skip(1)) {
-        Ok(command) => command,
-        Err(message) => {
-            let _ = writeln!(io::stderr(), "iot-local: {message}\nTry iot-local --help");
-            return ExitCode::from(64);
-        }
-    };
-    let outcome = match command {
-        Command::Help => io::stdout().write_all(arguments::HELP.as_bytes()),
-        Command::Serve(serve) => run(*serve),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "iot-local: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let command = arguments::parse(std::env::args().skip(1));
+    program::run("iot-local", arguments::HELP, command, run)
 }
 
 fn run(serve: arguments::Serve) -> io::Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = program::runtime()?;
     let region = serve.options.region.clone();
     let server = Server::bind(serve.listen, serve.options)?;
     let address = server.local_addr();
@@ -47,14 +26,5 @@ fn run(serve: arguments::Serve) -> io::Result<()> {
     writeln!(out, "              AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local")?;
     writeln!(out, "            aws iot list-commands")?;
     out.flush()?;
-    runtime.block_on(async move {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let shutdown = async move {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-        };
-        server.run(shutdown).await
-    })
+    runtime.block_on(async move { server.run(program::told_to_stop()?).await })
 }

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
+use sitewise_local::program::{self, Command};
 use sitewise_local::{Options, Quotas};
 
 pub(crate) const HELP: &str = "\
@@ -31,13 +31,6 @@ Usage: sitewise-local [options]
 Times are written as 0, 200ms, 5s. RUST_LOG sets what is logged (info).
 ";
 
-/// What to do.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Help,
-    Serve(Box<Serve>),
-}
-
 #[derive(Debug)]
 pub(crate) struct Serve {
     pub(crate) listen: SocketAddr,
@@ -49,7 +42,7 @@ pub(crate) struct Serve {
 /// # Errors
 ///
 /// What is wrong with them, for people.
-pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
+pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command<Serve>, String> {
     let delay = Duration::from_millis(200);
     let mut serve = Serve {
         listen: SocketAddr::from(([127, 0, 0, 1], 4567)),
@@ -57,11 +50,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
     };
     let mut rates: Vec<(String, f64)> = Vec::new();
     let mut values = None;
-    // `--name=value` is the same as `--name value`.
-    let mut words = arguments.flat_map(|argument| match argument.split_once('=') {
-        Some((name, value)) if name.starts_with("--") => vec![name.to_owned(), value.to_owned()],
-        _ => vec![argument],
-    });
+    let mut words = program::words(arguments);
     while let Some(name) = words.next() {
         if name == "--help" || name == "-h" {
             return Ok(Command::Help);
@@ -69,18 +58,18 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
         let mut value = || words.next().ok_or_else(|| format!("{name} needs a value"));
         let options = &mut serve.options;
         match name.as_str() {
-            "--listen" => serve.listen = number(&name, &value()?)?,
-            "--create-delay" => options.create_delay = duration(&name, &value()?)?,
-            "--update-delay" => options.update_delay = duration(&name, &value()?)?,
-            "--conflict-delay" => options.conflict_delay = duration(&name, &value()?)?,
-            "--read-delay" => options.read_delay = duration(&name, &value()?)?,
-            "--denied-for" => options.denied_for = duration(&name, &value()?)?,
+            "--listen" => serve.listen = program::value(&name, &value()?)?,
+            "--create-delay" => options.create_delay = program::duration(&name, &value()?)?,
+            "--update-delay" => options.update_delay = program::duration(&name, &value()?)?,
+            "--conflict-delay" => options.conflict_delay = program::duration(&name, &value()?)?,
+            "--read-delay" => options.read_delay = program::duration(&name, &value()?)?,
+            "--denied-for" => options.denied_for = program::duration(&name, &value()?)?,
             "--account" => options.account = value()?,
             "--region" => options.region = value()?,
-            "--history" => options.history_per_stream = number(&name, &value()?)?,
-            "--double-limit" => options.double_limit = number(&name, &value()?)?,
+            "--history" => options.history_per_stream = program::value(&name, &value()?)?,
+            "--double-limit" => options.double_limit = program::value(&name, &value()?)?,
             "--data-dir" => options.data_dir = Some(PathBuf::from(value()?)),
-            "--values-per-second" => values = Some(number(&name, &value()?)?),
+            "--values-per-second" => values = Some(program::value(&name, &value()?)?),
             "--quotas" => {
                 options.quotas = match value()?.as_str() {
                     "aws" => Quotas::aws(),
@@ -93,7 +82,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
                 let (operation, rate) = value
                     .split_once('=')
                     .ok_or_else(|| format!("--rate takes OPERATION=NUMBER, not {value}"))?;
-                rates.push((operation.to_owned(), number(&name, rate)?));
+                rates.push((operation.to_owned(), program::value(&name, rate)?));
             }
             _ => return Err(format!("unknown option {name}")),
         }
@@ -106,17 +95,4 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
         serve.options.quotas = serve.options.quotas.with_values(values);
     }
     Ok(Command::Serve(Box::new(serve)))
-}
-
-fn number<T: FromStr>(name: &str, text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("{name} cannot be {text}"))
-}
-
-fn duration(name: &str, text: &str) -> Result<Duration, String> {
-    let (digits, unit) = match text.strip_suffix("ms") {
-        Some(digits) => (digits, 0.001),
-        None => (text.strip_suffix('s').unwrap_or(text), 1.0),
-    };
-    let count: f64 = number(name, digits)?;
-    Duration::try_from_secs_f64(count * unit).map_err(|_| format!("{name} cannot be {text}"))
 }

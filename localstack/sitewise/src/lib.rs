@@ -15,6 +15,7 @@
 //! ```
 
 pub mod aws;
+pub mod program;
 
 mod account;
 mod admin;

@@ -3,39 +3,17 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use sitewise_local::Server;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use sitewise_local::{Server, program};
 
 mod arguments;
 
-use arguments::Command;
-
 fn main() -> ExitCode {
-    let command = match arguments::parse(std::env::args().skip(1)) {
-        Ok(command) => command,
-        Err(message) => {
-            let _ = writeln!(io::stderr(), "sitewise-local: {message}\nTry sitewise-local --help");
-            return ExitCode::from(64);
-        }
-    };
-    let outcome = match command {
-        Command::Help => io::stdout().write_all(arguments::HELP.as_bytes()),
-        Command::Serve(serve) => run(*serve),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "sitewise-local: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let command = arguments::parse(std::env::args().skip(1));
+    program::run("sitewise-local", arguments::HELP, command, run)
 }
 
 fn run(serve: arguments::Serve) -> io::Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = program::runtime()?;
     let server = Server::bind(serve.listen, serve.options)?;
     let address = server.local_addr();
     let mut out = io::stdout();
@@ -48,14 +26,5 @@ fn run(serve: arguments::Serve) -> io::Result<()> {
     writeln!(out, "            aws iotsitewise list-asset-models")?;
     writeln!(out, "  usage:    curl http://{address}/_sitewise/usage")?;
     out.flush()?;
-    runtime.block_on(async move {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let shutdown = async move {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-        };
-        server.run(shutdown).await
-    })
+    runtime.block_on(async move { server.run(program::told_to_stop()?).await })
 }
