@@ -58,16 +58,21 @@ impl View<'_> {
     }
 }
 
+/// A number and the name of what it counts, in the plural where it is due.
+fn many(count: u64, name: &str) -> String {
+    match count {
+        1 => format!("1 {name}"),
+        count => format!("{count} {name}s"),
+    }
+}
+
 /// How much there is, in a line.
 pub(crate) fn figures(now: &Snapshot, rate: u64, elapsed: Duration) -> String {
-    let models = match now.usage.models {
-        1 => "1 model".to_owned(),
-        models => format!("{models} models"),
-    };
     format!(
-        "{:>5}  {models}, {} assets, {} of them live, {rate} values a second",
+        "{:>5}  {}, {}, {} of them live, {rate} values a second",
         span(elapsed),
-        now.assets(),
+        many(now.usage.models, "model"),
+        many(now.assets() as u64, "asset"),
         now.live(),
     )
 }
