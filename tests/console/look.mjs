@@ -74,6 +74,11 @@ async function look(page, name) {
   check((await page.evaluate(() => globalThis.violations)).length === 0, `${name}: the content security policy was violated`);
   check(page.weight > 0 && page.weight < WEIGHT, `${name}: the page weighs ${page.weight} bytes`);
   check((await page.locator('#health.lost').count()) === 0, `${name}: the page says that the bridge does not respond`);
+  if ((await page.locator('#health.not').count()) > 0) {
+    check(await page.locator('#why').isVisible() && /\w{4}.*\.$|What to do$/.test(await page.locator('#why').innerText()), `${name}: the reason of the state is nowhere to be read`);
+  }
+  const cut = await page.evaluate(() => [...document.querySelectorAll('#strip dt')].filter((label) => label.scrollWidth > label.clientWidth).map((label) => label.textContent));
+  check(cut.length === 0, `${name}: ${cut} is cut off`);
   const wide = await page.evaluate(() => document.scrollingElement.scrollWidth - innerWidth);
   check(wide <= 0, `${name}: ${wide} pixels wider than the screen`);
   const bent = await page.evaluate(() => [...document.querySelectorAll('table:not(.stack.model) td')].filter((cell) => getComputedStyle(cell).display === 'flex').length);

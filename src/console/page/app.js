@@ -1,6 +1,6 @@
 // The head, the figures below it, and which view is shown.
 
-import { attr, h, icon, keyed, set, spoken } from '/dom.js';
+import { attr, h, icon, keyed, set } from '/dom.js';
 import { Feed, onLost } from '/feed.js';
 import { compact, count, moment, money, rate, span, time } from '/format.js';
 import { Recent } from '/chart.js';
@@ -19,6 +19,7 @@ const OVER = 10000;
 const main = document.getElementById('main');
 const strip = document.getElementById('strip');
 const health = document.getElementById('health');
+const why = document.getElementById('why');
 const foot = document.getElementById('foot');
 const badge = document.getElementById('problem-count');
 
@@ -91,13 +92,18 @@ function showHealth() {
     ? ['lost', 'offline', `No answer since ${time(lost)}`, 'The bridge does not respond, or the network is down. This page shows stale data.']
     : current === null ? ['', 'unknown', 'Connecting', '']
       : reasons.length === 0 && degraded.length === 0 ? ['', 'online', 'Ready', 'Every MQTT server is connected and SiteWise accepts values.']
-        : reasons.length === 0 ? ['not', 'warning', 'Degraded', `Working, with problems: ${degraded.map(([label, n]) => `${DEGRADED[label] ?? label} (${count(n)})`).join(', ')}. See Problems for each.`]
+        : reasons.length === 0 ? ['not', 'warning', 'Degraded', `Working, with problems: ${degraded.map(([label, n]) => `${DEGRADED[label] ?? label} (${count(n)})`).join(', ')}.`]
         : ['not', 'warning', NOT_READY[reasons[0][0]] ?? 'Not ready', reasons.map(([, sentence]) => sentence).join('; ')];
   if (health.dataset.words === words + more) return;
   health.dataset.words = words + more;
   health.className = `health ${kind}`;
-  health.title = more;
-  health.replaceChildren(icon(picture), h('span', { text: words }), spoken(more ? `: ${more}` : ''));
+  health.title = kind === '' ? more : '';
+  health.replaceChildren(icon(picture), h('span', { text: words }));
+  // What is wrong, in a sentence that needs no pointer to be seen.
+  const wrong = kind !== '';
+  why.hidden = !wrong;
+  why.className = `why ${kind}`;
+  why.replaceChildren(...(wrong ? [h('span', { text: more }), ' ', lost === null ? h('a', { href: '#/problems', text: 'What to do' }) : ''] : []));
 }
 
 function showFoot(now) {
