@@ -207,8 +207,7 @@ impl Commander {
             let answer = Answer {
                 code: Code::Confirmed,
                 reason: format!(
-                    "the metric reported the value {} ms after the \
-                    command",
+                    "the metric reported the value {} ms after the command",
                     after.as_millis()
                 ),
                 metric: Some(flight.address),
@@ -276,8 +275,7 @@ impl Commander {
         self.give_up(
             now,
             |flight| flight.deadline <= now.instant,
-            "the metric did not report the \
-            value",
+            "the metric did not report the value",
         );
     }
 

@@ -53,8 +53,7 @@ impl Listener {
         let listener = TcpListener::bind(addr).await.map_err(|error| {
             let remedy = match error.kind() {
                 io::ErrorKind::AddrInUse => {
-                    "; another process listens on this port: set another \
-                    port in CONSOLE_ADDR"
+                    "; another process listens on this port: set another port in CONSOLE_ADDR"
                 }
                 _ => "",
             };

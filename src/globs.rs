@@ -35,8 +35,8 @@ impl Globs {
         let glob = |pattern: &str| {
             Glob::new(pattern).map_err(|error| {
                 format!(
-                    "has an invalid glob `{pattern}`: {}; write names with `*` and `?`, and \
-                         `[[]` for a bracket",
+                    "has an invalid glob `{pattern}`: {}; write names with `*` and `?`, and `[[]` \
+                         for a bracket",
                     error.kind()
                 )
             })

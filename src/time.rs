@@ -85,6 +85,12 @@ impl Timestamp {
         (self.0.rem_euclid(1000) * 1_000_000) as i32
     }
 
+    /// Without the part of a second, for sentences.
+    #[must_use]
+    pub const fn in_seconds(self) -> Self {
+        Self(self.seconds().saturating_mul(1000))
+    }
+
     /// `duration` later, in whole milliseconds.
     pub const fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(duration.as_millis() as i64))

@@ -431,8 +431,7 @@ mod tests {
         assert_eq!(
             ledger.sums(),
             "110 values in (100 read, 7 of our own, 3 from disk): 95 delivered, 4 waiting, 5 \
-                rejected, \
-             6 discarded, 0 not carried"
+             rejected, 6 discarded, 0 not carried"
         );
         // What was replayed from disk as messages was in no part of the line.
         let sums = Ledger { replayed_messages: 12, ..ledger }.sums();

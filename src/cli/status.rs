@@ -99,8 +99,8 @@ pub fn run(command: Command, console: &Console) -> Result<StatusReport, String> 
     let overview = match get("/api/overview")? {
         (200, text) => text,
         (401, _) => {
-            return Err("the console answers 401: CONSOLE_TOKEN is not set here, or is not \
-            the bridge's"
+            return Err("the console answers 401: CONSOLE_TOKEN is not set here, or is not the \
+            bridge's"
                 .to_owned());
         }
         // The engine does not run yet: what is known stands in `/readyz`.
@@ -238,18 +238,16 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
     let mut row = |name: &str, what: String| {
         let _ = writeln!(text, "{name:<10}{}", printable(&what));
     };
-    let since = Timestamp::from_millis(now.started_at);
+    let since = Timestamp::from_millis(now.started_at).in_seconds();
     row(
         "bridge",
-        format!(
-            "sparkwise {}, host id {}, running since \
-        {since}",
-            now.version, now.host_id
-        ),
+        format!("sparkwise {}, host id {}, running since {since}", now.version, now.host_id),
     );
     for server in &now.servers {
         let how = match (server.since, &server.trouble) {
-            (Some(since), _) => format!("connected since {}", Timestamp::from_millis(since)),
+            (Some(since), _) => {
+                format!("connected since {}", Timestamp::from_millis(since).in_seconds())
+            }
             (None, Some(trouble)) => format!("not connected: {trouble}"),
             (None, None) => "not connected yet".to_owned(),
         };
@@ -293,8 +291,7 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
     let told = if delivery.quotas_read {
         "read from Service Quotas"
     } else {
-        "configured, or AWS's \
-        default"
+        "configured, or AWS's default"
     };
     row(
         "sitewise",
@@ -376,7 +373,7 @@ mod tests {
         for line in [
             "degraded\n",
             "bridge    sparkwise 1.2.3, host id sparkwise, running since 2025-11-28T23:00:00Z\n",
-            "mqtt      mqtt://h:1883: connected since 2025-11-28T23:00:01.500Z, 12,345 messages \
+            "mqtt      mqtt://h:1883: connected since 2025-11-28T23:00:01Z, 12,345 messages \
                 received\n",
             "nodes     46 online, 1 offline\n",
             "twins     8 models, 1,046 of 1,047 assets live, 3 calls pending\n",

@@ -62,8 +62,7 @@ pub(super) fn find<'a>(
         (_, _) => Err(Refusal::new(
             Code::UnknownProperty,
             format!(
-                "\"{}\" is ambiguous: several metrics have this name; use the property's \
-                UUID",
+                "\"{}\" is ambiguous: several metrics have this name; use the property's UUID",
                 short(property)
             ),
         )),
@@ -126,8 +125,7 @@ fn in_asset<'a>(
     }
     if !twin.is_current(source) {
         return Err(awaiting(&format!(
-            "{source} is online, but its birth has not been mapped to \
-            assets yet"
+            "{source} is online, but its birth has not been mapped to assets yet"
         )));
     }
     let id = Uuid::try_parse(property).ok();
@@ -191,8 +189,7 @@ fn presence(source: &Source, metrics: &Metrics, plant: PlantView<'_>) -> Result<
         Some(SourceAvailability::Online) if plant.host.is_born(source) => Ok(()),
         // It lives, and what its old birth said of it no longer holds.
         Some(SourceAvailability::Online) => Err(awaiting(&format!(
-            "the latest birth of {source} could not be read, or arrived too \
-                late"
+            "the latest birth of {source} could not be read, or arrived too late"
         ))),
         Some(SourceAvailability::Awaited) => {
             Err(awaiting(&format!("waiting for the birth of {source}")))
@@ -256,8 +253,8 @@ fn unknown(asset: &str, candidates: &[Uuid], plant: PlantView<'_>) -> Refusal {
     }
     match candidates.iter().any(|id| plan.known_asset(*id).is_some()) {
         true => awaiting(
-            "the asset exists in SiteWise, but no birth of its machine was received \
-            since the start",
+            "the asset exists in SiteWise, but no birth of its machine was received since the \
+            start",
         ),
         false => {
             Refusal::new(Code::UnknownAsset, format!("there is no asset \"{}\"", short(asset)))

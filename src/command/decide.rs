@@ -36,8 +36,7 @@ impl Commander {
         if self.role != Role::Active {
             return Err(build_answer(
                 Code::Standby,
-                "this bridge is on standby or shutting down, and sends \
-                no commands",
+                "this bridge is on standby or shutting down, and sends no commands",
                 None,
             ));
         }
@@ -116,8 +115,7 @@ impl Commander {
         let expired = |reason: &str| Err(Refusal::new(Code::Expired, reason));
         if self.clocks == ClockAgreement::Differ {
             return expired(
-                "the bridge's clock differs from AWS's, so the age of the request is \
-                unknown",
+                "the bridge's clock differs from AWS's, so the age of the request is unknown",
             );
         }
         if sent.is_some_and(|sent| sent > now.wall.plus(AHEAD)) {

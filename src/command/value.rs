@@ -192,9 +192,9 @@ pub(super) fn display_text(value: &Value) -> String {
         Value::Double(number) => number.to_string(),
         Value::Boolean(flag) => flag.to_string(),
         Value::String(text) => format!("\"{}\"", text.chars().take(100).collect::<String>()),
-        Value::Bytes(_) | Value::DataSet(_) | Value::Array(_) => "bytes, a data set or an \
-            array"
-            .to_owned(),
+        Value::Bytes(_) | Value::DataSet(_) | Value::Array(_) => {
+            "bytes, a data set or an array".to_owned()
+        }
     }
 }
 

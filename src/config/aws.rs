@@ -49,8 +49,8 @@ const CA_BUNDLE: Variable = Variable {
     name: "AWS_CA_BUNDLE",
     default: DefaultValue::Words("the system's certificate authorities"),
     form: "path of a PEM file",
-    doc: "Certificate authorities to trust for AWS, replacing the system's: for example those of \
-          a TLS-intercepting proxy.",
+    doc: "Certificate authorities to trust for AWS, replacing the system's: for example those of a \
+          TLS-intercepting proxy.",
     secret: false,
     file: false,
 };
@@ -60,8 +60,7 @@ const HTTPS_PROXY: Variable = Variable {
     default: DefaultValue::Words("none"),
     form: "http://host:port",
     doc: "HTTP proxy for connections to AWS; for an endpoint without TLS the variable is \
-        HTTP_PROXY. User name and \
-          password may be part of the URL. MQTT does not use the proxy.",
+        HTTP_PROXY. User name and password may be part of the URL. MQTT does not use the proxy.",
     secret: false,
     file: false,
 };
@@ -152,8 +151,8 @@ fn check_credentials(reader: &mut VariableReader<'_>) {
     if !texts.iter().flatten().any(|text| has_profile(text, &profile)) {
         let quoted = quoted_path(&profile, false);
         reader.warn(format!(
-            "AWS_PROFILE {quoted}names a profile that is in neither of the AWS configuration \
-             files (AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, or ~/.aws/config and \
+            "AWS_PROFILE {quoted}names a profile that is in neither of the AWS configuration files \
+             (AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, or ~/.aws/config and \
              ~/.aws/credentials): credentials and region must come from elsewhere"
         ));
     }

@@ -81,8 +81,8 @@ const IOT_CA: Variable = Variable {
     name: "COMMANDS_IOT_CA",
     default: DefaultValue::Words("the system's certificate authorities"),
     form: "PEM",
-    doc: "Certificate authorities to trust there, replacing the system's. A file is read again \
-          for each connection.",
+    doc: "Certificate authorities to trust there, replacing the system's. A file is read again for \
+          each connection.",
     secret: false,
     file: true,
 };

@@ -12,8 +12,8 @@ const LINGER: Variable = Variable {
     default: DefaultValue::Value("1s"),
     form: "duration",
     doc: "How long a value waits for others of the same property, to be sent as one entry. \
-          SiteWise bills up to ten values of one property as one message, so a longer linger \
-          costs less. 0s sends immediately.",
+          SiteWise bills up to ten values of one property as one message, so a longer linger costs \
+          less. 0s sends immediately.",
     secret: false,
     file: false,
 };

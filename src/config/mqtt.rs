@@ -64,8 +64,8 @@ const CERT: Variable = Variable {
     name: "MQTT_CERT",
     default: DefaultValue::Words("none"),
     form: "PEM",
-    doc: "Client certificate with its chain, together with MQTT_KEY. Files are read again for \
-          each connection.",
+    doc: "Client certificate with its chain, together with MQTT_KEY. Files are read again for each \
+          connection.",
     secret: false,
     file: true,
 };
@@ -93,8 +93,8 @@ const MAX_PACKET: Variable = Variable {
     name: "MQTT_MAX_PACKET",
     default: DefaultValue::Value("16MiB"),
     form: "size",
-    doc: "Largest packet that is accepted: larger messages are skipped, counted and logged. \
-          Births of large gateways take megabytes. AWS IoT Core itself stops at 128KiB.",
+    doc: "Largest packet that is accepted: larger messages are skipped, counted and logged. Births \
+          of large gateways take megabytes. AWS IoT Core itself stops at 128KiB.",
     secret: false,
     file: false,
 };

@@ -83,11 +83,11 @@ pub(super) fn key(text: &str) -> Result<String, String> {
                 .to_owned())
         }
         Blocks { keys: 1.., .. } => Ok(text.to_owned()),
-        Blocks { certificates: 1.., .. } => {
-            Err("holds certificates and no private key: has it been swapped with MQTT_CERT? Set \
-                 it to the file with a line `-----BEGIN PRIVATE KEY-----`"
-                .to_owned())
-        }
+        Blocks { certificates: 1.., .. } => Err(
+            "holds certificates and no private key: has it been swapped with MQTT_CERT? Set it \
+                 to the file with a line `-----BEGIN PRIVATE KEY-----`"
+                .to_owned(),
+        ),
         _ => Err(is_none("PRIVATE KEY", text)),
     }
 }

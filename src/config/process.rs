@@ -13,8 +13,8 @@ const SHUTDOWN_GRACE: Variable = Variable {
     name: "SHUTDOWN_GRACE",
     default: DefaultValue::Value("20s"),
     form: "duration",
-    doc: "How long the process may take after SIGTERM or Ctrl-C to flush the outbox. Keep it \
-          below the orchestrator's own grace period: 30s on Fargate and Kubernetes by default.",
+    doc: "How long the process may take after SIGTERM or Ctrl-C to flush the outbox. Keep it below \
+          the orchestrator's own grace period: 30s on Fargate and Kubernetes by default.",
     secret: false,
     file: false,
 };

@@ -54,9 +54,9 @@ const LISTS: Variable = Variable {
 
 pub(super) const SECTION: Section = Section {
     title: "Provisioning",
-    doc: "Rate limits for creating models and assets. A variable that is set takes precedence \
-          over the account's quotas, which are read from Service Quotas where the role may call \
-          it; the defaults are AWS's.",
+    doc: "Rate limits for creating models and assets. A variable that is set takes precedence over \
+          the account's quotas, which are read from Service Quotas where the role may call it; the \
+          defaults are AWS's.",
     vars: &[&MODEL_WRITES, &ASSET_CREATIONS, &ASSOCIATIONS, &DESCRIBES, &LISTS],
 };
 

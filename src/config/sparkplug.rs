@@ -14,8 +14,8 @@ const HOST_ID: Variable = Variable {
     name: "SPARKPLUG_HOST_ID",
     default: DefaultValue::Value("sparkwise"),
     form: "text without / + #",
-    doc: "Id of this host application: its STATE topic, and the name of the bridge's own asset. \
-          It must be unique among the host applications of an infrastructure.",
+    doc: "Id of this host application: its STATE topic, and the name of the bridge's own asset. It \
+          must be unique among the host applications of an infrastructure.",
     secret: false,
     file: false,
 };
@@ -24,8 +24,8 @@ const GROUPS: Variable = Variable {
     name: "SPARKPLUG_GROUPS",
     default: DefaultValue::Words("all"),
     form: "group ids separated by commas",
-    doc: "Groups to subscribe to, each with its own topic filter. Other groups are never \
-          received. A comma within an id is written `\\,`.",
+    doc: "Groups to subscribe to, each with its own topic filter. Other groups are never received. \
+          A comma within an id is written `\\,`.",
     secret: false,
     file: false,
 };
@@ -36,9 +36,9 @@ const INCLUDE: Variable = Variable {
     form: "globs separated by commas",
     doc: "Which part of the plant is bridged, matched against group/node/device/metric, and \
           group/node/metric for an edge node's own metrics; members of a template instance follow \
-          after slashes. * also matches slashes. A glob includes everything below what it \
-          matches: Nordsee/*, */Temp*. A node or device shows whether it is online where it is \
-          matched itself, or anything of it is included.",
+          after slashes. * also matches slashes. A glob includes everything below what it matches: \
+          Nordsee/*, */Temp*. A node or device shows whether it is online where it is matched \
+          itself, or anything of it is included.",
     secret: false,
     file: false,
 };
@@ -58,8 +58,7 @@ const REORDER_TIMEOUT: Variable = Variable {
     default: DefaultValue::Value("2s"),
     form: "duration",
     doc: "How long to wait for a message that is missing in an edge node's sequence before a \
-        rebirth is \
-          requested. 0s does not wait.",
+        rebirth is requested. 0s does not wait.",
     secret: false,
     file: false,
 };
@@ -71,8 +70,8 @@ const REBIRTH: Variable = Variable {
         unknown-alias, undecodable, probe, expected, silence",
     doc: "For which reasons rebirths are requested: auto is all of them. gap: messages are \
           missing. before-birth: data of a node or device without a birth. unknown-metric, \
-          unknown-alias: data with a name or alias that the latest birth lacks. undecodable: \
-          bytes that are not a payload. probe: the node may be offline, which includes silence. \
+          unknown-alias: data with a name or alias that the latest birth lacks. undecodable: bytes \
+          that are not a payload. probe: the node may be offline, which includes silence. \
           expected: it was online when the bridge stopped or lost its connection. silence: it has \
           sent nothing for SPARKPLUG_SILENCE. With off the bridge publishes nothing but its STATE.",
     secret: false,
@@ -84,10 +83,9 @@ const BDSEQ: Variable = Variable {
     default: DefaultValue::Value("verify"),
     form: "verify, strict or off",
     doc: "How to treat an NDEATH whose bdSeq is not that of the birth. verify: it may be a late \
-          will of an earlier session, so a rebirth is requested, and the node counts as offline \
-          if it does not answer. strict: it is ignored as a late will. off: it counts as a death. \
-          Where either has \
-          no bdSeq, every NDEATH counts.",
+          will of an earlier session, so a rebirth is requested, and the node counts as offline if \
+          it does not answer. strict: it is ignored as a late will. off: it counts as a death. \
+          Where either has no bdSeq, every NDEATH counts.",
     secret: false,
     file: false,
 };
@@ -108,8 +106,8 @@ const CERTIFICATES: Variable = Variable {
     default: DefaultValue::Value("off"),
     form: "on or off",
     doc: "Whether to subscribe to the birth certificates that a Sparkplug-aware server stores. \
-          With them, data of an edge node is understood right after a start of the bridge, \
-          without a rebirth request. Other servers store none, and some refuse the subscription.",
+          With them, data of an edge node is understood right after a start of the bridge, without \
+          a rebirth request. Other servers store none, and some refuse the subscription.",
     secret: false,
     file: false,
 };

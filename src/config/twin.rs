@@ -25,8 +25,8 @@ const MODEL_PREFIX: Variable = Variable {
     name: "TWIN_MODEL_PREFIX",
     default: DefaultValue::Words("none"),
     form: "text, up to 64 characters",
-    doc: "Put before the name of every model. SiteWise keeps model names unique in the account, \
-          so a second plant in the account needs one.",
+    doc: "Put before the name of every model. SiteWise keeps model names unique in the account, so \
+          a second plant in the account needs one.",
     secret: false,
     file: false,
 };
@@ -45,9 +45,9 @@ const RULES: Variable = Variable {
     name: "TWIN_RULES",
     default: DefaultValue::Words("none"),
     form: "path => model, separated by commas or line ends",
-    doc: "How flat metrics are grouped into assets. Turbines/{asset}/{member} => WindTurbine \
-          turns Turbines/T01/Speed into the property Speed of the asset Turbines/T01: the same as \
-          an instance Turbines/T01 of a template WindTurbine would. {asset} and * match one level \
+    doc: "How flat metrics are grouped into assets. Turbines/{asset}/{member} => WindTurbine turns \
+          Turbines/T01/Speed into the property Speed of the asset Turbines/T01: the same as an \
+          instance Turbines/T01 of a template WindTurbine would. {asset} and * match one level \
           each, {member} the rest with its slashes. A level between {asset} and {member} is a \
           child asset with its own model: Turbines/{asset}/Gearbox/{member} => WindTurbine > \
           Gearbox. Use a different model on each level: SiteWise does not allow a model below \
@@ -66,8 +66,8 @@ const KINDS: Variable = Variable {
           => Pump. A pattern group/node is for edge nodes, group/node/device for devices; * and ? \
           stay within their level. The first match wins, so list the more specific first. Without \
           a match, devices with similar metrics share a model. An asset keeps its model for ever: \
-          existing assets are not changed. Escape a comma, *, ?, = or blank that belongs to a \
-          name with a backslash: Halle 1\\, Nord/*/Pump* => Pump.",
+          existing assets are not changed. Escape a comma, *, ?, = or blank that belongs to a name \
+          with a backslash: Halle 1\\, Nord/*/Pump* => Pump.",
     secret: false,
     file: false,
 };
@@ -97,8 +97,8 @@ const STALE_AFTER: Variable = Variable {
     default: DefaultValue::Value("60s"),
     form: "duration",
     doc: "How long a node or device may be offline before its last values are written again with \
-          quality UNCERTAIN. Each time costs two billed messages a metric, so a short \
-          interruption should not trigger it.",
+          quality UNCERTAIN. Each time costs two billed messages a metric, so a short interruption \
+          should not trigger it.",
     secret: false,
     file: false,
 };

@@ -285,8 +285,7 @@ impl DegradedReason {
             }
             Self::Slow { host, plane, took } => {
                 format!(
-                    "is slow: it answers {} at {host} only after {took:.0?}; \
-                    {SLOW_REMEDY}",
+                    "is slow: it answers {} at {host} only after {took:.0?}; {SLOW_REMEDY}",
                     plane.description()
                 )
             }
@@ -318,8 +317,8 @@ impl DegradedReason {
                     more CPU"
             ),
             Self::Oversized { topic, messages, .. } => format!(
-                "has messages larger than MQTT_MAX_PACKET, which are skipped: {messages} since \
-                 the start, the latest on {topic}; raise it, or delete them from the server"
+                "has messages larger than MQTT_MAX_PACKET, which are skipped: {messages} since the \
+                 start, the latest on {topic}; raise it, or delete them from the server"
             ),
             Self::NothingDelivered { .. } => NOTHING_DELIVERED.to_owned(),
             Self::Foreign { topic, .. } => format!("delivers topics like {topic:?}: {FOREIGN}"),
@@ -329,7 +328,7 @@ impl DegradedReason {
             Self::Offline { since, .. } => {
                 let since = since.map_or_else(
                     || "since before the bridge started".to_owned(),
-                    |since| format!("since {since}"),
+                    |since| format!("since {}", since.in_seconds()),
                 );
                 format!("is offline {since}: {OFFLINE_REMEDY}")
             }
@@ -342,10 +341,10 @@ impl DegradedReason {
                                  first"
                 .to_owned(),
             Self::Expiring { since } => format!(
-                "has values since {since}: SiteWise accepts those of the last 7 days, older ones \
-                 become dead letters; find out why they are queued: SiteWise is unreachable or \
-                 throttles, it has locked or rejected a model or asset, or a machine never sent a \
-                 birth again"
+                "has values since {}: SiteWise accepts those of the last 7 days, older ones become \
+                 dead letters; find out why they are queued: SiteWise is unreachable or throttles, \
+                 it has locked or rejected a model or asset, or a machine never sent a birth again",
+                since.in_seconds()
             ),
             Self::AwaitsBirth { machine, values, until } => {
                 let whose = match machine {
@@ -361,8 +360,7 @@ impl DegradedReason {
                 format!(
                     "has {values} values from before the start that wait for a birth: {whose}; \
                      {AWAITS_BIRTH_REMEDY}; from {until} on SiteWise takes the oldest of them no \
-                     more, \
-                     and they become dead letters"
+                     more, and they become dead letters"
                 )
             }
             Self::OutboxNotWritable(why) => {
@@ -385,8 +383,8 @@ impl DegradedReason {
                 cap.remedy()
             ),
             Self::Clock { ahead } => format!(
-                "is {}: synchronize it (NTP); meanwhile SiteWise's time is used, and only \
-                 SiteWise rejects values for their timestamps",
+                "is {}: synchronize it (NTP); meanwhile SiteWise's time is used, and only SiteWise \
+                 rejects values for their timestamps",
                 clock_offset_text(*ahead)
             ),
             Self::SenderClock { ahead, others, .. } => {

@@ -36,8 +36,7 @@ pub fn ask(addr: Option<SocketAddr>) -> Result<(), HealthcheckError> {
     match get(addr, "/livez", None)? {
         (200, _) => Ok(()),
         (status, body) => Err(HealthcheckError::Unhealthy(format!(
-            "the console answers with HTTP status {status}: \
-                {}",
+            "the console answers with HTTP status {status}: {}",
             body.trim()
         ))),
     }

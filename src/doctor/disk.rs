@@ -29,10 +29,8 @@ pub(super) fn check(outbox: &config::Outbox, report: &mut impl FnMut(Check)) {
             ));
         }
         Err(error) => {
-            let why = format!(
-                "cannot be read: {error}; make the bridge's user the owner of the \
-                folder"
-            );
+            let why =
+                format!("cannot be read: {error}; make the bridge's user the owner of the folder");
             return report(Check::wrong(what, why));
         }
     }
@@ -49,8 +47,8 @@ pub(super) fn check(outbox: &config::Outbox, report: &mut impl FnMut(Check)) {
         Err(error) => Check::wrong(
             what,
             format!(
-                "cannot be written: {error}; make the bridge's user the owner of the folder, \
-                and free disk space"
+                "cannot be written: {error}; make the bridge's user the owner of the folder, and \
+                free disk space"
             ),
         ),
     });

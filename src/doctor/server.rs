@@ -182,17 +182,16 @@ fn judge(url: &str, topic: &str, seen: Seen) -> Check {
             what,
             format!(
                 "the server granted the subscriptions and delivers nothing within {REFUSAL:?}, not \
-                    even \
-                 this message, whose topic is subscribed: let its access rules (ACL) allow the \
-                 bridge's user to publish there and to read spBv1.0/#"
+                 even this message, whose topic is subscribed: let its access rules (ACL) allow \
+                 the bridge's user to publish there and to read spBv1.0/#"
             ),
         ),
         Seen { others, .. } => Check::not_checked(
             what,
             format!(
                 "the connection stays, but the message did not come back, while {others} others \
-                 were delivered: the server may drop it without a word; allow the bridge's user \
-                 to publish spBv1.0/+/NCMD/+ if rebirth requests are not answered"
+                 were delivered: the server may drop it without a word; allow the bridge's user to \
+                 publish spBv1.0/+/NCMD/+ if rebirth requests are not answered"
             ),
         ),
     }

@@ -105,14 +105,13 @@ pub(super) async fn check(client: &impl SiteWise) -> Vec<Check> {
         Ok(Some(Err(fault))) => Check::not_checked(
             "the account's quotas",
             format!(
-                "{fault}; AWS's default quotas are used, or INGEST_* and TWIN_*_PER_SECOND \
-                where they are set"
+                "{fault}; AWS's default quotas are used, or INGEST_* and TWIN_*_PER_SECOND where \
+                they are set"
             ),
         ),
         Ok(None) | Err(_) => Check::not_checked(
             "the account's quotas",
-            "timed out, or there is no \
-            endpoint of Service Quotas",
+            "timed out, or there is no endpoint of Service Quotas",
         ),
     });
     checks.push(match client.clock_ahead() {
@@ -120,13 +119,9 @@ pub(super) async fn check(client: &impl SiteWise) -> Vec<Check> {
             "this machine's clock",
             format!("differs from SiteWise's by {} s: synchronize it (NTP)", ahead / 1_000),
         ),
-        Some(ahead) => Check::ok(
-            "this machine's clock",
-            format!(
-                "differs from SiteWise's by \
-            {ahead} ms"
-            ),
-        ),
+        Some(ahead) => {
+            Check::ok("this machine's clock", format!("differs from SiteWise's by {ahead} ms"))
+        }
         None => Check::not_checked("this machine's clock", "SiteWise has not answered"),
     });
     checks
@@ -186,8 +181,8 @@ fn check_of_fault(what: String, fault: &ApiFault) -> Check {
         ApiFaultKind::Denied => Check::wrong(
             what,
             format!(
-                "{fault}; allow it in the policy of the bridge's role, as in \
-                infra/sparkwise.yaml, or use credentials that allow it"
+                "{fault}; allow it in the policy of the bridge's role, as in infra/sparkwise.yaml, \
+                or use credentials that allow it"
             ),
         ),
         ApiFaultKind::Unavailable | ApiFaultKind::Foreign => Check::wrong(

@@ -168,8 +168,8 @@ fn explain_websocket(error: &str, url: &ServerUrl) -> String {
     match status {
         status @ (401 | 403) => format!(
             "{url} refuses the WebSocket itself (HTTP {status}), before user name and password of \
-             MQTT are looked at: check the path and the token in MQTT_URL, and that the server, \
-             or a proxy before it, lets this client in"
+             MQTT are looked at: check the path and the token in MQTT_URL, and that the server, or \
+             a proxy before it, lets this client in"
         ),
         407 => format!(
             "a proxy before {url} wants credentials (HTTP 407): let this client through it without"
@@ -214,12 +214,10 @@ fn explain_refusal(code: ConnectReturnCode) -> String {
     match code {
         ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized => {
             "the server refuses these credentials: check MQTT_USERNAME and MQTT_PASSWORD, or \
-                MQTT_CERT, and the \
-             server's access rules"
+             MQTT_CERT, and the server's access rules"
         }
         ConnectReturnCode::BadClientId => {
-            "the server rejects the client id: set another one in \
-            MQTT_CLIENT_ID"
+            "the server rejects the client id: set another one in MQTT_CLIENT_ID"
         }
         ConnectReturnCode::RefusedProtocolVersion => "the server does not speak MQTT 3.1.1",
         ConnectReturnCode::ServiceUnavailable => "the server reports that it is unavailable",
@@ -298,14 +296,14 @@ fn closed(moment: &Moment, url: &ServerUrl) -> String {
              MQTT_PASSWORD and the server's access rules"
         ),
         Moment::Subscribing => {
-            "the server closed the connection at the subscription: allow it for \
-                                this client in the server's access rules"
+            "the server closed the connection at the subscription: allow it for this client in the \
+                                server's access rules"
                 .to_owned()
         }
         // Once it is chance: a server that stops takes leave of its clients at any moment.
         Moment::Published(topic) => format!(
-            "the server closed the connection: it may have been restarted; if this repeats, it \
-             may not allow what was sent last, on {topic}, or another client may use the same \
+            "the server closed the connection: it may have been restarted; if this repeats, it may \
+             not allow what was sent last, on {topic}, or another client may use the same \
              MQTT_CLIENT_ID"
         ),
         Moment::Open => "the server closed the connection: it may have been restarted; if this \

@@ -90,8 +90,8 @@ impl SessionOptions {
             Ok(Self { options, ..self.clone() })
         });
         made.unwrap_or_else(|reason| {
-            warn!(server.address = %url, "{reason}; the last version that worked stays in use \
-                                          for {url}");
+            warn!(server.address = %url, "{reason}; the last version that worked stays in use for \
+                                          {url}");
             self.clone()
         })
     }

@@ -32,8 +32,8 @@ pub enum Error {
     NotAPair,
     /// `MQTT_CERT` is of the first version of X.509, which has no extensions.
     #[error(
-        "MQTT_CERT is an X.509 certificate of version 1, which cannot be used: have one of \
-         version 3 issued (`openssl x509 -req` with -extfile)"
+        "MQTT_CERT is an X.509 certificate of version 1, which cannot be used: have one of version \
+         3 issued (`openssl x509 -req` with -extfile)"
     )]
     Version1,
     /// `MQTT_CERT` or `MQTT_KEY` is of a kind that is not supported.

@@ -374,10 +374,7 @@ async fn ask_for_account(
         cause: Cause::NoCredentials,
         ..ApiFault::new(
             ApiFaultKind::Denied,
-            format!(
-                "determine the AWS account and region: \
-            {why}"
-            ),
+            format!("determine the AWS account and region: {why}"),
         )
     };
     let region = config.region().ok_or_else(|| denied("no region"))?;

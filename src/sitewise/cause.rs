@@ -151,8 +151,8 @@ impl Cause {
                 "check routes, security groups and firewalls, the proxy and AWS_ENDPOINT_URL"
             }
             Self::Tls => {
-                "check for a proxy that intercepts TLS, AWS_CA_BUNDLE and the scheme of \
-                the endpoint"
+                "check for a proxy that intercepts TLS, AWS_CA_BUNDLE and the scheme of the \
+                endpoint"
             }
             Self::Silence | Self::Failing => {
                 "it is retried automatically; check the AWS Health Dashboard, and proxies in \
@@ -163,8 +163,8 @@ impl Cause {
                  AWS_SECRET_ACCESS_KEY"
             }
             Self::CredentialSource => {
-                "check their source: the metadata endpoint of the container \
-                or instance, STS, the credential_process or the file"
+                "check their source: the metadata endpoint of the container or instance, STS, the \
+                credential_process or the file"
             }
             Self::Credentials => "renew them at their source, and check this host's clock",
             Self::Action(_) => "allow it in the policy of the role or user",
@@ -181,8 +181,7 @@ impl Cause {
                     or lower INGEST_* and TWIN_*_PER_SECOND"
             }
             Self::Foreign => {
-                "find out what answers: a proxy or firewall between the bridge and \
-                SiteWise"
+                "find out what answers: a proxy or firewall between the bridge and SiteWise"
             }
         }
     }

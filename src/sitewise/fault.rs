@@ -282,8 +282,7 @@ fn chain(error: &dyn Error) -> String {
         Some((_, kind)) => format!(
             "profiles of {kind} are not supported: use a profile with `credential_process = aws \
              configure export-credentials --profile NAME`, or put the keys that this command \
-             prints \
-             into the environment"
+             prints into the environment"
         ),
         None => line,
     }

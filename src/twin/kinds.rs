@@ -52,8 +52,8 @@ impl Kinds {
             if let Some(first) = kinds.iter().find(|first| first.covers(&kind)) {
                 let first = &first.text;
                 return Err(format!(
-                    "has a kind `{text}` that is never used, since `{first}` before it matches \
-                     the same addresses: put the more specific pattern first"
+                    "has a kind `{text}` that is never used, since `{first}` before it matches the \
+                     same addresses: put the more specific pattern first"
                 ));
             }
             kinds.push(kind);
@@ -95,8 +95,8 @@ impl KindRule {
         }
         if levels.len() != NODE && levels.len() != DEVICE {
             return Err(format!(
-                "with {} levels in its pattern: write group/node for edge nodes, \
-                 group/node/device for devices",
+                "with {} levels in its pattern: write group/node for edge nodes, group/node/device \
+                 for devices",
                 levels.len()
             ));
         }

@@ -61,8 +61,8 @@ impl Rules {
             if let Some(first) = rules.iter().find(|first| first.covers(&rule)) {
                 let first = &first.text;
                 return Err(format!(
-                    "has a rule `{text}` that is never used, since `{first}` before it matches \
-                     the same metrics: put the more specific rule first"
+                    "has a rule `{text}` that is never used, since `{first}` before it matches the \
+                     same metrics: put the more specific rule first"
                 ));
             }
             rules.push(rule);
@@ -336,10 +336,8 @@ mod tests {
             "North/Masts/M 1/Wind/Speed",
             "Turbines/T1/Status/Code",
         ];
-        let expected = "Power \
-             North/Masts/M 1:Mast{Wind/Speed} \
-             Turbines/T1:WindTurbine{Speed Status/Code Gearbox:Gearbox{Oil}} \
-             Turbines/T2:WindTurbine{Gearbox:Gearbox{Oil}}";
+        let expected = "Power North/Masts/M 1:Mast{Wind/Speed} Turbines/T1:WindTurbine{Speed \
+             Status/Code Gearbox:Gearbox{Oil}} Turbines/T2:WindTurbine{Gearbox:Gearbox{Oil}}";
         assert_eq!(flat(rules, &names), (expected.to_owned(), 5));
     }
 

@@ -84,8 +84,8 @@ mod tests {
 
     #[test]
     fn arguments_are_understood() {
-        let given = "--listen 127.0.0.1:0 --mqtt=mqtt://server:1884 --region eu-west-1 \
-                     --account 1 --parameters typed --update-gap 200ms";
+        let given = "--listen 127.0.0.1:0 --mqtt=mqtt://server:1884 --region eu-west-1 --account 1 \
+                     --parameters typed --update-gap 200ms";
         let Serve { listen, options } = parsed(given).unwrap();
         assert_eq!((listen.port(), options.mqtt), (0, ("server".into(), 1884)));
         assert_eq!((options.region.as_str(), options.account.as_str()), ("eu-west-1", "1"));

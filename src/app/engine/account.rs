@@ -56,8 +56,8 @@ impl<S: SiteWise> Engine<S> {
             ),
             (ClockAgreement::Differ, ahead) => warn!(
                 clock.offset_ms = ahead,
-                "this host's clock is {}: synchronize it (NTP); meanwhile SiteWise's time is \
-                 used, and only SiteWise rejects values for their timestamps",
+                "this host's clock is {}: synchronize it (NTP); meanwhile SiteWise's time is used, \
+                 and only SiteWise rejects values for their timestamps",
                 degraded::clock_offset_text(ahead)
             ),
             (ClockAgreement::Agree, _) => info!("this host's clock agrees with SiteWise's again"),
@@ -132,8 +132,7 @@ impl<S: SiteWise> Engine<S> {
             self.sync_state = SyncState::BufferFull;
             warn!(
                 "values are being dropped: the buffer for values that arrive before the initial \
-                 sync with SiteWise is full; the latest birth of each edge node and device is \
-                 kept"
+                 sync with SiteWise is full; the latest birth of each edge node and device is kept"
             );
         }
     }

@@ -159,8 +159,8 @@ impl<S: SiteWise> Engine<S> {
             0 => info!("all messages that were stored on disk meanwhile are processed"),
             lost => warn!(
                 "{lost} values of messages that arrived before the initial sync with SiteWise are \
-                 lost: there was no room for them on disk, or they cannot be read back; the \
-                 latest birth of each edge node and device is requested"
+                 lost: there was no room for them on disk, or they cannot be read back; the latest \
+                 birth of each edge node and device is requested"
             ),
         }
     }

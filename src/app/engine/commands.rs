@@ -247,8 +247,8 @@ impl IotCommandChannel {
         if self.figures.uplink().is_none() || self.answers.try_send(response.into()).is_err() {
             self.unanswered += 1;
             warn!(
-                "a response to a command was dropped: the AWS IoT connection for commands is \
-                down or its queue is full"
+                "a response to a command was dropped: the AWS IoT connection for commands is down \
+                or its queue is full"
             );
         }
     }

@@ -38,8 +38,8 @@ pub(super) fn log_disk_event(change: &DiskEvent) {
             degraded::DISK_REMEDY
         ),
         DiskEvent::Unreadable(reason) => error!(
-            "the outbox on disk is damaged: {reason}; repairing it, meanwhile values are queued \
-             in memory only"
+            "the outbox on disk is damaged: {reason}; repairing it, meanwhile values are queued in \
+             memory only"
         ),
         DiskEvent::CountsLost(points) => warn!(
             outbox.unreadable = points,
@@ -153,8 +153,8 @@ pub(super) fn log_output(output: Output) {
         Output::RuleSuggested(source, RuleSuggestion { rule, assets, members }) => info!(
             sparkplug.source = %source,
             "{source} sends flat metrics in {assets} folders with the same {members} members: \
-             TWIN_RULES='{rule}' would make {assets} assets of a model with {members} members \
-             of them; `sparkwise plan` shows what else changes"
+             TWIN_RULES='{rule}' would make {assets} assets of a model with {members} members of \
+             them; `sparkwise plan` shows what else changes"
         ),
         Output::Capped { source, cap, example } => warn!(
             sparkplug.source = %source,

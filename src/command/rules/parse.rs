@@ -160,8 +160,8 @@ fn rule(text: &str) -> Result<(String, AllowRule), String> {
             ("pulse", _) if rule.echo == Confirmation::Value => rule.echo = Confirmation::None,
             (other, _) => {
                 return Err(format!(
-                    "with `{other}` where `step`, `rate` or `pulse` may stand, each once: put \
-                     text of several words in double quotes"
+                    "with `{other}` where `step`, `rate` or `pulse` may stand, each once: put text \
+                     of several words in double quotes"
                 ));
             }
         }

@@ -279,8 +279,7 @@ const fn failure(kind: ApiFaultKind) -> &'static str {
                 Stream)"
         }
         ApiFaultKind::Busy => {
-            "a proxy or gateway between the bridge and SiteWise answers 429, too \
-            many requests"
+            "a proxy or gateway between the bridge and SiteWise answers 429, too many requests"
         }
         ApiFaultKind::Unavailable => "SiteWise did not answer, or answered with status 5xx",
         ApiFaultKind::Conflict | ApiFaultKind::Changed => "SiteWise is updating the model or asset",

@@ -16,11 +16,10 @@ pub(crate) const AWAITS_BIRTH_REMEDY: &str =
 
 /// What it means that a server delivers nothing, and what to do.
 pub(crate) const NOTHING_DELIVERED: &str = "is connected and has granted the subscriptions, but \
-    delivers nothing: no message of an edge \
-     node, and not even our own STATE, which is published to a topic that is subscribed; let the \
-     server's access rules (ACL) allow this user to read spBv1.0/#, and to publish its STATE; \
-     where \
-     they forbid STATE alone, this ends with the first message of an edge node";
+    delivers nothing: no message of an edge node, and not even our own STATE, which is published \
+    to a topic that is subscribed; let the server's access rules (ACL) allow this user to read \
+    spBv1.0/#, and to publish its STATE; where they forbid STATE alone, this ends with the first \
+    message of an edge node";
 
 /// What it means that stored messages are dropped, and what to do.
 pub(crate) const STORED_DROPPED: &str = "a server sends all retained messages at once after a \
@@ -47,9 +46,8 @@ pub(crate) const DISK_REMEDY: &str =
 
 /// What to do about an edge node that is offline.
 pub(crate) const OFFLINE_REMEDY: &str = "check its power, its network and its MQTT connection; if \
-    it is gone for \
-                              good, exclude it with SPARKPLUG_EXCLUDE or delete its asset in \
-                              SiteWise, and restart";
+    it is gone for good, exclude it with SPARKPLUG_EXCLUDE or delete its asset in SiteWise, and \
+    restart";
 
 /// What to do about values that are rejected.
 pub(in crate::console) const fn refused_remedy(refusal: RejectReason) -> &'static str {
@@ -59,8 +57,7 @@ pub(in crate::console) const fn refused_remedy(refusal: RejectReason) -> &'stati
                 the next 5 minutes"
         }
         RejectReason::Invalid => {
-            "run `sparkwise dead-letters count`, correct the cause, then \
-            retry or drop them"
+            "run `sparkwise dead-letters count`, correct the cause, then retry or drop them"
         }
         RejectReason::Denied => {
             "allow the bridge's role iotsitewise:BatchPutAssetPropertyValue on this asset, then \

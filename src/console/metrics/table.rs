@@ -43,8 +43,7 @@ pub const TABLE: &[MetricDef] = &[
     ),
     gauge(
         "sparkwise_start_time_seconds",
-        "Start time of the engine since unix epoch in \
-        seconds.",
+        "Start time of the engine since unix epoch in seconds.",
         |s| s.started_at.as_millis() as f64 / 1_000.0,
     ),
     MetricDef {
@@ -112,14 +111,12 @@ pub const TABLE: &[MetricDef] = &[
     }),
     counter(
         "sparkwise_sparkplug_births_total",
-        "Births (NBIRTH, DBIRTH) of edge nodes and devices \
-        processed.",
+        "Births (NBIRTH, DBIRTH) of edge nodes and devices processed.",
         |s| s.plant.births as f64,
     ),
     counter(
         "sparkwise_sparkplug_deaths_total",
-        "Deaths (NDEATH, DDEATH) of edge nodes and devices \
-        processed.",
+        "Deaths (NDEATH, DDEATH) of edge nodes and devices processed.",
         |s| s.plant.deaths as f64,
     ),
     each(
@@ -140,10 +137,10 @@ pub const TABLE: &[MetricDef] = &[
     each(
         MetricKind::Counter,
         "sparkwise_sparkplug_values_unread_total",
-        "Values skipped because they could not be interpreted: before the birth that defines \
-         them, with a name or alias that it lacks, in a duplicate message, in a birth that came \
-         too late, in a retained message, from another server than the node's session is on, or \
-         past a limit.",
+        "Values skipped because they could not be interpreted: before the birth that defines them, \
+         with a name or alias that it lacks, in a duplicate message, in a birth that came too \
+         late, in a retained message, from another server than the node's session is on, or past a \
+         limit.",
         MetricLabel::Words("reason", || SkipReason::ALL.map(SkipReason::label).to_vec()),
         |s| s.plant.skipped_values.iter().map(|count| *count as f64).collect(),
     ),
@@ -178,8 +175,8 @@ pub const TABLE: &[MetricDef] = &[
     }),
     counter(
         "sparkwise_values_points_total",
-        "Values received that became points: values addressed \
-        to one property of one asset, to be written to SiteWise.",
+        "Values received that became points: values addressed to one property of one asset, to be \
+        written to SiteWise.",
         |s| s.ledger.values.points as f64,
     ),
     counter(
@@ -213,14 +210,12 @@ pub const TABLE: &[MetricDef] = &[
     ),
     gauge(
         "sparkwise_dead_letters_kept",
-        "Dead letters that are kept now: values that SiteWise \
-        rejected, with the reason.",
+        "Dead letters that are kept now: values that SiteWise rejected, with the reason.",
         |s| s.dead_letters_kept as f64,
     ),
     counter(
         "sparkwise_values_delivered_total",
-        "Points delivered: SiteWise has accepted \
-        them.",
+        "Points delivered: SiteWise has accepted them.",
         |s| s.ledger.delivery.delivered as f64,
     ),
     each(
@@ -254,12 +249,9 @@ pub const TABLE: &[MetricDef] = &[
         "Age of the oldest queued value; 0 if none is queued.",
         Snapshot::oldest_age_seconds,
     ),
-    gauge(
-        "sparkwise_outbox_bytes",
-        "Bytes used by queued values in the \
-        outbox.",
-        |s| s.outbox_bytes as f64,
-    ),
+    gauge("sparkwise_outbox_bytes", "Bytes used by queued values in the outbox.", |s| {
+        s.outbox_bytes as f64
+    }),
     gauge(
         "sparkwise_outbox_max_bytes",
         "Limit of sparkwise_outbox_bytes: OUTBOX_MAX_BYTES.",
@@ -281,14 +273,13 @@ pub const TABLE: &[MetricDef] = &[
     }),
     counter(
         "sparkwise_put_entries_total",
-        "Entries sent in BatchPutAssetPropertyValue requests; \
-        each has up to ten values of one property.",
+        "Entries sent in BatchPutAssetPropertyValue requests; each has up to ten values of one \
+        property.",
         |s| s.ledger.delivery.entries as f64,
     ),
     counter(
         "sparkwise_put_values_total",
-        "Values sent in BatchPutAssetPropertyValue requests, \
-        retries included.",
+        "Values sent in BatchPutAssetPropertyValue requests, retries included.",
         |s| s.ledger.delivery.values as f64,
     ),
     counter("sparkwise_put_retries_total", "Points queued again for a retry.", |s| {
@@ -327,14 +318,12 @@ pub const TABLE: &[MetricDef] = &[
     // Provisioning.
     gauge(
         "sparkwise_models_wanted",
-        "Asset models desired, as the births of the plant define \
-        them.",
+        "Asset models desired, as the births of the plant define them.",
         |s| s.ledger.desired.0 as f64,
     ),
     gauge(
         "sparkwise_assets_wanted",
-        "Assets desired, as the births of the plant define \
-        them.",
+        "Assets desired, as the births of the plant define them.",
         |s| s.ledger.desired.1 as f64,
     ),
     gauge("sparkwise_assets_live", "Desired assets that are ACTIVE in SiteWise.", |s| {
@@ -360,8 +349,7 @@ pub const TABLE: &[MetricDef] = &[
     ),
     counter(
         "sparkwise_units_set_total",
-        "Units set on properties of single assets, because they \
-        differ from their model's.",
+        "Units set on properties of single assets, because they differ from their model's.",
         |s| s.ledger.provisioning.units_set as f64,
     ),
     counter(
@@ -377,14 +365,12 @@ pub const TABLE: &[MetricDef] = &[
     ),
     counter(
         "sparkwise_provisioning_failures_total",
-        "Control plane calls (for models and assets) \
-        that failed.",
+        "Control plane calls (for models and assets) that failed.",
         |s| s.ledger.provisioning.failures as f64,
     ),
     gauge(
         "sparkwise_provisioning_pending",
-        "Control plane jobs (for models and assets) \
-        pending.",
+        "Control plane jobs (for models and assets) pending.",
         |s| s.provisioning_pending as f64,
     ),
     each(
@@ -435,15 +421,14 @@ pub const TABLE: &[MetricDef] = &[
     each(
         MetricKind::Counter,
         "sparkwise_commands_unanswered_total",
-        "Answers that were dropped, since they could not be sent or AWS IoT rejected them; the \
-            log has them.",
+        "Answers that were dropped, since they could not be sent or AWS IoT rejected them; the log \
+         has them.",
         CHANNELS,
         |s| by_channel(s, |door| door.unanswered),
     ),
     counter(
         "sparkwise_commands_repeated_total",
-        "Duplicate command requests: the id was used \
-        before and got the first one's answer.",
+        "Duplicate command requests: the id was used before and got the first one's answer.",
         |s| s.commands.repeated as f64,
     ),
     counter("sparkwise_commands_sent_total", "Commands sent to the plant.", |s| {
@@ -451,8 +436,7 @@ pub const TABLE: &[MetricDef] = &[
     }),
     gauge(
         "sparkwise_commands_in_flight",
-        "Commands in flight: sent, and not yet confirmed by the \
-        machine's value.",
+        "Commands in flight: sent, and not yet confirmed by the machine's value.",
         |s| s.commands.in_flight as f64,
     ),
     // The process.

@@ -32,8 +32,8 @@ fn denied(path: &Path, error: &io::Error) -> StoreError {
     };
     let ours = user().map(|uid| format!(", and sparkwise runs as user {uid}")).unwrap_or_default();
     StoreError::Denied(format!(
-        "{}: {error}: {owner}{ours}: nothing was changed; give it to that user with \
-         `chown -R USER {}`, or run sparkwise as the owner",
+        "{}: {error}: {owner}{ours}: nothing was changed; give it to that user with `chown -R USER \
+         {}`, or run sparkwise as the owner",
         path.display(),
         place.display()
     ))

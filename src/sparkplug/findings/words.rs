@@ -15,8 +15,7 @@ impl Finding {
             Self::TooLarge => "a payload is larger than the limit",
             Self::TooCostly => {
                 "a compressed payload is skipped, because this sender's payloads inflate to far \
-                    more than \
-                 their size"
+                 more than their size"
             }
             Self::NoRoom => {
                 "its birth was evicted from memory, because the births of all nodes take too much"
@@ -34,8 +33,8 @@ impl Finding {
             Self::WrongQos => "births, data and deaths of devices must have QoS 0",
             Self::ForeignServer => "it publishes on another server than the one its session is on",
             Self::TwoSenders => {
-                "two senders publish under this edge node id and replace each other's births: \
-                 give each an id of its own"
+                "two senders publish under this edge node id and replace each other's births: give \
+                 each an id of its own"
             }
             Self::NotZero => "the seq of an NBIRTH is not 0",
             Self::NoSeq => "a message has no seq, or one outside 0 to 255",
@@ -49,8 +48,7 @@ impl Finding {
             Self::NoBdSeq => "an NBIRTH has no bdSeq: any death counts",
             Self::StaleDeath => "a death has a different bdSeq from the latest birth",
             Self::RepeatedDeath => {
-                "a death was received of a node or device that is already \
-                offline"
+                "a death was received of a node or device that is already offline"
             }
             Self::NoRebirth => "an NBIRTH lacks the metric Node Control/Rebirth",
             Self::NoTime => "a payload has no timestamp: its time of arrival is used",
@@ -66,8 +64,7 @@ impl Finding {
             }
             Self::RepeatedMetric => {
                 "a birth has two metrics or definitions of one name: where their types differ, the \
-                    first \
-                 one counts"
+                 first one counts"
             }
             Self::NoDatatype => {
                 "a metric of a birth has no datatype: it is inferred from the value"
@@ -81,17 +78,16 @@ impl Finding {
             Self::WrongQuality => "a Quality property is not an integer",
             Self::UnknownQuality => "a Quality is unknown: its value counts as UNCERTAIN",
             Self::NotUtf8 => {
-                "a string is not UTF-8; invalid bytes show as U+FFFD: let the edge node send \
-                 UTF-8"
+                "a string is not UTF-8; invalid bytes show as U+FFFD: let the edge node send UTF-8"
             }
             Self::NamelessParameter => "a template parameter has no name",
             Self::DefinitionPlace => "a template definition is outside of NBIRTH",
             Self::Inheritance => "a template definition refers to another",
             Self::TemplateCycle => {
                 "a template contains itself, or inherits from itself, through the others named: \
-                 SiteWise does not allow a model below itself, so the member that closes the \
-                 cycle is left out of the definition, and an asset of it is placed beside the one \
-                 that contains it"
+                 SiteWise does not allow a model below itself, so the member that closes the cycle \
+                 is left out of the definition, and an asset of it is placed beside the one that \
+                 contains it"
             }
             Self::UnknownTemplate => {
                 "a template instance has no definition: one is derived from the instance"
@@ -102,14 +98,14 @@ impl Finding {
                 "a template instance has members that are not in its definition"
             }
             Self::DefinitionsDiffer => {
-                "its unit or default differs from the first one given, which the model keeps: \
-                 make the edge nodes agree, or rename one of the templates"
+                "its unit or default differs from the first one given, which the model keeps: make \
+                 the edge nodes agree, or rename one of the templates"
             }
             Self::MissingUnit => {
-                "a tag has no unit here, and SiteWise shows the unit that another machine gave \
-                 the shared model: let the edge node send engUnit; or give the machine another \
-                 model, by the template's name or with TWIN_KINDS, then delete its asset and \
-                 restart Sparkwise"
+                "a tag has no unit here, and SiteWise shows the unit that another machine gave the \
+                 shared model: let the edge node send engUnit; or give the machine another model, \
+                 by the template's name or with TWIN_KINDS, then delete its asset and restart \
+                 Sparkwise"
             }
             Self::ClockBack => {
                 "its clock went back, by the times of its messages: SiteWise shows an earlier \
@@ -133,8 +129,8 @@ impl Finding {
                  TWIN_INT64=string for integers, or let the edge send another unit"
             }
             Self::NotCarried => {
-                "SiteWise cannot store this type, or a text this long: it is dropped; let the \
-                 edge send it differently, or exclude it"
+                "SiteWise cannot store this type, or a text this long: it is dropped; let the edge \
+                 send it differently, or exclude it"
             }
             Self::NothingTaken => {
                 "SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave out all its metrics: its values are \
@@ -144,14 +140,12 @@ impl Finding {
             Self::SharedModel => {
                 "its tags are on a model that unrelated machines share, since it had no tags when \
                  its asset was created, or TWIN_MAX_MODELS was reached: delete its asset in \
-                 SiteWise and restart Sparkwise, and it is created again on a model of its own \
-                 kind"
+                 SiteWise and restart Sparkwise, and it is created again on a model of its own kind"
             }
             Self::WrongState => "a STATE payload is invalid",
             Self::HostConflict => {
                 "another host application uses our SPARKPLUG_HOST_ID, and the edge nodes cannot \
-                    tell \
-                 which of the two is online: give each an id of its own"
+                 tell which of the two is online: give each an id of its own"
             }
             Self::RebirthUnanswered => {
                 "it cannot be interpreted although a rebirth was requested, or SPARKPLUG_REBIRTH \

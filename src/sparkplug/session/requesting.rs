@@ -42,11 +42,9 @@ pub enum KnownBy {
 
 /// What it means that nodes are known by stored births only, and what to do.
 pub(crate) const ONLY_STORED: &str = "known only by a birth that the MQTT server has stored \
-    (retained): nothing was heard from \
-     there, and no rebirth request was answered, so nothing reaches SiteWise; start the gateway, \
-     or, if \
-     it is gone for good, delete the retained message from the server (publish an empty one, \
-     retained, on the NBIRTH topic)";
+    (retained): nothing was heard from there, and no rebirth request was answered, so nothing \
+    reaches SiteWise; start the gateway, or, if it is gone for good, delete the retained message \
+    from the server (publish an empty one, retained, on the NBIRTH topic)";
 
 impl NodeProblem {
     /// What is wrong and what to do, for people.
@@ -55,10 +53,8 @@ impl NodeProblem {
         match self.reason {
             _ if matches!(self.known_by, KnownBy::StoredBirth) && is_disabled => {
                 "known only by a birth that the MQTT server has stored (retained): nothing was \
-                    heard \
-                 from there, and SPARKPLUG_REBIRTH forbids to request a birth; start the gateway, \
-                 or, \
-                 if it is gone for good, delete the retained message from the server"
+                 heard from there, and SPARKPLUG_REBIRTH forbids to request a birth; start the \
+                 gateway, or, if it is gone for good, delete the retained message from the server"
             }
             _ if matches!(self.known_by, KnownBy::StoredBirth) => ONLY_STORED,
             _ if is_disabled => {
@@ -72,30 +68,26 @@ impl NodeProblem {
             }
             RebirthReason::BeforeBirth => {
                 "it, or a device of it, sends data without a birth although a rebirth was \
-                 requested: its values are skipped; check that it accepts commands (NCMD) and \
-                 that our user may read its births, or restart it"
+                 requested: its values are skipped; check that it accepts commands (NCMD) and that \
+                 our user may read its births, or restart it"
             }
             RebirthReason::UnknownMetric => {
                 "it sends metrics that are not in its birth, although a rebirth was requested: \
-                    their \
-                 values are skipped; let the edge node include them in its birth"
+                 their values are skipped; let the edge node include them in its birth"
             }
             RebirthReason::UnknownAlias => {
                 "it sends aliases that are not in its birth, although a rebirth was requested: \
-                    their \
-                 values are skipped; let the edge node include them in its birth"
+                 their values are skipped; let the edge node include them in its birth"
             }
             RebirthReason::Undecodable if matches!(self.kind, NodeProblemKind::TooCostly) => {
                 "its compressed messages are skipped although a rebirth was requested: they \
-                    inflate \
-                 to far more than their size; let the edge node send less in one message, or \
-                 without compression"
+                 inflate to far more than their size; let the edge node send less in one message, \
+                 or without compression"
             }
             RebirthReason::Undecodable => {
                 "its messages cannot be decoded although a rebirth was requested: they are \
                  damaged, too large, or not Sparkplug B's; check what the edge node sends, and let \
-                 it \
-                 send less in one message"
+                 it send less in one message"
             }
             RebirthReason::Probe => {
                 "it does not answer rebirth requests, so it may be dead; check that it accepts \
@@ -103,16 +95,13 @@ impl NodeProblem {
             }
             RebirthReason::Silence => {
                 "it sends nothing and does not answer rebirth requests, so it may be dead; check \
-                    its \
-                 power and its network, and that it accepts commands (NCMD); where it may be \
-                 silent \
-                 for so long, set SPARKPLUG_SILENCE longer"
+                 its power and its network, and that it accepts commands (NCMD); where it may be \
+                 silent for so long, set SPARKPLUG_SILENCE longer"
             }
             RebirthReason::Expected => {
                 "it was online and does not answer rebirth requests: it counts as offline; check \
-                    its power, its \
-                 network and its MQTT connection, and \
-                 that it accepts commands (NCMD)"
+                 its power, its network and its MQTT connection, and that it accepts commands \
+                 (NCMD)"
             }
         }
     }

@@ -193,12 +193,9 @@ impl fmt::Display for ApiCall {
                 let unit = unit.as_deref().unwrap_or("that of its model");
                 write!(f, "set the unit of property {property} of asset {asset} to {unit}")
             }
-            Self::Associate(link) => write!(
-                f,
-                "associate asset {} with its parent \
-                {}",
-                link.child, link.parent
-            ),
+            Self::Associate(link) => {
+                write!(f, "associate asset {} with its parent {}", link.child, link.parent)
+            }
         }
     }
 }

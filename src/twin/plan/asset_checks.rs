@@ -142,9 +142,9 @@ impl Plan {
                 }
                 let why = format!(
                     "{}; it may already exist, on a model whose assets cannot be listed, so \
-                        nothing is created for its machine, and its values are queued as long as \
-                        there is room; \
-                     allow the bridge iotsitewise:ListAssets or iotsitewise:DescribeAsset for it",
+                     nothing is created for its machine, and its values are queued as long as \
+                     there is room; allow the bridge iotsitewise:ListAssets or \
+                     iotsitewise:DescribeAsset for it",
                     fault.message
                 );
                 self.add_problem(subject, why);

@@ -45,8 +45,7 @@ impl Plan {
             let why = "its parent's model cannot take another hierarchy: SiteWise allows 30 \
                 hierarchies in a model and 100 models in a tree. The asset is at the root of the \
                 tree, with all its values; give similar machines one model with TWIN_KINDS, or \
-                spread \
-                       them over more groups";
+                spread them over more groups";
             return self.no_place(ix, why);
         };
         let known = self.models.get(model.0 as usize);
@@ -109,8 +108,8 @@ impl Plan {
         if parent.is_some_and(|parent| models.hierarchy_id(parent, asset.model).is_some()) {
             self.parent_full(ix, 0, now);
             let why = format!(
-                "{why}; the asset is at the root of the tree, with all its values, \
-                until there is room"
+                "{why}; the asset is at the root of the tree, with all its values, until there is \
+                room"
             );
             self.add_problem(format!("parent of asset {}", asset.address), why);
         } else {

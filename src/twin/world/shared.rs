@@ -30,10 +30,10 @@ impl DesiredWorld {
             more => format!("{} and {more} more", named.join(", ")),
         };
         let reason = format!(
-            "{all}: they had no tags when their asset was created, or TWIN_MAX_MODELS was \
-             reached, and each shows the tags of all others as empty. Delete the asset of one in \
-             SiteWise and restart Sparkwise, and it is created again on a model of its own kind, \
-             without its history"
+            "{all}: they had no tags when their asset was created, or TWIN_MAX_MODELS was reached, \
+             and each shows the tags of all others as empty. Delete the asset of one in SiteWise \
+             and restart Sparkwise, and it is created again on a model of its own kind, without \
+             its history"
         );
         self.plan
             .set_problem(SUBJECT, (!self.sources_on_shared_model.is_empty()).then_some(reason));

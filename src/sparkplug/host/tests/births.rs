@@ -156,8 +156,8 @@ fn payloads_template_definition_nbirth() {
     let (mut edge, birth) = born(&mut stage, [turbine("T1"), turbine_type, gearbox_type]);
     assert_eq!(
         told_birth(&birth),
-        "birth g/n defines Turbine defines Gearbox: \
-         T1:Turbine{Speed#2=12.5, On#3=true, Gear:Gearbox{Temp#4=40, Oil#5=0.5}}"
+        "birth g/n defines Turbine defines Gearbox: T1:Turbine{Speed#2=12.5, On#3=true, \
+         Gear:Gearbox{Temp#4=40, Oil#5=0.5}}"
     );
     let definition = &birth.definitions[0];
     assert_eq!(definition.version.as_deref(), Some("2"));
@@ -169,8 +169,8 @@ fn payloads_template_definition_nbirth() {
     assert_eq!(definition.members[2].kind, nested);
 
     stage.send(&edge.dbirth("d", stage.time(), [turbine("T2")]));
-    stage.check(&["birth g/n/d: \
-         T2:Turbine{Speed#0=12.5, On#1=true, Gear:Gearbox{Temp#2=40, Oil#3=0.5}}"]);
+    stage.check(&["birth g/n/d: T2:Turbine{Speed#0=12.5, On#1=true, Gear:Gearbox{Temp#2=40, \
+         Oil#3=0.5}}"]);
     stage.check_found(&[]);
 }
 

@@ -104,8 +104,8 @@ fn an_included_instance_keeps_all_that_is_below_it() {
     stage.send(
         &edge().nbirth(stage.time(), types.into_iter().chain([turbine("T1"), turbine("T2")])),
     );
-    stage.check(&["birth g/n defines Gearbox defines Turbine: \
-         T1:Turbine{Speed#0=12, Gear:Gearbox{Temp#1=40, Oil#2=5}}"]);
+    stage.check(&["birth g/n defines Gearbox defines Turbine: T1:Turbine{Speed#0=12, \
+         Gear:Gearbox{Temp#1=40, Oil#2=5}}"]);
 }
 
 #[test]

@@ -43,8 +43,8 @@ fn the_quality_of_an_instance_counts_for_its_members() {
             stage.send(&edge.ddata("d", stage.time(), [turbine(codes)]));
             stage.check(&[
                 &format!(
-                    "birth g/n defines Gearbox defines Turbine: \
-                     T1:Turbine{{Speed#2=2.5{speed}, Gear:Gearbox{{Oil#3=1.5{oil}}}}}"
+                    "birth g/n defines Gearbox defines Turbine: T1:Turbine{{Speed#2=2.5{speed}, \
+                     Gear:Gearbox{{Oil#3=1.5{oil}}}}}"
                 ),
                 &format!(
                     "birth g/n/d: T1:Turbine{{Speed#0=2.5{speed}, Gear:Gearbox{{Oil#1=1.5{oil}}}}}"

@@ -199,8 +199,7 @@ fn a_ring_of_templates_is_named_and_nothing_else_suffers() {
     assert_eq!(found, Some(both("A > B > A")));
     assert_eq!(
         told[0],
-        "birth g/n defines A defines B: \
-         top:A{of A#2=absent, to B:B{of B#3=absent}}, rest#4=1"
+        "birth g/n defines A defines B: top:A{of A#2=absent, to B:B{of B#3=absent}}, rest#4=1"
     );
     assert_eq!(told[1], "data g/n: #2=7");
 
@@ -208,8 +207,7 @@ fn a_ring_of_templates_is_named_and_nothing_else_suffers() {
     assert_eq!(found, Some(both("A > A")));
     assert_eq!(
         told[0],
-        "birth g/n defines A defines C: \
-         top:A{of A#2=absent, to C:C{of C#3=absent}}, rest#4=1"
+        "birth g/n defines A defines C: top:A{of A#2=absent, to C:C{of C#3=absent}}, rest#4=1"
     );
 
     // An heir that its own parent holds.
@@ -217,8 +215,8 @@ fn a_ring_of_templates_is_named_and_nothing_else_suffers() {
     assert_eq!(found, Some(both("B > B")));
     assert_eq!(
         told[0],
-        "birth g/n defines A defines B: \
-         top:A{of A#2=absent, to B:B{of B#3=absent, of A#4=absent}}, rest#5=1"
+        "birth g/n defines A defines B: top:A{of A#2=absent, to B:B{of B#3=absent, of \
+         A#4=absent}}, rest#5=1"
     );
 
     // Heirs of each other.

@@ -95,8 +95,7 @@ fn templates_within_themselves_end() {
     };
     let top = Metric::template("top", Template::instance("A"));
     stage.send(&edge().nbirth(stage.time(), [own("A", "B"), own("B", "A"), top]));
-    stage.check(&["birth g/n defines A defines B: \
-         top:A{m#2=absent, inner:B{m#3=absent}}"]);
+    stage.check(&["birth g/n defines A defines B: top:A{m#2=absent, inner:B{m#3=absent}}"]);
     stage.check_found_of(Finding::TemplateCycle, 1);
 }
 

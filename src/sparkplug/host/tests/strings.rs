@@ -145,8 +145,7 @@ fn every_string_of_a_birth_may_be_in_latin_1() {
         told_birth(&birth),
         "birth g/n defines M\u{fffd}hle: M\u{fffd}hle 1:M\u{fffd}hle{W\u{fffd}rme#2=7.5, \
          L\u{fffd}uft#3=absent}, \u{fffd}l#4=\"hei\u{fffd}\", Tafel#5=DataSet(DataSet { columns: \
-         [\"sp\u{fffd}t\"], rows: [[Some(String(\"f\u{fffd}r\"))]] }), Id#6=\"\u{fffd}\", \
-         Alarm#7=1"
+         [\"sp\u{fffd}t\"], rows: [[Some(String(\"f\u{fffd}r\"))]] }), Id#6=\"\u{fffd}\", Alarm#7=1"
     );
     let definition = &birth.definitions[0];
     assert_eq!(definition.version.as_deref().map(shown).as_deref(), Some("\u{fffd}1"));
