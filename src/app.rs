@@ -74,8 +74,8 @@ pub enum Error {
     Task(&'static str),
 }
 
-/// Runs the bridge against AWS, until `shutdown`. Then it flushes the outbox, until `hurry` at
-/// most.
+/// Runs the bridge against AWS, until `shutdown`. Then it flushes the outbox, until `force_stop`
+/// at most.
 ///
 /// # Errors
 ///
@@ -193,7 +193,7 @@ async fn run_engine<S: SiteWise>(
 ) -> Result<Ledger, Error> {
     let ConsoleTask { queries, task, cancel_on_drop: console } = console;
     let grace = config.process.shutdown_grace;
-    let (shutdown, hurry) = end;
+    let (shutdown, force_stop) = end;
     tokio::pin!(shutdown);
     let outbox = tokio::select! {
         outbox = outbox(&config.outbox) => outbox?,
@@ -229,7 +229,7 @@ async fn run_engine<S: SiteWise>(
         let doors = doors::open(commands, &mut connections, &cancel).await?;
         engine = engine.with_commands(commands.rules.clone(), doors);
     }
-    let mut engine = Box::pin(engine.run(messages, queries, (shutdown, hurry), grace));
+    let mut engine = Box::pin(engine.run(messages, queries, (shutdown, force_stop), grace));
     let EngineResult { ledger, shutdown_took, patience } = loop {
         tokio::select! {
             ended = &mut engine => break ended?,
@@ -268,11 +268,11 @@ async fn outbox(config: &config::Outbox) -> Result<(Box<dyn Outbox>, Arc<Notify>
         .map_err(|fault| Error::Outbox(name.to_string(), fault))?;
     match disk.disk().map(|disk| disk.state) {
         Some(DiskState::Unreadable(_)) => {
-            let waited_log = books_tell(folder);
-            let told = waited_log
-                .map_or_else(|| "an unknown number of".to_owned(), |told| told.to_string());
+            let queued = books_tell(folder);
+            let queued = queued
+                .map_or_else(|| "an unknown number of".to_owned(), |queued| queued.to_string());
             info!(
-                "outbox on disk in {name}: {told} values queued, according to its own counts \
+                "outbox on disk in {name}: {queued} values queued, according to its own counts \
                 (books); the outbox is damaged"
             );
         }

@@ -1,6 +1,7 @@
 //! Sparkwise: the bridge from MQTT Sparkplug B to AWS IoT SiteWise.
 //!
-//! The modules are in the order of the data flow. `sparkplug`, `twin`, `delivery`, `command`
+//! From `mqtt` to `sitewise` the modules are in the order of the data flow; before them stand the
+//! program, its configuration and what all share. `sparkplug`, `twin`, `delivery`, `command`
 //! and `bridge` are pure: they read no clock, do no I/O and spawn nothing. `ARCHITECTURE.md` says how they interact.
 
 #![warn(missing_docs)]

@@ -12,15 +12,15 @@ use sparkwise::{app, doctor, mqtt, preview, telemetry};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// EX_USAGE of sysexits.h: the configuration is invalid, and a restart will not help.
-const WRONG_ENVIRONMENT: u8 = 64;
-/// What `sparkwise plan` ends with where the bridge would change something.
+/// EX_USAGE of sysexits.h: arguments or configuration are invalid, and a restart will not help.
+const USAGE: u8 = 64;
+/// Exit code of `sparkwise plan` if the bridge would change something.
 const SOMETHING_CHANGES: u8 = 2;
-/// What `sparkwise outbox check` ends with where something is damaged.
+/// Exit code of `sparkwise outbox check` if something is damaged.
 const DAMAGED: u8 = 2;
-/// What `sparkwise write` ends with where there is no answer.
+/// Exit code of `sparkwise write` if there is no answer.
 const UNANSWERED: u8 = 2;
-/// What `sparkwise status` ends with where the bridge works and something is wrong.
+/// Exit code of `sparkwise status` if the bridge works and something is wrong.
 const DEGRADED: u8 = 2;
 
 fn main() -> ExitCode {
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             complain(&format!("sparkwise: {error}: see sparkwise --help"));
-            ExitCode::from(WRONG_ENVIRONMENT)
+            ExitCode::from(USAGE)
         }
     }
 }
@@ -86,8 +86,8 @@ fn write(command: &cli::write::Command) -> ExitCode {
         }
         cli::write::Command::Send(request) => request,
     };
-    let (config, runtime) = match quietly() {
-        Ok(begun) => begun,
+    let (config, runtime) = match load_without_log() {
+        Ok(loaded) => loaded,
         Err(code) => return code,
     };
     match runtime.block_on(async { Box::pin(cli::write::run(request, &config)).await }) {
@@ -117,12 +117,12 @@ fn commands(command: cli::commands::Command) -> ExitCode {
         }
         Err(reason) => {
             complain(&format!("sparkwise commands: {reason}"));
-            ExitCode::from(WRONG_ENVIRONMENT)
+            ExitCode::from(USAGE)
         }
     }
 }
 
-/// Whether the bridge that runs beside with the same environment lives.
+/// Checks whether the bridge that runs with the same configuration is alive.
 fn healthcheck() -> ExitCode {
     let asked = match config::Console::load(&Environment) {
         Ok(console) => probe::ask(console.addr).map_err(|error| error.to_string()),
@@ -137,13 +137,13 @@ fn healthcheck() -> ExitCode {
     }
 }
 
-/// How the bridge is that runs beside with the same environment.
+/// Prints the status of the bridge that runs with the same configuration.
 fn status(command: cli::status::Command) -> ExitCode {
     let console = match config::Console::load(&Environment) {
         Ok(console) => console,
         Err(faults) => {
             complain(&faults.to_string());
-            return ExitCode::from(WRONG_ENVIRONMENT);
+            return ExitCode::from(USAGE);
         }
     };
     match cli::status::run(command, &console) {
@@ -163,8 +163,8 @@ fn status(command: cli::status::Command) -> ExitCode {
 }
 
 fn start() -> ExitCode {
-    let (config, runtime) = match begin(&Environment) {
-        Ok(begun) => begun,
+    let (config, runtime) = match load_with_log(&Environment) {
+        Ok(loaded) => loaded,
         Err(code) => return code,
     };
     let run = async { Box::pin(app::run(config, signalled(1), signalled(2))).await };
@@ -179,8 +179,8 @@ fn start() -> ExitCode {
 
 /// Whether what the environment names can be used.
 fn doctor(options: doctor::Options) -> ExitCode {
-    let (config, runtime) = match quietly() {
-        Ok(begun) => begun,
+    let (config, runtime) = match load_without_log() {
+        Ok(loaded) => loaded,
         Err(code) => return code,
     };
     // Checks take a while: each is printed as soon as it is known.
@@ -200,12 +200,12 @@ fn doctor(options: doctor::Options) -> ExitCode {
 }
 
 fn plan(options: &preview::PlanOptions) -> ExitCode {
-    let begun = match &options.from {
-        preview::PlanSource::Plant { .. } => begin(&Environment),
-        preview::PlanSource::Captures(_) => begin(&preview::WithoutServer(Environment)),
+    let loaded = match &options.from {
+        preview::PlanSource::Plant { .. } => load_with_log(&Environment),
+        preview::PlanSource::Captures(_) => load_with_log(&preview::WithoutServer(Environment)),
     };
-    let (config, runtime) = match begun {
-        Ok(begun) => begun,
+    let (config, runtime) = match loaded {
+        Ok(loaded) => loaded,
         Err(code) => return code,
     };
     match runtime.block_on(preview::against_aws(&config, options)) {
@@ -221,10 +221,10 @@ fn plan(options: &preview::PlanOptions) -> ExitCode {
 }
 
 /// Validated configuration and a runtime, without a log.
-fn quietly() -> Result<(Config, Runtime), ExitCode> {
+fn load_without_log() -> Result<(Config, Runtime), ExitCode> {
     let config = Config::load(&Environment).map_err(|faults| {
         complain(&faults.to_string());
-        ExitCode::from(WRONG_ENVIRONMENT)
+        ExitCode::from(USAGE)
     })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
@@ -234,11 +234,11 @@ fn quietly() -> Result<(Config, Runtime), ExitCode> {
     Ok((config, runtime))
 }
 
-/// What every command needs: validated configuration, a log, a runtime.
-fn begin(source: &impl VariableSource) -> Result<(Config, Runtime), ExitCode> {
+/// Validated configuration and a runtime, with the log set up: for the bridge and `plan`.
+fn load_with_log(source: &impl VariableSource) -> Result<(Config, Runtime), ExitCode> {
     let wrong = |reason: String| {
         complain(&reason);
-        ExitCode::from(WRONG_ENVIRONMENT)
+        ExitCode::from(USAGE)
     };
     let config = Config::load(source).map_err(|faults| wrong(faults.to_string()))?;
     mqtt::check_tls(&config.mqtt)
@@ -278,7 +278,7 @@ fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-#[expect(clippy::print_stderr, reason = "there is no log yet")]
+#[expect(clippy::print_stderr, reason = "for the terminal, not the log")]
 fn complain(text: &str) {
     eprintln!("{text}");
 }

@@ -259,7 +259,7 @@ pub enum DiskEvent {
 /// State of the disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DiskState {
-    /// It does.
+    /// It takes writes.
     #[default]
     Writable,
     /// It is not writable, for this reason; writing is retried.

@@ -61,7 +61,7 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
 pub struct CheckOutcome {
     /// To be printed.
     pub text: String,
-    /// Check for damage.
+    /// Whether nothing is damaged, or it was repaired.
     pub is_well: bool,
 }
 

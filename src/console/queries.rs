@@ -88,7 +88,7 @@ impl EngineQueries {
 }
 
 impl QueryReceiver {
-    /// Until `begin`, every query fails with this reason.
+    /// Until [`set_running`](Self::set_running), every query fails with this reason.
     pub fn set_starting_reason(&self, reason: &str) {
         self.lifecycle.send_replace(EngineLifecycle::Starting(reason.into()));
     }

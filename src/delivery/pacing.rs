@@ -52,7 +52,7 @@ impl TokenBucket {
 pub(super) struct Pace {
     requests: TokenBucket,
     values: TokenBucket,
-    /// At [`changed`](Self::changed); it rises since.
+    /// As of [`share_changed_at`](Self::share_changed_at); it has risen since.
     share: f64,
     share_changed_at: Instant,
     /// When the share fell last.

@@ -1,4 +1,4 @@
-//! Dead letters: points that SiteWise rejected for good.
+//! Dead letters: points that SiteWise rejected for good, or would have, with the reason.
 
 pub mod files;
 pub mod requests;

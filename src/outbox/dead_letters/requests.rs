@@ -108,7 +108,7 @@ pub fn submit(letters: &Path, request: &DeadLetterRequest) -> io::Result<Vec<Req
 }
 
 /// Pending requests, the oldest first. One that cannot be parsed is moved aside; where that fails
-/// it stays, and `told` keeps it from being logged again.
+/// it stays, and `reported` keeps it from being logged again.
 pub(in crate::outbox) fn pending(
     letters: &Path,
     reported: &mut BTreeSet<PathBuf>,
@@ -154,7 +154,7 @@ fn read(path: &Path) -> Result<DeadLetterRequest, String> {
 }
 
 /// Leaves a request that cannot be used to people.
-fn quarantine(path: PathBuf, reason: &str, told: &mut BTreeSet<PathBuf>) {
+fn quarantine(path: PathBuf, reason: &str, reported: &mut BTreeSet<PathBuf>) {
     let aside = path.with_extension(UNREADABLE);
     let moved = fs::rename(&path, &aside).is_ok();
     let now = if moved { &aside } else { &path };
@@ -165,7 +165,7 @@ fn quarantine(path: PathBuf, reason: &str, told: &mut BTreeSet<PathBuf>) {
         now.display()
     );
     if !moved {
-        told.insert(path);
+        reported.insert(path);
     }
 }
 

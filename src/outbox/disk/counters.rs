@@ -1,4 +1,5 @@
-//! The outbox's own part of the books: what became of points that nobody but it knows of.
+//! Counters of points that only the disk part of the outbox knows of: restored, overwritten,
+//! dropped, unreadable.
 
 use super::store::StoreStats;
 use crate::outbox::DiskFigures;

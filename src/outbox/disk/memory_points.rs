@@ -2,21 +2,21 @@
 //!
 //! Each key that has one has one state, and this is all that changes it:
 //!
-//! | what happens | no state | waits | taken | taken, with a successor |
+//! | what happens | no state | queued | taken | taken, with a successor |
 //! |---|---|---|---|---|
-//! | a point comes: [`put`](Held::put) | waits | waits* | taken, with a successor | the same* |
-//! | delivery takes what waits: [`take`](Held::take) | | taken | | |
-//! | delivery takes it from disk: [`restore`](Held::restore) | taken | | | |
-//! | delivery has decided: [`settle`](Held::settle) | | | no state | waits |
-//! | memory is full: [`leave`](Held::leave), [`shed`](Held::shed) | | no state | | |
-//! | the disk refuses: [`refuse`](Held::refuse) | | waits | taken | the same |
-//! | the disk lost some: [`doubt`](Held::doubt) | | waits | taken | the same |
-//! | the disk takes writes again: [`make_up`](Held::make_up) | | waits | taken | the same |
+//! | a point comes: [`put`](MemoryPoints::put) | queued | queued* | taken, with a successor | the same* |
+//! | delivery takes what is queued: [`take`](MemoryPoints::take) | | taken | | |
+//! | delivery takes it from disk: [`restore`](MemoryPoints::restore) | taken | | | |
+//! | delivery has decided: [`settle`](MemoryPoints::settle) | | | no state | queued |
+//! | memory is full: [`spill`](MemoryPoints::spill), [`drop_oldest`](MemoryPoints::drop_oldest) | | no state | | |
+//! | the disk fails: [`mark_unwritten`](MemoryPoints::mark_unwritten) | | queued | taken | the same |
+//! | the disk lost some: [`mark_all_unwritten`](MemoryPoints::mark_all_unwritten) | | queued | taken | the same |
+//! | the disk takes writes again: [`rewrite_unwritten`](MemoryPoints::rewrite_unwritten) | | queued | taken | the same |
 //!
 //! (*) What it overwrites goes. A point that is on disk alone, *cold*, has no state: its record is
 //! all that there is of it, and memory does not grow with those.
 //!
-//! Beside that a state has the [record](Record) of the last point of its key.
+//! Beside that a state has the [`SavingWrite`] of the last point of its key.
 
 mod saving_write;
 
@@ -246,7 +246,7 @@ impl MemoryPoints {
         Some((point, record))
     }
 
-    /// The disk refuses: what is not safe is in no write any more. These are all changes that are
+    /// The disk fails: what is not flushed is in no write any more. These are all changes that are
     /// not, the newest first.
     pub(super) fn mark_unwritten<'a>(
         &mut self,

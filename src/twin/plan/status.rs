@@ -25,7 +25,7 @@ pub enum TreePlacement {
     Root,
     /// Not yet.
     Wanted,
-    /// It does.
+    /// It is.
     Placed,
     /// The tree has no place for it, or no room: it is live at the root.
     NoPlace,

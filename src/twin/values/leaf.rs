@@ -44,7 +44,7 @@ impl LeafSlotState {
 }
 
 /// A leaf and the latest value that was written of it. There is one for each metric, so its fields
-/// are flat, since a [`Target`] and a [`Tqv`] would leave padding.
+/// are flat, since a [`LeafTarget`] and a [`Tqv`] would leave padding.
 #[derive(Debug)]
 pub(super) struct Leaf {
     pub asset: AssetIx,
@@ -98,7 +98,8 @@ impl Leaf {
         self.value.is_none() && self.time == Timestamp::default()
     }
 
-    /// Whether it needs a stale mark: what was BAD stays BAD.
+    /// Whether it needs a stale mark: only what is GOOD in SiteWise does, or is shown there
+    /// instead of a later value.
     pub(super) fn needs_mark(&self) -> bool {
         self.value.is_some() && (self.quality == Quality::Good || self.hidden_by_history)
     }
