@@ -181,7 +181,9 @@ impl Host {
         let birth = self.servers.connected(server, session_time, now.instant);
         self.publish_state(server, birth);
         for index in 0..self.sessions.len() {
-            self.update_session(index, now, |session, sink| session.handle_connected(server, sink));
+            self.update_session(index, now, |session, context| {
+                session.handle_connected(server, context)
+            });
         }
     }
 
@@ -189,8 +191,8 @@ impl Host {
     pub fn handle_disconnected(&mut self, server: ServerId, now: Now) {
         self.servers.disconnected(server);
         for index in 0..self.sessions.len() {
-            self.update_session(index, now, |session, sink| {
-                session.handle_disconnected(server, sink)
+            self.update_session(index, now, |session, context| {
+                session.handle_disconnected(server, context)
             });
             self.record_findings(Some(index), "", now.wall);
         }
@@ -263,7 +265,9 @@ impl Host {
     /// of a device that is not born with it.
     pub fn expect_online(&mut self, edge: &EdgeNode, devices: &[Arc<str>], now: Now) {
         if let Some(index) = self.get_or_create_session(&edge.group, &edge.node, now.instant) {
-            self.update_session(index, now, |session, sink| session.expect_online(devices, sink));
+            self.update_session(index, now, |session, context| {
+                session.expect_online(devices, context)
+            });
         }
     }
 
@@ -271,14 +275,14 @@ impl Host {
     /// for it may have come back unheard.
     pub fn expect_maybe(&mut self, edge: &EdgeNode, now: Now) {
         if let Some(index) = self.get_or_create_session(&edge.group, &edge.node, now.instant) {
-            self.update_session(index, now, |session, sink| session.expect_maybe(sink));
+            self.update_session(index, now, |session, context| session.expect_maybe(context));
         }
     }
 
     /// What an online node said was given up: it is asked for its births, which say it again.
     pub fn request_refresh(&mut self, edge: &EdgeNode, now: Now) {
         if let Some(index) = self.session_index(&edge.group, &edge.node) {
-            self.update_session(index, now, |session, sink| session.refresh(sink));
+            self.update_session(index, now, |session, context| session.refresh(context));
         }
     }
 
@@ -356,7 +360,7 @@ impl Host {
             }
             outputs.push_back(Output::Event(event));
         };
-        let mut sink = SessionContext {
+        let mut context = SessionContext {
             now,
             config: &self.config,
             random: self.random.f64(),
@@ -366,7 +370,7 @@ impl Host {
             names: &mut self.names,
             events: &mut events,
         };
-        let done = act(session, &mut sink);
+        let done = act(session, &mut context);
         let after = session.memory_use();
         self.memory_use = MemoryUse {
             tables: rest.tables + after.tables,

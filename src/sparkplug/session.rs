@@ -1,7 +1,7 @@
 //! The session of one edge node and its devices, on the host's side.
 //!
 //! A node is unknown, awaited, online or offline; only while it is online there are tables to read
-//! data with. Outputs go to a [`Sink`].
+//! data with. Outputs go to a [`SessionContext`].
 
 use std::sync::Arc;
 
@@ -339,7 +339,7 @@ impl EdgeSession {
     pub(crate) fn handle_retained(
         &mut self,
         message: &Incoming<'_>,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
         self.note(Finding::Retained);
         if message.verb != MessageType::Death {
@@ -348,12 +348,12 @@ impl EdgeSession {
         match (message.verb, message.device, &self.state) {
             (MessageType::Death, None, SessionState::Online(online)) => {
                 if online.server() == message.server && online.is_own_death(&message.payload) {
-                    self.handle_node_death(message.server, &message.payload, sink);
+                    self.handle_node_death(message.server, &message.payload, context);
                 }
             }
             (MessageType::Birth, None, SessionState::Awaited(_)) => {
                 self.server = Some(message.server);
-                self.request(RebirthTrigger::BeforeBirth, sink);
+                self.request(RebirthTrigger::BeforeBirth, context);
             }
             (
                 MessageType::Birth | MessageType::Death | MessageType::Data | MessageType::Command,
@@ -371,16 +371,18 @@ impl EdgeSession {
         verb: MessageType,
         device: Option<&str>,
         costly: bool,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
-        self.note_received(sink);
+        self.note_received(context);
         self.is_costly = costly;
         match (verb, device) {
-            (MessageType::Death, None) => self.handle_node_death(server, &Payload::default(), sink),
+            (MessageType::Death, None) => {
+                self.handle_node_death(server, &Payload::default(), context)
+            }
             (MessageType::Command, _) => {}
             (MessageType::Birth, _) => {
-                self.handle_unreadable_birth(server, device, sink);
-                self.request(RebirthTrigger::unreadable(device), sink);
+                self.handle_unreadable_birth(server, device, context);
+                self.request(RebirthTrigger::unreadable(device), context);
             }
             (MessageType::Data | MessageType::Death, _) => {
                 match &mut self.state {
@@ -390,20 +392,20 @@ impl EdgeSession {
                         awaited.sign_of_life();
                     }
                     SessionState::Online(online) if online.server() == server => {
-                        online.speaks(sink)
+                        online.speaks(context)
                     }
                     SessionState::Online(_) => {}
                 }
                 self.clear_doubt();
-                self.request(RebirthTrigger::Undecodable, sink);
+                self.request(RebirthTrigger::Undecodable, context);
             }
         }
     }
 
     /// The missing messages have not come [operational-behavior-host-reordering-rebirth].
-    fn expire_gap(&mut self, sink: &mut SessionContext<'_>) {
+    fn expire_gap(&mut self, context: &mut SessionContext<'_>) {
         let SessionState::Online(online) = &mut self.state else { return };
-        let gaps = online.expire_gap(&mut self.notes, sink);
+        let gaps = online.expire_gap(&mut self.notes, context);
         self.gaps += gaps;
         self.notes.findings.add(Finding::Gap, gaps);
         self.notes.triggers.push(RebirthTrigger::Gap);
@@ -420,25 +422,25 @@ impl EdgeSession {
     }
 
     /// Time has passed.
-    pub(crate) fn handle_timeout(&mut self, sink: &mut SessionContext<'_>) {
-        let now = sink.now.instant;
-        self.reschedule_request(sink);
-        if self.unread_silence(sink.config).is_some_and(|deadline| deadline <= now) {
-            self.probe_unread(RebirthTrigger::Silence, sink);
+    pub(crate) fn handle_timeout(&mut self, context: &mut SessionContext<'_>) {
+        let now = context.now.instant;
+        self.reschedule_request(context);
+        if self.unread_silence(context.config).is_some_and(|deadline| deadline <= now) {
+            self.probe_unread(RebirthTrigger::Silence, context);
         }
         match &mut self.state {
             SessionState::Awaited(awaited) => {
                 if awaited.is_silent(now) {
-                    self.go_offline_silent(DeathCause::Silent, sink);
+                    self.go_offline_silent(DeathCause::Silent, context);
                 } else if awaited.is_overdue(now) {
-                    self.birth_wait_expired(sink);
+                    self.birth_wait_expired(context);
                 }
             }
             SessionState::Online(online) => {
                 if let Some(cause) = online.is_dead(now) {
-                    self.go_offline_silent(cause, sink);
+                    self.go_offline_silent(cause, context);
                 } else {
-                    self.online_timeout(sink);
+                    self.online_timeout(context);
                 }
             }
         }
@@ -446,11 +448,11 @@ impl EdgeSession {
 
     /// Messages have waited for their birth. They wait on for the answer to a request, if one is
     /// sent soon.
-    fn birth_wait_expired(&mut self, sink: &mut SessionContext<'_>) {
-        let until = sink.now.instant + sink.config.answer_timeout;
+    fn birth_wait_expired(&mut self, context: &mut SessionContext<'_>) {
+        let until = context.now.instant + context.config.answer_timeout;
         let asked = matches!(&self.state, SessionState::Awaited(awaited) if awaited.was_asked());
         if !asked {
-            self.request(RebirthTrigger::BeforeBirth, sink);
+            self.request(RebirthTrigger::BeforeBirth, context);
         }
         let soon = !asked && self.requests.due().is_some_and(|due| due <= until);
         let SessionState::Awaited(awaited) = &mut self.state else { return };
@@ -462,28 +464,28 @@ impl EdgeSession {
         self.notes.skip_waiting(SkipReason::BeforeBirth, &waiting);
     }
 
-    fn online_timeout(&mut self, sink: &mut SessionContext<'_>) {
-        let now = sink.now.instant;
-        let may_ask = self.may_ask(RebirthTrigger::Silence, sink);
+    fn online_timeout(&mut self, context: &mut SessionContext<'_>) {
+        let now = context.now.instant;
+        let may_ask = self.may_ask(RebirthTrigger::Silence, context);
         let SessionState::Online(online) = &mut self.state else {
             return;
         };
         for device in online.expire_unborn_devices(now, &mut self.notes) {
             let source = Source { edge: self.source.edge.clone(), device: Some(device) };
-            let (time, clock, cause) = (sink.now.wall, ClockSource::Host, DeathCause::Node);
-            sink.emit(Event::Death(Death { source, time, clock, cause }));
+            let (time, clock, cause) = (context.now.wall, ClockSource::Host, DeathCause::Node);
+            context.emit(Event::Death(Death { source, time, clock, cause }));
         }
         if online.filter_yield.leaves_nothing(now) {
             self.notes.findings.note(Finding::NothingTaken);
         }
-        let silent = online.is_silent(sink.config, now, may_ask);
-        if online.window_deadline(sink.config).is_some_and(|deadline| deadline <= now) {
-            self.expire_gap(sink);
+        let silent = online.is_silent(context.config, now, may_ask);
+        if online.window_deadline(context.config).is_some_and(|deadline| deadline <= now) {
+            self.expire_gap(context);
         }
         if silent && let SessionState::Online(online) = &mut self.state {
             online.doubt(DeathCause::Silent, now);
             self.notes.triggers.push(RebirthTrigger::Silence);
         }
-        self.request_for_faults(sink);
+        self.request_for_faults(context);
     }
 }

@@ -91,16 +91,16 @@ impl Host {
         };
         let decoded =
             payload.and_then(|wire| Ok((self.decode(Some(index), wire, now.instant)?, wire)));
-        self.update_session(index, now, |session, sink| match decoded {
+        self.update_session(index, now, |session, context| match decoded {
             Ok((decoded, payload)) => {
                 let of = (server, edge.verb, edge.device);
                 let message = Incoming::new(of, decoded, payload, now);
                 if stored {
-                    session.handle_certificate(message, sink);
+                    session.handle_certificate(message, context);
                 } else if retain {
-                    session.handle_retained(&message, sink);
+                    session.handle_retained(&message, context);
                 } else {
-                    session.handle_message(message, sink);
+                    session.handle_message(message, context);
                 }
             }
             Err(error) => {
@@ -113,7 +113,7 @@ impl Host {
                 });
                 if !retain && !stored {
                     let costly = matches!(error, DecodeError::Costly);
-                    session.handle_undecodable(server, edge.verb, edge.device, costly, sink);
+                    session.handle_undecodable(server, edge.verb, edge.device, costly, context);
                 }
             }
         });

@@ -221,13 +221,17 @@ impl AwaitingBirth {
     }
 
     /// Keeps a stored birth in the place of an older one, if there is room.
-    pub(super) fn keep_certificate(&mut self, message: SessionMessage, sink: &SessionContext<'_>) {
+    pub(super) fn keep_certificate(
+        &mut self,
+        message: SessionMessage,
+        context: &SessionContext<'_>,
+    ) {
         let other = |kept: &SessionMessage| {
             (kept.server, &kept.device) != (message.server, &message.device)
         };
         self.stored_births.retain(other);
         self.certificate_bytes = self.stored_births.iter().map(|kept| kept.bytes).sum();
-        let room = message.bytes <= sink.room_left.bytes.saturating_sub(self.bytes());
+        let room = message.bytes <= context.room_left.bytes.saturating_sub(self.bytes());
         if room && self.stored_births.len() <= limits::DEVICES {
             self.certificate_bytes += message.bytes;
             self.stored_births.push(message);
@@ -366,16 +370,16 @@ impl AwaitingBirth {
     }
 
     /// Whether there is room for a message that is to wait for its birth.
-    pub(super) fn has_room(&self, bytes: usize, sink: &SessionContext<'_>) -> bool {
+    pub(super) fn has_room(&self, bytes: usize, context: &SessionContext<'_>) -> bool {
         self.waiting.len() < limits::WAITING_MESSAGES
             && self.waiting_bytes + bytes <= limits::WINDOW_BYTES
-            && bytes <= sink.room_left.bytes
+            && bytes <= context.room_left.bytes
     }
 
     /// Keeps a message for its birth.
-    pub(super) fn buffer(&mut self, message: SessionMessage, sink: &SessionContext<'_>) {
+    pub(super) fn buffer(&mut self, message: SessionMessage, context: &SessionContext<'_>) {
         if self.waiting.is_empty() {
-            self.wait_until = Some(sink.now.instant + sink.config.reorder_timeout);
+            self.wait_until = Some(context.now.instant + context.config.reorder_timeout);
         }
         self.waiting_bytes += message.bytes;
         self.waiting.push(message);

@@ -33,19 +33,19 @@ pub(super) struct BirthsBeforeDrop {
 
 impl BirthArchive {
     /// The birth of the node: whatever was before is over.
-    pub(super) fn of(message: &Incoming<'_>, sink: &mut SessionContext<'_>) -> Self {
-        let room = has_room(message.bytes, sink);
+    pub(super) fn of(message: &Incoming<'_>, context: &mut SessionContext<'_>) -> Self {
+        let room = has_room(message.bytes, context);
         let own = room.then(|| message.borrow().to_owned());
         let bytes = own.as_ref().map_or(0, |own| own.bytes);
         Self { own, devices: Vec::new(), bytes }
     }
 
     /// The birth of a device.
-    pub(super) fn keep(&mut self, message: &Borrowed<'_>, sink: &mut SessionContext<'_>) {
+    pub(super) fn keep(&mut self, message: &Borrowed<'_>, context: &mut SessionContext<'_>) {
         if let Some(device) = message.device {
             self.forget(device);
         }
-        if self.own.is_some() && has_room(message.bytes, sink) {
+        if self.own.is_some() && has_room(message.bytes, context) {
             self.bytes += message.bytes;
             self.devices.push(message.to_owned());
         }
@@ -85,13 +85,12 @@ impl BirthsBeforeDrop {
 }
 
 /// Where a birth can be asked for, none is kept. They take half of what all that waits may.
-fn has_room(bytes: usize, sink: &mut SessionContext<'_>) -> bool {
-    let left = sink
-        .room_left
-        .bytes
-        .checked_sub(bytes)
-        .filter(|left| !may_be_asked(sink.config) && *left >= limits::TOTAL_WINDOW_BYTES / 2);
-    sink.room_left.bytes = left.unwrap_or(sink.room_left.bytes);
+fn has_room(bytes: usize, context: &mut SessionContext<'_>) -> bool {
+    let left =
+        context.room_left.bytes.checked_sub(bytes).filter(|left| {
+            !may_be_asked(context.config) && *left >= limits::TOTAL_WINDOW_BYTES / 2
+        });
+    context.room_left.bytes = left.unwrap_or(context.room_left.bytes);
     left.is_some()
 }
 
@@ -107,18 +106,19 @@ impl EdgeSession {
         &mut self,
         archived: BirthsBeforeDrop,
         message: Incoming<'_>,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
         let BirthsBeforeDrop { archive: BirthArchive { own, devices, .. }, next_seq, .. } =
             archived;
         let Some(own) = own else { return };
         let birth = own.incoming();
         let freed = self.memory_use();
-        sink.room_left.tables += freed.tables;
+        context.room_left.tables += freed.tables;
         let before = PriorSession { birth_emitted: self.birth_emitted, ..PriorSession::default() };
         let (source, notes) = (&self.source, &mut self.notes);
-        let mut online =
-            emit_as_history(sink, |sink| OnlineSession::born(source, &birth, before, notes, sink));
+        let mut online = emit_as_history(context, |context| {
+            OnlineSession::born(source, &birth, before, notes, context)
+        });
         let seq = message.seq().and_then(|seq| u8::try_from(seq).ok());
         if let Some(seq) = seq {
             online.resume(seq);
@@ -126,10 +126,10 @@ impl EdgeSession {
         for device in &devices {
             if seq == Some(next_seq) {
                 let birth = device.incoming();
-                online.restore_device(&birth.borrow(), notes, sink);
+                online.restore_device(&birth.borrow(), notes, context);
             } else {
                 // It may be dead. Its birth applies once it sends data.
-                online.birth_archive.keep(&device.incoming().borrow(), sink);
+                online.birth_archive.keep(&device.incoming().borrow(), context);
             }
         }
         if seq != Some(next_seq) {
@@ -137,7 +137,7 @@ impl EdgeSession {
         }
         self.birth_emitted = online.is_birth_emitted();
         self.state = SessionState::Online(online);
-        self.handle_message(message, sink);
+        self.handle_message(message, context);
     }
 }
 
@@ -147,10 +147,10 @@ impl OnlineSession {
         &mut self,
         birth: &Borrowed<'_>,
         notes: &mut SessionNotes,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
         if let Some(device) = birth.device {
-            emit_as_history(sink, |sink| self.device_born(device, birth, notes, sink));
+            emit_as_history(context, |context| self.device_born(device, birth, notes, context));
         }
     }
 
@@ -159,10 +159,10 @@ impl OnlineSession {
         &mut self,
         device: &str,
         notes: &mut SessionNotes,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) -> bool {
         let Some(birth) = self.birth_archive.forget(device) else { return false };
-        self.restore_device(&birth.incoming().borrow(), notes, sink);
+        self.restore_device(&birth.incoming().borrow(), notes, context);
         let Some(known) = self.devices.get_mut(device) else { return false };
         known.forget_aliases(&mut self.alias_usage);
         known.table().is_some()
@@ -176,13 +176,13 @@ impl OnlineSession {
 
 /// Emits kept births: the source is online, and its values are history.
 fn emit_as_history<T>(
-    sink: &mut SessionContext<'_>,
+    context: &mut SessionContext<'_>,
     act: impl FnOnce(&mut SessionContext<'_>) -> T,
 ) -> T {
     let SessionContext {
         now, config, random: chance, room_left: room, servers, judges_clocks, ..
-    } = *sink;
-    let events = &mut *sink.events;
+    } = *context;
+    let events = &mut *context.events;
     let mut again = |event| {
         events(match event {
             Event::Birth(Birth { source, definitions, mut metrics, slots, .. }) => {
@@ -196,7 +196,7 @@ fn emit_as_history<T>(
             Event::Death(death) => Event::Death(death),
         });
     };
-    let names = &mut *sink.names;
+    let names = &mut *context.names;
     let mut inner = SessionContext {
         now,
         config,
@@ -208,7 +208,7 @@ fn emit_as_history<T>(
         events: &mut again,
     };
     let done = act(&mut inner);
-    sink.room_left = inner.room_left;
+    context.room_left = inner.room_left;
     done
 }
 

@@ -19,7 +19,7 @@ impl EdgeSession {
         &mut self,
         server: ServerId,
         device: Option<&str>,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
         match &mut self.state {
             SessionState::Awaited(awaited) => {
@@ -35,10 +35,10 @@ impl EdgeSession {
             SessionState::Online(online) if online.server() == server => {
                 // What is buffered was sent with the tables that are still there.
                 let early = online.take_early();
-                online.flush(early, &mut self.notes, sink);
-                online.speaks(sink);
+                online.flush(early, &mut self.notes, context);
+                online.speaks(context);
                 if device.is_some() {
-                    return online.forget_table(device, sink);
+                    return online.forget_table(device, context);
                 }
                 let unknown = SessionState::Awaited(AwaitingBirth::unknown());
                 if let SessionState::Online(online) = std::mem::replace(&mut self.state, unknown) {
@@ -55,9 +55,9 @@ impl EdgeSession {
     /// Evicts the tables of its births: a rebirth is requested once it sends again. One that was
     /// evicted before, and never sent data, counts as offline, since its devices take memory too; one
     /// that has sent data is asked first.
-    pub(crate) fn evict_tables(&mut self, sink: &mut SessionContext<'_>) {
+    pub(crate) fn evict_tables(&mut self, context: &mut SessionContext<'_>) {
         if self.has_answered && matches!(&self.state, SessionState::Awaited(_)) {
-            return self.probe_unread(RebirthTrigger::Probe, sink);
+            return self.probe_unread(RebirthTrigger::Probe, context);
         }
         self.note(Finding::NoRoom);
         match &mut self.state {
@@ -65,12 +65,12 @@ impl EdgeSession {
                 awaited.forget_tables();
                 // A node that was not asked yet, or has time to answer, is not offline.
                 if !self.has_answered && awaited.has_unread_birth() {
-                    self.go_offline_silent(DeathCause::Silent, sink);
+                    self.go_offline_silent(DeathCause::Silent, context);
                 }
             }
             SessionState::Online(online) => {
                 let early = online.take_early();
-                online.flush(early, &mut self.notes, sink);
+                online.flush(early, &mut self.notes, context);
                 self.notes.triggers.clear();
                 self.notes.born_devices.clear();
                 let unknown = SessionState::Awaited(AwaitingBirth::unknown());
@@ -90,23 +90,23 @@ impl EdgeSession {
     pub(super) fn handle_node_birth(
         &mut self,
         message: &Incoming<'_>,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
         if let SessionState::Online(online) = &self.state
-            && online.is_repeated(message, sink.config)
+            && online.is_repeated(message, context.config)
         {
             self.note(Finding::Duplicate);
             self.notes.skip_payload(SkipReason::Duplicate, &message.payload);
             return;
         }
         self.server = Some(message.server);
-        self.note_birth(sink);
+        self.note_birth(context);
         if message.own_time().is_none() {
             self.note(Finding::NoTime);
         }
         // Messages that overtook the birth go on where it leaves off. It cannot have been on its way
         // for long: where it is older by its sender's time, that clock has gone back.
-        let (reorder, transit) = (sink.config.reorder_timeout, sink.config.answer_timeout);
+        let (reorder, transit) = (context.config.reorder_timeout, context.config.answer_timeout);
         let follows = |early: &SessionMessage| match (early.own_time(), message.own_time()) {
             (Some(sent), Some(birth)) => {
                 let waited = message.at.instant.since(early.at.instant);
@@ -144,7 +144,7 @@ impl EdgeSession {
                     let after =
                         |early: &SessionMessage| follows(early) && (later(early) || goes_on(early));
                     let (after, before) = early.into_iter().partition(after);
-                    online.flush(before, &mut self.notes, sink);
+                    online.flush(before, &mut self.notes, context);
                     let mut rest = online.into_carried();
                     let after: Vec<_> = after;
                     rest.uncounted = after.len();
@@ -154,21 +154,22 @@ impl EdgeSession {
             };
         // Where nothing waits, nothing of the past is asked for.
         let past = prior_tables
-            .filter(|past| !waiting.is_empty() && past.bytes() <= sink.room_left.tables);
-        sink.room_left.tables +=
+            .filter(|past| !waiting.is_empty() && past.bytes() <= context.room_left.tables);
+        context.room_left.tables +=
             freed.tables.saturating_sub(past.as_ref().map_or(0, |past| past.bytes()));
-        sink.room_left.bytes += freed.bytes;
+        context.room_left.bytes += freed.bytes;
         let before = PriorSession { birth_emitted: self.birth_emitted, devices, next_seq };
-        let mut online = OnlineSession::born(&self.source, message, before, &mut self.notes, sink);
+        let mut online =
+            OnlineSession::born(&self.source, message, before, &mut self.notes, context);
         self.birth_emitted = online.is_birth_emitted();
-        let two = |bd_seq| self.senders.born(bd_seq, sink.now.instant);
+        let two = |bd_seq| self.senders.born(bd_seq, context.now.instant);
         if online.bd_seq().is_some_and(two) {
             self.notes.findings.note(Finding::TwoSenders);
         }
         let next = |message: &SessionMessage| follows(message) && online.is_next(message);
         let mut place = waiting.iter().position(next);
         while let Some(next) = place {
-            online.handle_next(&waiting.remove(next), &mut self.notes, sink);
+            online.handle_next(&waiting.remove(next), &mut self.notes, context);
             uncounted = uncounted.saturating_sub(1);
             place = waiting.iter().position(|early| follows(early) && online.is_next(early));
         }
@@ -177,8 +178,8 @@ impl EdgeSession {
         self.notes.findings.add(Finding::ForeignServer, foreign.len() as u64);
         self.notes.skip_waiting(SkipReason::ForeignServer, &foreign);
         self.notes.findings.add(Finding::BeforeBirth, uncounted as u64);
-        online.take_over(waiting, past, message.time(), &mut self.notes, sink);
+        online.take_over(waiting, past, message.time(), &mut self.notes, context);
         self.state = SessionState::Online(online);
-        self.request_for_faults(sink);
+        self.request_for_faults(context);
     }
 }

@@ -218,8 +218,8 @@ impl DeviceClocks {
 
 impl EdgeSession {
     /// A live message may show that the node's clock is wrong, or a device's.
-    pub(super) fn look_at_clock(&mut self, message: &Incoming<'_>, sink: &SessionContext<'_>) {
-        let is_answer = self.requests.is_answer_due(sink.now.instant, ANSWER);
+    pub(super) fn look_at_clock(&mut self, message: &Incoming<'_>, context: &SessionContext<'_>) {
+        let is_answer = self.requests.is_answer_due(context.now.instant, ANSWER);
         let sign = match (message.verb, message.device) {
             (MessageType::Birth, None) if is_answer => ClockSign::Answer,
             (MessageType::Birth, None) => ClockSign::Birth,
@@ -229,12 +229,12 @@ impl EdgeSession {
             // A will is as old as its session.
             (MessageType::Death, None) | (MessageType::Command, _) => return,
         };
-        let Some(sent) = message.own_time().filter(|_| sink.judges_clocks) else { return };
+        let Some(sent) = message.own_time().filter(|_| context.judges_clocks) else { return };
         if is_history(&message.payload) {
             return;
         }
-        let ahead = sent.as_millis().saturating_sub(sink.now.wall.as_millis());
-        let now = sink.now.instant;
+        let ahead = sent.as_millis().saturating_sub(context.now.wall.as_millis());
+        let now = context.now.instant;
         self.clock.sends_data |= sign == ClockSign::Data && message.device.is_none();
         let speaks_for_node = message.device.is_none() || !self.clock.sends_data;
         let mut off = match speaks_for_node {

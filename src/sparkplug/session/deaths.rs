@@ -20,9 +20,9 @@ impl EdgeSession {
         &mut self,
         server: ServerId,
         payload: &Payload,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
-        let may_ask = self.may_ask(RebirthTrigger::Probe, sink);
+        let may_ask = self.may_ask(RebirthTrigger::Probe, context);
         match &mut self.state {
             SessionState::Awaited(awaited) if awaited.is_expected() => {
                 let death = birth::bd_seq(payload, None).map(|(number, _)| number);
@@ -31,16 +31,16 @@ impl EdgeSession {
                     true => DeathTarget::Unsure,
                     false => awaited.death_target(death),
                 };
-                match (whose, sink.config.bd_seq) {
+                match (whose, context.config.bd_seq) {
                     (DeathTarget::This, _) | (DeathTarget::Other, BdSeq::Off) => {
-                        self.go_offline(DeathCause::Certificate, sink);
+                        self.go_offline(DeathCause::Certificate, context);
                     }
                     (DeathTarget::Unsure, _) | (DeathTarget::Other, BdSeq::Verify) if may_ask => {
                         self.notes.findings.note(Finding::StaleDeath);
                         awaited.doubt();
-                        self.request(RebirthTrigger::Probe, sink);
+                        self.request(RebirthTrigger::Probe, context);
                     }
-                    (DeathTarget::Unsure, _) => self.go_offline(DeathCause::Certificate, sink),
+                    (DeathTarget::Unsure, _) => self.go_offline(DeathCause::Certificate, context),
                     (DeathTarget::Other, _) => self.notes.findings.note(Finding::StaleDeath),
                 }
             }
@@ -52,31 +52,35 @@ impl EdgeSession {
                 self.note(Finding::RepeatedDeath);
                 // It may live: the death may be that of a session before.
                 if is_unasked {
-                    self.request(RebirthTrigger::Expected, sink);
+                    self.request(RebirthTrigger::Expected, context);
                 }
             }
             SessionState::Online(online) if online.server() != server => {
                 self.note(Finding::ForeignServer);
             }
-            SessionState::Online(online) if online.is_death(payload, sink.config) => {
-                self.go_offline(DeathCause::Certificate, sink);
+            SessionState::Online(online) if online.is_death(payload, context.config) => {
+                self.go_offline(DeathCause::Certificate, context);
             }
             SessionState::Online(online) => {
                 self.notes.findings.note(Finding::StaleDeath);
                 // Who may not be asked is not doubted.
-                if may_ask && sink.config.bd_seq == BdSeq::Verify {
-                    online.doubt(DeathCause::Certificate, sink.now.instant);
-                    self.request(RebirthTrigger::Probe, sink);
+                if may_ask && context.config.bd_seq == BdSeq::Verify {
+                    online.doubt(DeathCause::Certificate, context.now.instant);
+                    self.request(RebirthTrigger::Probe, context);
                 }
             }
         }
     }
 
     /// The connection that the node was seen through is down.
-    pub(crate) fn handle_disconnected(&mut self, server: ServerId, sink: &mut SessionContext<'_>) {
+    pub(crate) fn handle_disconnected(
+        &mut self,
+        server: ServerId,
+        context: &mut SessionContext<'_>,
+    ) {
         match &mut self.state {
             SessionState::Online(online) if online.server() == server => {
-                self.go_offline(DeathCause::ConnectionLost, sink);
+                self.go_offline(DeathCause::ConnectionLost, context);
             }
             SessionState::Online(_) => {}
             SessionState::Awaited(awaited) => {
@@ -87,7 +91,7 @@ impl EdgeSession {
                     let waiting = awaited.take_waiting();
                     self.notes.skip_waiting(SkipReason::BeforeBirth, &waiting);
                 }
-                if here || !sink.servers.is_any_up() {
+                if here || !context.servers.is_any_up() {
                     awaited.should_ask(false);
                     self.requests.cancel();
                 }
@@ -96,25 +100,29 @@ impl EdgeSession {
     }
 
     /// The node is gone, its devices with it: they first.
-    pub(super) fn go_offline(&mut self, cause: DeathCause, sink: &mut SessionContext<'_>) {
-        self.finish_offline(cause, sink);
+    pub(super) fn go_offline(&mut self, cause: DeathCause, context: &mut SessionContext<'_>) {
+        self.finish_offline(cause, context);
         self.requests.cancel();
         self.problem = None;
     }
 
     /// It did not answer, and counts as offline. It may be alive, since a request or its answer can
     /// be lost: requests go on with backoff, and it stays a problem unless there was a death.
-    pub(super) fn go_offline_silent(&mut self, cause: DeathCause, sink: &mut SessionContext<'_>) {
+    pub(super) fn go_offline_silent(
+        &mut self,
+        cause: DeathCause,
+        context: &mut SessionContext<'_>,
+    ) {
         let is_doubted =
             matches!(&self.state, SessionState::Awaited(awaited) if awaited.is_doubted());
-        self.finish_offline(cause, sink);
+        self.finish_offline(cause, context);
         self.requests.expect();
         if is_doubted || cause == DeathCause::Certificate {
             self.problem = None;
         }
     }
 
-    fn finish_offline(&mut self, cause: DeathCause, sink: &mut SessionContext<'_>) {
+    fn finish_offline(&mut self, cause: DeathCause, context: &mut SessionContext<'_>) {
         let unknown = SessionState::Awaited(AwaitingBirth::unknown());
         let CarriedState { waiting, devices, prior_tables, archived_births: kept, .. } =
             match std::mem::replace(&mut self.state, unknown) {
@@ -125,7 +133,7 @@ impl EdgeSession {
                 }
                 SessionState::Online(mut online) => {
                     let early = online.take_early();
-                    online.flush(early, &mut self.notes, sink);
+                    online.flush(early, &mut self.notes, context);
                     online.into_carried()
                 }
             };
@@ -142,10 +150,10 @@ impl EdgeSession {
             DeathCause::Certificate | DeathCause::Node | DeathCause::Silent => DeathCause::Node,
         };
         for device in devices {
-            self.emit_death(Some(device), of_device, sink);
+            self.emit_death(Some(device), of_device, context);
         }
         if self.birth_emitted {
-            self.emit_death(None, cause, sink);
+            self.emit_death(None, cause, context);
         }
     }
 
@@ -153,10 +161,10 @@ impl EdgeSession {
         &self,
         device: Option<Arc<str>>,
         cause: DeathCause,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
         let source = Source { edge: self.source.edge.clone(), device };
-        let (time, clock) = (sink.now.wall, ClockSource::Host);
-        sink.emit(Event::Death(Death { source, time, clock, cause }));
+        let (time, clock) = (context.now.wall, ClockSource::Host);
+        context.emit(Event::Death(Death { source, time, clock, cause }));
     }
 }

@@ -54,7 +54,7 @@ impl DeviceSession {
 impl OnlineSession {
     /// These devices were online when last known: those that are not born yet have the time
     /// that they would have after a birth of the node.
-    pub(super) fn expect(&mut self, devices: &[Arc<str>], sink: &SessionContext<'_>) {
+    pub(super) fn expect(&mut self, devices: &[Arc<str>], context: &SessionContext<'_>) {
         for name in devices {
             let room = self.devices.len() < limits::DEVICES;
             if room && !self.devices.contains_key(name) {
@@ -67,7 +67,7 @@ impl OnlineSession {
                     DeviceSession { source, birth_emitted: true, state: DeviceState::Awaited },
                 );
                 self.devices_unborn += 1;
-                self.birth_grace_until = Some(sink.now.instant + sink.config.device_grace);
+                self.birth_grace_until = Some(context.now.instant + context.config.device_grace);
             }
         }
     }
@@ -96,8 +96,8 @@ impl OnlineSession {
     }
 
     /// Something waits for births from now on.
-    pub(super) fn await_births(&mut self, sink: &SessionContext<'_>) {
-        self.birth_grace_until.get_or_insert(sink.now.instant + sink.config.device_grace);
+    pub(super) fn await_births(&mut self, context: &SessionContext<'_>) {
+        self.birth_grace_until.get_or_insert(context.now.instant + context.config.device_grace);
     }
 
     /// No further birth arrives: what is buffered for one is dropped. The devices that have not
@@ -127,15 +127,15 @@ impl OnlineSession {
         name: &str,
         message: &Borrowed<'_>,
         notes: &mut SessionNotes,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
         let (name, told): (Arc<str>, bool) = match self.devices.remove_entry(name) {
             Some((name, before)) => {
-                self.forget(&before, sink);
+                self.forget(&before, context);
                 (name, before.birth_emitted)
             }
             None if self.devices.len() >= limits::DEVICES
-                || sink.room_left.tables < memory::SOURCE =>
+                || context.room_left.tables < memory::SOURCE =>
             {
                 notes.findings.note(Finding::TooManyDevices);
                 notes.skip_payload(SkipReason::Limits, message.payload);
@@ -144,7 +144,7 @@ impl OnlineSession {
             None => (name.into(), false),
         };
         let source = Source { edge: self.source.edge.clone(), device: Some(Arc::clone(&name)) };
-        let scope = scope(&source, message.at.wall, sink);
+        let scope = scope(&source, message.at.wall, context);
         let (born, table) =
             birth::read(scope, message.payload, &mut self.definitions, &mut notes.findings);
         if born.defines {
@@ -154,28 +154,28 @@ impl OnlineSession {
             notes.findings.note(Finding::CaseCollision);
         }
         notes.findings.add(Finding::SharedAlias, self.alias_usage.add(&table));
-        self.birth_archive.keep(message, sink);
+        self.birth_archive.keep(message, context);
         self.table_bytes += table.bytes();
-        sink.room_left.tables = sink.room_left.tables.saturating_sub(table.bytes());
+        context.room_left.tables = context.room_left.tables.saturating_sub(table.bytes());
         self.longest_device_name = self.longest_device_name.max(name.len());
         self.filter_yield.add(&born);
-        let birth_emitted = emit_birth(born, told, notes, sink);
+        let birth_emitted = emit_birth(born, told, notes, context);
         self.devices.insert(
             Arc::clone(&name),
             DeviceSession { source, birth_emitted, state: DeviceState::Born(Box::new(table)) },
         );
         notes.born_devices.push(Arc::clone(&name));
-        self.read_waiting(&name, message.time(), notes, sink);
-        self.extend_grace(sink);
+        self.read_waiting(&name, message.time(), notes, context);
+        self.extend_grace(context);
     }
 
     /// What a device was before its birth or death no longer counts.
-    fn forget(&mut self, device: &DeviceSession, sink: &mut SessionContext<'_>) {
+    fn forget(&mut self, device: &DeviceSession, context: &mut SessionContext<'_>) {
         match &device.state {
             DeviceState::Born(table) => {
                 self.table_bytes = self.table_bytes.saturating_sub(table.bytes());
                 self.alias_usage.remove(table);
-                sink.room_left.tables += table.bytes();
+                context.room_left.tables += table.bytes();
             }
             DeviceState::BirthUndecodable => {}
             DeviceState::Awaited => self.devices_unborn = self.devices_unborn.saturating_sub(1),
@@ -183,28 +183,28 @@ impl OnlineSession {
     }
 
     /// A birth arrived: the wait for others starts again.
-    pub(super) fn extend_grace(&mut self, sink: &SessionContext<'_>) {
+    pub(super) fn extend_grace(&mut self, context: &SessionContext<'_>) {
         let some = self.devices_unborn > 0 || !self.waiting.is_empty();
         if !some {
             self.prior_tables = None;
         }
-        self.birth_grace_until = some.then(|| sink.now.instant + sink.config.device_grace);
+        self.birth_grace_until = some.then(|| context.now.instant + context.config.device_grace);
     }
 
     /// A birth of this device is undecodable, or too late: names and aliases of the one before are
     /// invalid, and no table is better than a wrong one. The device is alive.
-    pub(super) fn forget_table(&mut self, device: Option<&str>, sink: &mut SessionContext<'_>) {
+    pub(super) fn forget_table(&mut self, device: Option<&str>, context: &mut SessionContext<'_>) {
         let Some((name, mut device)) = device.and_then(|d| self.devices.remove_entry(d)) else {
             return;
         };
-        self.forget(&device, sink);
+        self.forget(&device, context);
         self.birth_archive.forget(&name);
         if let Some(past) = &mut self.prior_tables {
             past.take(Some(&name));
         }
         device.state = DeviceState::BirthUndecodable;
         self.devices.insert(name, device);
-        self.extend_grace(sink);
+        self.extend_grace(context);
     }
 
     /// DDEATH, by its own time
@@ -214,23 +214,23 @@ impl OnlineSession {
         name: &str,
         message: &Borrowed<'_>,
         notes: &mut SessionNotes,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
         self.birth_archive.forget(name);
         let Some((name, device)) = self.devices.remove_entry(name) else {
             notes.findings.note(Finding::RepeatedDeath);
             return;
         };
-        self.forget(&device, sink);
+        self.forget(&device, context);
         if let DeviceState::Born(table) = device.state {
-            self.keep_prior_table(name, *table, sink);
+            self.keep_prior_table(name, *table, context);
         }
         if !device.birth_emitted {
             return;
         }
         let clock = message.own_time().map_or(ClockSource::Host, |_| ClockSource::Sender);
         let (source, time, cause) = (device.source, message.time(), DeathCause::Certificate);
-        sink.emit(Event::Death(Death { source, time, clock, cause }));
+        context.emit(Event::Death(Death { source, time, clock, cause }));
     }
 }
 

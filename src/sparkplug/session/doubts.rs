@@ -37,11 +37,12 @@ impl OnlineSession {
     }
 
     /// A message arrived, too late to have been sent before the doubt.
-    pub(super) fn speaks(&mut self, sink: &SessionContext<'_>) {
-        let now = sink.now.instant;
+    pub(super) fn speaks(&mut self, context: &SessionContext<'_>) {
+        let now = context.now.instant;
         self.last_heard = now;
-        self.death_doubt =
-            self.death_doubt.filter(|doubt| now.since(doubt.since) < sink.config.reorder_timeout);
+        self.death_doubt = self
+            .death_doubt
+            .filter(|doubt| now.since(doubt.since) < context.config.reorder_timeout);
     }
 
     /// Whether it may be dead.

@@ -13,31 +13,31 @@ impl EdgeSession {
     }
 
     /// The node was online before the start: request a rebirth, and count silence as offline.
-    pub(crate) fn expect_online(&mut self, devices: &[Arc<str>], sink: &SessionContext<'_>) {
+    pub(crate) fn expect_online(&mut self, devices: &[Arc<str>], context: &SessionContext<'_>) {
         let awaited = match &mut self.state {
             SessionState::Awaited(awaited) => awaited,
-            SessionState::Online(online) => return online.expect(devices, sink),
+            SessionState::Online(online) => return online.expect(devices, context),
         };
         awaited.expect(devices);
         self.birth_emitted = true;
         // Otherwise it is asked once there is a connection.
-        if sink.servers.is_any_up() {
-            self.ask_expected(sink);
+        if context.servers.is_any_up() {
+            self.ask_expected(context);
         }
     }
 
     /// The node was known before the start, and not as online: request a rebirth.
-    pub(crate) fn expect_maybe(&mut self, sink: &SessionContext<'_>) {
+    pub(crate) fn expect_maybe(&mut self, context: &SessionContext<'_>) {
         self.was_known = true;
         let SessionState::Awaited(awaited) = &mut self.state else { return };
         awaited.expect_maybe();
-        if sink.servers.is_any_up() {
-            self.ask_expected(sink);
+        if context.servers.is_any_up() {
+            self.ask_expected(context);
         }
     }
 
     /// A connection is up: known nodes may be behind it, and are asked as after a start.
-    pub(crate) fn handle_connected(&mut self, server: ServerId, sink: &SessionContext<'_>) {
+    pub(crate) fn handle_connected(&mut self, server: ServerId, context: &SessionContext<'_>) {
         let SessionState::Awaited(awaited) = &mut self.state else {
             return;
         };
@@ -45,19 +45,19 @@ impl EdgeSession {
         if self.birth_emitted || awaited.is_to_be_asked() {
             awaited.should_ask(true);
             self.requests.reset_for_session();
-            self.ask_expected(sink);
+            self.ask_expected(context);
         } else if self.server == Some(server) {
             self.requests.reset_for_session();
             // It sent a birth that could not be decoded, and may send nothing further by itself.
             if awaited.is_unknown() && self.last_heard.is_some() {
-                self.request(RebirthTrigger::BeforeBirth, sink);
+                self.request(RebirthTrigger::BeforeBirth, context);
             }
         }
     }
 
-    fn ask_expected(&mut self, sink: &SessionContext<'_>) {
-        if self.request(RebirthTrigger::Expected, sink) == RequestResult::Disabled {
-            self.note_request_sent(sink);
+    fn ask_expected(&mut self, context: &SessionContext<'_>) {
+        if self.request(RebirthTrigger::Expected, context) == RequestResult::Disabled {
+            self.note_request_sent(context);
         }
     }
 }

@@ -20,9 +20,9 @@ pub(super) struct FilterYield {
 
 impl FilterYield {
     /// The node is born.
-    pub(super) fn of(birth: &ParsedBirth, sink: &SessionContext<'_>) -> Self {
-        let is_open = sink.config.filter.is_open();
-        let mut kept = Self { due: Some(sink.now.instant + PATIENCE), ..Self::default() };
+    pub(super) fn of(birth: &ParsedBirth, context: &SessionContext<'_>) -> Self {
+        let is_open = context.config.filter.is_open();
+        let mut kept = Self { due: Some(context.now.instant + PATIENCE), ..Self::default() };
         kept.due.take_if(|_| is_open);
         kept.add(birth);
         kept

@@ -105,12 +105,12 @@ impl EdgeSession {
 
     /// Such a node has been silent for long: it is asked, and counts as offline with its devices if
     /// it does not answer.
-    pub(super) fn probe_unread(&mut self, why: RebirthTrigger, sink: &mut SessionContext<'_>) {
+    pub(super) fn probe_unread(&mut self, why: RebirthTrigger, context: &mut SessionContext<'_>) {
         if let SessionState::Awaited(awaited) = &mut self.state {
             awaited.should_ask(true);
         }
-        if self.may_ask(why, sink) {
-            self.request(why, sink);
+        if self.may_ask(why, context) {
+            self.request(why, context);
         }
     }
 

@@ -11,12 +11,12 @@ impl OnlineSession {
     pub(super) fn expire_gap(
         &mut self,
         notes: &mut SessionNotes,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) -> u64 {
         let (messages, gaps) = self.window.expire_gap();
         for message in messages {
             let message = message.with_order(SequenceOrder::AfterGap);
-            self.apply(&message.incoming().borrow(), notes, sink);
+            self.apply(&message.incoming().borrow(), notes, context);
         }
         gaps
     }
@@ -36,11 +36,11 @@ impl OnlineSession {
         &mut self,
         messages: Vec<SessionMessage>,
         notes: &mut SessionNotes,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
         for message in messages.into_iter().filter(|message| message.verb != MessageType::Death) {
             let message = message.with_order(SequenceOrder::AfterGap);
-            self.apply(&message.incoming().borrow(), notes, sink);
+            self.apply(&message.incoming().borrow(), notes, context);
         }
     }
 }

@@ -99,7 +99,7 @@ impl OnlineSession {
         message: &Incoming<'_>,
         before: PriorSession,
         notes: &mut SessionNotes,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) -> Box<Self> {
         let payload = &message.payload;
         let seq = match payload.seq.map(u8::try_from) {
@@ -121,21 +121,21 @@ impl OnlineSession {
             notes.findings.note(Finding::NoRebirth);
         }
         let PriorSession { birth_emitted, devices, next_seq } = before;
-        let scope = scope(source, message.at.wall, sink);
+        let scope = scope(source, message.at.wall, context);
         let mut definitions = TemplateDefinitions::default();
         let (born, table) = birth::read(scope, payload, &mut definitions, &mut notes.findings);
-        sink.room_left.tables = sink.room_left.tables.saturating_sub(table.bytes());
-        let now = sink.now.instant;
-        let grace = (!devices.is_empty()).then(|| now + sink.config.device_grace);
+        context.room_left.tables = context.room_left.tables.saturating_sub(table.bytes());
+        let now = context.now.instant;
+        let grace = (!devices.is_empty()).then(|| now + context.config.device_grace);
         let mut alias_usage = AliasUsage::default();
         alias_usage.add(&table);
         let device = |name: Arc<str>| {
             let source = Source { edge: source.edge.clone(), device: Some(Arc::clone(&name)) };
             (name, DeviceSession { source, birth_emitted: true, state: DeviceState::Awaited })
         };
-        let filter_yield = FilterYield::of(&born, sink);
-        let told = emit_birth(born, birth_emitted, notes, sink);
-        let kept = BirthArchive::of(message, sink);
+        let filter_yield = FilterYield::of(&born, context);
+        let told = emit_birth(born, birth_emitted, notes, context);
+        let kept = BirthArchive::of(message, context);
         Box::new(Self {
             source: source.clone(),
             server: message.server,
@@ -173,12 +173,12 @@ impl OnlineSession {
         &mut self,
         message: &Borrowed<'_>,
         notes: &mut SessionNotes,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
         let born =
             |device: &str| self.devices.get(device).is_some_and(|known| known.table().is_some());
         if message.device.is_some_and(|device| !born(device)) {
-            self.apply(message, notes, sink);
+            self.apply(message, notes, context);
         }
     }
 
@@ -290,19 +290,19 @@ impl OnlineSession {
         &mut self,
         message: Incoming<'_>,
         notes: &mut SessionNotes,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) -> bool {
-        self.speaks(sink);
+        self.speaks(context);
         let Some(Ok(seq)) = message.payload.seq.map(u8::try_from) else {
             notes.findings.note(Finding::NoSeq);
-            self.apply(&message.borrow(), notes, sink);
+            self.apply(&message.borrow(), notes, context);
             return false;
         };
         let fingerprint = message.fingerprint();
         let place = match self.window.position_of(seq, fingerprint) {
             // What is of the session before must not take the place of what is still to come.
             SequencePlace::Early(_) | SequencePlace::Conflicting
-                if self.has_overtaken((seq, fingerprint), sink) =>
+                if self.has_overtaken((seq, fingerprint), context) =>
             {
                 SequencePlace::Past(SequenceOrder::Late)
             }
@@ -314,8 +314,8 @@ impl OnlineSession {
                 self.death_doubt = None;
                 self.sends_old_times |= self.is_before_birth(fingerprint);
                 self.window.advance(fingerprint);
-                self.apply(&message.borrow(), notes, sink);
-                self.drain(notes, sink);
+                self.apply(&message.borrow(), notes, context);
+                self.drain(notes, context);
                 false
             }
             SequencePlace::Duplicate => {
@@ -328,17 +328,17 @@ impl OnlineSession {
                 notes.findings.note(Finding::Late);
                 self.window.mark_received_late(seq, fingerprint);
                 let message = message.with_order(SequenceOrder::AfterGap);
-                self.apply(&message.borrow(), notes, sink);
+                self.apply(&message.borrow(), notes, context);
                 notes.triggers.push(RebirthTrigger::Gap);
                 false
             }
             SequencePlace::Conflicting => {
-                self.handle_past(message, SequenceOrder::AfterGap, notes, sink)
+                self.handle_past(message, SequenceOrder::AfterGap, notes, context)
             }
-            SequencePlace::Past(order) => self.handle_past(message, order, notes, sink),
+            SequencePlace::Past(order) => self.handle_past(message, order, notes, context),
             SequencePlace::Early(place) => {
                 let (at, bytes) = (message.at.instant, message.bytes);
-                let full = bytes > sink.room_left.bytes;
+                let full = bytes > context.room_left.bytes;
                 full | !self.window.buffer(
                     place,
                     BufferedMessage { at, bytes, fingerprint, message: message.own() },
@@ -354,7 +354,7 @@ impl OnlineSession {
         message: Incoming<'_>,
         order: SequenceOrder,
         notes: &mut SessionNotes,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) -> bool {
         notes.findings.note(Finding::Late);
         let print = message.fingerprint();
@@ -363,11 +363,11 @@ impl OnlineSession {
         }
         let message = message.with_order(order);
         match message.verb {
-            MessageType::Data => self.apply(&message.borrow(), notes, sink),
+            MessageType::Data => self.apply(&message.borrow(), notes, context),
             MessageType::Birth => {
                 notes.skip_payload(SkipReason::Late, &message.payload);
                 if !self.is_before_birth(print) {
-                    self.forget_table(message.device, sink);
+                    self.forget_table(message.device, context);
                     notes.triggers.push(RebirthTrigger::Gap);
                 }
             }
@@ -379,18 +379,18 @@ impl OnlineSession {
     /// Whether the birth has overtaken a message: by the sender's own times, unless those are of
     /// older values, and only while it may still be on its way; and by its number, which goes on
     /// where the session before the birth was, and not where this one is.
-    fn has_overtaken(&self, (seq, print): (u8, Fingerprint), sink: &SessionContext<'_>) -> bool {
+    fn has_overtaken(&self, (seq, print): (u8, Fingerprint), context: &SessionContext<'_>) -> bool {
         let sent_before = print
             .sent_time
             .zip(self.birth.fingerprint.sent_time)
             .map_or(0, |(sent, birth)| birth.as_millis().saturating_sub(sent.as_millis()));
         let sent_before = Duration::from_millis(u64::try_from(sent_before).unwrap_or_default());
-        let underway = sink.now.instant.since(self.birth.at) + sent_before;
+        let underway = context.now.instant.since(self.birth.at) + sent_before;
         // From one that was given up as from one that is still to come.
         let from = |next: u8| seq.wrapping_sub(next).min(next.wrapping_sub(seq));
         let ahead = seq.wrapping_sub(self.window.expected());
         let fits = self.prior_next_seq.is_none_or(|before| from(before) <= ahead);
-        let in_time = !sent_before.is_zero() && underway < sink.config.answer_timeout;
+        let in_time = !sent_before.is_zero() && underway < context.config.answer_timeout;
         in_time && fits && !self.sends_old_times
     }
 
@@ -411,15 +411,15 @@ impl OnlineSession {
         &mut self,
         message: &SessionMessage,
         notes: &mut SessionNotes,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
         self.window.advance(message.fingerprint());
-        self.apply(&message.incoming().borrow(), notes, sink);
+        self.apply(&message.incoming().borrow(), notes, context);
     }
 
-    fn drain(&mut self, notes: &mut SessionNotes, sink: &mut SessionContext<'_>) {
+    fn drain(&mut self, notes: &mut SessionNotes, context: &mut SessionContext<'_>) {
         while let Some(message) = self.window.take_next() {
-            self.apply(&message.incoming().borrow(), notes, sink);
+            self.apply(&message.incoming().borrow(), notes, context);
         }
     }
 
@@ -427,28 +427,28 @@ impl OnlineSession {
         &mut self,
         message: &Borrowed<'_>,
         notes: &mut SessionNotes,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
         match (message.verb, message.device) {
             (MessageType::Data, None) => {
                 let reading = (&self.source, &mut self.table);
-                read_data(reading, message, notes, sink);
+                read_data(reading, message, notes, context);
             }
             (MessageType::Data, Some(name)) => match self.devices.get_mut(name) {
                 Some(DeviceSession { source, state: DeviceState::Born(table), .. }) => {
-                    read_data((source, table), message, notes, sink);
+                    read_data((source, table), message, notes, context);
                 }
                 // Data of a device before its birth [payloads-ddata-order].
                 Some(_) | None => {
-                    if self.restore_device_by_name(name, notes, sink) {
-                        self.apply(message, notes, sink);
+                    if self.restore_device_by_name(name, notes, context) {
+                        self.apply(message, notes, context);
                     } else {
-                        self.wait_for_birth(name, message, notes, sink);
+                        self.wait_for_birth(name, message, notes, context);
                     }
                 }
             },
-            (MessageType::Birth, Some(name)) => self.device_born(name, message, notes, sink),
-            (MessageType::Death, Some(name)) => self.device_died(name, message, notes, sink),
+            (MessageType::Birth, Some(name)) => self.device_born(name, message, notes, context),
+            (MessageType::Death, Some(name)) => self.device_died(name, message, notes, context),
             (MessageType::Birth | MessageType::Death, None) | (MessageType::Command, _) => {}
         }
     }

@@ -16,10 +16,10 @@ use crate::time::Timestamp;
 pub(super) fn scope<'a>(
     source: &Source,
     arrival: Timestamp,
-    sink: &'a mut SessionContext<'_>,
+    context: &'a mut SessionContext<'_>,
 ) -> BirthScope<'a> {
-    let (filter, room) = (&sink.config.filter, sink.room_left.tables / limits::LEAF_BYTES);
-    BirthScope { source: source.clone(), arrival, filter, names: sink.names, room }
+    let (filter, room) = (&context.config.filter, context.room_left.tables / limits::LEAF_BYTES);
+    BirthScope { source: source.clone(), arrival, filter, names: context.names, room }
 }
 
 /// Emits a birth if anything of it is included, or was when it was `told` before. True if it was
@@ -28,7 +28,7 @@ pub(super) fn emit_birth(
     parsed: ParsedBirth,
     was_emitted: bool,
     notes: &mut SessionNotes,
-    sink: &mut SessionContext<'_>,
+    context: &mut SessionContext<'_>,
 ) -> bool {
     notes.excluded_values += parsed.excluded_values;
     notes.skip_values(SkipReason::Limits, parsed.skipped_values);
@@ -36,9 +36,9 @@ pub(super) fn emit_birth(
         return false;
     }
     let (source, sent) = (parsed.birth.source.clone(), parsed.birth.time);
-    sink.emit(Event::Birth(parsed.birth));
+    context.emit(Event::Birth(parsed.birth));
     if !parsed.repeated_values.is_empty() {
-        sink.emit(Event::Data(Data {
+        context.emit(Event::Data(Data {
             source,
             samples: parsed.repeated_values,
             attributes: Vec::new(),
@@ -53,9 +53,9 @@ pub(super) fn read_data(
     reading: (&Source, &mut BirthTable),
     message: &Borrowed<'_>,
     notes: &mut SessionNotes,
-    sink: &mut SessionContext<'_>,
+    context: &mut SessionContext<'_>,
 ) {
-    read_until(None, reading, message, notes, sink);
+    read_until(None, reading, message, notes, context);
 }
 
 /// Reads data that was sent before `birth`: all its values get earlier timestamps.
@@ -64,7 +64,7 @@ pub(super) fn read_until(
     (source, table): (&Source, &mut BirthTable),
     message: &Borrowed<'_>,
     notes: &mut SessionNotes,
-    sink: &mut SessionContext<'_>,
+    context: &mut SessionContext<'_>,
 ) {
     let inherited = Inherited::from_payload(message.time());
     let order = message.order;
@@ -87,6 +87,6 @@ pub(super) fn read_until(
     if !(samples.is_empty() && attributes.is_empty()) {
         let source = source.clone();
         let sent = message.own_time();
-        sink.emit(Event::Data(Data { source, samples, attributes, order, sent }));
+        context.emit(Event::Data(Data { source, samples, attributes, order, sent }));
     }
 }

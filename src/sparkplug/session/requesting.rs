@@ -114,25 +114,27 @@ impl EdgeSession {
     }
 
     /// Whether the node may be asked for this.
-    pub(super) fn may_ask(&self, trigger: RebirthTrigger, sink: &SessionContext<'_>) -> bool {
-        let policy = &sink.config.rebirth;
+    pub(super) fn may_ask(&self, trigger: RebirthTrigger, context: &SessionContext<'_>) -> bool {
+        let policy = &context.config.rebirth;
         policy.reasons.contains(trigger.reason())
-            && (sink.config.filter.is_open() || self.is_included(trigger, sink))
+            && (context.config.filter.is_open() || self.is_included(trigger, context))
     }
 
     /// Whether anything of it is or may be included. Nodes that are not included are never sent a
     /// command.
-    fn is_included(&self, fault: RebirthTrigger, sink: &SessionContext<'_>) -> bool {
+    fn is_included(&self, fault: RebirthTrigger, context: &SessionContext<'_>) -> bool {
         let of_device =
             matches!(fault, RebirthTrigger::Unborn(_) | RebirthTrigger::Unreadable(Some(_)));
         match &self.state {
             SessionState::Online(online) if !of_device => online.is_anything_emitted(),
-            SessionState::Online(_) | SessionState::Awaited(_) => sink.may_take(self.edge(), None),
+            SessionState::Online(_) | SessionState::Awaited(_) => {
+                context.may_take(self.edge(), None)
+            }
         }
     }
 
     /// Schedules rebirth requests for the triggers of the current message.
-    pub(super) fn request_for_faults(&mut self, sink: &SessionContext<'_>) {
+    pub(super) fn request_for_faults(&mut self, context: &SessionContext<'_>) {
         for device in std::mem::take(&mut self.notes.born_devices) {
             self.requests.device_born(&device);
             if self.requests.due().is_none() {
@@ -140,37 +142,38 @@ impl EdgeSession {
             }
         }
         for fault in std::mem::take(&mut self.notes.triggers) {
-            self.request(fault, sink);
+            self.request(fault, context);
         }
     }
 
     pub(super) fn request(
         &mut self,
         fault: RebirthTrigger,
-        sink: &SessionContext<'_>,
+        context: &SessionContext<'_>,
     ) -> RequestResult {
-        if !self.may_ask(fault, sink) {
+        if !self.may_ask(fault, context) {
             let reason = fault.reason();
             if fault.skips_values()
-                && !sink.config.rebirth.reasons.contains(reason)
+                && !context.config.rebirth.reasons.contains(reason)
                 && let Some(known_by) = self.known_by(fault)
             {
-                let (since, kind) = (sink.now.wall, NodeProblemKind::RequestDisabled);
+                let (since, kind) = (context.now.wall, NodeProblemKind::RequestDisabled);
                 self.set_problem(NodeProblem { reason, since, kind, known_by });
             }
             return RequestResult::Disabled;
         }
-        let (policy, answer) = (&sink.config.rebirth, sink.config.answer_timeout);
-        let request = self.requests.request(fault, sink.now.instant, sink.random, policy, answer);
+        let (policy, answer) = (&context.config.rebirth, context.config.answer_timeout);
+        let request =
+            self.requests.request(fault, context.now.instant, context.random, policy, answer);
         if request == RequestResult::Unanswered {
-            self.report_unanswered(fault, sink);
+            self.report_unanswered(fault, context);
         }
         request
     }
 
     /// It is a problem by name from the first request in vain on. The silence of who was not online
     /// says nothing.
-    fn report_unanswered(&mut self, fault: RebirthTrigger, sink: &SessionContext<'_>) {
+    fn report_unanswered(&mut self, fault: RebirthTrigger, context: &SessionContext<'_>) {
         let silent = match &self.state {
             SessionState::Awaited(awaited) => {
                 !awaited.is_expected() && !awaited.is_lost() && awaited.bytes() == 0
@@ -180,7 +183,7 @@ impl EdgeSession {
         if (fault != RebirthTrigger::Expected || !silent)
             && let Some(known_by) = self.known_by(fault)
         {
-            let (reason, since) = (fault.reason(), sink.now.wall);
+            let (reason, since) = (fault.reason(), context.now.wall);
             let kind = match self.is_costly {
                 true => NodeProblemKind::TooCostly,
                 false => NodeProblemKind::Unanswered,
@@ -223,8 +226,8 @@ impl EdgeSession {
     }
 
     /// A live message of it has come: it is known by more than what a server has stored.
-    pub(super) fn note_received(&mut self, sink: &SessionContext<'_>) {
-        self.last_heard = Some(sink.now.instant);
+    pub(super) fn note_received(&mut self, context: &SessionContext<'_>) {
+        self.last_heard = Some(context.now.instant);
         self.problem.take_if(|problem| problem.known_by == KnownBy::StoredBirth);
     }
 
@@ -242,29 +245,29 @@ impl EdgeSession {
     }
 
     /// What was asked for may be due again, since no birth came.
-    pub(super) fn reschedule_request(&mut self, sink: &SessionContext<'_>) {
-        let now = sink.now.instant;
+    pub(super) fn reschedule_request(&mut self, context: &SessionContext<'_>) {
+        let now = context.now.instant;
         if self.requests.due().is_some_and(|due| due <= now)
-            && let Some(fault) = self.requests.unanswered_trigger(now, &sink.config.rebirth)
+            && let Some(fault) = self.requests.unanswered_trigger(now, &context.config.rebirth)
         {
-            self.report_unanswered(fault, sink);
+            self.report_unanswered(fault, context);
         }
     }
 
     /// Data of it was dropped. One that is not online sends all of it with its birth.
-    pub(crate) fn refresh(&mut self, sink: &SessionContext<'_>) {
+    pub(crate) fn refresh(&mut self, context: &SessionContext<'_>) {
         if let SessionState::Online(_) = &self.state {
-            self.request(RebirthTrigger::Gap, sink);
+            self.request(RebirthTrigger::Gap, context);
         }
     }
 
     /// A birth of the node has come that can be read.
-    pub(super) fn note_birth(&mut self, sink: &SessionContext<'_>) {
+    pub(super) fn note_birth(&mut self, context: &SessionContext<'_>) {
         // A birth may be made up, or of long ago; one that is not the first, or an answer, shows
         // more.
         self.has_answered |= self.birth_emitted || self.requests.is_unanswered();
         self.sends_unreadable = false;
-        self.requests.answered(&sink.config.rebirth);
+        self.requests.answered(&context.config.rebirth);
         self.problem = None;
     }
 
@@ -298,16 +301,19 @@ impl EdgeSession {
     }
 
     /// Its turn has come. Returns the request that is to be published.
-    pub(crate) fn send_request(&mut self, sink: &mut SessionContext<'_>) -> Option<RebirthToSend> {
+    pub(crate) fn send_request(
+        &mut self,
+        context: &mut SessionContext<'_>,
+    ) -> Option<RebirthToSend> {
         let server = match &self.state {
             SessionState::Online(online) => Some(online.server()),
             SessionState::Awaited(awaited) if awaited.is_lost() => {
-                self.server.filter(|server| sink.servers.is_up(*server))
+                self.server.filter(|server| context.servers.is_up(*server))
             }
             SessionState::Awaited(awaited) if awaited.is_to_be_asked() => None,
             SessionState::Awaited(_) => self.server,
         };
-        if !server.map_or(sink.servers.is_any_up(), |server| sink.servers.is_up(server)) {
+        if !server.map_or(context.servers.is_any_up(), |server| context.servers.is_up(server)) {
             // Whoever is connected next says what is to be asked then.
             self.requests.cancel();
             return None;
@@ -317,15 +323,16 @@ impl EdgeSession {
             self.requests.cancel();
             return None;
         }
-        let fault = self.requests.send(sink.now.instant, sink.random, &sink.config.rebirth)?;
+        let fault =
+            self.requests.send(context.now.instant, context.random, &context.config.rebirth)?;
         self.rebirths += 1;
-        self.note_request_sent(sink);
+        self.note_request_sent(context);
         Some(RebirthToSend { reason: fault.reason(), server })
     }
 
     /// From now on silence means something.
-    pub(super) fn note_request_sent(&mut self, sink: &SessionContext<'_>) {
-        let deadline = sink.now.instant + sink.config.answer_timeout;
+    pub(super) fn note_request_sent(&mut self, context: &SessionContext<'_>) {
+        let deadline = context.now.instant + context.config.answer_timeout;
         match &mut self.state {
             SessionState::Awaited(awaited) => awaited.set_answer_deadline(deadline),
             SessionState::Online(online) => online.asked(deadline),

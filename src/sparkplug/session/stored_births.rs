@@ -14,7 +14,7 @@ impl EdgeSession {
     pub(crate) fn handle_certificate(
         &mut self,
         message: Incoming<'_>,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
         if message.verb != MessageType::Birth {
             return;
@@ -22,18 +22,18 @@ impl EdgeSession {
         match &mut self.state {
             SessionState::Awaited(awaited) => {
                 let server = message.server;
-                awaited.keep_certificate(message.own(), sink);
+                awaited.keep_certificate(message.own(), context);
                 if awaited.has_stored_birth(server) {
                     let (early, others): (Vec<_>, Vec<_>) =
                         awaited.take_waiting().into_iter().partition(|m| m.server == server);
                     self.notes.findings.add(Finding::ForeignServer, others.len() as u64);
                     self.notes.skip_waiting(SkipReason::ForeignServer, &others);
-                    self.apply_stored_births(early, sink);
+                    self.apply_stored_births(early, context);
                 }
             }
             // A device that speaks already, whose birth came late among those stored.
             SessionState::Online(online) if online.server() == message.server => {
-                online.handle_certificate(&message.borrow(), &mut self.notes, sink);
+                online.handle_certificate(&message.borrow(), &mut self.notes, context);
             }
             SessionState::Online(_) => {}
         }
@@ -44,7 +44,7 @@ impl EdgeSession {
     pub(super) fn apply_stored_births(
         &mut self,
         early: Vec<SessionMessage>,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
         let SessionState::Awaited(awaited) = &mut self.state else { return };
         let Some(first) = early.first() else { return };
@@ -56,22 +56,23 @@ impl EdgeSession {
         };
         let before = first.seq().and_then(|seq| u8::try_from(seq).ok());
         self.server = Some(birth.server);
-        self.note_birth(sink);
+        self.note_birth(context);
         let freed = self.memory_use();
-        sink.room_left.tables += freed.tables;
-        sink.room_left.bytes += freed.bytes;
+        context.room_left.tables += freed.tables;
+        context.room_left.bytes += freed.bytes;
         let birth = birth.incoming();
-        let mut online = OnlineSession::born(&self.source, &birth, expected, &mut self.notes, sink);
+        let mut online =
+            OnlineSession::born(&self.source, &birth, expected, &mut self.notes, context);
         if let Some(seq) = before {
             online.resume(seq);
         }
         for device in devices {
-            online.handle_certificate(&device.incoming().borrow(), &mut self.notes, sink);
+            online.handle_certificate(&device.incoming().borrow(), &mut self.notes, context);
         }
         self.birth_emitted = online.is_birth_emitted();
         self.state = SessionState::Online(online);
         for message in early {
-            self.handle_message(message.incoming(), sink);
+            self.handle_message(message.incoming(), context);
         }
     }
 }

@@ -26,7 +26,7 @@ impl OnlineSession {
         prior_tables: Option<Box<PriorTables>>,
         birth: Timestamp,
         notes: &mut SessionNotes,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
         let (own, of_devices): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|message| message.device.is_none());
@@ -34,7 +34,7 @@ impl OnlineSession {
         let before = self.prior_tables.as_mut().and_then(|past| past.take(None));
         let is_same = self.is_same();
         let (source, table) = self.own_table();
-        read((source, table), own, (before.as_ref(), is_same), birth, notes, sink);
+        read((source, table), own, (before.as_ref(), is_same), birth, notes, context);
         let mut born = Vec::new();
         for message in of_devices {
             let device = message.device.clone();
@@ -42,9 +42,9 @@ impl OnlineSession {
             born.extend(device.filter(|device| self.is_born(device)));
         }
         for device in born {
-            self.read_waiting(&device, birth, notes, sink);
+            self.read_waiting(&device, birth, notes, context);
         }
-        self.extend_grace(sink);
+        self.extend_grace(context);
     }
 
     /// Whether what is known of the past is of the session that the birth belongs to.
@@ -58,7 +58,7 @@ impl OnlineSession {
         device: &str,
         birth: Timestamp,
         notes: &mut SessionNotes,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
         let is_same = self.is_same();
         let before = self.prior_tables.as_mut().and_then(|past| past.take(Some(device)));
@@ -73,7 +73,7 @@ impl OnlineSession {
             self.buffer(message);
         }
         if let Some(reading) = self.device_table(device) {
-            read(reading, of_device, (before.as_ref(), is_same), birth, notes, sink);
+            read(reading, of_device, (before.as_ref(), is_same), birth, notes, context);
         }
     }
 
@@ -83,22 +83,22 @@ impl OnlineSession {
         device: &str,
         message: &Borrowed<'_>,
         notes: &mut SessionNotes,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
         notes.findings.note(Finding::BeforeBirth);
-        if !self.is_awaited(device) && sink.may_take(&self.source.edge, Some(device)) {
+        if !self.is_awaited(device) && context.may_take(&self.source.edge, Some(device)) {
             notes.triggers.push(RebirthTrigger::unborn(device));
         }
         let room = self.waiting.len() < limits::WAITING_MESSAGES
             && self.waiting_bytes + message.bytes <= limits::WINDOW_BYTES
-            && message.bytes <= sink.room_left.bytes;
+            && message.bytes <= context.room_left.bytes;
         if !room {
             notes.skip_payload(SkipReason::BeforeBirth, message.payload);
             return;
         }
-        sink.room_left.bytes -= message.bytes;
+        context.room_left.bytes -= message.bytes;
         if self.waiting.is_empty() {
-            self.await_births(sink);
+            self.await_births(context);
         }
         self.buffer(message.to_owned());
     }
@@ -118,17 +118,17 @@ impl OnlineSession {
         &mut self,
         device: Arc<str>,
         table: BirthTable,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) {
         let (server, bd_seq) = (self.server(), self.bd_seq());
         let past = self.prior_tables.get_or_insert_with(|| {
             Box::new(PriorTables::new(server, bd_seq, BirthTable::default()))
         });
         if past.devices() < limits::DEVICES {
-            sink.room_left.tables = sink.room_left.tables.saturating_sub(table.bytes());
+            context.room_left.tables = context.room_left.tables.saturating_sub(table.bytes());
             past.insert(device, table);
         }
-        self.await_births(sink);
+        self.await_births(context);
     }
 }
 
@@ -140,7 +140,7 @@ fn read(
     before: (Option<&BirthTable>, bool),
     birth: Timestamp,
     notes: &mut SessionNotes,
-    sink: &mut SessionContext<'_>,
+    context: &mut SessionContext<'_>,
 ) {
     let readable = readable(&messages, before, table);
     for (message, readable) in messages.into_iter().zip(readable) {
@@ -150,7 +150,7 @@ fn read(
         if readable {
             let message = message.with_order(SequenceOrder::BeforeBirth);
             let message = message.incoming();
-            read_until(Some(birth), (source, &mut *table), &message.borrow(), notes, sink);
+            read_until(Some(birth), (source, &mut *table), &message.borrow(), notes, context);
         } else {
             notes.skip_payload(SkipReason::BeforeBirth, &message.incoming().payload);
         }
