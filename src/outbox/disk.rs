@@ -85,9 +85,9 @@ pub struct DiskOutbox {
     events: VecDeque<DiskEvent>,
     /// Inbound messages that earlier processes stored, until they are replayed.
     inbound_replay: Option<inbound::InboundReplay>,
-    /// Whose the assets are that values wait for.
+    /// Which node or device each asset belongs to that values wait for.
     machines: Machines,
-    /// Where it is, and what this one hears.
+    /// The folder of stored inbound messages: those of earlier processes, and this one's.
     inbound_folder: PathBuf,
     /// The disk thread.
     thread: DiskThread,
@@ -95,14 +95,14 @@ pub struct DiskOutbox {
 
 impl std::fmt::Debug for DiskOutbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Disk").field("tally", &self.counters).finish_non_exhaustive()
+        f.debug_struct("DiskOutbox").field("counters", &self.counters).finish_non_exhaustive()
     }
 }
 
 impl DiskOutbox {
     /// Opens the outbox in a folder, which is made if it is not there. Its records take at
-    /// most `bound` bytes. `wake` is told when [`poll`](super::Outbox::poll_event) has something to
-    /// take in.
+    /// most `bound` bytes. `outbox_event` is notified when
+    /// [`poll_event`](super::Outbox::poll_event) has something to return.
     ///
     /// An unwritable disk or damage is not an error: the outbox starts in memory and reports it.
     ///
@@ -139,9 +139,8 @@ impl DiskOutbox {
         let (jobs, to_do) = mpsc::channel();
         let (done, reports) = mpsc::channel();
         let stock = store.as_ref().map(|store| store.stock()).map_err(Clone::clone);
-        let inbound_replay = letters.folder().with_file_name(INBOUND_FOLDER);
-        let inbound_folder = inbound_replay.clone();
-        let replay = inbound::InboundReplay::new(&inbound_replay, done.clone());
+        let inbound_folder = letters.folder().with_file_name(INBOUND_FOLDER);
+        let replay = inbound::InboundReplay::new(&inbound_folder, done.clone());
         let folder = letters.folder().parent().map(Path::to_owned).unwrap_or_default();
         let mut machine_file = MachineFile::of(&folder);
         let mut machines = Machines::default();
@@ -168,7 +167,7 @@ impl DiskOutbox {
                 disk.report_lost(stock.unreadable);
                 disk.store_opened(stock);
             }
-            Err(fault) => disk.handle_refused(1, fault),
+            Err(fault) => disk.handle_store_failure(1, fault),
         }
         (disk, keeper, to_do)
     }
@@ -202,7 +201,7 @@ impl DiskOutbox {
                 let points = points.into_iter().map(|(point, _)| point);
                 self.cold.handle_page(points, |key| self.memory.has(key));
             }
-            DiskReport::Failed { epoch, fault } => self.handle_refused(epoch, fault),
+            DiskReport::Failed { epoch, fault } => self.handle_store_failure(epoch, fault),
             DiskReport::Opened(stock) => {
                 let mut lost = stock.unreadable;
                 if lost > 0 {

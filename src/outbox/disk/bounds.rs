@@ -35,8 +35,8 @@ impl Bounds {
         }
     }
 
-    /// Bytes that there is room for, for stored messages.
-    pub(super) fn room(&self) -> u64 {
+    /// Bytes that are free for stored messages.
+    pub(super) fn free_bytes(&self) -> u64 {
         let points = self.before_decided.unwrap_or(u64::MAX).min(self.stats.bytes);
         self.bound.saturating_sub(points)
     }

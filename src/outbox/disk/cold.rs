@@ -60,8 +60,8 @@ impl SpanRange {
         Self { from: None, to: Some(span) }
     }
 
-    /// The smallest row of spans that has both.
-    fn and(self, other: Self) -> Self {
+    /// The smallest range that contains both.
+    fn hull(self, other: Self) -> Self {
         Self {
             from: self.from.and_then(|one| other.from.map(|other| one.min(other))),
             to: self.to.and_then(|one| other.to.map(|other| one.max(other))),
@@ -148,7 +148,7 @@ impl ColdPoints {
 
     /// There may be points to take where none were.
     fn rescan(&mut self, spans: SpanRange) {
-        self.next_spans = Some(self.next_spans.map_or(spans, |before| before.and(spans)));
+        self.next_spans = Some(self.next_spans.map_or(spans, |before| before.hull(spans)));
     }
 
     /// The disk is readable again: all points on it are scanned.

@@ -44,7 +44,7 @@ pub(super) enum DiskJob {
     /// The values of these letters were written again: the request for that is done.
     DeleteRequest { letters: Vec<DeadLetterRecord>, request: PathBuf },
     /// Store an inbound message, if the log stays within so many bytes.
-    StoreInbound { record: InboundRecord, room: u64 },
+    StoreInbound { record: InboundRecord, free_bytes: u64 },
     /// So many values of messages that earlier processes stored could be read, and so many not.
     ReplayFinished { values: u64, lost: u64 },
     /// Report when the stored messages are safe: what is to be dropped then is no message.
@@ -268,10 +268,11 @@ impl DiskWriter {
                     requests::delete_request(&request);
                 }
             }
-            DiskJob::StoreInbound { record, room } => {
+            DiskJob::StoreInbound { record, free_bytes } => {
                 let bytes = record.bytes.len();
-                // One after another that is missing would be of no use.
-                let fits = !self.inbound_full && self.inbound_log.room() + record.room() <= room;
+                // After a missing message the rest cannot be replayed in order.
+                let needed_bytes = self.inbound_log.needed_bytes() + record.needed_bytes();
+                let fits = !self.inbound_full && needed_bytes <= free_bytes;
                 let is_open = self.store.is_some();
                 if !fits
                     || (!is_open

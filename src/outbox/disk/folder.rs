@@ -294,8 +294,8 @@ pub fn inspect(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
     let (found, lost) = catch_panic(|| repair::count(folder))?;
     // What an earlier repair could not read is reported at the next start.
     let known = repair::unreported_loss(&points).unwrap_or_default();
-    let blocks = || format!("{} values that are in its own counts cannot be read", lost - known);
-    let damage = damage.or_else(|| (lost > known).then(blocks));
+    let missing = || format!("{} values that are in its own counts cannot be read", lost - known);
+    let damage = damage.or_else(|| (lost > known).then(missing));
     if damage.is_none() || !repair {
         return Ok(CheckReport { damage, found, lost, moved_to: None });
     }

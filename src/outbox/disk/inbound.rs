@@ -6,7 +6,7 @@
 //! a damaged one is found; books beside them tell how many values there were.
 
 mod log;
-mod replay;
+mod reread;
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -17,7 +17,7 @@ use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
 pub(super) use self::log::InboundLog;
-pub(super) use self::replay::InboundAgain;
+pub(super) use self::reread::InboundReread;
 use super::books::{self, CountEntry};
 use super::disk_writer::DiskReport;
 use super::raw::{FileWindow, WANTED};
@@ -45,16 +45,16 @@ pub(super) struct InboundRecord {
 impl InboundRecord {
     /// Bytes that it takes, or that its values will take as points if that is more: so what is
     /// stored fits into the outbox once it is decided.
-    pub(super) fn room(&self) -> u64 {
-        room(self.bytes.len() as u64, self.values)
+    pub(super) fn needed_bytes(&self) -> u64 {
+        needed_bytes(self.bytes.len() as u64, self.values)
     }
 }
 
 /// Bytes that the record of a number takes as a point.
 const POINT: u64 = 59;
 
-/// The room that so many bytes of messages with so many values need.
-fn room(bytes: u64, values: u64) -> u64 {
+/// The space that so many bytes of messages with so many values need.
+fn needed_bytes(bytes: u64, values: u64) -> u64 {
     bytes.max(values * POINT)
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::cold::PageRequest;
 use super::disk_writer::{DiskJob, ReadPurpose};
-use super::inbound::InboundAgain;
+use super::inbound::InboundReread;
 use super::memory_points::{SavingWrite, SettleResult};
 use super::record::RecordKey;
 use super::{DiskOutbox, MAX_UNSAVED_REMOVES, inbound};
@@ -138,7 +138,7 @@ impl Outbox for DiskOutbox {
     fn store_inbound(&mut self, inbound: &StoredInbound) {
         self.write_queue.send_job(DiskJob::StoreInbound {
             record: inbound::record(inbound),
-            room: self.bounds.room(),
+            free_bytes: self.bounds.free_bytes(),
         });
     }
 
@@ -155,7 +155,7 @@ impl Outbox for DiskOutbox {
         let (awaited, written) = mpsc::channel();
         self.write_queue.send_job(DiskJob::Written(awaited));
         let folder = self.inbound_folder.clone();
-        Box::new(InboundAgain::new(folder, written, (skip, count)))
+        Box::new(InboundReread::new(folder, written, (skip, count)))
     }
 
     fn clear_inbound(&mut self) {

@@ -21,8 +21,8 @@ const TYPES: [PropertyDataType; 4] = [
     PropertyDataType::String,
 ];
 
-/// Bytes of a [`Place`].
-pub(super) const PLACE: usize = 49;
+/// Bytes of a [`RecordKey`].
+pub(super) const RECORD_KEY_BYTES: usize = 49;
 
 /// The key of a record: the span of its time, then SiteWise's key. A function of the key, so that
 /// the same key overwrites; ordered as its bytes are.
@@ -55,8 +55,8 @@ impl RecordKey {
     }
 
     /// As a key of the store.
-    pub(super) fn bytes(self) -> [u8; PLACE] {
-        let mut bytes = [0; PLACE];
+    pub(super) fn bytes(self) -> [u8; RECORD_KEY_BYTES] {
+        let mut bytes = [0; RECORD_KEY_BYTES];
         let parts: [&[u8]; 5] = [
             &ordered(self.span),
             self.key.stream.asset.as_bytes(),

@@ -13,7 +13,7 @@ use fjall::PersistMode;
 
 use super::books;
 use super::raw::{self, RawChange};
-use super::record::{self, PLACE};
+use super::record::{self, RECORD_KEY_BYTES};
 use super::store::{self, FjallStore, Store as _, StoreError, StoreStats};
 
 /// The store, and what is made beside it: the copy, and what it is sorted in.
@@ -130,7 +130,7 @@ fn sort(old: &Path, sorting: &Path) -> Result<(), StoreError> {
     let mut outcome = Ok(());
     let mut keep = |RawChange { seqno, key, value }: RawChange<'_>| {
         let is_point = value.is_none_or(|value| record::point(key, value).is_some());
-        if outcome.is_err() || key.len() != PLACE || !is_point {
+        if outcome.is_err() || key.len() != RECORD_KEY_BYTES || !is_point {
             return;
         }
         let mut sorted = key.to_vec();
@@ -154,11 +154,11 @@ fn sort(old: &Path, sorting: &Path) -> Result<(), StoreError> {
 fn fill(store: &mut FjallStore, sorting: &Path) -> Result<(), StoreError> {
     let database = store::database(sorting)?;
     let changes = database.keyspace("changes", store::options)?;
-    let mut last = [0; PLACE];
+    let mut last = [0; RECORD_KEY_BYTES];
     let mut records = Vec::new();
     for change in changes.iter() {
         let (sorted, value) = change.into_inner()?;
-        let Some((place, _)) = sorted.split_first_chunk::<PLACE>() else { continue };
+        let Some((place, _)) = sorted.split_first_chunk::<RECORD_KEY_BYTES>() else { continue };
         if *place == last {
             continue;
         }

@@ -10,7 +10,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use rustc_hash::FxHashMap;
 
 use super::books::{Books, CountEntry};
-use super::record::{self, PLACE, RecordKey};
+use super::record::{self, RECORD_KEY_BYTES, RecordKey};
 use super::repair;
 use crate::delivery::point::{Key, Point};
 
@@ -152,7 +152,7 @@ pub struct FjallStore {
 
 impl std::fmt::Debug for FjallStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fjall").field("stock", &self.stats).finish_non_exhaustive()
+        f.debug_struct("FjallStore").field("stats", &self.stats).finish_non_exhaustive()
     }
 }
 
@@ -220,7 +220,7 @@ impl FjallStore {
     ///
     /// # Errors
     ///
-    /// See [`Fault`].
+    /// See [`StoreError`].
     pub(super) fn open(folder: &Path, books: Option<Books>) -> Result<Self, StoreError> {
         let database = database(folder)?;
         let points = database.keyspace("points", options)?;
@@ -268,13 +268,16 @@ impl FjallStore {
     }
 
     /// Adds records to a store that has none of them.
-    pub(super) fn add(&mut self, records: Vec<([u8; PLACE], Vec<u8>)>) -> Result<(), StoreError> {
+    pub(super) fn add(
+        &mut self,
+        records: Vec<([u8; RECORD_KEY_BYTES], Vec<u8>)>,
+    ) -> Result<(), StoreError> {
         wait_for_room(&self.database, &self.points)?;
         let mut batch = self.database.batch();
         let mut stock = self.stats;
         for (place, value) in records {
             stock.points += 1;
-            stock.bytes += (PLACE + value.len()) as u64;
+            stock.bytes += (RECORD_KEY_BYTES + value.len()) as u64;
             batch.insert(&self.points, place, value);
         }
         self.commit(batch, stock)
@@ -317,7 +320,7 @@ impl Store for FjallStore {
     fn apply(&mut self, ops: &[StoreOp]) -> Result<u64, StoreError> {
         wait_for_room(&self.database, &self.points)?;
         let mut overwritten = 0;
-        let mut changed: FxHashMap<[u8; PLACE], KeyChange> = FxHashMap::default();
+        let mut changed: FxHashMap<[u8; RECORD_KEY_BYTES], KeyChange> = FxHashMap::default();
         for op in ops {
             let key = match op {
                 StoreOp::Save { point, .. } => point.key(),
@@ -345,12 +348,12 @@ impl Store for FjallStore {
         for (place, KeyChange { before, now }) in changed {
             if let Some(size) = before {
                 points = points.saturating_sub(1);
-                bytes = bytes.saturating_sub(PLACE as u64 + size);
+                bytes = bytes.saturating_sub(RECORD_KEY_BYTES as u64 + size);
             }
             match now {
                 Some(value) => {
                     points += 1;
-                    bytes += (PLACE + value.len()) as u64;
+                    bytes += (RECORD_KEY_BYTES + value.len()) as u64;
                     batch.insert(&self.points, place, value);
                 }
                 None if before.is_some() => batch.remove(&self.points, place),

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::super::books::{Books, CountEntry};
 use super::super::repair::{self, make_folder, sync_folder};
-use super::{BOOKS, InboundRecord, files, recorded_counts, room};
+use super::{BOOKS, InboundRecord, files, needed_bytes, recorded_counts};
 
 /// Appends inbound messages to a file. A record stays in memory until it is flushed, so that it can
 /// be written again after a fault.
@@ -24,7 +24,7 @@ pub(in super::super) struct InboundLog {
     /// Bytes of all files, and of what waits.
     bytes: u64,
     /// Bytes that they need once they are decided.
-    room: u64,
+    needed_bytes: u64,
     books: Option<Books>,
     /// Number of the last entry in the books, values that earlier processes left, and our own.
     last_entry: u64,
@@ -50,7 +50,7 @@ impl InboundLog {
             unflushed: VecDeque::new(),
             written_count: 0,
             bytes,
-            room: room(bytes, left),
+            needed_bytes: needed_bytes(bytes, left),
             books: None,
             last_entry,
             earlier_values: left,
@@ -68,8 +68,8 @@ impl InboundLog {
     }
 
     /// Bytes that all that is kept needs, now or once it is decided.
-    pub(in super::super) fn room(&self) -> u64 {
-        self.room
+    pub(in super::super) fn needed_bytes(&self) -> u64 {
+        self.needed_bytes
     }
 
     /// Whether all that was taken is safe.
@@ -90,7 +90,7 @@ impl InboundLog {
     /// Takes a record, which is to be [written](Self::write).
     pub(in super::super) fn append(&mut self, record: InboundRecord) {
         self.bytes += record.bytes.len() as u64;
-        self.room += record.room();
+        self.needed_bytes += record.needed_bytes();
         self.unflushed.push_back(record);
     }
 
@@ -199,7 +199,7 @@ impl InboundLog {
         let (last_entry, is_damaged) = (self.last_entry, self.is_damaged);
         *self = Self {
             bytes: 0,
-            room: 0,
+            needed_bytes: 0,
             earlier_values: 0,
             last_entry,
             ..Self::new(self.folder.clone())

@@ -1,4 +1,4 @@
-//! Reads once more what is being written.
+//! Reads stored messages once more while this process still writes them.
 
 use std::iter::{Skip, Take};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::outbox::StoredInbound;
 
 /// Some of the stored messages, which may not be written yet.
 #[derive(Debug)]
-pub(in super::super) struct InboundAgain {
+pub(in super::super) struct InboundReread {
     folder: PathBuf,
     /// Ends once they are written.
     written: Receiver<()>,
@@ -18,7 +18,7 @@ pub(in super::super) struct InboundAgain {
     reading: Option<Take<Skip<InboundReader>>>,
 }
 
-impl InboundAgain {
+impl InboundReread {
     pub(in super::super) fn new(
         folder: PathBuf,
         written: Receiver<()>,
@@ -29,13 +29,13 @@ impl InboundAgain {
     }
 }
 
-impl Iterator for InboundAgain {
+impl Iterator for InboundReread {
     type Item = StoredInbound;
 
     fn next(&mut self) -> Option<StoredInbound> {
         let Self { folder, written, skip, count, reading } = self;
         let reading = reading.get_or_insert_with(|| {
-            // What is sent is nothing: it ends when the keeper has written them, or is gone.
+            // What is sent is nothing: it ends when the disk thread has written them, or is gone.
             let _ = written.recv();
             InboundReader::new(folder).skip(*skip).take(*count)
         });

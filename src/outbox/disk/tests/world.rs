@@ -58,7 +58,7 @@ impl Faulty {
 }
 
 pub(super) fn size(point: &Point) -> u64 {
-    (record::PLACE + record::value(point).len()) as u64
+    (record::RECORD_KEY_BYTES + record::value(point).len()) as u64
 }
 
 impl Store for Faulty {
