@@ -283,10 +283,10 @@ impl Bridge {
             if let Some(output) = self.twin.poll_output(now) {
                 return Some(match output {
                     twin::Output::Store(points) => Output::Store(points),
-                    twin::Output::Call(id, step) => {
-                        self.reachability.call_started(step.plane(), id.0, now);
-                        self.reachability.call_started_as(step.plane(), id.0, step.operation());
-                        Output::Call(id, step)
+                    twin::Output::Call(id, call) => {
+                        self.reachability.call_started(call.plane(), id.0, now);
+                        self.reachability.call_started_as(call.plane(), id.0, call.operation());
+                        Output::Call(id, call)
                     }
                     twin::Output::Open(gate) => Output::Open(gate),
                     twin::Output::Grouped(edge) => Output::Grouped(edge),
@@ -331,7 +331,7 @@ impl Bridge {
                 }
                 delivery::output::Output::Refused { point, refusal, reason } => {
                     if refusal == RejectReason::Invalid {
-                        self.twin.handle_refused(&point);
+                        self.twin.handle_rejected(&point);
                     }
                     self.twin.handle_decided(&[point.key()]);
                     Output::Refused { point, refusal, reason, stored: true }

@@ -287,7 +287,7 @@ impl Twin {
             }
             let DesiredWorld { models, assets, plan, .. } = &mut self.writer.world;
             return Some(match plan.poll_output(models, assets, now.instant)? {
-                plan::Output::Call(id, step) => Output::Call(id, step),
+                plan::Output::Call(id, call) => Output::Call(id, call),
                 plan::Output::Open(gate) => Output::Open(gate),
                 plan::Output::SyncComplete => {
                     self.sync_complete(now);

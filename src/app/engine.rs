@@ -202,7 +202,7 @@ impl<S: SiteWise> Engine<S> {
         Self { bridge, doors, ..self }
     }
 
-    /// Runs until `shutdown`, then flushes for at most `grace`, and no longer than until `hurry`.
+    /// Runs until `shutdown`, then flushes for at most `grace`, and no longer than until `force_stop`.
     pub(super) async fn run(
         mut self,
         mut messages: mpsc::Receiver<Inbound>,
@@ -226,7 +226,7 @@ impl<S: SiteWise> Engine<S> {
             tokio::select! {
                 () = &mut shutdown => break,
                 ready = self.senders.wait_for_responses() => self.handle_responses(ready)?,
-                Some(done) = self.calls.join_next() => self.handle_step_result(done)?,
+                Some(done) = self.calls.join_next() => self.handle_call_result(done)?,
                 Some(told) = self.quota_request.join_next() => self.handle_quotas(told)?,
                 Some(question) = questions.recv() => self.answer_query(question),
                 request = self.doors.next() => self.handle_requests(request),
@@ -273,7 +273,7 @@ impl<S: SiteWise> Engine<S> {
                     break;
                 }
                 ready = self.senders.wait_for_responses() => self.handle_responses(ready)?,
-                Some(done) = self.calls.join_next() => self.handle_step_result(done)?,
+                Some(done) = self.calls.join_next() => self.handle_call_result(done)?,
                 Some(question) = questions.recv() => self.answer_query(question),
                 request = self.doors.next() => self.handle_requests(request),
                 () = wake.notified() => {}
@@ -394,7 +394,7 @@ impl<S: SiteWise> Engine<S> {
         Ok(())
     }
 
-    fn handle_step_result(
+    fn handle_call_result(
         &mut self,
         done: Result<(CallId, String, Result<CallResult, ApiFault>), JoinError>,
     ) -> Result<(), Error> {

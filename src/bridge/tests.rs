@@ -259,8 +259,8 @@ impl World {
             Output::Publish(publish) => {
                 self.rebirths += usize::from(publish.message.topic.contains("/NCMD/"));
             }
-            Output::Call(id, step) => {
-                let answer = self.moody().call(step);
+            Output::Call(id, call) => {
+                let answer = self.moody().call(call);
                 self.bridge.handle_done(id, answer, self.now);
             }
             Output::Send(id, entries) => self.in_flight.push((id, entries)),

@@ -62,8 +62,8 @@ impl<S: SiteWise> DryRun<S> {
         }
     }
 
-    pub(super) fn queue(&mut self, id: CallId, step: ApiCall, at: Instant) {
-        self.queue.push_back((id, step, at));
+    pub(super) fn queue(&mut self, id: CallId, call: ApiCall, at: Instant) {
+        self.queue.push_back((id, call, at));
     }
 
     /// Carries out the next call, if there is one.
@@ -74,19 +74,19 @@ impl<S: SiteWise> DryRun<S> {
     pub(super) async fn next(
         &mut self,
     ) -> Result<Option<(CallId, Result<CallResult, ApiFault>)>, ApiFault> {
-        let Some((id, step, at)) = self.queue.pop_front() else {
+        let Some((id, call, at)) = self.queue.pop_front() else {
             return Ok(None);
         };
-        if step.is_write() {
-            let answer = Box::pin(self.write(step.clone())).await;
+        if call.is_write() {
+            let answer = Box::pin(self.write(call.clone())).await;
             if answer.is_ok() {
-                self.writes.push(step);
+                self.writes.push(call);
                 self.last_write = Some(at);
             }
             return Ok(Some((id, answer)));
         }
         let began = Moment::now();
-        let answer = self.read_or_tell(step).await;
+        let answer = self.read_or_tell(call).await;
         self.reads += 1;
         match &answer {
             Ok(_) => self.failing = None,
@@ -109,13 +109,13 @@ impl<S: SiteWise> DryRun<S> {
     }
 
     /// Reads, for no longer than an answer may take. Tells what is waited for.
-    async fn read_or_tell(&mut self, step: ApiCall) -> Result<CallResult, ApiFault> {
-        let host = self.sitewise.as_ref().map(|sitewise| sitewise.host(step.plane()));
+    async fn read_or_tell(&mut self, call: ApiCall) -> Result<CallResult, ApiFault> {
+        let host = self.sitewise.as_ref().map(|sitewise| sitewise.host(call.plane()));
         let host = host.unwrap_or_default();
-        let (what, reads, mut tell_at) = (step.to_string(), self.reads, self.tell_at);
+        let (what, reads, mut tell_at) = (call.to_string(), self.reads, self.tell_at);
         let began = Moment::now();
         let answer = {
-            let mut read = Box::pin(timeout(ANSWER_TIMEOUT, self.read(step)));
+            let mut read = Box::pin(timeout(ANSWER_TIMEOUT, self.read(call)));
             loop {
                 match timeout_at(tell_at, read.as_mut()).await {
                     Ok(answer) => break answer,
@@ -146,8 +146,8 @@ impl<S: SiteWise> DryRun<S> {
         self.last_write
     }
 
-    async fn read(&mut self, step: ApiCall) -> Result<CallResult, ApiFault> {
-        match step {
+    async fn read(&mut self, call: ApiCall) -> Result<CallResult, ApiFault> {
+        match call {
             ApiCall::ListModels(token) => {
                 pace(limits::MODEL_CALLS_PER_SECOND).await;
                 let Some(sitewise) = &self.sitewise else {
@@ -227,8 +227,8 @@ impl<S: SiteWise> DryRun<S> {
         self.sitewise.as_ref().ok_or_else(none)
     }
 
-    async fn write(&mut self, step: ApiCall) -> Result<CallResult, ApiFault> {
-        match step {
+    async fn write(&mut self, call: ApiCall) -> Result<CallResult, ApiFault> {
+        match call {
             ApiCall::CreateModel(create) => {
                 if self.names.contains_key(&create.name) {
                     let message = format!("another model is called {:?}", create.name);

@@ -95,8 +95,8 @@ impl PlanReport {
     ) -> Self {
         let name_of = |id: Uuid| twin.model_name(id).unwrap_or_default().to_owned();
         let mut changes = Changes::default();
-        for step in writes {
-            changes.add(step, &name_of);
+        for call in writes {
+            changes.add(call, &name_of);
         }
         let mut conflicts: Vec<_> =
             twin.plan().problems().map(|(what, why)| (what.to_owned(), why.to_owned())).collect();
@@ -179,11 +179,11 @@ struct Changes {
 }
 
 impl Changes {
-    fn add(&mut self, step: &ApiCall, name_of: &impl Fn(Uuid) -> String) {
+    fn add(&mut self, call: &ApiCall, name_of: &impl Fn(Uuid) -> String) {
         let places = |hierarchies: &[Hierarchy]| -> Vec<String> {
             hierarchies.iter().map(|place| place.name.clone()).collect()
         };
-        match step {
+        match call {
             ApiCall::CreateModel(create) => {
                 let change = self.model(&create.name);
                 change.is_new = true;

@@ -20,13 +20,13 @@ const START: i64 = 1_790_000_000_000;
 struct ReadOnly(Mutex<FakeSiteWise>);
 
 impl ReadOnly {
-    fn read(&self, step: ApiCall) -> Result<CallResult, ApiFault> {
-        assert!(!step.is_write(), "{step}");
-        self.0.lock().unwrap().call(step)
+    fn read(&self, call: ApiCall) -> Result<CallResult, ApiFault> {
+        assert!(!call.is_write(), "{call}");
+        self.0.lock().unwrap().call(call)
     }
 
-    fn page(&self, step: ApiCall) -> Result<Page<Asset>, ApiFault> {
-        match self.read(step)? {
+    fn page(&self, call: ApiCall) -> Result<Page<Asset>, ApiFault> {
+        match self.read(call)? {
             CallResult::Assets(page) => Ok(page),
             done => panic!("{done:?}"),
         }

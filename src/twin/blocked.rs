@@ -120,10 +120,10 @@ impl Twin {
         let all = addresses(source, metrics, &self.config);
         let ids = all.into_iter().map(|(asset, _)| asset);
         let tags = layout::tags(&self.config, metrics);
-        let founding = KindCandidate { founder: source, tags: &tags };
+        let candidate = KindCandidate { founder: source, tags: &tags };
         let kinless = !tags.is_empty()
             && self.config.kinds.find(source).is_none()
-            && self.writer.world.models.find_kind(founding).is_none();
+            && self.writer.world.models.find_kind(candidate).is_none();
         BlockReason {
             assets: ids.filter(|asset| self.is_unsure(*asset)).collect(),
             no_known_kind: kinless,

@@ -187,8 +187,8 @@ impl EventBuffer {
         loss
     }
 
-    /// Takes a `RequestRefresh` for each source whose birth was dropped since the last call.
-    pub(super) fn take_dropped(&mut self) -> impl Iterator<Item = Output> {
+    /// Takes a finding for each source whose birth was dropped since the last call.
+    pub(super) fn take_drop_findings(&mut self) -> impl Iterator<Item = Output> {
         std::mem::take(&mut self.unreported_drops).into_iter().map(|Source { edge, device }| {
             let of = device.as_deref().unwrap_or("the node");
             let example = format!(
@@ -200,7 +200,7 @@ impl EventBuffer {
         })
     }
 
-    /// Drops the events for which `is_out` holds.
+    /// Drops the events for which `is_dropped` holds.
     fn forget(&mut self, is_dropped: impl Fn(&Event) -> bool) -> BufferLoss {
         let mut loss = BufferLoss::default();
         let (mut values, mut parts) = (0, 0);

@@ -24,7 +24,7 @@ impl Twin {
     /// Makes the bridge's own asset, and lets its heart beat.
     pub(super) fn start_heartbeat(&mut self, now: Now) {
         // Without room for its own asset the bridge goes on without a heartbeat.
-        if let Ok((asset, property)) = self.writer.world.bridge(&self.config.host_id) {
+        if let Ok((asset, property)) = self.writer.world.ensure_bridge(&self.config.host_id) {
             self.heartbeat = Some(Heartbeat { asset, property, next: now.instant });
         }
         self.writer.world.settle_changes(now.instant);

@@ -93,7 +93,7 @@ pub(super) struct Layout {
 }
 
 /// Lays out a birth, and adds what it describes to the desired world. What does not fit is reported
-/// to [`capped`](World::capped).
+/// to [`capped`](DesiredWorld::capped).
 ///
 /// # Errors
 ///
@@ -104,13 +104,13 @@ pub(super) fn lay_out(
     birth: &Birth,
 ) -> Result<Layout, Cap> {
     world.models.set_current_source(&birth.source);
-    let kinship = config.kinds.find(&birth.source);
+    let hint = config.kinds.find(&birth.source);
     // What has its asset keeps its model, whatever its tags are now.
     let tags = match world.has_asset(&birth.source) {
         true => Tags::default(),
         false => tags(config, &birth.metrics),
     };
-    let kinship = match kinship {
+    let hint = match hint {
         // Its tags had an asset below its own before that could be made.
         _ if world.has_tags_asset_only(&birth.source) => ModelHint::Instances,
         Some(name) => ModelHint::Named(name),
@@ -118,7 +118,7 @@ pub(super) fn lay_out(
         None => ModelHint::Tags(&tags),
     };
     let own = |world: &mut DesiredWorld| {
-        let asset = world.source(&birth.source, kinship)?;
+        let asset = world.ensure_source_asset(&birth.source, hint)?;
         Ok::<_, Cap>((asset, world.presence_of(asset, birth.source.device.is_none())))
     };
     let mut own_asset = own(world);
@@ -407,12 +407,12 @@ impl<'a> LayoutBuilder<'a> {
             // One that is there keeps the model it was made with.
             model: match origin {
                 AssetOrigin::Before => above.model,
-                AssetOrigin::ThisBirth => self.world.model(template, None)?,
+                AssetOrigin::ThisBirth => self.world.ensure_model(template, None)?,
             },
             parent: Some(above.asset),
             kind: AssetKind::Instance,
         };
-        let asset = self.world.asset(wanted)?;
+        let asset = self.world.ensure_asset(wanted)?;
         if self.placed_beside.is_none() {
             self.placed_beside = self.world.placed_beside(asset, above.asset);
         }
@@ -449,7 +449,7 @@ impl<'a> LayoutBuilder<'a> {
         let property = match (unsaid || spot.shared_model) && lacks() {
             true if unsaid => return LeafPlace::None(DropReason::NotCarried),
             true => Err(Cap::Models),
-            false => self.world.property(spot.model, wanted),
+            false => self.world.ensure_property(spot.model, wanted),
         };
         let property = match property {
             Ok(property) => property,

@@ -70,10 +70,11 @@ pub struct DesiredModel {
     foreign_counts: (u32, u32),
     /// How many of its properties tell that a machine is alive.
     presence: usize,
-    /// How many of its base's properties it has surely, where it is [part](Models::part) of one.
+    /// How many of its base's properties it certainly has, where it is a
+    /// [part](DesiredModels::ensure_part) of another.
     copied_properties: usize,
-    /// The model whose assets it is a overflow level for, and which.
-    overflow_of: Option<(ModelIx, usize)>,
+    /// If its assets are overflow levels: the model whose assets they stand below, and which level.
+    level_of: Option<(ModelIx, usize)>,
     /// What its assets have in common, where they were put together by their tags.
     kind: Option<Box<kinds::DeviceKind>>,
 }
@@ -151,7 +152,7 @@ impl DesiredModels {
     /// # Errors
     ///
     /// `TWIN_MAX_MODELS` is reached.
-    pub fn named(&mut self, name: &str, description: Option<&str>) -> Result<ModelIx, Cap> {
+    pub fn ensure_named(&mut self, name: &str, description: Option<&str>) -> Result<ModelIx, Cap> {
         let id = self.id_of(name);
         if let Some(ix) = self.by_id.get(&id) {
             return Ok(*ix);
@@ -181,7 +182,7 @@ impl DesiredModels {
     }
 
     /// A model of the bridge's own, which no cap keeps away.
-    pub fn built_in(&mut self, name: &str, description: Option<&str>) -> ModelIx {
+    pub fn ensure_built_in(&mut self, name: &str, description: Option<&str>) -> ModelIx {
         let name = names::clean(&format!("{}{name}", self.prefix));
         let id = self.namespace.model(&name);
         match self.by_id.get(&id) {
@@ -203,7 +204,7 @@ impl DesiredModels {
     /// # Errors
     ///
     /// `TWIN_MAX_MODELS` is reached. It keeps none like the bridge's own away.
-    pub fn overflow_model(
+    pub fn ensure_part(
         &mut self,
         base: ModelIx,
         number: usize,
@@ -232,7 +233,7 @@ impl DesiredModels {
                 default: property.default(),
             };
             // Both have the same cap.
-            let _ = self.property(part, wanted);
+            let _ = self.ensure_property(part, wanted);
         }
         Ok((part, made))
     }
@@ -312,7 +313,7 @@ impl DesiredModels {
             foreign_counts: (0, 0),
             presence: 0,
             copied_properties: 0,
-            overflow_of: None,
+            level_of: None,
             kind: None,
         });
         self.by_id.insert(id, ix);
@@ -366,7 +367,7 @@ impl DesiredModels {
     /// # Errors
     ///
     /// `TWIN_MAX_PROPERTIES` is reached.
-    pub fn property(
+    pub fn ensure_property(
         &mut self,
         ix: ModelIx,
         wanted: PropertyRequest<'_>,

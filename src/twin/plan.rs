@@ -1,8 +1,8 @@
 //! Provisioning: compares the desired state with what exists, and emits single calls as their
 //! dependencies are met.
 //!
-//! A job is about one model, asset, list or link and decides what it needs next. Nothing is ever
-//! deleted, no type is changed.
+//! A job is about one model, asset, list or link and decides what it needs next. Nothing that
+//! was ever usable is deleted, and no type is changed.
 
 mod answers;
 pub mod api_call;
@@ -452,21 +452,21 @@ impl Plan {
     ) {
         match self.next(job, models, assets, now) {
             NextNeed::Call(lane) => {
-                let Some(step) = self.call_of(job, models, assets) else {
+                let Some(call) = self.call_of(job, models, assets) else {
                     if let ProvisioningJob::Model(ix) = job {
                         self.no_room(ix, models);
                     }
                     return;
                 };
                 if let ProvisioningJob::Model(ix) = job {
-                    self.note_write(ix, &step, models);
+                    self.note_write(ix, &call, models);
                 }
                 let id = CallId(self.next_call_id);
                 self.next_call_id += 1;
                 self.in_flight.insert(id, job);
                 self.job_states.insert(job, JobState::InFlight);
                 self.lanes.sent(lane, now);
-                self.outputs.push_back(Output::Call(id, step));
+                self.outputs.push_back(Output::Call(id, call));
             }
             NextNeed::Wait(_) | NextNeed::At(_) | NextNeed::Nothing => self.mark_dirty(job),
         }

@@ -57,7 +57,7 @@ impl Twin {
         if !self.sources.contains_key(source) && before != PriorPresence::Offline {
             // It is there, whatever was never made above it.
             world.assets.ignore_cap = true;
-            let asset = world.source(source, ModelHint::Tags(&Tags::default()));
+            let asset = world.ensure_source_asset(source, ModelHint::Tags(&Tags::default()));
             world.assets.ignore_cap = false;
             let asset = asset.ok()?;
             let presence = world.presence_of(asset, source.device.is_none());

@@ -129,8 +129,8 @@ impl Rig {
     fn drain(&mut self) {
         while let Some(output) = self.twin.poll_output(self.now) {
             match output {
-                Output::Call(id, step) => {
-                    let answer = self.call(step);
+                Output::Call(id, call) => {
+                    let answer = self.call(call);
                     self.twin.handle_done(id, answer, self.now);
                 }
                 Output::Store(points) => self.points.extend(points),
@@ -150,10 +150,10 @@ impl Rig {
         }
     }
 
-    fn call(&mut self, step: ApiCall) -> Result<CallResult, ApiFault> {
-        let Some((percent, rng)) = &mut self.weather else { return self.sitewise.call(step) };
+    fn call(&mut self, call: ApiCall) -> Result<CallResult, ApiFault> {
+        let Some((percent, rng)) = &mut self.weather else { return self.sitewise.call(call) };
         if rng.u8(..100) >= *percent {
-            return self.sitewise.call(step);
+            return self.sitewise.call(call);
         }
         let kind = match rng.u8(..4) {
             0 => ApiFaultKind::Throttled,
@@ -163,7 +163,7 @@ impl Rig {
         };
         // An answer that is lost says nothing about what was done.
         if kind == ApiFaultKind::Unavailable && rng.bool() {
-            let _ = self.sitewise.call(step);
+            let _ = self.sitewise.call(call);
         }
         Err(ApiFault::new(kind, "bad weather"))
     }

@@ -151,9 +151,13 @@ impl DesiredWorld {
     }
 
     /// The model of a template, or one that people named.
-    pub(super) fn model(&mut self, name: &str, description: Option<&str>) -> Result<ModelIx, Cap> {
+    pub(super) fn ensure_model(
+        &mut self,
+        name: &str,
+        description: Option<&str>,
+    ) -> Result<ModelIx, Cap> {
         let models = self.models.len();
-        let ix = self.models.named(name, description)?;
+        let ix = self.models.ensure_named(name, description)?;
         if ix.0 as usize >= models {
             self.changed_models.insert(ix);
         }
@@ -161,9 +165,9 @@ impl DesiredWorld {
     }
 
     /// A model of the bridge's own.
-    fn built_in(&mut self, name: &str, description: Option<&str>) -> ModelIx {
+    fn ensure_built_in(&mut self, name: &str, description: Option<&str>) -> ModelIx {
         let models = self.models.len();
-        let ix = self.models.built_in(name, description);
+        let ix = self.models.ensure_built_in(name, description);
         if ix.0 as usize >= models {
             self.changed_models.insert(ix);
         }
@@ -171,12 +175,12 @@ impl DesiredWorld {
     }
 
     /// A property of a model.
-    pub(super) fn property(
+    pub(super) fn ensure_property(
         &mut self,
         model: ModelIx,
         wanted: models::PropertyRequest<'_>,
     ) -> Result<PropertyIx, Cap> {
-        let (property, made) = self.models.property(model, wanted)?;
+        let (property, made) = self.models.ensure_property(model, wanted)?;
         if made || self.plan.has_refused(model) && self.corrects(model, property, wanted) {
             self.changed_models.insert(model);
         }
@@ -196,7 +200,7 @@ impl DesiredWorld {
     }
 
     /// A property of the bridge's own.
-    pub(super) fn presence(
+    pub(super) fn ensure_presence_property(
         &mut self,
         model: ModelIx,
         name: &str,
@@ -205,14 +209,17 @@ impl DesiredWorld {
         let path = &[name];
         let role = PropertyRole::Presence;
         let unit = (form == ValueForm::Seconds).then_some(SECONDS_UNIT);
-        self.property(
+        self.ensure_property(
             model,
             models::PropertyRequest { role, path, name: None, form, unit, default: None },
         )
     }
 
     /// An asset, below its parent if the tree has a place for it.
-    pub(super) fn asset(&mut self, wanted: assets::AssetRequest<'_>) -> Result<AssetIx, Cap> {
+    pub(super) fn ensure_asset(
+        &mut self,
+        wanted: assets::AssetRequest<'_>,
+    ) -> Result<AssetIx, Cap> {
         let id = self.assets.id(wanted.address);
         if let Some(ix) = self.assets.by_id(id) {
             return Ok(ix);
@@ -242,11 +249,11 @@ impl DesiredWorld {
         let mut number = self.first_with_room.get(&base).copied().unwrap_or(1);
         let mut model = match number {
             1 => base,
-            _ => self.models.overflow_model(base, number, each)?.0,
+            _ => self.models.ensure_part(base, number, each)?.0,
         };
         while self.assets.of_model(model) >= each {
             number += 1;
-            let (part, made) = self.models.overflow_model(base, number, each)?;
+            let (part, made) = self.models.ensure_part(base, number, each)?;
             if made {
                 self.changed_models.insert(part);
                 let below: Vec<_> =
@@ -268,16 +275,16 @@ impl DesiredWorld {
     }
 
     /// The asset of the bridge itself, with its heartbeat.
-    pub(super) fn bridge(&mut self, host_id: &str) -> Result<(AssetIx, PropertyIx), Cap> {
+    pub(super) fn ensure_bridge(&mut self, host_id: &str) -> Result<(AssetIx, PropertyIx), Cap> {
         let about = "Sparkwise bridges; the heartbeat is written once a minute";
-        let model = self.built_in(BRIDGE_MODEL, Some(about));
+        let model = self.ensure_built_in(BRIDGE_MODEL, Some(about));
         let address = Address::Bridge(host_id);
         let kind = AssetKind::Bridge;
         let wanted =
             assets::AssetRequest { address: &address, name: host_id, model, parent: None, kind };
-        let asset = self.asset(wanted)?;
+        let asset = self.ensure_asset(wanted)?;
         let model = self.assets.get(asset).model;
-        let heartbeat = self.presence(model, HEARTBEAT, ValueForm::Seconds)?;
+        let heartbeat = self.ensure_presence_property(model, HEARTBEAT, ValueForm::Seconds)?;
         Ok((asset, heartbeat))
     }
 
@@ -340,12 +347,16 @@ impl DesiredWorld {
     }
 
     /// The asset of an edge node or device, with all that is above it.
-    pub(super) fn source(&mut self, source: &Source, hint: ModelHint<'_>) -> Result<AssetIx, Cap> {
+    pub(super) fn ensure_source_asset(
+        &mut self,
+        source: &Source,
+        hint: ModelHint<'_>,
+    ) -> Result<AssetIx, Cap> {
         let (parent, name) = match &source.device {
-            None => (self.group(&source.edge.group)?, &source.edge.node),
+            None => (self.ensure_group(&source.edge.group)?, &source.edge.node),
             Some(device) => {
                 let node = Source { edge: source.edge.clone(), device: None };
-                (self.source(&node, ModelHint::Tags(&Tags::default()))?, device)
+                (self.ensure_source_asset(&node, ModelHint::Tags(&Tags::default()))?, device)
             }
         };
         let address = Address::Source(source);
@@ -369,29 +380,29 @@ impl DesiredWorld {
         };
         let kind = AssetKind::Source(Box::new(source.clone()));
         let parent = Some(parent);
-        self.asset(assets::AssetRequest { address: &address, name, model, parent, kind })
+        self.ensure_asset(assets::AssetRequest { address: &address, name, model, parent, kind })
     }
 
     /// The model for a node or device that has no asset yet. Past `TWIN_MAX_MODELS` it is one for
     /// its presence only.
-    fn model_of(&mut self, source: &Source, name: &str, kinship: ModelHint<'_>) -> ModelIx {
+    fn model_of(&mut self, source: &Source, name: &str, hint: ModelHint<'_>) -> ModelIx {
         let shared = shared(source);
-        let made = match kinship {
-            ModelHint::Named(name) => self.model(name, None),
-            ModelHint::Instances => return self.built_in(shared, None),
+        let made = match hint {
+            ModelHint::Named(name) => self.ensure_model(name, None),
+            ModelHint::Instances => return self.ensure_built_in(shared, None),
             ModelHint::Tags(tags) => {
-                let founding = KindCandidate { founder: source, tags };
-                if let Some(ix) = self.models.find_kind(founding) {
+                let candidate = KindCandidate { founder: source, tags };
+                if let Some(ix) = self.models.find_kind(candidate) {
                     if self.plan.is_unsent(ix) {
                         self.models.rename_kind(ix, name);
                     }
                     return ix;
                 }
                 if tags.is_empty() && !self.may_have_own_model(source) {
-                    return self.built_in(shared, None);
+                    return self.ensure_built_in(shared, None);
                 }
                 let models = self.models.len();
-                let made = self.models.create_kind(founding, name);
+                let made = self.models.create_kind(candidate, name);
                 if let Ok(ix) = made
                     && ix.0 as usize >= models
                 {
@@ -406,7 +417,7 @@ impl DesiredWorld {
     /// The model for a node or device that a cap keeps from one of its own.
     fn model_beyond_cap(&mut self, cap: Cap, source: &Source) -> ModelIx {
         self.capped.exceed(cap, || format!("the model of {source}"));
-        self.built_in(shared(source), None)
+        self.ensure_built_in(shared(source), None)
     }
 
     /// Whether there are models enough for one that nobody else would use. A tree has few, so that
@@ -416,10 +427,10 @@ impl DesiredWorld {
         few && (source.device.is_some() || self.models.node_kinds() < OWN_NODE_MODELS)
     }
 
-    fn group(&mut self, group: &str) -> Result<AssetIx, Cap> {
-        let model = self.built_in(GROUP_MODEL, None);
+    fn ensure_group(&mut self, group: &str) -> Result<AssetIx, Cap> {
+        let model = self.ensure_built_in(GROUP_MODEL, None);
         let (address, kind) = (Address::Group(group), AssetKind::Group);
-        self.asset(assets::AssetRequest {
+        self.ensure_asset(assets::AssetRequest {
             address: &address,
             name: group,
             model,
@@ -431,7 +442,7 @@ impl DesiredWorld {
     /// The presence of a node's or device's asset.
     pub(super) fn presence_of(&mut self, asset: AssetIx, is_node: bool) -> PresenceProperties {
         let model = self.assets.get(asset).model;
-        let mut has = |name, form| self.presence(model, name, form).ok();
+        let mut has = |name, form| self.ensure_presence_property(model, name, form).ok();
         PresenceProperties {
             online: has(ONLINE, ValueForm::Boolean),
             last_birth: has(LAST_BIRTH, ValueForm::Seconds),

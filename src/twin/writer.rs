@@ -179,7 +179,7 @@ impl PointWriter {
         self.push(target, point);
     }
 
-    /// As [`own`](Self::own), of an existing asset that no birth has.
+    /// As [`write_own`](Self::write_own), for an existing asset that no birth has.
     pub(super) fn write_own_without_birth(&mut self, stream: Stream, tqv: Tqv, class: Class) {
         let Tqv { time, quality, value } = tqv;
         self.world.counts.own_points += 1;
@@ -285,7 +285,7 @@ impl PointWriter {
     }
 
     /// SiteWise rejected a value for good.
-    pub(super) fn handle_refused(&mut self, point: &Point) {
+    pub(super) fn handle_rejected(&mut self, point: &Point) {
         let Variant::Double(number) = point.value else { return };
         let Some(ix) = self.world.assets.by_id(point.stream.asset) else { return };
         let model = self.world.models.get(self.world.assets.get(ix).model);

@@ -7,9 +7,9 @@ use crate::twin::plan::api_call::{ApiCall, CallResult};
 /// Makes one call.
 pub(super) async fn carry_out<S: SiteWise>(
     sitewise: &S,
-    step: ApiCall,
+    call: ApiCall,
 ) -> Result<CallResult, ApiFault> {
-    match step {
+    match call {
         ApiCall::ListModels(token) => sitewise.list_models(token).await.map(CallResult::Models),
         ApiCall::DescribeModel(id) => sitewise.describe_model(id).await.map(CallResult::Model),
         ApiCall::CreateModel(model) => {

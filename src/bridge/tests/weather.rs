@@ -33,9 +33,9 @@ impl Moody<'_> {
     }
 
     /// Answers a call to the control plane.
-    pub(super) fn call(&mut self, step: ApiCall) -> Result<CallResult, ApiFault> {
+    pub(super) fn call(&mut self, call: ApiCall) -> Result<CallResult, ApiFault> {
         if !self.chance(self.weather.steps) {
-            return self.sitewise.call(step);
+            return self.sitewise.call(call);
         }
         let kinds = [
             ApiFaultKind::Throttled,
@@ -47,7 +47,7 @@ impl Moody<'_> {
         // An answer that is lost says nothing about what was done.
         let lost = kind == ApiFaultKind::Unavailable && self.rng.bool();
         if lost {
-            let _ = self.sitewise.call(step);
+            let _ = self.sitewise.call(call);
         }
         Err(fault(kind, if lost { LOST } else { "weather" }))
     }

@@ -61,7 +61,7 @@ impl<'a> LayoutBuilder<'a> {
         let lacks = || self.world.models.find(spot.model, wanted).is_none();
         let property = match spot.shared_model && lacks() {
             true => Err(Cap::Models),
-            false => self.world.property(spot.model, wanted),
+            false => self.world.ensure_property(spot.model, wanted),
         };
         match property {
             Ok(property) => {

@@ -49,7 +49,7 @@ fn define(
     pass: DefinePass,
 ) {
     let name = names::model(Some(&definition.name), &definition.name, None);
-    match world.model(&name, None) {
+    match world.ensure_model(&name, None) {
         Ok(model) => {
             for model in world.with_parts(model) {
                 let room = ROOM;
@@ -122,7 +122,8 @@ impl<'a> Defining<'a> {
         match self.config.nested {
             Nested::Child if self.pass == DefinePass::Members => {
                 // One past the cap is met again at each of its instances.
-                if let Ok(child) = self.world.model(&names::model(definition, template, None), None)
+                if let Ok(child) =
+                    self.world.ensure_model(&names::model(definition, template, None), None)
                 {
                     self.world.ensure_hierarchy(self.model, child);
                 }
@@ -159,7 +160,7 @@ impl<'a> Defining<'a> {
     ) {
         let Self { world, path, model, .. } = self;
         let wanted = PropertyRequest { role, path, name, form, unit, default };
-        if let Err(cap) = world.property(*model, wanted) {
+        if let Err(cap) = world.ensure_property(*model, wanted) {
             let DesiredWorld { models, capped, .. } = &mut **world;
             capped.exceed(cap, || format!("{}/{}", models.get(*model).name, path.join("/")));
         }

@@ -11,10 +11,10 @@ impl LayoutBuilder<'_> {
         if tags.is_empty() {
             return spot;
         }
-        let kinship = self.config.kinds.find(self.source);
-        let kinship = kinship.map_or(ModelHint::Tags(&tags), ModelHint::Named);
+        let hint = self.config.kinds.find(self.source);
+        let hint = hint.map_or(ModelHint::Tags(&tags), ModelHint::Named);
         let instances = has_instances(birth);
-        match self.world.asset_of_tags(spot.asset, self.source, kinship, instances) {
+        match self.world.asset_of_tags(spot.asset, self.source, hint, instances) {
             Some(asset) => {
                 self.assets.push(asset);
                 Spot { asset, model: self.world.assets.get(asset).model, ..spot }

@@ -23,8 +23,8 @@ use crate::twin::identity::{Address, PropertyRole};
 use crate::twin::mapping::ValueForm;
 use crate::twin::{assets, names};
 
-/// Places of a [`Sketch`].
-const PLACES: usize = 64;
+/// Buckets of a [`NameSketch`].
+const BUCKETS: usize = 64;
 /// What an earlier version put before the hash that it called a kind's model.
 const OLD_NAMES: [(&str, KindScope); 2] =
     [("Sparkplug Edge Node ", KindScope::Node), ("Sparkplug Device ", KindScope::Device)];
@@ -71,13 +71,13 @@ fn needed(one: usize, other: usize) -> usize {
     (one.max(other) * 4).div_ceil(5)
 }
 
-/// How many names fall on each place: two sets differ by at least as much as their sketches.
+/// How many names fall into each bucket: two sets differ by at least as much as their sketches.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct NameSketch([u16; PLACES]);
+struct NameSketch([u16; BUCKETS]);
 
 impl NameSketch {
     fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let mut places = [0_u16; PLACES];
+        let mut places = [0_u16; BUCKETS];
         for name in names {
             let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
                 (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -239,10 +239,10 @@ impl DesiredModels {
     /// `TWIN_MAX_MODELS` is reached.
     pub(crate) fn create_kind(
         &mut self,
-        founding: KindCandidate<'_>,
+        candidate: KindCandidate<'_>,
         name: &str,
     ) -> Result<ModelIx, Cap> {
-        let KindCandidate { founder, tags } = founding;
+        let KindCandidate { founder, tags } = candidate;
         let scope = KindScope::source(founder);
         let kind = DeviceKind {
             scope,
@@ -326,7 +326,7 @@ impl DesiredModels {
         name: &str,
         description: Option<&str>,
     ) -> Option<DeviceKind> {
-        let sketch = NameSketch([0; PLACES]);
+        let sketch = NameSketch([0; BUCKETS]);
         if let Some(told) = description.and_then(|text| text.strip_prefix(FOUNDER)) {
             let (address, count) = told.strip_suffix(" tags")?.rsplit_once(" with ")?;
             let mut parts = address.split('/');
@@ -376,7 +376,7 @@ mod tests {
         let apart = of(0..50).distance(&of(100..150));
         assert!((40..=100).contains(&apart), "{apart}");
         let places = of(0..200).0.iter().filter(|count| **count > 0).count();
-        assert!(places > PLACES * 3 / 4, "{places}");
+        assert!(places > BUCKETS * 3 / 4, "{places}");
     }
 
     fn doubles(names: [&str; 5]) -> Tags<'_> {
@@ -395,17 +395,17 @@ mod tests {
         let mut models = DesiredModels::new(Namespace::new("test"), String::new(), 10, 10);
         let founder = Source { edge: EdgeNode::new("Nordsee", "gw"), device: Some("one".into()) };
         let founded = doubles(["a", "b", "c", "d", "e"]);
-        let founding = KindCandidate { founder: &founder, tags: &founded };
-        let ix = models.create_kind(founding, "one").unwrap();
+        let candidate = KindCandidate { founder: &founder, tags: &founded };
+        let ix = models.create_kind(candidate, "one").unwrap();
         for name in ["a", "b", "c", "d", "e", &later] {
             let (role, path) = (PropertyRole::Member, &[name]);
             let form = ValueForm::Double;
             let wanted =
                 PropertyRequest { role, path, name: None, form, unit: None, default: None };
-            models.property(ix, wanted).unwrap();
+            models.ensure_property(ix, wanted).unwrap();
         }
         let tags = doubles(["a", "b", "c", &later, &other]);
         assert_eq!(models.find_kind(KindCandidate { founder: &founder, tags: &tags }), None);
-        assert_eq!(models.find_kind(founding), Some(ix));
+        assert_eq!(models.find_kind(candidate), Some(ix));
     }
 }

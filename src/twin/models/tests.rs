@@ -19,17 +19,17 @@ fn names_of(models: &DesiredModels, ix: ModelIx) -> Vec<&str> {
 #[test]
 fn a_model_is_the_union_of_all_that_was_wanted() {
     let mut models = models();
-    let turbine = models.named("WindTurbine", None).unwrap();
+    let turbine = models.ensure_named("WindTurbine", None).unwrap();
     let member = wanted(PropertyRole::Member, &["Speed"], ValueForm::Double);
-    assert_eq!(models.property(turbine, member), Ok((PropertyIx(0), true)));
-    assert_eq!(models.named("WindTurbine", None), Ok(turbine));
-    assert_eq!(models.property(turbine, member), Ok((PropertyIx(0), false)));
+    assert_eq!(models.ensure_property(turbine, member), Ok((PropertyIx(0), true)));
+    assert_eq!(models.ensure_named("WindTurbine", None), Ok(turbine));
+    assert_eq!(models.ensure_property(turbine, member), Ok((PropertyIx(0), false)));
 }
 
 #[test]
 fn a_changed_type_and_clashing_names_get_their_own_property() {
     let mut models = models();
-    let ix = models.named("M", None).unwrap();
+    let ix = models.ensure_named("M", None).unwrap();
     for (role, form) in [
         (PropertyRole::Member, ValueForm::Double),
         (PropertyRole::Member, ValueForm::String),
@@ -37,7 +37,7 @@ fn a_changed_type_and_clashing_names_get_their_own_property() {
         (PropertyRole::Parameter, ValueForm::Double),
         (PropertyRole::Presence, ValueForm::Boolean),
     ] {
-        let (_, made) = models.property(ix, wanted(role, &["Speed"], form)).unwrap();
+        let (_, made) = models.ensure_property(ix, wanted(role, &["Speed"], form)).unwrap();
         assert!(made);
     }
     let names = names_of(&models, ix);
@@ -45,7 +45,10 @@ fn a_changed_type_and_clashing_names_get_their_own_property() {
     assert!(names[3].starts_with("Speed (parameter "), "{names:?}");
     assert_eq!(names[4], "Speed (presence)");
     models
-        .property(ix, wanted(PropertyRole::Property, &["Speed", "engHigh"], ValueForm::Double))
+        .ensure_property(
+            ix,
+            wanted(PropertyRole::Property, &["Speed", "engHigh"], ValueForm::Double),
+        )
         .unwrap();
     assert_eq!(names_of(&models, ix)[5], "Speed/engHigh");
 }
@@ -53,30 +56,30 @@ fn a_changed_type_and_clashing_names_get_their_own_property() {
 #[test]
 fn the_tree_keeps_its_limits() {
     let mut models = models();
-    let root = models.named("root", None).unwrap();
+    let root = models.ensure_named("root", None).unwrap();
     // The last is for a overflow level.
     for child in 0..limits::HIERARCHIES_PER_MODEL - 1 {
-        let child = models.named(&format!("child {child}"), None).unwrap();
-        assert_eq!(models.hierarchy(root, child), Ok(true));
-        assert_eq!(models.hierarchy(root, child), Ok(false));
+        let child = models.ensure_named(&format!("child {child}"), None).unwrap();
+        assert_eq!(models.ensure_hierarchy(root, child), Ok(true));
+        assert_eq!(models.ensure_hierarchy(root, child), Ok(false));
     }
-    let late = models.named("late", None).unwrap();
-    assert_eq!(models.hierarchy(root, late), Err(TreeFull::Hierarchies));
-    let (level, made) = models.level(root).unwrap();
+    let late = models.ensure_named("late", None).unwrap();
+    assert_eq!(models.ensure_hierarchy(root, late), Err(TreeFull::Hierarchies));
+    let (level, made) = models.ensure_level(root).unwrap();
     assert_eq!((&*models.get(level).name, made), ("root, more", true));
-    assert_eq!(models.hierarchy(root, level), Ok(true));
-    assert_eq!(models.hierarchy(level, late), Ok(true));
-    assert_eq!(models.level(root), Ok((level, false)));
-    let (next, _) = models.level(level).unwrap();
+    assert_eq!(models.ensure_hierarchy(root, level), Ok(true));
+    assert_eq!(models.ensure_hierarchy(level, late), Ok(true));
+    assert_eq!(models.ensure_level(root), Ok((level, false)));
+    let (next, _) = models.ensure_level(level).unwrap();
     assert_eq!(models.get(next).name, "root, more 2");
-    let child = models.named("child 0", None).unwrap();
-    assert_eq!(models.hierarchy(child, root), Err(TreeFull::Cycle));
-    assert_eq!(models.hierarchy(child, child), Err(TreeFull::Cycle));
+    let child = models.ensure_named("child 0", None).unwrap();
+    assert_eq!(models.ensure_hierarchy(child, root), Err(TreeFull::Cycle));
+    assert_eq!(models.ensure_hierarchy(child, child), Err(TreeFull::Cycle));
     let mut parent = child;
     let mut joined = Ok(true);
     for level in 0..limits::MODELS_PER_TREE {
-        let below = models.named(&format!("level {level}"), None).unwrap();
-        joined = models.hierarchy(parent, below);
+        let below = models.ensure_named(&format!("level {level}"), None).unwrap();
+        joined = models.ensure_hierarchy(parent, below);
         if joined.is_err() {
             break;
         }
@@ -88,29 +91,30 @@ fn the_tree_keeps_its_limits() {
 #[test]
 fn caps_are_kept() {
     let mut models = DesiredModels::new(Namespace::new("test"), "WF ".into(), 5, 1);
-    let ix = models.named("A", None).unwrap();
+    let ix = models.ensure_named("A", None).unwrap();
     assert_eq!(models.get(ix).name, "WF A");
-    assert_eq!(models.named("B", None), Err(Cap::Models));
+    assert_eq!(models.ensure_named("B", None), Err(Cap::Models));
     // The bridge's own have their places.
     for (made, name) in (2..).zip(BUILT_IN) {
-        models.built_in(name, None);
+        models.ensure_built_in(name, None);
         assert_eq!((models.len(), models.is_full()), (made, true));
     }
     assert_eq!(models.len(), 5);
-    models.property(ix, wanted(PropertyRole::Member, &["a"], ValueForm::Double)).unwrap();
-    let second = models.property(ix, wanted(PropertyRole::Member, &["b"], ValueForm::Double));
+    models.ensure_property(ix, wanted(PropertyRole::Member, &["a"], ValueForm::Double)).unwrap();
+    let second =
+        models.ensure_property(ix, wanted(PropertyRole::Member, &["b"], ValueForm::Double));
     assert_eq!(second, Err(Cap::Properties));
 }
 
 #[test]
 fn no_two_places_of_a_model_are_called_alike() {
     let mut models = models();
-    let root = models.named("root", None).unwrap();
-    let [one, other] = ["Pump", "Motor"].map(|name| models.named(name, None).unwrap());
-    models.hierarchy(root, one).unwrap();
+    let root = models.ensure_named("root", None).unwrap();
+    let [one, other] = ["Pump", "Motor"].map(|name| models.ensure_named(name, None).unwrap());
+    models.ensure_hierarchy(root, one).unwrap();
     // It was called otherwise when its place was made.
     models.get_mut(other).name = "Pump".into();
-    models.hierarchy(root, other).unwrap();
+    models.ensure_hierarchy(root, other).unwrap();
     let names: Vec<_> = models.get(root).hierarchies.iter().map(|(_, has)| &*has.name).collect();
     assert_eq!(names[0], "Pump");
     assert!(names[1].starts_with("Pump "), "{names:?}");
@@ -143,10 +147,10 @@ fn model(id: Uuid, properties: Vec<api::ModelProperty>) -> api::Model {
 fn a_changed_type_is_told_apart_from_one_that_is_described_only_later() {
     for role in [PropertyRole::Member, PropertyRole::Parameter] {
         let mut models = models();
-        let ix = models.named("M", None).unwrap();
+        let ix = models.ensure_named("M", None).unwrap();
         let now = wanted(role, &["State"], ValueForm::String);
         let default = matches!(role, PropertyRole::Parameter).then_some("on");
-        let (place, _) = models.property(ix, PropertyRequest { default, ..now }).unwrap();
+        let (place, _) = models.ensure_property(ix, PropertyRequest { default, ..now }).unwrap();
         let had = models.namespace.property(models.get(ix).id, role, &["State"], ValueForm::Double);
         let kind = match role {
             PropertyRole::Member => PropertyKind::Measurement,
@@ -161,12 +165,12 @@ fn a_changed_type_is_told_apart_from_one_that_is_described_only_later() {
             assert_eq!(names_of(&models, ix), [format!("State ({word})"), "State".to_owned()]);
         }
         // Both are found by what births call them, and their names are taken.
-        assert_eq!(models.property(ix, now), Ok((place, false)));
+        assert_eq!(models.ensure_property(ix, now), Ok((place, false)));
         assert_eq!(models.get(ix).properties[0].default(), default);
         let before = wanted(role, &["State"], ValueForm::Double);
-        assert_eq!(models.property(ix, before), Ok((PropertyIx(1), false)));
+        assert_eq!(models.ensure_property(ix, before), Ok((PropertyIx(1), false)));
         let other = wanted(PropertyRole::Presence, &["State"], ValueForm::Boolean);
-        models.property(ix, other).unwrap();
+        models.ensure_property(ix, other).unwrap();
         assert_eq!(names_of(&models, ix)[2], "State (presence)");
     }
 }
@@ -174,22 +178,22 @@ fn a_changed_type_is_told_apart_from_one_that_is_described_only_later() {
 #[test]
 fn what_people_added_to_a_model_takes_room_below_its_cap() {
     let mut models = DesiredModels::new(Namespace::new("test"), String::new(), 9, 3);
-    let ix = models.named("M", None).unwrap();
-    models.property(ix, wanted(PropertyRole::Member, &["a"], ValueForm::Double)).unwrap();
+    let ix = models.ensure_named("M", None).unwrap();
+    models.ensure_property(ix, wanted(PropertyRole::Member, &["a"], ValueForm::Double)).unwrap();
     let theirs = described(Uuid::from_u128(1), "theirs", PropertyKind::Measurement);
     models.import(ix, &model(models.get(ix).id, vec![theirs]));
-    models.property(ix, wanted(PropertyRole::Member, &["b"], ValueForm::Double)).unwrap();
-    let third = models.property(ix, wanted(PropertyRole::Member, &["c"], ValueForm::Double));
+    models.ensure_property(ix, wanted(PropertyRole::Member, &["b"], ValueForm::Double)).unwrap();
+    let third = models.ensure_property(ix, wanted(PropertyRole::Member, &["c"], ValueForm::Double));
     assert_eq!(third, Err(Cap::Properties));
 }
 
 #[test]
 fn a_default_that_sitewise_has_otherwise_is_that_of_the_model() {
     let mut models = models();
-    let ix = models.named("M", None).unwrap();
+    let ix = models.ensure_named("M", None).unwrap();
     let attribute = wanted(PropertyRole::Parameter, &["Serial"], ValueForm::Double);
     let one = PropertyRequest { default: Some("1"), ..attribute };
-    let (place, _) = models.property(ix, one).unwrap();
+    let (place, _) = models.ensure_property(ix, one).unwrap();
     let id = models.get(ix).property_id(place);
     for (default, corrections) in [("1", 0), ("2", 1), ("2", 1)] {
         let has = PropertyKind::Attribute { default: Some(default.into()) };
@@ -244,9 +248,9 @@ fn a_model_is_a_kind_if_it_was_made_as_one() {
 #[test]
 fn the_tree_that_sitewise_has_counts_and_is_not_made_again() {
     let (mut models, namespace) = (models(), Namespace::new("test"));
-    let root = models.named("root", None).unwrap();
+    let root = models.ensure_named("root", None).unwrap();
     let children: Vec<_> =
-        (0..30).map(|n| models.named(&format!("child {n}"), None).unwrap()).collect();
+        (0..30).map(|n| models.ensure_named(&format!("child {n}"), None).unwrap()).collect();
     let root_id = models.get(root).id;
     let ids: Vec<_> = children.iter().map(|child| models.get(*child).id).collect();
     let place = |id: Uuid, child_model: Uuid| api::ModelHierarchy {
@@ -261,14 +265,15 @@ fn the_tree_that_sitewise_has_counts_and_is_not_made_again() {
     has.hierarchies = vec![ours(ids[0]), place(Uuid::from_u128(1), ids[1]), foreign];
     for _ in 0..2 {
         models.import(root, &has);
-        assert_eq!(models.hierarchy(root, children[0]), Ok(false));
+        assert_eq!(models.ensure_hierarchy(root, children[0]), Ok(false));
     }
     assert_eq!(models.hierarchy_id(root, children[1]), None);
     let (_, hierarchy) = &models.get(root).hierarchies[0];
     assert_eq!((&*hierarchy.name, hierarchy.child_model), ("child 0", ids[0]));
     assert!(hierarchy.external_id.starts_with("root-child-0."), "{}", hierarchy.external_id);
     // The last of thirty is for a overflow level.
-    let made = children.iter().skip(2).take_while(|child| models.hierarchy(root, **child).is_ok());
+    let made =
+        children.iter().skip(2).take_while(|child| models.ensure_hierarchy(root, **child).is_ok());
     assert_eq!(made.count(), 29 - 3);
 }
 
@@ -276,18 +281,20 @@ fn the_tree_that_sitewise_has_counts_and_is_not_made_again() {
 #[test]
 fn a_property_shares_its_name_with_the_session_and_is_found_without_an_id() {
     let mut models = models();
-    let ix = models.named("M", None).unwrap();
+    let ix = models.ensure_named("M", None).unwrap();
     let name: Arc<str> = "Speed".into();
     let speed = PropertyRequest {
         name: Some(&name),
         ..wanted(PropertyRole::Member, &["Speed"], ValueForm::Double)
     };
-    let (place, _) = models.property(ix, speed).unwrap();
+    let (place, _) = models.ensure_property(ix, speed).unwrap();
     assert!(Arc::ptr_eq(&models.get(ix).properties[0].name, &name));
     let model = models.get(ix);
     assert_eq!(model.index.by_path(speed, &model.properties), Some(place));
     for member in ["a", "b", "c", "d", "e"] {
-        models.property(ix, wanted(PropertyRole::Member, &[member], ValueForm::Double)).unwrap();
+        models
+            .ensure_property(ix, wanted(PropertyRole::Member, &[member], ValueForm::Double))
+            .unwrap();
     }
     models.shrink(ix);
     assert_eq!(models.get(ix).properties.capacity(), 6);
@@ -296,13 +303,13 @@ fn a_property_shares_its_name_with_the_session_and_is_found_without_an_id() {
 #[test]
 fn a_refused_property_takes_another_unit_and_default_and_only_those() {
     let mut models = models();
-    let ix = models.named("M", None).unwrap();
+    let ix = models.ensure_named("M", None).unwrap();
     let first = PropertyRequest {
         unit: Some("kW"),
         default: Some("1"),
         ..wanted(PropertyRole::Parameter, &["Speed", "Low"], ValueForm::Double)
     };
-    let (place, _) = models.property(ix, first).unwrap();
+    let (place, _) = models.ensure_property(ix, first).unwrap();
     let mut corrections = 0;
     for (other, is) in [
         (first, false),
@@ -326,16 +333,16 @@ fn a_refused_property_takes_another_unit_and_default_and_only_those() {
 #[test]
 fn a_part_is_known_by_its_name() {
     let mut models = models();
-    let base = models.named("M", None).unwrap();
-    let other = models.named("N", None).unwrap();
+    let base = models.ensure_named("M", None).unwrap();
+    let other = models.ensure_named("N", None).unwrap();
     for number in [2, 3, 40] {
-        let (part, _) = models.overflow_model(base, number, 500).unwrap();
+        let (part, _) = models.ensure_part(base, number, 500).unwrap();
         assert!(models.is_part(part, base, 500));
         assert!(!models.is_part(part, other, 500) && !models.is_part(base, part, 500));
     }
     assert!(!models.is_part(base, base, 500));
     // What somebody called like one is none.
-    let named = models.named("N (from asset 502)", None).unwrap();
+    let named = models.ensure_named("N (from asset 502)", None).unwrap();
     assert!(!models.is_part(named, other, 500));
 }
 
@@ -343,14 +350,14 @@ fn a_part_is_known_by_its_name() {
 #[test]
 fn a_kind_that_gets_another_name_gives_it_to_its_places() {
     let mut models = models();
-    let root = models.named("root", None).unwrap();
-    let other = models.named("other", None).unwrap();
+    let root = models.ensure_named("root", None).unwrap();
+    let other = models.ensure_named("other", None).unwrap();
     let founder = Source { edge: EdgeNode::new("Nordsee", "gw"), device: Some("Pump".into()) };
     let tags = Tags::new([("Flow", ValueForm::Double, None)].into_iter());
-    let founding = KindCandidate { founder: &founder, tags: &tags };
-    let kind = models.create_kind(founding, "Pump").unwrap();
+    let candidate = KindCandidate { founder: &founder, tags: &tags };
+    let kind = models.create_kind(candidate, "Pump").unwrap();
     for child in [other, kind] {
-        assert_eq!(models.hierarchy(root, child), Ok(true));
+        assert_eq!(models.ensure_hierarchy(root, child), Ok(true));
     }
     assert!(models.rename_taken(kind));
     let name = models.get(kind).name.clone();

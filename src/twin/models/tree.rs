@@ -27,8 +27,8 @@ impl DesiredModels {
     ///
     /// # Errors
     ///
-    /// The tree's limits. The last hierarchy of a model is kept for [`level`](Self::level).
-    pub fn hierarchy(&mut self, parent: ModelIx, child: ModelIx) -> Result<bool, TreeFull> {
+    /// The tree's limits. The last hierarchy of a model is kept for [`ensure_level`](Self::ensure_level).
+    pub fn ensure_hierarchy(&mut self, parent: ModelIx, child: ModelIx) -> Result<bool, TreeFull> {
         if self.hierarchy_id(parent, child).is_some() {
             return Ok(false);
         }
@@ -86,7 +86,7 @@ impl DesiredModels {
     /// # Errors
     ///
     /// `TWIN_MAX_MODELS` is reached.
-    pub fn level(&mut self, above: ModelIx) -> Result<(ModelIx, bool), Cap> {
+    pub fn ensure_level(&mut self, above: ModelIx) -> Result<(ModelIx, bool), Cap> {
         let (base, number) = self.level_below(above);
         let id = self.namespace.level(self.get(base).id, number);
         let known = self.by_id(id);
@@ -98,11 +98,11 @@ impl DesiredModels {
             let about = format!("Overflow level for child assets of {}", self.get(base).name);
             self.insert(id, name, names::description(&about))
         });
-        self.get_mut(ix).overflow_of = Some((base, number));
+        self.get_mut(ix).level_of = Some((base, number));
         Ok((ix, known.is_none()))
     }
 
-    /// Where the model of [`level`](Self::level) is, if there is one.
+    /// Where the model of [`ensure_level`](Self::ensure_level) is, if there is one.
     fn known_level(&self, above: ModelIx) -> Option<ModelIx> {
         let (base, number) = self.level_below(above);
         self.by_id(self.namespace.level(self.get(base).id, number))
@@ -110,7 +110,7 @@ impl DesiredModels {
 
     /// The model that the levels below `above` began with, and the number of the next.
     fn level_below(&self, above: ModelIx) -> (ModelIx, usize) {
-        self.get(above).overflow_of.map_or((above, 1), |(base, number)| (base, number + 1))
+        self.get(above).level_of.map_or((above, 1), |(base, number)| (base, number + 1))
     }
 
     /// Whether `to` is `from`, or may be below it.

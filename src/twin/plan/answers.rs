@@ -42,7 +42,7 @@ pub(super) fn failure_action(fault: &ApiFault) -> FailureAction {
 }
 
 impl Plan {
-    /// Takes the answer to a step; one to an unknown step is ignored.
+    /// Handles the result of a call; that of an unknown one is ignored.
     pub fn handle_done(
         &mut self,
         id: CallId,
@@ -60,20 +60,24 @@ impl Plan {
             self.figures.failures += 1;
         }
         match job {
-            ProvisioningJob::ListModels => self.models_listed(answer, models, now),
+            ProvisioningJob::ListModels => self.handle_models_result(answer, models, now),
             ProvisioningJob::ListAssets(list) => {
-                self.assets_listed(list as usize, answer, models, assets, now);
+                self.handle_assets_result(list as usize, answer, models, assets, now);
             }
-            ProvisioningJob::Presence(list) => self.presence_read(list as usize, answer, now),
-            ProvisioningJob::Check(at) => self.check_answered(at, answer, assets, now),
-            ProvisioningJob::LookUp(part) => self.part_read(part, answer, now),
+            ProvisioningJob::Presence(list) => {
+                self.handle_presence_result(list as usize, answer, now)
+            }
+            ProvisioningJob::Check(at) => self.handle_check_result(at, answer, assets, now),
+            ProvisioningJob::LookUp(part) => self.handle_part_result(part, answer, now),
             ProvisioningJob::Model(ix) => self.handle_model_answer(ix, answer, models, assets, now),
             ProvisioningJob::Asset(ix) => self.handle_asset_answer(ix, answer, assets, now),
-            ProvisioningJob::Children(ix) => self.children_listed(ix, answer, assets, now),
-            ProvisioningJob::Link(ix) => self.link_answered(ix, answer, assets, now),
-            ProvisioningJob::Units(asset) => self.units_read(asset, answer, models, assets, now),
+            ProvisioningJob::Children(ix) => self.handle_children_result(ix, answer, assets, now),
+            ProvisioningJob::Link(ix) => self.handle_link_result(ix, answer, assets, now),
+            ProvisioningJob::Units(asset) => {
+                self.handle_units_result(asset, answer, models, assets, now)
+            }
             ProvisioningJob::Unit(asset, property) => {
-                self.unit_answered((asset, property), answer, models, assets, now);
+                self.handle_unit_result((asset, property), answer, models, assets, now);
             }
         }
         if !self.initial_sync.done {

@@ -1,4 +1,4 @@
-//! One call to the control plane, and its answer.
+//! One call to the control plane, and its result.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::sitewise::api::{
 };
 use crate::sitewise::cause::{Plane, READ};
 
-/// Number of a step, for its answer.
+/// Identifies a call until its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u64);
 
@@ -54,7 +54,7 @@ pub enum ApiCall {
     ReadValues(Vec<(Uuid, Uuid)>),
 }
 
-/// What a step gave.
+/// What a call returned.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CallResult {
     /// Of [`ApiCall::ListModels`].

@@ -107,11 +107,11 @@ impl Plan {
         }
     }
 
-    pub(super) fn check_step(&self, at: u64) -> Option<ApiCall> {
+    pub(super) fn check_call(&self, at: u64) -> Option<ApiCall> {
         self.checks.checks.get(&at).map(|check| ApiCall::DescribeAsset(check.asset))
     }
 
-    pub(super) fn check_answered(
+    pub(super) fn handle_check_result(
         &mut self,
         at: u64,
         answer: Result<CallResult, ApiFault>,

@@ -32,9 +32,9 @@ impl Plan {
                 let list = self.initial_sync.assets.get(list as usize)?;
                 ApiCall::ListAssets(list.model, list.next_token.clone())
             }
-            ProvisioningJob::Presence(list) => self.read_presence(list)?,
-            ProvisioningJob::Check(at) => self.check_step(at)?,
-            ProvisioningJob::LookUp(part) => self.read_part(part)?,
+            ProvisioningJob::Presence(list) => self.presence_call(list)?,
+            ProvisioningJob::Check(at) => self.check_call(at)?,
+            ProvisioningJob::LookUp(part) => self.part_call(part)?,
             ProvisioningJob::Model(ix) => match self.models.get(ix.0 as usize)?.stage {
                 ModelStage::Unknown | ModelStage::Failed => {
                     ApiCall::DescribeModel(models.get(ix).id)
@@ -62,9 +62,9 @@ impl Plan {
                 }
                 Children::Known(_) => return None,
             },
-            ProvisioningJob::Units(asset) => self.read_units(asset, assets)?,
+            ProvisioningJob::Units(asset) => self.units_call(asset, assets)?,
             ProvisioningJob::Unit(asset, property) => {
-                self.write_unit((asset, property), models, assets)?
+                self.unit_call((asset, property), models, assets)?
             }
             ProvisioningJob::Link(ix) => {
                 let child = assets.get(ix);

@@ -110,7 +110,7 @@ impl Plan {
         self.known_models.get(&id).map(|model| model.name.as_str())
     }
 
-    pub(super) fn models_listed(
+    pub(super) fn handle_models_result(
         &mut self,
         answer: Result<CallResult, ApiFault>,
         models: &mut DesiredModels,
@@ -159,7 +159,7 @@ impl Plan {
         }
     }
 
-    pub(super) fn assets_listed(
+    pub(super) fn handle_assets_result(
         &mut self,
         list: usize,
         answer: Result<CallResult, ApiFault>,

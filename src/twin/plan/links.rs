@@ -147,7 +147,7 @@ impl Plan {
     }
 
     /// The children of an asset were listed.
-    pub(super) fn children_listed(
+    pub(super) fn handle_children_result(
         &mut self,
         ix: AssetIx,
         answer: Result<CallResult, ApiFault>,
@@ -196,7 +196,7 @@ impl Plan {
     }
 
     /// SiteWise has put an asset under its parent, or not.
-    pub(super) fn link_answered(
+    pub(super) fn handle_link_result(
         &mut self,
         ix: AssetIx,
         answer: Result<CallResult, ApiFault>,

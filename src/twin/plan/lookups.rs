@@ -110,18 +110,18 @@ impl Plan {
         self.look_ups.parts.get(&part).map(|part| &part.tries)
     }
 
-    pub(super) fn read_part(&self, part: u64) -> Option<ApiCall> {
+    pub(super) fn part_call(&self, part: u64) -> Option<ApiCall> {
         Some(ApiCall::ReadValues(self.look_ups.parts.get(&part)?.streams.clone()))
     }
 
-    pub(super) fn part_read(
+    pub(super) fn handle_part_result(
         &mut self,
         number: u64,
         answer: Result<CallResult, ApiFault>,
         now: Instant,
     ) {
         if self.look_ups.probe.is_some_and(|(probe, _)| probe == number) {
-            return self.probe_answered(number, answer, now);
+            return self.handle_probe_result(number, answer, now);
         }
         let Some(part) = self.look_ups.parts.get(&number) else {
             return;
@@ -226,7 +226,12 @@ impl Plan {
         }
     }
 
-    fn probe_answered(&mut self, number: u64, answer: Result<CallResult, ApiFault>, now: Instant) {
+    fn handle_probe_result(
+        &mut self,
+        number: u64,
+        answer: Result<CallResult, ApiFault>,
+        now: Instant,
+    ) {
         let Some(part) = self.look_ups.parts.get(&number) else { return };
         let fault = match answer {
             Ok(CallResult::Values(values)) => values.into_iter().find_map(Result::err),

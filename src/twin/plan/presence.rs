@@ -133,7 +133,7 @@ impl Plan {
         self.initial_sync.presence.get(list as usize)
     }
 
-    pub(super) fn read_presence(&self, list: u32) -> Option<ApiCall> {
+    pub(super) fn presence_call(&self, list: u32) -> Option<ApiCall> {
         let online = |id: &Uuid| {
             let model = self.known_assets.get(id)?.model;
             let role = PropertyRole::Presence;
@@ -143,7 +143,7 @@ impl Plan {
         Some(ApiCall::ReadValues(assets.iter().filter_map(online).collect()))
     }
 
-    pub(super) fn presence_read(
+    pub(super) fn handle_presence_result(
         &mut self,
         at: usize,
         answer: Result<CallResult, ApiFault>,

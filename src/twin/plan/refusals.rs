@@ -138,12 +138,12 @@ impl Plan {
     }
 
     /// Notes what a write holds, and whether it leaves properties for another one.
-    pub(super) fn note_write(&mut self, ix: ModelIx, step: &ApiCall, models: &DesiredModels) {
+    pub(super) fn note_write(&mut self, ix: ModelIx, call: &ApiCall, models: &DesiredModels) {
         let lacking = self.lacking(ix, models).count();
-        if step.is_write()
+        if call.is_write()
             && let Some(state) = self.models.get_mut(ix.0 as usize)
         {
-            let (properties, hierarchies) = step.parts();
+            let (properties, hierarchies) = call.parts();
             let as_it_stands = state.stage == ModelStage::ToRewriteUnchanged;
             state.unfinished = !as_it_stands && lacking > properties.len();
             let parts = properties.iter().map(|property| property.id);

@@ -218,7 +218,7 @@ pub(super) enum ParentLink {
     Root,
     /// To be looked up, or to be made.
     Wanted,
-    /// It does.
+    /// It is.
     Done,
     /// Its parent has no room for it.
     ParentFull,

@@ -52,8 +52,8 @@ impl Rig {
             while let Some(output) = self.plan.poll_output(&self.models, &mut self.assets, self.now)
             {
                 match output {
-                    Output::Call(id, step) => {
-                        self.answers.insert((self.now + self.latency, id), sitewise(step));
+                    Output::Call(id, call) => {
+                        self.answers.insert((self.now + self.latency, id), sitewise(call));
                     }
                     Output::Open(_)
                     | Output::SyncComplete

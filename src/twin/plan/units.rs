@@ -113,12 +113,12 @@ impl Plan {
         }
     }
 
-    pub(super) fn read_units(&self, asset: AssetIx, assets: &DesiredAssets) -> Option<ApiCall> {
+    pub(super) fn units_call(&self, asset: AssetIx, assets: &DesiredAssets) -> Option<ApiCall> {
         let doubt = self.units.to_verify.get(&asset)?;
         Some(ApiCall::ReadUnits(assets.get(asset).id, doubt.token.clone()))
     }
 
-    pub(super) fn units_read(
+    pub(super) fn handle_units_result(
         &mut self,
         asset: AssetIx,
         answer: Result<CallResult, ApiFault>,
@@ -232,7 +232,7 @@ impl Plan {
         })
     }
 
-    pub(super) fn write_unit(
+    pub(super) fn unit_call(
         &self,
         (asset, property): (AssetIx, PropertyIx),
         models: &DesiredModels,
@@ -256,7 +256,7 @@ impl Plan {
         }
     }
 
-    pub(super) fn unit_answered(
+    pub(super) fn handle_unit_result(
         &mut self,
         (asset, property): (AssetIx, PropertyIx),
         answer: Result<CallResult, ApiFault>,

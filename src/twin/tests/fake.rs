@@ -80,13 +80,13 @@ fn fault(kind: ApiFaultKind, message: impl Into<String>) -> ApiFault {
 
 impl FakeSiteWise {
     /// Carries out a call.
-    pub(crate) fn call(&mut self, step: ApiCall) -> Result<CallResult, ApiFault> {
-        if step.is_write() {
-            self.writes.push(step.to_string());
+    pub(crate) fn call(&mut self, call: ApiCall) -> Result<CallResult, ApiFault> {
+        if call.is_write() {
+            self.writes.push(call.to_string());
         } else {
             self.reads += 1;
         }
-        match step {
+        match call {
             ApiCall::ListModels(token) => {
                 let items = self.models.iter().map(|(id, model)| ModelSummary {
                     id: *id,

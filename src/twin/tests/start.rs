@@ -45,18 +45,18 @@ fn the_initial_sync_takes_a_tenth_longer_than_its_pages_at_most() {
         let (mut waiting, mut pages) = (std::collections::VecDeque::new(), 0);
         while !rig.twin.plan().is_synced() {
             while let Some(output) = rig.twin.poll_output(rig.now) {
-                if let Output::Call(id, step) = output {
-                    pages += u32::from(matches!(step, ApiCall::ListAssets(..)));
+                if let Output::Call(id, call) = output {
+                    pages += u32::from(matches!(call, ApiCall::ListAssets(..)));
                     let at = rig.now.instant + Duration::from_millis(latency);
-                    waiting.push_back((at, id, step));
+                    waiting.push_back((at, id, call));
                 }
             }
             let first = waiting.front().map(|(at, ..)| *at);
             let next = [first, rig.twin.poll_timeout()].into_iter().flatten().min().unwrap();
             rig.now = rig.now.plus(next.since(rig.now.instant));
             while waiting.front().is_some_and(|(at, ..)| *at <= rig.now.instant) {
-                let (_, id, step) = waiting.pop_front().unwrap();
-                let answer = rig.sitewise.call(step);
+                let (_, id, call) = waiting.pop_front().unwrap();
+                let answer = rig.sitewise.call(call);
                 rig.twin.handle_done(id, answer, rig.now);
             }
             rig.twin.handle_timeout(rig.now);

@@ -226,7 +226,7 @@ fn what_sitewise_rejects_is_null_with_bad_and_no_mark_repeats_it() {
         let mut points = points.filter(|point| point.stream.asset == id);
         let is_it = |point: &&Point| (point.time, &point.value) == (rig.at(at), &value);
         let point = points.rfind(is_it).unwrap().clone();
-        rig.twin.handle_refused(&point);
+        rig.twin.handle_rejected(&point);
         rig.drain();
     };
     let born = |offset: i64, value: f64| {
@@ -263,7 +263,7 @@ fn what_sitewise_rejects_is_null_with_bad_and_no_mark_repeats_it() {
         let late = rig.points.last().unwrap().point.clone();
         rig.seconds(1);
         told(&mut rig, 6.0);
-        rig.twin.handle_refused(&late);
+        rig.twin.handle_rejected(&late);
         rig.drain();
         assert_eq!(rig.shown(asset, property), Some((Quality::Good, double(6.0))));
         // One that comes after the mark is the mark's as well.

@@ -10,9 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{SourceValues, later};
 use crate::delivery::point::Class;
 use crate::sitewise::api::{Quality, Tqv, Variant};
-use crate::sparkplug::event::{
-    AttributeHolder, AttributeSample as Told, Data, SparkplugQuality as Sent,
-};
+use crate::sparkplug::event::{AttributeHolder, AttributeSample, Data, SparkplugQuality};
 use crate::time::{Now, Timestamp};
 use crate::twin::assets::AssetIx;
 use crate::twin::identity::PropertyRole;
@@ -33,7 +31,7 @@ impl Twin {
         let Some(values) = sources.get_mut(&data.source) else { return };
         writer.world.models.set_current_source(&data.source);
         let mut told = Vec::new();
-        for Told { holder, time, property } in &data.attributes {
+        for AttributeSample { holder, time, property } in &data.attributes {
             let world = &mut writer.world;
             let Some((asset, role, mut path)) = values.holder(*holder, world) else { continue };
             if let (AttributeHolder::Leaf(slot), Some(said)) =
@@ -57,7 +55,7 @@ impl Twin {
             let wanted =
                 PropertyRequest { role, path: &path, name: None, form, unit: None, default: None };
             // One past the cap was reported with the birth, or is with the next.
-            if let Ok(place) = world.property(model, wanted) {
+            if let Ok(place) = world.ensure_property(model, wanted) {
                 let target = LeafTarget { asset, property: place, form };
                 told.push((
                     target,
@@ -236,7 +234,7 @@ impl SourceValues {
 fn wanted(said: &AttributeDeclaration, default: Option<&str>, form: ValueForm) -> Option<Variant> {
     match (said, default) {
         (AttributeDeclaration::Value(value), _) => {
-            let own = mapping::convert(Some(value), Sent::Good, form);
+            let own = mapping::convert(Some(value), SparkplugQuality::Good, form);
             Some(own.map_or(Variant::Null(form.data_type()), |converted| converted.value))
         }
         (AttributeDeclaration::Default, Some(default)) => mapping::of_default(default, form),

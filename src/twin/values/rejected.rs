@@ -11,9 +11,9 @@ impl Twin {
     /// stale mark must not repeat what is rejected.
     ///
     /// It comes a tick later, since the value before may have the same time.
-    pub fn handle_refused(&mut self, point: &Point) {
+    pub fn handle_rejected(&mut self, point: &Point) {
         let Self { writer, sources, .. } = self;
-        writer.handle_refused(point);
+        writer.handle_rejected(point);
         let Some(target) = writer.world.target(point.stream) else { return };
         let source = writer.world.source_of(target.asset);
         let Some(values) = source.and_then(|source| sources.get_mut(source)) else { return };

@@ -89,6 +89,6 @@ impl DesiredWorld {
         let name = names::tags(source.device.as_ref().unwrap_or(&source.edge.node));
         let (parent, kind) = (Some(own), AssetKind::Instance);
         let wanted = assets::AssetRequest { address: &address, name: &name, model, parent, kind };
-        self.asset(wanted).ok()
+        self.ensure_asset(wanted).ok()
     }
 }

@@ -19,7 +19,7 @@ impl DesiredWorld {
     }
 
     fn try_place(&mut self, above: ModelIx, below: ModelIx) -> Result<(), TreeFull> {
-        if self.models.hierarchy(above, below)? {
+        if self.models.ensure_hierarchy(above, below)? {
             // The model below is updated as well, since the other waits until it is usable.
             self.changed_models.extend([above, below]);
         }
@@ -110,7 +110,7 @@ impl DesiredWorld {
         if known.is_none() && !self.assets.has_room() {
             return None;
         }
-        let (model, made) = self.models.level(above).ok()?;
+        let (model, made) = self.models.ensure_level(above).ok()?;
         if made {
             self.changed_models.insert(model);
         }

@@ -67,7 +67,7 @@ impl Process {
         loop {
             while let Some(output) = self.engine.bridge.poll_output(now) {
                 match output {
-                    Output::Call(id, step) => self.unanswered.push((id, step)),
+                    Output::Call(id, call) => self.unanswered.push((id, call)),
                     Output::Send(id, entries) => {
                         for entry in entries {
                             let stream = Stream { asset: entry.asset, property: entry.property };
@@ -87,8 +87,8 @@ impl Process {
             if let Some(sitewise) = &mut self.sitewise
                 && !self.unanswered.is_empty()
             {
-                for (id, step) in std::mem::take(&mut self.unanswered) {
-                    let answer = sitewise.call(step);
+                for (id, call) in std::mem::take(&mut self.unanswered) {
+                    let answer = sitewise.call(call);
                     self.engine.bridge.handle_done(id, answer, now);
                 }
                 continue;

@@ -50,8 +50,8 @@ impl Plant {
         }
     }
 
-    fn call(&self, step: ApiCall) -> Result<CallResult, ApiFault> {
-        Ok(match step {
+    fn call(&self, call: ApiCall) -> Result<CallResult, ApiFault> {
+        Ok(match call {
             ApiCall::ListModels(token) => {
                 let start = token.map_or(0, |token| token.parse().unwrap());
                 let items = self.models.iter().skip(start).take(PAGE).cloned().collect();
@@ -98,7 +98,7 @@ impl Plant {
                     usable: None,
                 })
             }
-            step => panic!("{step}"),
+            call => panic!("{call}"),
         })
     }
 
@@ -110,7 +110,7 @@ impl Plant {
             if rig.now.since_start().as_millis().is_multiple_of(1_000) {
                 rig.now = rig.now + busy;
             }
-            rig.pass(Duration::from_millis(1), &mut |step| self.call(step));
+            rig.pass(Duration::from_millis(1), &mut |call| self.call(call));
         }
         let pages: usize = self.sizes.iter().map(|size| size.div_ceil(PAGE).max(1)).sum();
         let quota = Duration::from_secs(pages as u64) / limits::LISTS_PER_SECOND;

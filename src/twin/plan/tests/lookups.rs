@@ -13,15 +13,15 @@ fn value(asset: Uuid) -> Tqv {
 }
 
 /// Every asset with an even number has a value, and nothing else is there.
-fn answer(step: &ApiCall) -> Result<CallResult, ApiFault> {
-    match step {
+fn answer(call: &ApiCall) -> Result<CallResult, ApiFault> {
+    match call {
         ApiCall::ReadValues(of) => {
             let read =
                 of.iter().map(|(asset, _)| Ok((asset.as_u128() % 2 == 0).then(|| value(*asset))));
             Ok(CallResult::Values(read.collect()))
         }
         ApiCall::ListModels(_) => Ok(CallResult::Models(Page { items: Vec::new(), next: None })),
-        step => panic!("{step}"),
+        call => panic!("{call}"),
     }
 }
 
@@ -39,15 +39,15 @@ fn a_batch_is_told_whole_and_in_order_however_its_parts_come_in() {
     rig.plan.look_up(8, streams(300));
     rig.plan.look_up(9, Vec::new());
     let (mut sizes, mut failed) = (Vec::new(), false);
-    rig.pass(Duration::from_secs(60), &mut |step| {
-        if let ApiCall::ReadValues(of) = &step {
+    rig.pass(Duration::from_secs(60), &mut |call| {
+        if let ApiCall::ReadValues(of) = &call {
             sizes.push(of.len());
             // The first part comes last.
             if !std::mem::replace(&mut failed, true) {
                 return Err(fault(ApiFaultKind::Throttled));
             }
         }
-        answer(&step)
+        answer(&call)
     });
     assert_eq!(sizes, [128, 128, 44, 128]);
     let told = looked_up(&rig);
@@ -72,12 +72,12 @@ fn what_cannot_be_read_is_told_as_unread_and_counted() {
         let mut rig = Rig::new(Duration::from_millis(50));
         rig.plan.look_up(3, streams(130));
         let mut calls = 0;
-        rig.pass(Duration::from_secs(patience), &mut |step| match &step {
+        rig.pass(Duration::from_secs(patience), &mut |call| match &call {
             ApiCall::ReadValues(of) if of.len() == 128 => {
                 calls += 1;
                 Err(fault(kind))
             }
-            _ => answer(&step),
+            _ => answer(&call),
         });
         assert!((least..=most).contains(&calls), "{kind:?}: {calls}");
         let told = looked_up(&rig);
@@ -88,7 +88,7 @@ fn what_cannot_be_read_is_told_as_unread_and_counted() {
         let problems: Vec<_> = rig.plan.problems().map(|(subject, _)| subject).collect();
         assert_eq!(problems, ["read latest values"]);
         // Once it can be read, it is no problem any more.
-        rig.pass(Duration::from_secs(600), &mut |step| answer(&step));
+        rig.pass(Duration::from_secs(600), &mut |call| answer(&call));
         assert_eq!((rig.plan.problems().count(), rig.plan.pending()), (0, 0));
     }
 }
@@ -99,9 +99,9 @@ fn look_ups_take_a_tenth_of_the_quota() {
     let mut rig = Rig::new(Duration::from_millis(50));
     rig.plan.look_up(1, streams(128 * 200));
     let mut calls = 0;
-    rig.pass(Duration::from_secs(2), &mut |step| {
-        calls += usize::from(matches!(step, ApiCall::ReadValues(_)));
-        answer(&step)
+    rig.pass(Duration::from_secs(2), &mut |call| {
+        calls += usize::from(matches!(call, ApiCall::ReadValues(_)));
+        answer(&call)
     });
     assert!((95..=110).contains(&calls), "{calls} in two seconds");
 }
@@ -110,13 +110,13 @@ fn look_ups_take_a_tenth_of_the_quota() {
 fn a_batch_that_is_read_whole_ends_the_problem_of_one_before() {
     let mut rig = Rig::new(Duration::from_millis(50));
     rig.plan.look_up(1, streams(1));
-    rig.pass(Duration::from_secs(1), &mut |step| match &step {
+    rig.pass(Duration::from_secs(1), &mut |call| match &call {
         ApiCall::ReadValues(_) => Err(fault(ApiFaultKind::Denied)),
-        _ => answer(&step),
+        _ => answer(&call),
     });
     assert_eq!(rig.plan.problems().count(), 1);
     rig.plan.look_up(2, streams(1));
-    rig.pass(Duration::from_secs(1), &mut |step| answer(&step));
+    rig.pass(Duration::from_secs(1), &mut |call| answer(&call));
     assert_eq!(rig.plan.problems().count(), 0);
     assert_eq!(rig.plan.figures().reads_given_up, 1);
 }

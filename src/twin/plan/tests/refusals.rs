@@ -10,7 +10,7 @@ use crate::twin::tests::fake::FakeSiteWise;
 
 /// Wants so many members of a model, with this unit.
 pub(super) fn want(rig: &mut Rig, members: std::ops::Range<usize>, unit: &str) -> ModelIx {
-    let model = rig.models.named("Pump", None).unwrap();
+    let model = rig.models.ensure_named("Pump", None).unwrap();
     for number in members {
         let name = format!("M{number}");
         let wanted = models::PropertyRequest {
@@ -21,7 +21,7 @@ pub(super) fn want(rig: &mut Rig, members: std::ops::Range<usize>, unit: &str) -
             unit: Some(unit),
             default: None,
         };
-        rig.models.property(model, wanted).unwrap();
+        rig.models.ensure_property(model, wanted).unwrap();
     }
     rig.plan.model_wanted(model, &rig.models, rig.now);
     model
@@ -29,7 +29,7 @@ pub(super) fn want(rig: &mut Rig, members: std::ops::Range<usize>, unit: &str) -
 
 pub(super) fn begin() -> (Rig, FakeSiteWise) {
     let (mut rig, mut sitewise) = (Rig::new(Duration::from_millis(50)), FakeSiteWise::default());
-    rig.pass(Duration::from_secs(1), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(1), &mut |call| sitewise.call(call));
     (rig, sitewise)
 }
 
@@ -48,10 +48,10 @@ fn however_many_are_refused_each_is_named_and_no_other() {
         sitewise.refused_properties = bad.iter().map(|number| format!("M{number}")).collect();
         if before > 0 {
             want(&mut rig, 0..before, "kW");
-            rig.pass(Duration::from_secs(100), &mut |step| sitewise.call(step));
+            rig.pass(Duration::from_secs(100), &mut |call| sitewise.call(call));
         }
         want(&mut rig, before..after, "kW");
-        rig.pass(Duration::from_secs(100), &mut |step| sitewise.call(step));
+        rig.pass(Duration::from_secs(100), &mut |call| sitewise.call(call));
         let subjects: BTreeSet<_> = rig.plan.problems().map(|(subject, _)| subject).collect();
         let wanted: Vec<_> = bad.iter().map(|number| format!("property Pump/M{number}")).collect();
         assert_eq!(subjects, wanted.iter().map(String::as_str).collect(), "{case}");
@@ -69,11 +69,11 @@ fn what_is_good_beside_many_that_are_bad_is_made() {
         for good in 0..count {
             let (mut rig, mut sitewise) = begin();
             want(&mut rig, 100..110, "kW");
-            rig.pass(Duration::from_secs(100), &mut |step| sitewise.call(step));
+            rig.pass(Duration::from_secs(100), &mut |call| sitewise.call(call));
             let bad = (0..count).filter(|number| *number != good);
             sitewise.refused_properties = bad.map(|number| format!("M{number}")).collect();
             want(&mut rig, 0..count, "kW");
-            rig.pass(Duration::from_secs(100), &mut |step| sitewise.call(step));
+            rig.pass(Duration::from_secs(100), &mut |call| sitewise.call(call));
             let made = names(&sitewise).contains(&format!("M{good}"));
             assert!(made || count > 8, "{good} of {count}");
             let named = rig.plan.problems().filter(|(what, _)| what.starts_with("property Pump/M"));
@@ -86,17 +86,17 @@ fn what_is_good_beside_many_that_are_bad_is_made() {
 fn a_growth_that_is_refused_whatever_it_holds_is_not_searched_for_ever() {
     let (mut rig, mut sitewise) = begin();
     let model = want(&mut rig, 0..10, "kW");
-    rig.pass(Duration::from_secs(100), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(100), &mut |call| sitewise.call(call));
     want(&mut rig, 10..400, "kW");
     let mut tries = 0;
     let mut refusing = |rig: &mut Rig, sitewise: &mut FakeSiteWise, seconds: u64| {
         tries = 0;
-        rig.pass(Duration::from_secs(seconds), &mut |step| match step {
+        rig.pass(Duration::from_secs(seconds), &mut |call| match call {
             ApiCall::GrowModel(_) => {
                 tries += 1;
                 Err(fault(ApiFaultKind::Invalid))
             }
-            _ => sitewise.call(step),
+            _ => sitewise.call(call),
         });
         tries
     };
@@ -110,7 +110,7 @@ fn a_growth_that_is_refused_whatever_it_holds_is_not_searched_for_ever() {
     assert_eq!(refused.count(), 0);
     // Again after the time after which a refused model is tried again, and as often then.
     assert_eq!(refusing(&mut rig, &mut sitewise, 300), first);
-    rig.pass(Duration::from_secs(400), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(400), &mut |call| sitewise.call(call));
     assert_eq!((names(&sitewise).len(), rig.plan.problems().count()), (400, 0));
 }
 
@@ -119,7 +119,7 @@ fn a_model_that_is_refused_for_its_own_sake_is_tried_with_its_properties_and_wit
     let (mut rig, mut sitewise) = begin();
     sitewise.refused.insert("Pump".into());
     want(&mut rig, 0..400, "kW");
-    rig.pass(Duration::from_secs(100), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(100), &mut |call| sitewise.call(call));
     assert_eq!(
         sitewise.writes,
         [
@@ -134,16 +134,16 @@ fn a_model_that_is_refused_for_its_own_sake_is_tried_with_its_properties_and_wit
 #[test]
 fn a_corrected_definition_is_tried_at_once() {
     let (mut rig, mut sitewise) = begin();
-    let refuses = |step: &ApiCall| {
+    let refuses = |call: &ApiCall| {
         let bad = |property: &crate::sitewise::api::Property| {
             property.name == "M7" && property.unit.as_deref() == Some("no unit")
         };
-        step.parts().0.iter().any(bad)
+        call.parts().0.iter().any(bad)
     };
     let pass = |rig: &mut Rig, sitewise: &mut FakeSiteWise| {
-        rig.pass(Duration::from_secs(100), &mut |step| match refuses(&step) {
+        rig.pass(Duration::from_secs(100), &mut |call| match refuses(&call) {
             true => Err(fault(ApiFaultKind::Invalid)),
-            false => sitewise.call(step),
+            false => sitewise.call(call),
         });
     };
     want(&mut rig, 0..7, "kW");
@@ -166,7 +166,7 @@ fn a_model_that_another_bridge_made_meanwhile_is_grown_with_all_it_lacks() {
     let (mut rig, mut sitewise) = begin();
     want(&mut rig, 0..20, "kW");
     let mut tries = 0;
-    rig.pass(Duration::from_secs(100), &mut |step| match step {
+    rig.pass(Duration::from_secs(100), &mut |call| match call {
         ApiCall::CreateModel(create) if tries == 0 => {
             tries += 1;
             let others = create.properties.iter().take(5).cloned().collect();
@@ -177,7 +177,7 @@ fn a_model_that_another_bridge_made_meanwhile_is_grown_with_all_it_lacks() {
             sitewise.call(made).unwrap();
             Err(fault(ApiFaultKind::Invalid))
         }
-        _ => sitewise.call(step),
+        _ => sitewise.call(call),
     });
     assert_eq!((names(&sitewise).len(), rig.plan.problems().count()), (20, 0));
     let (_, model) = sitewise.model("Pump");
@@ -188,7 +188,7 @@ fn a_model_that_another_bridge_made_meanwhile_is_grown_with_all_it_lacks() {
 fn a_name_that_people_took_meanwhile_is_no_fault_of_the_property() {
     let (mut rig, mut sitewise) = begin();
     let model = want(&mut rig, 0..5, "kW");
-    rig.pass(Duration::from_secs(100), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(100), &mut |call| sitewise.call(call));
     let id = rig.models.get(model).id;
     let by_hand = &mut sitewise.models.get_mut(&id).unwrap().properties;
     let theirs = crate::sitewise::api::Property {
@@ -198,6 +198,6 @@ fn a_name_that_people_took_meanwhile_is_no_fault_of_the_property() {
     };
     by_hand.push(theirs);
     want(&mut rig, 5..6, "kW");
-    rig.pass(Duration::from_secs(100), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(100), &mut |call| sitewise.call(call));
     assert_eq!((names(&sitewise).len(), rig.plan.problems().count()), (7, 0));
 }

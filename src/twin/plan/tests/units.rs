@@ -14,7 +14,7 @@ const TEMPERATURE: PropertyIx = PropertyIx(0);
 /// So many gateways of one model, whose temperature is in °C.
 fn plant(count: usize) -> (Rig, FakeSiteWise, Vec<AssetIx>) {
     let mut rig = Rig::new(Duration::from_millis(50));
-    let model = rig.models.named("Gateway", None).unwrap();
+    let model = rig.models.ensure_named("Gateway", None).unwrap();
     let wanted = models::PropertyRequest {
         role: PropertyRole::Member,
         path: &["Temperature"],
@@ -23,9 +23,9 @@ fn plant(count: usize) -> (Rig, FakeSiteWise, Vec<AssetIx>) {
         unit: Some("°C"),
         default: None,
     };
-    rig.models.property(model, wanted).unwrap();
+    rig.models.ensure_property(model, wanted).unwrap();
     let mut sitewise = FakeSiteWise::default();
-    rig.pass(Duration::from_secs(1), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(1), &mut |call| sitewise.call(call));
     rig.plan.model_wanted(model, &rig.models, rig.now);
     let all = (0..count).map(|number| {
         let source = Source { edge: EdgeNode::new("Nordsee", format!("gw{number}")), device: None };
@@ -77,7 +77,7 @@ fn a_unit_of_its_own_is_set_on_the_asset_and_its_alias_stays() {
         unit: Some("°C".into()),
     };
     sitewise.properties.insert(place(&rig, all[0]), told.clone());
-    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(10), &mut |call| sitewise.call(call));
     let set = AssetProperty { unit: Some("°F".into()), ..told };
     assert_eq!(sitewise.properties.get(&place(&rig, all[0])), Some(&set));
     assert_eq!(unit(&rig, &sitewise, all[1]).as_deref(), Some("°C"));
@@ -89,7 +89,7 @@ fn a_unit_of_its_own_is_set_on_the_asset_and_its_alias_stays() {
     let reads = sitewise.reads;
     for (wanted, shown) in [(Some("°F"), "°F"), (Some("K"), "K"), (None, "°C"), (None, "°C")] {
         rig.plan.unit_wanted(all[0], TEMPERATURE, wanted.map(Into::into));
-        rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+        rig.pass(Duration::from_secs(10), &mut |call| sitewise.call(call));
         assert_eq!(unit(&rig, &sitewise, all[0]).as_deref(), Some(shown));
     }
     assert_eq!((updates(&sitewise), sitewise.reads), (3, reads + 2));
@@ -105,7 +105,7 @@ fn a_unit_that_is_there_already_is_not_written() {
     };
     sitewise.properties.insert(place(&rig, all[0]), told);
     rig.plan.unit_wanted(all[0], TEMPERATURE, Some("°F".into()));
-    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(10), &mut |call| sitewise.call(call));
     assert_eq!(rig.plan.unit_status(all[0], TEMPERATURE), Some(UnitStatus::Done));
     assert_eq!(updates(&sitewise), 0);
 }
@@ -113,14 +113,14 @@ fn a_unit_that_is_there_already_is_not_written() {
 #[test]
 fn units_are_set_no_faster_than_their_lane_allows() {
     let (mut rig, mut sitewise, all) = plant(40);
-    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(10), &mut |call| sitewise.call(call));
     for asset in &all {
         rig.plan.unit_wanted(*asset, TEMPERATURE, Some("°F".into()));
     }
-    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(10), &mut |call| sitewise.call(call));
     // Each is read and written, five calls a second.
     assert!((24..=26).contains(&updates(&sitewise)), "{}", updates(&sitewise));
-    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(10), &mut |call| sitewise.call(call));
     assert_eq!(updates(&sitewise), 40);
 }
 
@@ -128,11 +128,11 @@ fn units_are_set_no_faster_than_their_lane_allows() {
 fn a_right_that_is_missing_is_named_once_and_does_not_cost_a_call_an_asset() {
     let (mut rig, mut sitewise, all) = plant(40);
     sitewise.unwritable = Some(ApiFaultKind::Denied);
-    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(10), &mut |call| sitewise.call(call));
     for asset in &all {
         rig.plan.unit_wanted(*asset, TEMPERATURE, Some("°F".into()));
     }
-    rig.pass(Duration::from_secs(290), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(290), &mut |call| sitewise.call(call));
     assert_eq!(updates(&sitewise), 1);
     let remedy = "it should be °F, but SiteWise shows °C: it cannot be written; allow the bridge \
                   iotsitewise:DescribeAssetProperty and iotsitewise:UpdateAssetProperty";
@@ -141,7 +141,7 @@ fn a_right_that_is_missing_is_named_once_and_does_not_cost_a_call_an_asset() {
     assert_eq!(rig.plan.unit_status(all[1], TEMPERATURE), Some(UnitStatus::Wanted));
 
     sitewise.unwritable = None;
-    rig.pass(Duration::from_secs(60), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(60), &mut |call| sitewise.call(call));
     assert_eq!(updates(&sitewise), 41);
     assert!(all.iter().all(|asset| unit(&rig, &sitewise, *asset).as_deref() == Some("°F")));
     assert_eq!(subjects(&rig), []);
@@ -150,14 +150,14 @@ fn a_right_that_is_missing_is_named_once_and_does_not_cost_a_call_an_asset() {
 #[test]
 fn one_that_is_refused_holds_no_other_up_and_a_conflict_is_tried_again() {
     let (mut rig, mut sitewise, all) = plant(3);
-    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(10), &mut |call| sitewise.call(call));
     for asset in &all {
         rig.plan.unit_wanted(*asset, TEMPERATURE, Some("°F".into()));
     }
     let (first, _) = place(&rig, all[0]);
     let (second, _) = place(&rig, all[1]);
     let mut conflicts = 0;
-    rig.pass(Duration::from_secs(60), &mut |step| match &step {
+    rig.pass(Duration::from_secs(60), &mut |call| match &call {
         ApiCall::UpdateProperty(update) if update.asset == first => {
             Err(fault(ApiFaultKind::Invalid))
         }
@@ -165,7 +165,7 @@ fn one_that_is_refused_holds_no_other_up_and_a_conflict_is_tried_again() {
             conflicts += 1;
             Err(fault(ApiFaultKind::Conflict))
         }
-        _ => sitewise.call(step),
+        _ => sitewise.call(call),
     });
     let standing = |at: usize| rig.plan.unit_status(all[at], TEMPERATURE);
     let standings = [0, 1, 2].map(|at| standing(at).unwrap());
@@ -178,12 +178,12 @@ fn one_that_is_refused_holds_no_other_up_and_a_conflict_is_tried_again() {
 fn an_asset_that_is_made_again_gets_its_unit_again() {
     let (mut rig, mut sitewise, all) = plant(1);
     rig.plan.unit_wanted(all[0], TEMPERATURE, Some("°F".into()));
-    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(10), &mut |call| sitewise.call(call));
     let (asset, property) = place(&rig, all[0]);
     sitewise.assets.remove(&asset).unwrap();
     sitewise.properties.remove(&(asset, property)).unwrap();
     rig.plan.asset_not_found(all[0], &rig.assets, rig.now);
-    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(10), &mut |call| sitewise.call(call));
     assert_eq!(unit(&rig, &sitewise, all[0]).as_deref(), Some("°F"));
 }
 
@@ -202,15 +202,15 @@ fn doubted(rig: &mut Rig, sitewise: &mut FakeSiteWise, asset: AssetIx) {
 #[test]
 fn a_unit_is_taken_back_however_often_reading_is_throttled() {
     let (mut rig, mut sitewise, all) = plant(1);
-    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(10), &mut |call| sitewise.call(call));
     doubted(&mut rig, &mut sitewise, all[0]);
     let mut throttled = 0;
-    rig.pass(Duration::from_secs(600), &mut |step| match &step {
+    rig.pass(Duration::from_secs(600), &mut |call| match &call {
         ApiCall::ReadUnits(..) if throttled < 12 => {
             throttled += 1;
             Err(fault([ApiFaultKind::Throttled, ApiFaultKind::Unavailable][throttled % 2]))
         }
-        _ => sitewise.call(step),
+        _ => sitewise.call(call),
     });
     assert_eq!((throttled, unit(&rig, &sitewise, all[0]).as_deref()), (12, Some("°C")));
 }
@@ -218,23 +218,23 @@ fn a_unit_is_taken_back_however_often_reading_is_throttled() {
 #[test]
 fn units_that_cannot_be_read_are_told_and_read_once_they_can_be() {
     let (mut rig, mut sitewise, all) = plant(2);
-    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(10), &mut |call| sitewise.call(call));
     for asset in &all {
         doubted(&mut rig, &mut sitewise, *asset);
     }
     let mut reads = 0;
-    rig.pass(Duration::from_secs(290), &mut |step| match &step {
+    rig.pass(Duration::from_secs(290), &mut |call| match &call {
         ApiCall::ReadUnits(..) => {
             reads += 1;
             Err(fault(ApiFaultKind::Denied))
         }
-        _ => sitewise.call(step),
+        _ => sitewise.call(call),
     });
     let remedy =
         "of Nordsee/gw1: Denied, it says; allow the bridge iotsitewise:ListAssetProperties";
     assert_eq!(subjects(&rig), [("read the units of assets", remedy)]);
     assert!(reads <= 2, "{reads}");
-    rig.pass(Duration::from_secs(60), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(60), &mut |call| sitewise.call(call));
     assert!(all.iter().all(|asset| unit(&rig, &sitewise, *asset).as_deref() == Some("°C")));
     assert_eq!(subjects(&rig), []);
 }
@@ -242,15 +242,15 @@ fn units_that_cannot_be_read_are_told_and_read_once_they_can_be() {
 #[test]
 fn units_that_are_refused_for_good_are_given_up_and_told() {
     let (mut rig, mut sitewise, all) = plant(1);
-    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    rig.pass(Duration::from_secs(10), &mut |call| sitewise.call(call));
     doubted(&mut rig, &mut sitewise, all[0]);
     let mut reads = 0;
-    rig.pass(Duration::from_secs(600), &mut |step| match &step {
+    rig.pass(Duration::from_secs(600), &mut |call| match &call {
         ApiCall::ReadUnits(..) => {
             reads += 1;
             Err(fault(ApiFaultKind::Invalid))
         }
-        _ => sitewise.call(step),
+        _ => sitewise.call(call),
     });
     assert_eq!(reads, READS);
     assert_eq!(subjects(&rig), [("units of Nordsee/gw0", "Invalid, it says")]);

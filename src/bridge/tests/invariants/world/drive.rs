@@ -20,8 +20,8 @@ impl World {
     fn perform(&mut self, output: Output) {
         match output {
             Output::Publish(publish) => self.published(&publish.message),
-            Output::Call(id, step) => {
-                let answer = self.call(step);
+            Output::Call(id, call) => {
+                let answer = self.call(call);
                 self.bridge.handle_done(id, answer, self.now);
             }
             Output::Send(id, entries) => self.in_flight.push((id, entries)),
@@ -87,8 +87,8 @@ impl World {
         Moody { weather: *weather, rng, sitewise, written }
     }
 
-    fn call(&mut self, step: ApiCall) -> Result<CallResult, ApiFault> {
-        let answer = self.moody().call(step);
+    fn call(&mut self, call: ApiCall) -> Result<CallResult, ApiFault> {
+        let answer = self.moody().call(call);
         if answer.as_ref().is_err_and(|fault| fault.message == LOST) {
             self.reach("carried out, answer lost");
         }
