@@ -56,7 +56,7 @@ pub trait Outbox: Send {
 
     /// Takes points that are only on disk, those of a property together, as
     /// [history](crate::delivery::point::Class::History): they were queued for long, or by an
-    /// earlier process. `passage` says which of them can be sent.
+    /// earlier process. `gate_state` says which of them can be sent.
     fn take_cold(&mut self, _room: Room, _passage: &dyn Fn(&Point) -> GateState) -> Vec<Point> {
         Vec::new()
     }
@@ -96,11 +96,11 @@ pub trait Outbox: Send {
         Vec::new()
     }
 
-    /// Remembers whose an asset is that values wait for, where they survive the process: a later one
-    /// can name and ask it.
+    /// Remembers which node or device an asset belongs to while values wait for it, where they survive
+    /// the process: a later one can name it and request its birth.
     fn remember_machine(&mut self, _asset: Uuid, _machine: &Source) {}
 
-    /// Whose an asset is that values wait for.
+    /// The node or device that an asset belongs to for which values wait.
     fn machine_of(&self, _asset: Uuid) -> Option<&Source> {
         None
     }
@@ -213,14 +213,14 @@ pub enum InboundKind {
         topic: String,
         /// Its payload.
         payload: Bytes,
-        /// It was stored by the server.
+        /// Whether it was retained.
         retain: bool,
     },
     /// A message that was too large to be read.
     Oversized {
         /// Its topic.
         topic: String,
-        /// It was stored by the server.
+        /// Whether it was retained.
         retain: bool,
     },
 }
@@ -241,11 +241,11 @@ pub enum DiskEvent {
     NotWritable(String),
     /// The store is damaged, for this reason: it is being repaired, and points are in memory only.
     Unreadable(String),
-    /// So many points in the outbox's own counts were unreadable.
+    /// This many points of the outbox's own counts were unreadable.
     CountsLost(u64),
     /// It is too slow: points are in memory only.
     TooSlow,
-    /// It has not done a write for ten seconds: so many points are in memory only.
+    /// It has not done a write for ten seconds: this many points are in memory only.
     Hung(usize),
     /// Messages stored before SiteWise is first reached take all the room: further ones are in
     /// memory only.

@@ -25,7 +25,7 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 /// Characters of a reason that are kept.
 const REASON_CHARS: usize = 500;
 
-/// A refused point.
+/// A rejected point.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeadLetter {
     /// The point.
@@ -104,7 +104,7 @@ impl DeadLetterRecord {
         }
     }
 
-    /// What SiteWise keys its value by; none of the sort if the line was not ours.
+    /// What SiteWise keys its value by; none if the line is invalid.
     fn key(&self) -> Option<Key> {
         Some(Key {
             stream: Stream {
@@ -116,7 +116,7 @@ impl DeadLetterRecord {
         })
     }
 
-    /// The point, to be sent again; none if the line was not ours.
+    /// The point, to be sent again; none if the line is invalid.
     pub fn point(&self) -> Option<Point> {
         let Key { stream, time, quality } = self.key()?;
         let data_type = value_of(&TYPES, &self.data_type)?;

@@ -6,7 +6,7 @@
 //! *cold*; so is what an earlier process left. Cold points are read back in their order on disk as
 //! delivery has room, page by page: memory does not grow with the backlog.
 //!
-//! A separate thread, the keeper, does all disk I/O. If the disk is not writable, or too slow, the
+//! A separate thread, the disk thread, does all disk I/O. If the disk is not writable, or too slow, the
 //! head continues alone within its limit, and is saved as soon as the disk is writable again.
 
 mod books;
@@ -52,14 +52,14 @@ use super::{DiskEvent, DiskState, QueuedPoint};
 
 /// Bytes of points in memory while the disk is not writable.
 const HEAD_BYTES_WHILE_FAILING: usize = 64 << 20;
-/// Points that are on disk as well stay in memory up to the bound divided by this. They go first
-/// when SiteWise is back, and what is said then should not wait for many.
+/// Points that are on disk as well stay in memory up to the bound divided by this. They are
+/// delivered first after an outage, so fewer of them let live values through sooner.
 const HEAD_SHARE: usize = 4;
 /// Points that are not flushed yet at most; beyond, the disk counts as too slow. Fewer in tests.
 const MAX_UNSAVED: usize = if cfg!(test) { 2_000 } else { 200_000 };
-/// Changes that are handed to the keeper at once at most.
+/// Changes that are handed to the disk thread at once at most.
 const BATCH: usize = 4_096;
-/// Keys without a record that are removed all the same after the disk refused, at most.
+/// Removals kept, while the disk fails, for keys that may have no record.
 const MAX_UNSAVED_REMOVES: usize = 100_000;
 /// Points that are read together when the oldest have to be dropped.
 const EVICT_BATCH: usize = 10_000;
@@ -121,9 +121,9 @@ impl DiskOutbox {
             opened => opened,
         };
         let letters = DeadLetterFiles::open(&folder.join("dead-letters"));
-        let (mut disk, keeper, jobs) =
+        let (mut disk, writer, jobs) =
             Self::parts(open, store, letters, bound, HEAD_BYTES_WHILE_FAILING, outbox_event);
-        let started = disk.thread.start(keeper, jobs);
+        let started = disk.thread.start(writer, jobs);
         started.map_err(|error| StoreError::Disk(error.to_string()))?;
         Ok(disk)
     }
@@ -138,17 +138,17 @@ impl DiskOutbox {
     ) -> (Self, DiskWriter, Receiver<DiskJob>) {
         let (jobs, to_do) = mpsc::channel();
         let (done, reports) = mpsc::channel();
-        let stock = store.as_ref().map(|store| store.stock()).map_err(Clone::clone);
+        let stats = store.as_ref().map(|store| store.stats()).map_err(Clone::clone);
         let inbound_folder = letters.folder().with_file_name(INBOUND_FOLDER);
         let replay = inbound::InboundReplay::new(&inbound_folder, done.clone());
         let folder = letters.folder().parent().map(Path::to_owned).unwrap_or_default();
         let mut machine_file = MachineFile::of(&folder);
         let mut machines = Machines::default();
-        match &stock {
-            Ok(stock) if stock.points == 0 => machine_file.clear(),
+        match &stats {
+            Ok(stats) if stats.points == 0 => machine_file.clear(),
             Ok(_) | Err(_) => machines = Machines::read(&folder),
         }
-        let keeper = DiskWriter::new(open, store, letters, done, outbox_event, machine_file);
+        let writer = DiskWriter::new(open, store, letters, done, outbox_event, machine_file);
         let mut disk = Self {
             head_bound,
             memory: MemoryPoints::default(),
@@ -162,14 +162,14 @@ impl DiskOutbox {
             inbound_folder,
             thread: DiskThread::new(reports),
         };
-        match stock {
-            Ok(stock) => {
-                disk.report_lost(stock.unreadable);
-                disk.store_opened(stock);
+        match stats {
+            Ok(stats) => {
+                disk.report_lost(stats.unreadable);
+                disk.store_opened(stats);
             }
             Err(fault) => disk.handle_store_failure(1, fault),
         }
-        (disk, keeper, to_do)
+        (disk, writer, to_do)
     }
 
     /// The store is open.
@@ -182,9 +182,9 @@ impl DiskOutbox {
 
     fn handle_report(&mut self, report: DiskReport) {
         match report {
-            DiskReport::Flushed { number, overwritten, stock } => {
+            DiskReport::Flushed { number, overwritten, stats } => {
                 self.write_queue.mark_flushed(number);
-                self.bounds.stats = stock;
+                self.bounds.stats = stats;
                 self.counters.overwritten += self.cold.count_overwritten(overwritten);
                 if *self.write_queue.state() == DiskState::TooSlow && self.write_queue.is_flushed()
                 {
@@ -202,8 +202,8 @@ impl DiskOutbox {
                 self.cold.handle_page(points, |key| self.memory.has(key));
             }
             DiskReport::Failed { epoch, fault } => self.handle_store_failure(epoch, fault),
-            DiskReport::Opened(stock) => {
-                let mut lost = stock.unreadable;
+            DiskReport::Opened(stats) => {
+                let mut lost = stats.unreadable;
                 if lost > 0 {
                     let in_memory = self.memory.mark_all_unwritten(self.write_queue.last_flushed());
                     // Of what an earlier process left nothing is in memory.
@@ -213,7 +213,7 @@ impl DiskOutbox {
                 }
                 self.handle_writable();
                 self.report_lost(lost);
-                self.store_opened(stock);
+                self.store_opened(stats);
             }
             DiskReport::Retry { letters, request } => self.retry(letters, request),
             DiskReport::ReplayFinished { values, lost } => {
@@ -234,7 +234,7 @@ impl DiskOutbox {
         }
     }
 
-    /// Puts the values of dead letters back. While the disk refuses they stay where they are.
+    /// Puts the values of dead letters back. While the disk fails they stay where they are.
     fn retry(&mut self, letters: Vec<DeadLetterRecord>, request: PathBuf) {
         if !self.write_queue.is_writable() {
             return;

@@ -51,7 +51,7 @@ impl Outbox for MemoryOutbox {
     }
 
     fn put_and_take(&mut self, points: Vec<QueuedPoint>, mut room: Room) -> PutResult {
-        // Without room for all, those go first whose turn it is.
+        // Without room for all, they are queued, so that classes take turns.
         if self.queues.has_takeable() || points.len() > room.points {
             return PutResult { dropped: self.put(points), taken: Vec::new() };
         }

@@ -1,4 +1,4 @@
-//! Points in memory in the order in which they go. Who finds them by key is another's to know.
+//! Points in memory in the order in which they go. The index by key is kept by the caller.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -94,7 +94,7 @@ impl DeadLetterFiles {
         letters
     }
 
-    /// Writes a letter; it is safe after the next [`sync`](Self::sync).
+    /// Writes a letter; it is flushed after the next [`sync`](Self::sync).
     pub fn push(&mut self, letter: DeadLetter) {
         let before = self.retried.remove(&letter.point.key());
         let letter = DeadLetterRecord::new(self.next_id, letter, before.as_ref());

@@ -16,16 +16,18 @@ use super::{owner, repair};
 
 const NAME: &str = "books";
 const MARK: &[u8] = b"sparkwise outbox";
-/// How the whole folder is laid out. A higher number is another version's: nothing is touched.
+/// How the whole folder is laid out. A higher number was written by a newer version, and
+/// nothing is changed.
 const FORMAT: u8 = 1;
-/// Bytes of a place that are written, and from one place to the next: a sector of its own each.
+/// Bytes of a slot that are written.
 const BYTES: usize = 16 + 1 + 24 + 8;
-const PLACE: u64 = 4_096;
+/// Bytes from one slot to the next: a sector of its own each.
+const SLOT_BYTES: u64 = 4_096;
 
 /// An entry of the books.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct CountEntry {
-    /// Number of the last batch of changes that was safe.
+    /// Number of the last batch of changes that was flushed.
     pub(super) batch: u64,
     /// Points.
     pub(super) points: u64,
@@ -170,7 +172,7 @@ impl Books {
         if self.last_entry == Some(entry) {
             return Ok(());
         }
-        self.file.write_all_at(&entry.written(), self.slot * PLACE)?;
+        self.file.write_all_at(&entry.written(), self.slot * SLOT_BYTES)?;
         self.file.sync_data()?;
         // The other place has what was before: a write that is cut short spoils one.
         self.slot = 1 - self.slot;
@@ -206,7 +208,7 @@ fn latest(entries: [Option<CountEntry>; 2]) -> Option<CountEntry> {
 fn entries(file: &File) -> Result<[Option<CountEntry>; 2], StoreError> {
     let entry = |place: u64| {
         let mut bytes = [0; BYTES];
-        match file.read_exact_at(&mut bytes, place * PLACE) {
+        match file.read_exact_at(&mut bytes, place * SLOT_BYTES) {
             Ok(()) => CountEntry::read(&bytes),
             Err(_) => Ok(None),
         }
@@ -240,7 +242,7 @@ mod tests {
         // is the last.
         let path = folder.path().join(NAME);
         let mut bytes = fs::read(&path).unwrap();
-        bytes[PLACE as usize + 30] ^= 1;
+        bytes[SLOT_BYTES as usize + 30] ^= 1;
         fs::write(&path, bytes).unwrap();
         assert_eq!(read(folder.path()), Ok(Some(entry(2))));
     }

@@ -15,13 +15,13 @@ pub(super) struct Bounds {
     bound: u64,
     /// What is there, as of the last that is known.
     pub(super) stats: StoreStats,
-    /// The oldest points, which were asked for to be given up.
+    /// The read of the oldest points, which are to be dropped.
     eviction_read: PendingRead,
     /// The write that removes the last of them.
     last_eviction_write: u64,
-    /// What was there when stored messages began to become points: from then on these take the room
-    /// that the messages had.
-    before_decided: Option<u64>,
+    /// Bytes of points when stored messages began to be processed: points made of them may use the
+    /// messages' share.
+    before_processing: Option<u64>,
 }
 
 impl Bounds {
@@ -31,27 +31,27 @@ impl Bounds {
             stats: StoreStats::default(),
             eviction_read: PendingRead::default(),
             last_eviction_write: 0,
-            before_decided: None,
+            before_processing: None,
         }
     }
 
     /// Bytes that are free for stored messages.
     pub(super) fn free_bytes(&self) -> u64 {
-        let points = self.before_decided.unwrap_or(u64::MAX).min(self.stats.bytes);
+        let points = self.before_processing.unwrap_or(u64::MAX).min(self.stats.bytes);
         self.bound.saturating_sub(points)
     }
 
     /// Stored messages become points.
     pub(super) fn reserve(&mut self) {
-        self.before_decided.get_or_insert(self.stats.bytes);
+        self.before_processing.get_or_insert(self.stats.bytes);
     }
 
     /// No message is stored any more.
     pub(super) fn release(&mut self) {
-        self.before_decided = None;
+        self.before_processing = None;
     }
 
-    /// Bytes that are too much.
+    /// Bytes past the bound.
     fn excess(&self) -> u64 {
         self.stats.bytes.saturating_sub(self.bound)
     }

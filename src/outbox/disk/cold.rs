@@ -14,35 +14,35 @@ use crate::outbox::PassedOver;
 const PAGE: usize = 10_000;
 /// Points that were read ahead of which more are read.
 const READ_AHEAD: usize = 10_000;
-/// Rounds over all one after the other, for as long as each is disturbed.
-const MAX_FUTILE_ROUNDS: u8 = 8;
+/// Full scans in a row that were disturbed, after which reconciling the count is given up.
+const MAX_FUTILE_SCANS: u8 = 8;
 
 /// How many points are on disk alone, and those of them that were read ahead.
 ///
-/// They are read in rounds. The first goes from the first place to the last, and passes over
-/// points whose gate is closed. Another follows only over the spans where there is something to
-/// take: where points were left whose gate is open, where points wait for the gate that opened,
-/// and where those that were passed over have become too old.
+/// They are read in scans. The first goes over all of them, and passes over points whose gate is
+/// closed. Another follows only over the spans where there is something to take: where points were
+/// left whose gate is open, where points wait for the gate that opened, and where those that were
+/// passed over have become too old.
 #[derive(Debug, Default)]
 pub(super) struct ColdPoints {
     points: usize,
     /// Read ahead; none of them is anywhere else in memory.
     read_ahead: BTreeMap<RecordKey, Point>,
     scan: Option<ColdScan>,
-    /// The spans that the next round is to go over; none if there is nothing to take.
+    /// The spans of the next scan; none if there is nothing to take.
     next_spans: Option<SpanRange>,
     parked: ParkedPoints,
     /// The pending read of a page.
     page_read: PendingRead,
-    /// Rounds over all in which points were left behind, one after the other: they did not show
-    /// whether points are counted that are not there.
-    futile_rounds: u8,
-    /// Whether a round over all has ended in which nothing was left behind: then what is there is
-    /// what was passed over.
+    /// Full scans in a row in which points were left behind: they did not show whether points are
+    /// counted that are not there.
+    futile_scans: u8,
+    /// Whether a full scan has ended in which nothing was left behind: then what is there is what
+    /// was passed over.
     count_verified: bool,
 }
 
-/// Spans from one to another, all without a bound.
+/// A range of spans (ten minutes of timestamps, see `record.rs`); unbounded where none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct SpanRange {
     from: Option<i64>,
@@ -72,7 +72,7 @@ impl SpanRange {
 #[derive(Clone, Copy, Debug)]
 struct ColdScan {
     spans: SpanRange,
-    /// The next page begins after this place.
+    /// The next page begins after this key.
     after: Option<RecordKey>,
     /// Whether points were left behind since it began.
     points_added: bool,
@@ -83,9 +83,9 @@ struct ColdScan {
 /// A page of points that is to be read from the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PageRequest {
-    /// It begins after this place; none: with the first.
+    /// It begins after this key; none: with the first.
     pub(super) after: Option<RecordKey>,
-    /// So many points at most.
+    /// Points at most.
     pub(super) limit: usize,
 }
 
@@ -168,7 +168,7 @@ impl ColdPoints {
         self.read_ahead.clear();
         self.page_read.finish();
         self.scan = None;
-        self.futile_rounds = 0;
+        self.futile_scans = 0;
         self.count_verified = false;
         self.rescan(SpanRange::ALL);
     }
@@ -185,14 +185,14 @@ impl ColdPoints {
         on_page
     }
 
-    /// So many points were overwritten on disk. Gives back how many of them were ours.
+    /// This many points were overwritten on disk. Returns how many of them were ours.
     pub(super) fn count_overwritten(&mut self, points: u64) -> u64 {
         let points = usize::try_from(points).unwrap_or(usize::MAX).min(self.points);
         self.points -= points;
         points as u64
     }
 
-    /// A point is given up.
+    /// A point is dropped.
     pub(super) fn remove_one(&mut self, key: &Key) {
         self.note_settled(key);
         self.read_ahead.remove(&RecordKey::of(*key));
@@ -246,12 +246,12 @@ impl ColdPoints {
     pub(super) fn take(
         &mut self,
         room: usize,
-        passage: &dyn Fn(&Point) -> GateState,
+        gate_state: &dyn Fn(&Point) -> GateState,
     ) -> Vec<Point> {
         // What is too old goes, whatever it waits for.
         if room > 0
             && let Some((span, latest)) = self.parked.oldest()
-            && passage(latest) == GateState::Open
+            && gate_state(latest) == GateState::Open
         {
             self.parked.forget(SpanRange::to(span));
             self.rescan(SpanRange::to(span));
@@ -259,7 +259,7 @@ impl ColdPoints {
         let mut taken = Vec::new();
         while taken.len() < room {
             let Some((place, mut point)) = self.read_ahead.pop_first() else { break };
-            match passage(&point) {
+            match gate_state(&point) {
                 GateState::Unknown => {
                     self.read_ahead.insert(place, point);
                     break;
@@ -281,8 +281,8 @@ impl ColdPoints {
             self.count_verified = round.spans == SpanRange::ALL && !round.points_added;
             // More are counted than are known of: a round over all shows whether they are there.
             let is_missing = self.next_spans.is_none() && self.parked.len() < self.points;
-            if !self.count_verified && is_missing && self.futile_rounds < MAX_FUTILE_ROUNDS {
-                self.futile_rounds += u8::from(round.spans == SpanRange::ALL);
+            if !self.count_verified && is_missing && self.futile_scans < MAX_FUTILE_SCANS {
+                self.futile_scans += u8::from(round.spans == SpanRange::ALL);
                 self.rescan(SpanRange::ALL);
             }
         }
@@ -290,7 +290,7 @@ impl ColdPoints {
     }
 
     /// After a whole round in which nothing happened, what is there is what was passed over.
-    /// Gives back how many points are not there although they were counted: a store that failed in
+    /// Returns how many points are not there although they were counted: a store that failed in
     /// between could not tell that they were overwritten, or lost them. None after no such round.
     pub(super) fn reconcile(&mut self) -> Option<u64> {
         if !std::mem::take(&mut self.count_verified)
@@ -299,7 +299,7 @@ impl ColdPoints {
         {
             return None;
         }
-        self.futile_rounds = 0;
+        self.futile_scans = 0;
         let missing = self.points.saturating_sub(self.parked.len());
         self.points -= missing;
         Some(missing as u64)

@@ -9,7 +9,7 @@ use crate::outbox::DiskFigures;
 pub(super) struct DiskCounters {
     /// Points that came without being put.
     pub(super) restored: u64,
-    /// Points on disk alone that went: overwritten, given up since it was full, or unreadable.
+    /// Points on disk alone that went: overwritten, dropped since it was full, or unreadable.
     pub(super) overwritten: u64,
     pub(super) full: u64,
     pub(super) unreadable: u64,
@@ -22,11 +22,11 @@ pub(super) struct DiskCounters {
 }
 
 impl DiskCounters {
-    /// The store is open, and was so with `before` if it was. Gives back how many points are on
+    /// The store is open, and had `previous` if it was open before. Returns how many points are on
     /// disk alone that were not known of.
     ///
-    /// What is in it for the first time was left by an earlier process; so was what its books say
-    /// and nobody can read.
+    /// On the first opening, all points (and those that the books count but that are unreadable) are
+    /// from an earlier process.
     pub(super) fn count_opened(&mut self, previous: StoreStats, stats: StoreStats) -> u64 {
         if !std::mem::replace(&mut self.was_opened, true) {
             self.restored += stats.points + stats.unreadable;
@@ -57,9 +57,9 @@ impl DiskCounters {
         self.unreadable += lost;
     }
 
-    /// All on disk was read, and so many points are not there although they were counted: lost with
-    /// what was damaged as far as some were, else overwritten while nobody could tell. Gives back
-    /// how many were lost that nobody was told of.
+    /// All on disk was read, and this many points are not there although they were counted. Up to
+    /// `missing` of them were lost to damage; the others were overwritten while the store could not
+    /// report it. Returns how many were lost that were not reported.
     pub(super) fn count_missing(&mut self, points: u64) -> u64 {
         let unreadable = points.min(std::mem::take(&mut self.missing));
         self.unreadable += unreadable;
@@ -67,8 +67,8 @@ impl DiskCounters {
         unreadable.saturating_sub(std::mem::take(&mut self.reported))
     }
 
-    /// The store lost some of what was safe while it was in use, of which no more than so many are
-    /// in memory. Gives back how many are lost for certain.
+    /// The store lost some flushed points while it was in use, of which at most `in_memory` are in
+    /// memory. Returns how many are lost for certain.
     pub(super) fn count_lost_in_use(&mut self, unreadable: u64, in_memory: u64) -> u64 {
         let lost = unreadable.saturating_sub(in_memory);
         self.reported += lost;

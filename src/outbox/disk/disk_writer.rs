@@ -23,36 +23,36 @@ use crate::outbox::dead_letters::requests::{self, DeadLetterAction, DeadLetterRe
 use crate::outbox::dead_letters::{DeadLetter, DeadLetterRecord};
 
 /// Between two waits for the disk. With what the disk itself takes, and the way from the
-/// socket, far below the 200 ms after which a value is to be safe.
+/// socket, far below the 200 ms within which a value is to be flushed.
 pub(super) const COMMIT: Duration = Duration::from_millis(50);
 /// Interval of polling for requests about dead letters.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// First delay before a store that failed is opened again; doubled each time.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// Longest delay before a store that failed is opened again.
 const LONGEST_RETRY: Duration = Duration::from_secs(15);
 
-/// What the keeper is to do.
+/// A job for the disk thread.
 #[derive(Debug)]
 pub(super) enum DiskJob {
     /// Change the store. Jobs of an epoch that a fault has ended are ignored.
     Write { epoch: u64, number: u64, ops: Arc<Vec<StoreOp>> },
     /// Read points in their order after a place.
     Read { epoch: u64, after: Option<RecordKey>, limit: usize, why: ReadPurpose },
-    /// Keep a refused point.
+    /// Keep a rejected point.
     StoreDeadLetter(Box<DeadLetter>),
     /// The values of these letters were written again: the request for that is done.
     DeleteRequest { letters: Vec<DeadLetterRecord>, request: PathBuf },
-    /// Store an inbound message, if the log stays within so many bytes.
+    /// Store an inbound message, if the log stays within `free_bytes`.
     StoreInbound { record: InboundRecord, free_bytes: u64 },
-    /// So many values of messages that earlier processes stored could be read, and so many not.
+    /// This many values of messages that earlier processes stored could be read, and this many not.
     ReplayFinished { values: u64, lost: u64 },
-    /// Report when the stored messages are safe: what is to be dropped then is no message.
-    Written(Sender<()>),
+    /// Drop the sender once all stored messages are flushed.
+    NotifyFlushed(Sender<()>),
     /// All stored inbound messages are settled.
     ClearInbound,
-    /// Write this line of the machines whose values wait.
-    Name(Vec<u8>),
+    /// Write this line to the file of machines whose values wait.
+    RecordMachine(Vec<u8>),
     /// Save all and end.
     Close,
 }
@@ -62,24 +62,24 @@ pub(super) enum DiskJob {
 pub(super) enum ReadPurpose {
     /// To be delivered.
     Deliver,
-    /// To be given up: the store is full.
+    /// To be dropped: the store is full.
     Evict,
 }
 
-/// A report of the keeper.
+/// A report of the disk thread.
 #[derive(Debug)]
 pub(super) enum DiskReport {
-    /// All writes up to this number are safe.
-    Flushed { number: u64, overwritten: u64, stock: StoreStats },
+    /// All writes up to this number are flushed.
+    Flushed { number: u64, overwritten: u64, stats: StoreStats },
     /// Points as asked for, with the bytes of their records; fewer than asked for at the end.
     Read { epoch: u64, points: Vec<(Point, u64)>, why: ReadPurpose },
     /// The values of these letters are to be sent again, as this request asks.
     Retry { letters: Vec<DeadLetterRecord>, request: PathBuf },
-    /// The disk refuses, or what lies there is damaged; a new epoch begins.
+    /// The disk fails, or what is on it is damaged; a new epoch begins.
     Failed { epoch: u64, fault: StoreError },
     /// It takes writes again.
     Opened(StoreStats),
-    /// So many values of messages that earlier processes stored could be read, and so many not.
+    /// This many values of messages that earlier processes stored could be read, and this many not.
     ReplayFinished { values: u64, lost: u64 },
     /// Inbound messages are no longer stored: the log is full.
     InboundFull,
@@ -95,7 +95,7 @@ pub(super) struct DiskWriter {
     inbound_log: InboundLog,
     inbound_full: bool,
     machines: MachineFile,
-    /// To be dropped once all stored messages are safe.
+    /// To be dropped once all stored messages are flushed.
     inbound_awaited: Vec<Sender<()>>,
     /// Requests about dead letters that could be neither read nor moved aside.
     reported_requests: BTreeSet<PathBuf>,
@@ -106,7 +106,7 @@ pub(super) struct DiskWriter {
     last_write: u64,
     needs_sync: bool,
     overwritten: u64,
-    /// The last changes that were safe, and how many points there were then.
+    /// The last changes that were flushed, and how many points there were then.
     last_flushed: (u64, u64),
     /// Why the store failed last.
     fault: Option<StoreError>,
@@ -138,9 +138,9 @@ impl DiskWriter {
         outbox_event: Arc<Notify>,
         machines: MachineFile,
     ) -> Self {
-        let mended = store.as_ref().is_ok_and(|store| store.stock().is_repaired);
+        let repaired = store.as_ref().is_ok_and(|store| store.stats().is_repaired);
         let last_flushed =
-            store.as_ref().map_or((0, 0), |store| (store.batch(), store.stock().points));
+            store.as_ref().map_or((0, 0), |store| (store.batch(), store.stats().points));
         let (store, fault) = match store {
             Ok(store) => (Some(store), None),
             Err(fault) => (None, Some(fault)),
@@ -160,7 +160,7 @@ impl DiskWriter {
             reports,
             outbox_event,
             last_write: 0,
-            needs_sync: mended,
+            needs_sync: repaired,
             overwritten: 0,
             last_flushed,
             retry_delay: FIRST_RETRY,
@@ -196,7 +196,7 @@ impl DiskWriter {
                 self.handle_timeout();
             }
             if next_check <= Instant::now() {
-                next_check = Instant::now() + LOOK;
+                next_check = Instant::now() + POLL_INTERVAL;
                 self.check_files_in_place();
                 self.handle_requests();
             }
@@ -234,7 +234,7 @@ impl DiskWriter {
         match job {
             DiskJob::Write { epoch, number, ops } if epoch == self.epoch => {
                 let Some(store) = &mut self.store else { return LoopControl::Continue };
-                // Until a letter is safe, its point is not forgotten.
+                // Until a letter is flushed, its point is not forgotten.
                 let letters =
                     self.letters.sync().map_err(|error| StoreError::Disk(error.to_string()));
                 match letters.and_then(|()| catch_panic(|| store.apply(&ops))) {
@@ -258,7 +258,7 @@ impl DiskWriter {
                 self.letters.push(*letter);
             }
             DiskJob::DeleteRequest { letters, request } => {
-                // Until its value is safe, a letter is not forgotten.
+                // Until its value is flushed, a letter is not forgotten.
                 self.sync();
                 if self.store.is_some() {
                     for letter in letters {
@@ -284,7 +284,7 @@ impl DiskWriter {
                     return LoopControl::Continue;
                 }
                 self.inbound_log.append(record);
-                // While the disk refuses it is in memory, and saved when it takes writes again.
+                // While the disk fails it is in memory, and saved when it takes writes again.
                 if is_open {
                     match self.inbound_log.write() {
                         Ok(()) => self.needs_sync = true,
@@ -296,13 +296,13 @@ impl DiskWriter {
                 self.inbound_log.replay_finished(values, lost);
                 self.needs_sync |= self.store.is_some() && self.inbound_log.needs_sync();
             }
-            DiskJob::Written(awaited) => {
+            DiskJob::NotifyFlushed(awaited) => {
                 if !self.inbound_log.is_flushed() {
                     self.inbound_awaited.push(awaited);
                 }
             }
             DiskJob::ClearInbound => self.inbound_log.clear(),
-            DiskJob::Name(line) => {
+            DiskJob::RecordMachine(line) => {
                 self.machines.push(&line);
                 self.needs_sync |= self.store.is_some();
             }
@@ -333,17 +333,17 @@ impl DiskWriter {
         }
         match (self.open)(self.fault.as_ref()) {
             Ok(store) => {
-                let mut stock = store.stock();
+                let mut stats = store.stats();
                 let (batch, points) = self.last_flushed;
                 if store.batch() < batch {
                     // The folder was taken away with its books: this is another store.
-                    stock.unreadable += points.saturating_sub(stock.points);
+                    stats.unreadable += points.saturating_sub(stats.points);
                 }
-                self.last_flushed = (store.batch(), stock.points);
-                self.needs_sync = stock.is_repaired || self.inbound_log.needs_sync();
+                self.last_flushed = (store.batch(), stats.points);
+                self.needs_sync = stats.is_repaired || self.inbound_log.needs_sync();
                 self.store = Some(store);
                 self.opened_at = Instant::now();
-                self.report(DiskReport::Opened(stock));
+                self.report(DiskReport::Opened(stats));
             }
             Err(fault) => {
                 self.fault = Some(fault.clone());
@@ -356,7 +356,7 @@ impl DiskWriter {
     /// before the process may be killed.
     pub(super) fn check_files_in_place(&mut self) {
         let Some(store) = self.store.as_mut() else { return };
-        if let Err(fault) = catch_panic(|| store.in_place()) {
+        if let Err(fault) = catch_panic(|| store.check_in_place()) {
             self.store_failed(fault);
         }
     }
@@ -373,15 +373,15 @@ impl DiskWriter {
         let mut sync_log = || log.sync().map_err(|error| StoreError::Disk(error.to_string()));
         match catch_panic(|| sync_log().and_then(|()| store.sync())) {
             Ok(()) => {
-                let (stock, overwritten) = (store.stock(), std::mem::take(&mut self.overwritten));
+                let (stats, overwritten) = (store.stats(), std::mem::take(&mut self.overwritten));
                 self.needs_sync = false;
                 self.inbound_awaited.clear();
-                self.last_flushed = (store.batch(), stock.points);
+                self.last_flushed = (store.batch(), stats.points);
                 // One that fails again and again is not tried ever faster.
                 if self.opened_at.elapsed() > LONGEST_RETRY {
                     self.retry_delay = FIRST_RETRY;
                 }
-                self.report(DiskReport::Flushed { number: self.last_write, overwritten, stock });
+                self.report(DiskReport::Flushed { number: self.last_write, overwritten, stats });
             }
             Err(fault) => self.store_failed(fault),
         }

@@ -25,7 +25,7 @@ impl DiskOutbox {
         }
     }
 
-    /// The disk refuses, or what lies there cannot be read: points are in memory alone.
+    /// The disk fails, or what lies there cannot be read: points are in memory alone.
     pub(super) fn handle_store_failure(&mut self, epoch: u64, fault: StoreError) {
         let (state, change) = match fault {
             StoreError::Damaged(reason) => {

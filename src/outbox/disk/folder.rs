@@ -31,11 +31,11 @@ const PAGE: usize = 10_000;
 /// Opens the store in a folder as often as it is asked. From the first time on the folder
 /// belongs to this process, until the opener is dropped.
 ///
-/// One that is damaged is told as such; the next time it is asked, it mends it first.
+/// One that is damaged is reported as such; the next time it is asked, it repairs it first.
 pub(super) fn opener(folder: &Path) -> StoreOpener {
     let folder = folder.to_owned();
     let mut owner = None;
-    let mut mended: Option<Instant> = None;
+    let mut repaired: Option<Instant> = None;
     Box::new(move |before| {
         let folder_lock = owner.as_ref().and_then(|lock: &File| lock.metadata().ok());
         let held = folder_lock.map(|lock| (lock.dev(), lock.ino()));
@@ -43,10 +43,10 @@ pub(super) fn opener(folder: &Path) -> StoreOpener {
             owner = Some(lock(&folder)?);
         }
         if let Some(StoreError::Damaged(reason)) = before {
-            if mended.is_some_and(|last| last.elapsed() < PAUSE) {
+            if repaired.is_some_and(|last| last.elapsed() < PAUSE) {
                 return Err(StoreError::Damaged(reason.clone()));
             }
-            mended = Some(Instant::now());
+            repaired = Some(Instant::now());
             log_repair(&catch_panic(|| repair::repair(&folder))?, reason);
         }
         let mut store = catch_panic(|| open(&folder))?;
@@ -74,8 +74,8 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// Opens what can be opened as it is. The store itself cuts off and removes what it does not
-/// understand: so first it is looked at without the store.
+/// Opens what can be opened as it is. fjall truncates and removes what it does not
+/// understand, so the files are scanned without it first.
 pub(super) fn open(folder: &Path) -> Result<FjallStore, StoreError> {
     let books = BooksState::of(folder)?;
     inbound::recorded_counts(&folder.join(INBOUND_FOLDER))?;
@@ -179,7 +179,7 @@ fn found(points: &Path) -> Result<StoreFound, StoreError> {
     }
 }
 
-/// Whether what lies there is all that was safe, and of our making.
+/// Whether what lies there is all that was flushed, and of our making.
 fn check(meta: &StoreMeta, damage: &Damage, books: BooksState) -> Result<(), StoreError> {
     if meta.format.as_deref().is_some_and(|format| format != FORMAT) {
         return Err(StoreError::Foreign);
@@ -219,7 +219,7 @@ fn read_all(store: &mut FjallStore) -> Result<(), StoreError> {
         after = Some(super::record::RecordKey::of(last.key()));
         count += points.len() as u64;
     }
-    match count == store.stock().points {
+    match count == store.stats().points {
         true => Ok(()),
         false => Err(StoreError::Damaged(
             "it holds another number of points than its own count says".to_owned(),
@@ -246,7 +246,7 @@ fn log_repair(RepairResult { found, lost, moved_to }: &RepairResult, reason: &st
 
 /// How many points are queued in a folder, by its books; none if unknown.
 pub fn recorded_count(folder: &Path) -> Option<u64> {
-    repair::recorded_stats(folder).map(|stock| stock.points)
+    repair::recorded_stats(folder).map(|stats| stats.points)
 }
 
 /// What `sparkwise outbox` has found.

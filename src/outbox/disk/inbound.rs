@@ -1,8 +1,8 @@
 //! Stored messages that arrived before the initial sync.
 //!
 //! It cannot be decided yet, so the messages themselves are kept: one record each in a file of
-//! this process, waited for with everything else. The next process hears them again, if this one
-//! has not forgotten them by then. Each record has a mark and a checksum, so that what lies behind
+//! this process, waited for with everything else. The next process replays them, unless this one has
+//! deleted them. Each record has a mark and a checksum, so that what lies behind
 //! a damaged one is found; books beside them tell how many values there were.
 
 mod log;
@@ -53,7 +53,7 @@ impl InboundRecord {
 /// Bytes that the record of a number takes as a point.
 const POINT: u64 = 59;
 
-/// The space that so many bytes of messages with so many values need.
+/// The space that this many bytes of messages with this many values need.
 fn needed_bytes(bytes: u64, values: u64) -> u64 {
     bytes.max(values * POINT)
 }

@@ -1,5 +1,5 @@
-//! Whose the values are that wait for an asset: by the asset's id alone nobody can be asked for a
-//! birth, or named, by a later process.
+//! Which node or device the waiting values of an asset belong to, kept for later processes: an
+//! asset's id alone does not tell whom to ask for a birth.
 //!
 //! A file beside the store with a line for each asset that values have waited for. It is written
 //! before the first of these values, begins anew where no value is left, and is bounded. A line that
@@ -63,7 +63,7 @@ impl Machines {
         self.0.get(&asset)
     }
 
-    /// Remembers whose an asset is. Gives back the line to be written; none if it is known, or too
+    /// Remembers whose an asset is. Returns the line to be written; none if it is known, or too
     /// many are.
     pub(super) fn add(&mut self, asset: Uuid, machine: &Source) -> Option<Vec<u8>> {
         if self.0.contains_key(&asset) || self.0.len() >= ASSETS {
@@ -77,7 +77,7 @@ impl Machines {
     }
 }
 
-/// The file, as the keeper writes it.
+/// The file, as the disk thread writes it.
 #[derive(Debug)]
 pub(super) struct MachineFile {
     path: PathBuf,
@@ -104,7 +104,7 @@ impl MachineFile {
         self.write();
     }
 
-    /// Writes what is not written yet. What the disk refuses is tried again later: the store, which is
+    /// Writes what is not written yet. What the disk fails is tried again later: the store, which is
     /// on the same disk, tells people.
     fn write(&mut self) {
         if !self.pending.is_empty() && self.append().is_ok() {

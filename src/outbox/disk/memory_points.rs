@@ -118,7 +118,7 @@ impl MemoryPoints {
     }
 
     /// A point comes. It goes into this write, if the disk takes any; `is_cold` tells whether there
-    /// is a safe one with its key that is not in memory.
+    /// is a flushed one with its key that is not in memory.
     pub(super) fn put(
         &mut self,
         queued: QueuedPoint,
@@ -130,7 +130,7 @@ impl MemoryPoints {
             |point: &Point, fresh| write.map(|_| StoreOp::Save { point: point.clone(), fresh });
         match self.states.entry(key) {
             Entry::Vacant(entry) => {
-                let before = is_cold(&key).then_some(SavingWrite::SAFE);
+                let before = is_cold(&key).then_some(SavingWrite::FLUSHED);
                 let op = save(&queued.point, before.is_none());
                 let record = SavingWrite::for_put(write, before);
                 self.unwritten += usize::from(record.is_unwritten());
@@ -202,7 +202,7 @@ impl MemoryPoints {
     /// Delivery takes this cold point.
     pub(super) fn restore(&mut self, point: &Point) {
         let with = Box::new(TakenPoint::Own(point.clone()));
-        self.states.insert(point.key(), KeyState::Taken { record: SavingWrite::SAFE, with });
+        self.states.insert(point.key(), KeyState::Taken { record: SavingWrite::FLUSHED, with });
     }
 
     /// A point that delivery had is decided.
@@ -226,7 +226,7 @@ impl MemoryPoints {
         }
     }
 
-    /// Leaves the point that came to the head first on disk alone, if it is safe there.
+    /// Leaves the point that came to the head first on disk alone, if it is flushed there.
     pub(super) fn spill(&mut self, last_flushed: u64) -> Option<QueuedPoint> {
         let (place, point) = self.head.oldest()?;
         let Entry::Occupied(mut entry) = self.states.entry(point.key()) else { return None };
@@ -265,8 +265,8 @@ impl MemoryPoints {
         }
     }
 
-    /// The disk has lost some of what was safe, nobody knows which: all that is in memory is to be
-    /// saved again. How much of it had been safe, if all writes up to `saved` were.
+    /// The disk has lost some of what was flushed, nobody knows which: all that is in memory is to be
+    /// saved again. How much of it had been flushed, if all writes up to `saved` were.
     pub(super) fn mark_all_unwritten(&mut self, saved: u64) -> u64 {
         let mut doubted = 0;
         for state in self.states.values_mut() {
@@ -298,7 +298,7 @@ impl MemoryPoints {
             };
             let fresh = record == SavingWrite::UNSENT;
             let write = point.map(|point| write(StoreOp::Save { point, fresh }));
-            *state.record_mut() = write.map_or(SavingWrite::SAFE, SavingWrite::in_write);
+            *state.record_mut() = write.map_or(SavingWrite::FLUSHED, SavingWrite::in_write);
         }
         self.unwritten = 0;
     }

@@ -56,11 +56,11 @@ impl Outbox for DiskOutbox {
         self.memory.take(room)
     }
 
-    fn take_cold(&mut self, room: Room, passage: &dyn Fn(&Point) -> GateState) -> Vec<Point> {
+    fn take_cold(&mut self, room: Room, gate_state: &dyn Fn(&Point) -> GateState) -> Vec<Point> {
         if self.write_queue.is_busy() {
             return Vec::new();
         }
-        let points = self.cold.take(room.points.min(room.history), passage);
+        let points = self.cold.take(room.points.min(room.history), gate_state);
         for point in &points {
             self.memory.restore(point);
         }
@@ -123,7 +123,7 @@ impl Outbox for DiskOutbox {
 
     fn remember_machine(&mut self, asset: Uuid, machine: &Source) {
         if let Some(line) = self.machines.add(asset, machine) {
-            self.write_queue.send_job(DiskJob::Name(line));
+            self.write_queue.send_job(DiskJob::RecordMachine(line));
         }
     }
 
@@ -153,7 +153,7 @@ impl Outbox for DiskOutbox {
     ) -> Box<dyn Iterator<Item = StoredInbound> + Send> {
         self.bounds.reserve();
         let (awaited, written) = mpsc::channel();
-        self.write_queue.send_job(DiskJob::Written(awaited));
+        self.write_queue.send_job(DiskJob::NotifyFlushed(awaited));
         let folder = self.inbound_folder.clone();
         Box::new(InboundReread::new(folder, written, (skip, count)))
     }
@@ -176,7 +176,7 @@ impl Outbox for DiskOutbox {
             self.handle_report(report);
         }
         self.flush_writes();
-        // Before that, the keeper may still tell of points that were overwritten.
+        // Before that, the disk thread may still tell of points that were overwritten.
         if self.write_queue.is_flushed()
             && self.write_queue.is_writable()
             && let Some(points) = self.cold.reconcile()

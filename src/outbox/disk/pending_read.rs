@@ -6,8 +6,8 @@ use crate::delivery::point::Key;
 
 /// Whether a read is in flight, and which keys were settled since it was requested.
 ///
-/// A point that comes meanwhile needs no entry: it is in memory until the disk has it, which is
-/// told after what was asked for before.
+/// A point that arrives meanwhile needs none: it stays in memory until its flush is reported, which
+/// is after this read.
 #[derive(Debug, Default)]
 pub(super) struct PendingRead(Option<FxHashSet<Key>>);
 
@@ -21,7 +21,7 @@ impl PendingRead {
         self.0 = Some(FxHashSet::default());
     }
 
-    /// The point with this key is decided, or given up.
+    /// The point with this key is decided, or dropped.
     pub(super) fn note_settled(&mut self, key: &Key) {
         if let Some(decided) = &mut self.0 {
             decided.insert(*key);

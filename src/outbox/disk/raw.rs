@@ -16,12 +16,14 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::store::{self, StoreStats};
 
-/// Numbers by which the store names its parts, in the order in which they were made.
-const POINTS: u64 = 1;
-const META: u64 = 2;
-/// Bytes that are read at once, that are there for a batch or block, and that one has at most.
+/// fjall's ids of our keyspaces, in the order in which they were created.
+const POINTS_KEYSPACE: u64 = 1;
+const META_KEYSPACE: u64 = 2;
+/// Bytes that are read at once.
 const CHUNK: usize = 1 << 20;
+/// Bytes that are in memory at least where a batch or block begins.
 pub(super) const WANTED: usize = 1 << 16;
+/// Bytes of a batch or block at most.
 const LARGEST: usize = 64 << 20;
 
 /// One change of one key.
@@ -46,13 +48,13 @@ pub(super) struct StoreMeta {
 impl StoreMeta {
     fn apply(&mut self, change: RawChange<'_>) {
         let Some(value) = change.value else { return };
-        let [format, stock, batch] = &mut self.seqno_of;
+        let [format, stats, batch] = &mut self.seqno_of;
         match change.key {
             b"format" if change.seqno >= *format => {
                 (*format, self.format) = (change.seqno, Some(value.to_vec()));
             }
-            b"stock" if change.seqno >= *stock => {
-                (*stock, self.stats) = (change.seqno, store::stock_of(value));
+            b"stock" if change.seqno >= *stats => {
+                (*stats, self.stats) = (change.seqno, store::stats_of(value));
             }
             b"batch" if change.seqno >= *batch => {
                 (*batch, self.batch) = (change.seqno, store::number_of(value));
@@ -81,15 +83,15 @@ pub(super) struct Damage {
 pub(super) fn scan(folder: &Path) -> io::Result<(StoreMeta, Damage)> {
     let mut said = StoreMeta::default();
     let mut damage = logs(folder, &mut |part, change| {
-        if part == META {
+        if part == META_KEYSPACE {
             said.apply(change);
         }
     })?;
-    tables(folder, META, &mut Vec::new(), &mut |change| said.apply(change));
+    tables(folder, META_KEYSPACE, &mut Vec::new(), &mut |change| said.apply(change));
     if said != StoreMeta::default() {
         // Only a store whose parts were all made speaks of itself. It would make anew, and empty,
         // what is not there.
-        damage.at.extend((0..=META).filter_map(|part| beginning(folder, part)));
+        damage.at.extend((0..=META_KEYSPACE).filter_map(|part| beginning(folder, part)));
     }
     Ok((said, damage))
 }
@@ -117,11 +119,11 @@ fn beginning(folder: &Path, part: u64) -> Option<(PathBuf, u64)> {
 /// The folder cannot be listed.
 pub(super) fn points(folder: &Path, visit: &mut dyn FnMut(RawChange<'_>)) -> io::Result<Damage> {
     let mut damage = logs(folder, &mut |part, change| {
-        if part == POINTS {
+        if part == POINTS_KEYSPACE {
             visit(change);
         }
     })?;
-    tables(folder, POINTS, &mut damage.at, visit);
+    tables(folder, POINTS_KEYSPACE, &mut damage.at, visit);
     Ok(damage)
 }
 
@@ -232,8 +234,8 @@ impl<'a> ByteReader<'a> {
         Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
-    /// Seven bits a byte, the lowest first.
-    fn short(&mut self) -> Option<u64> {
+    /// A number as fjall writes it: seven bits a byte, the lowest first.
+    fn varint(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..63).step_by(7) {
             let byte = self.number(1)?;

@@ -6,7 +6,7 @@ use crate::delivery::point::{Class, Key, Point, Stream};
 use crate::sitewise::api::{PropertyDataType, Quality, Variant};
 use crate::time::Timestamp;
 
-/// Points of so many milliseconds of their own time lie together, each property's beside each
+/// Points of this many milliseconds of their own time lie together, each property's beside each
 /// other: long enough for a property to fill entries, short enough for the oldest to go first.
 const SPAN: i64 = 600_000;
 

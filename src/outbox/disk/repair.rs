@@ -19,18 +19,17 @@ use super::store::{self, FjallStore, Store as _, StoreError, StoreStats};
 /// The store, and what is made beside it: the copy, and what it is sorted in.
 pub(super) const POINTS: &str = "points";
 const SORTING: &str = "points.sorting";
-/// In a copy: that it is whole, and how many points its books had more. It stays until that is
-/// told.
-pub(super) const LOST: &str = "unreadable";
+/// Marks a copy as complete, and holds how many points were unreadable, until that was reported.
+pub(super) const COMPLETE_MARK: &str = "unreadable";
 /// What is cut off a log, to be looked at.
 const CUT_OFF: &str = "damaged-log";
-/// Bytes of what is cut off that are kept. Logs are allocated ahead: what matters is at the front.
-const TORN: u64 = 4 << 20;
+/// Bytes of what is cut off a log that are kept. Logs are allocated ahead: what matters is at the front.
+const KEPT_OF_TORN_LOG: u64 = 4 << 20;
 /// Records that are sorted at once.
 const BATCH: usize = 4_096;
 /// Records of the new store that are written at once: what is damaged of a log is lost with its
 /// whole batch.
-const WRITTEN: usize = 64;
+const RECORDS_PER_BATCH: usize = 64;
 
 /// The result of a repair.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,13 +44,13 @@ pub(super) struct RepairResult {
 
 /// How many points a repaired store lacks; none if it was not repaired, or the loss was reported.
 pub(super) fn unreported_loss(points: &Path) -> Option<u64> {
-    let text = fs::read_to_string(points.join(LOST)).ok()?;
+    let text = fs::read_to_string(points.join(COMPLETE_MARK)).ok()?;
     Some(text.trim().parse().unwrap_or_default())
 }
 
 /// The loss was reported.
 pub(super) fn mark_reported(points: &Path) -> io::Result<()> {
-    fs::remove_file(points.join(LOST))?;
+    fs::remove_file(points.join(COMPLETE_MARK))?;
     sync_folder(points)
 }
 
@@ -65,7 +64,7 @@ pub(super) fn repair(folder: &Path) -> Result<RepairResult, StoreError> {
     let (found, lost) = copy(folder)?;
     // Before the copy takes its name: what is beside it then counts it.
     let last = raw::scan(&copy_of(&folder.join(POINTS))).map_err(disk)?.0;
-    let bytes = last.stats.map_or(0, |stock| stock.bytes);
+    let bytes = last.stats.map_or(0, |stats| stats.bytes);
     let batch = last.batch.unwrap_or_default();
     books::renew(folder, books::CountEntry { batch, points: found, bytes })?;
     Ok(RepairResult { found, lost, moved_to: finish(&folder.join(POINTS))? })
@@ -100,10 +99,10 @@ pub(super) fn copy(folder: &Path) -> Result<(u64, u64), StoreError> {
     fill(&mut store, &sorting)?;
     let last = books.map_or(0, |entry| entry.batch).max(said.batch.unwrap_or_default());
     store.set_batch(last)?;
-    let found = store.stock().points;
+    let found = store.stats().points;
     drop(store);
     remove(&sorting).map_err(disk)?;
-    let told = said.stats.map(|stock| stock.points);
+    let told = said.stats.map(|stats| stats.points);
     let told = books.map(|entry| entry.points).or(told).unwrap_or_default();
     let lost = told.saturating_sub(found);
     mark_complete(&new, lost)?;
@@ -112,7 +111,7 @@ pub(super) fn copy(folder: &Path) -> Result<(u64, u64), StoreError> {
 
 /// Marks a copy as whole.
 pub(super) fn mark_complete(copy: &Path, lost: u64) -> Result<(), StoreError> {
-    let mut mark = File::create(copy.join(LOST)).map_err(disk)?;
+    let mut mark = File::create(copy.join(COMPLETE_MARK)).map_err(disk)?;
     writeln!(mark, "{lost}").and_then(|()| mark.sync_all()).map_err(disk)?;
     sync_folder(copy).map_err(disk)
 }
@@ -166,7 +165,7 @@ fn fill(store: &mut FjallStore, sorting: &Path) -> Result<(), StoreError> {
         if !value.is_empty() {
             records.push((*place, value.to_vec()));
         }
-        if records.len() >= WRITTEN {
+        if records.len() >= RECORDS_PER_BATCH {
             store.add(std::mem::take(&mut records))?;
         }
     }
@@ -211,7 +210,7 @@ pub(super) fn truncate_log(log: &Path, whole: u64) -> io::Result<u64> {
     from.seek(SeekFrom::Start(whole))?;
     let kept = log.with_file_name(CUT_OFF);
     let mut to = File::create(kept)?;
-    io::copy(&mut from.take(TORN), &mut to)?;
+    io::copy(&mut from.take(KEPT_OF_TORN_LOG), &mut to)?;
     to.sync_all()?;
     let log = fs::OpenOptions::new().write(true).open(log)?;
     log.set_len(whole)?;

@@ -21,9 +21,9 @@ const MEMTABLE: u64 = 8 << 20;
 const CACHE: u64 = 8 << 20;
 /// Bytes of logs at most, beside the files.
 const LOGS: u64 = 128 << 20;
-/// Memory waits to become files, and files to be merged, at most so far: beyond, the store
-/// itself would wait inside a write, and for ever if its threads have failed.
+/// Sealed memtables at most: beyond, fjall stalls inside a write, for ever if its threads failed.
 const SEALED: usize = 3;
+/// Unmerged tables at most, for the same reason.
 const UNMERGED: usize = 18;
 /// How the names of the store's logs end.
 const LOG: &str = "jnl";
@@ -33,11 +33,12 @@ pub(super) const FORMAT: &[u8] = b"1";
 /// One change.
 #[derive(Clone, Debug)]
 pub enum StoreOp {
-    /// Keeps a point; `fresh` if nobody outside the store knows of another with its key.
+    /// Keeps a point.
     Save {
         /// The point.
         point: Point,
-        /// Whether one with its key that is there is another, which it overwrites.
+        /// Whether memory knows no point with this key: one found in the store then counts as
+        /// overwritten.
         fresh: bool,
     },
     /// Forgets the point with this key, if it is there.
@@ -54,7 +55,7 @@ pub struct StoreStats {
     /// Points that the books count and that could not be read; reported with the first statistics
     /// after a repair.
     pub unreadable: u64,
-    /// Whether it was mended.
+    /// Whether it was repaired.
     pub is_repaired: bool,
 }
 
@@ -73,7 +74,7 @@ pub enum StoreError {
     /// The process may not read or write something of it, which says nothing of what is there.
     #[error("{0}")]
     Denied(String),
-    /// A thread of the store failed: the disk refused, or what lies on it is damaged.
+    /// A thread of the store failed: the disk failed, or what lies on it is damaged.
     #[error("an earlier write failed")]
     ThreadFailed,
     /// The disk.
@@ -86,7 +87,7 @@ pub enum StoreError {
 
 /// Waiting points that survive the process.
 pub trait Store: Send {
-    /// Makes changes in their order, all or none; they are safe after the next
+    /// Makes changes in their order, all or none; they are flushed after the next
     /// [`sync`](Self::sync). Tells how many points were overwritten by fresh ones.
     ///
     /// # Errors
@@ -100,7 +101,7 @@ pub trait Store: Send {
     /// # Errors
     ///
     /// As [`apply`](Self::apply): a folder or file was removed or replaced.
-    fn in_place(&mut self) -> Result<(), StoreError> {
+    fn check_in_place(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -123,7 +124,7 @@ pub trait Store: Send {
     ) -> Result<Vec<(Point, u64)>, StoreError>;
 
     /// What is there.
-    fn stock(&self) -> StoreStats;
+    fn stats(&self) -> StoreStats;
 
     /// Number of the last changes, which grows for as long as it is the same store.
     fn batch(&self) -> u64;
@@ -187,7 +188,7 @@ pub(super) fn database(folder: &Path) -> Result<Database, StoreError> {
     Ok(Database::builder(folder)
         .cache_size(CACHE)
         .max_journaling_size(LOGS)
-        // With two of them one turns in circles for as long as the other merges files.
+        // With two of them one busy-waits for as long as the other merges files.
         .worker_threads(1)
         .manual_journal_persist(true)
         .open()?)
@@ -231,7 +232,7 @@ impl FjallStore {
             None => meta.insert("format", FORMAT)?,
         }
         let mut stats = match meta.get("stock")? {
-            Some(bytes) => stock_of(&bytes)
+            Some(bytes) => stats_of(&bytes)
                 .ok_or_else(|| StoreError::Damaged("its count of points".to_owned()))?,
             None => StoreStats::default(),
         };
@@ -253,7 +254,7 @@ impl FjallStore {
         Ok(store)
     }
 
-    /// Enters what is safe into the books.
+    /// Enters what is flushed into the books.
     fn write_counts(&mut self) -> Result<(), StoreError> {
         let StoreStats { points, bytes, .. } = self.stats;
         let Some(books) = &mut self.books else { return Ok(()) };
@@ -274,16 +275,16 @@ impl FjallStore {
     ) -> Result<(), StoreError> {
         wait_for_room(&self.database, &self.points)?;
         let mut batch = self.database.batch();
-        let mut stock = self.stats;
+        let mut stats = self.stats;
         for (place, value) in records {
-            stock.points += 1;
-            stock.bytes += (RECORD_KEY_BYTES + value.len()) as u64;
+            stats.points += 1;
+            stats.bytes += (RECORD_KEY_BYTES + value.len()) as u64;
             batch.insert(&self.points, place, value);
         }
-        self.commit(batch, stock)
+        self.commit(batch, stats)
     }
 
-    /// Makes changes safe up to here, with the number that follows another store's last batch.
+    /// Continues the batch numbers of the store that this is a copy of, and flushes.
     pub(super) fn set_batch(&mut self, batch: u64) -> Result<(), StoreError> {
         self.batch = self.batch.max(batch);
         self.commit(self.database.batch(), self.stats)?;
@@ -293,13 +294,13 @@ impl FjallStore {
     fn commit(
         &mut self,
         mut batch: fjall::OwnedWriteBatch,
-        stock: StoreStats,
+        stats: StoreStats,
     ) -> Result<(), StoreError> {
         let number = self.batch + 1;
-        batch.insert(&self.meta, "stock", stock_bytes(stock));
+        batch.insert(&self.meta, "stock", stats_bytes(stats));
         batch.insert(&self.meta, "batch", number.to_be_bytes());
         batch.commit()?;
-        (self.stats, self.batch) = (stock, number);
+        (self.stats, self.batch) = (stats, number);
         Ok(())
     }
 
@@ -367,7 +368,7 @@ impl Store for FjallStore {
         Ok(overwritten)
     }
 
-    fn in_place(&mut self) -> Result<(), StoreError> {
+    fn check_in_place(&mut self) -> Result<(), StoreError> {
         // What is written there is seen by nobody.
         let removed = |what: &Path| {
             Err(StoreError::Disk(format!("{} was removed or replaced", what.display())))
@@ -395,7 +396,7 @@ impl Store for FjallStore {
 
     fn sync(&mut self) -> Result<(), StoreError> {
         self.database.persist(PersistMode::SyncData)?;
-        self.in_place()?;
+        self.check_in_place()?;
         self.write_counts()?;
         if std::mem::take(&mut self.stats.is_repaired) {
             // It was reported with the first statistics.
@@ -425,7 +426,7 @@ impl Store for FjallStore {
         Ok(found)
     }
 
-    fn stock(&self) -> StoreStats {
+    fn stats(&self) -> StoreStats {
         self.stats
     }
 
@@ -461,11 +462,11 @@ fn disk(error: io::Error) -> StoreError {
     }
 }
 
-fn stock_bytes(stock: StoreStats) -> Vec<u8> {
-    [stock.points.to_be_bytes(), stock.bytes.to_be_bytes()].concat()
+fn stats_bytes(stats: StoreStats) -> Vec<u8> {
+    [stats.points.to_be_bytes(), stats.bytes.to_be_bytes()].concat()
 }
 
-pub(super) fn stock_of(bytes: &[u8]) -> Option<StoreStats> {
+pub(super) fn stats_of(bytes: &[u8]) -> Option<StoreStats> {
     let (points, bytes) = bytes.split_at_checked(8)?;
     Some(StoreStats {
         points: number_of(points)?,

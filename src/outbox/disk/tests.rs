@@ -57,7 +57,7 @@ fn run(world: &mut World, steps: Vec<Step>) {
             Step::Take(room) => world.take(room),
             Step::Settle(which) => world.settle(which),
             Step::Work(jobs) => world.work(jobs),
-            Step::Sync => world.keeper.handle_timeout(),
+            Step::Sync => world.writer.handle_timeout(),
             Step::Poll => world.poll(),
             Step::Refuse(refuses) => {
                 let mut platter = world.platter.platter();
@@ -74,7 +74,7 @@ fn run(world: &mut World, steps: Vec<Step>) {
             Step::Crash(kept) => world.crash(kept),
             Step::Rest => {
                 world.rest();
-                // Whatever happened before: what waits, or delivery has, is safe now.
+                // Whatever happened before: what waits, or delivery has, is flushed now.
                 let platter = world.platter.platter();
                 if !platter.refuses && world.bound == u64::MAX {
                     let mut safe = on_platter(&platter.safe);
@@ -98,7 +98,7 @@ fn cases() -> u32 {
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 3_000, ..ProptestConfig::default() })]
 
-    /// Whatever happens to disk and process, at whatever moment: what was safe is delivered,
+    /// Whatever happens to disk and process, at whatever moment: what was flushed is delivered,
     /// the last value of a key last, and nothing is handed out twice at a time.
     #[test]
     fn what_is_safe_survives_everything(steps in steps(), head in 0..3_000usize) {
@@ -147,10 +147,10 @@ fn a_disk_that_refuses_is_told_and_lived_through() {
     world.take(1);
     assert_eq!(world.taken.len(), 1);
     world.platter.platter().refuses = false;
-    world.keeper.handle_timeout();
+    world.writer.handle_timeout();
     assert_eq!(world.disk.poll_event(), Some(DiskEvent::Recovered));
     world.rest();
-    // What came meanwhile is safe, also what delivery has.
+    // What came meanwhile is flushed, also what delivery has.
     assert_eq!(world.disk.disk().unwrap().unsaved, 0);
     assert_eq!(world.platter.platter().safe.len(), 2);
     world.settle(0);
@@ -190,9 +190,9 @@ fn a_disk_that_was_far_behind_makes_up_for_it_once() {
     assert_eq!(changes, [DiskEvent::TooSlow]);
     for later in 5_000..5_003 {
         while let Ok(job) = world.jobs.try_recv() {
-            world.keeper.handle(job);
+            world.writer.handle(job);
         }
-        world.keeper.handle_timeout();
+        world.writer.handle_timeout();
         changes.extend(std::iter::from_fn(|| world.disk.poll_event()));
         let point = point(1, later * 100, 1.0);
         let _ = world.disk.put(vec![QueuedPoint { point, gate: None }]);
@@ -217,7 +217,7 @@ fn an_end_while_the_disk_is_behind_saves_what_it_can() {
     world.disk.close(Duration::ZERO);
     assert_eq!(world.disk.disk().unwrap().unsaved, 4_500, "nothing is saved yet");
     while let Ok(job) = world.jobs.try_recv() {
-        world.keeper.handle(job);
+        world.writer.handle(job);
     }
     while world.disk.poll_event().is_some() {}
     assert_eq!(world.disk.disk().unwrap().unsaved, 0);
@@ -235,7 +235,7 @@ fn what_was_decided_does_not_come_back_after_the_disk_fell_behind() {
     // A page is asked for, and what is sent before it is too much.
     assert_eq!(world.disk.take_cold(0.into(), &|_| GateState::Open), []);
     world.work(1);
-    world.keeper.handle_timeout();
+    world.writer.handle_timeout();
     let changes: Vec<DiskEvent> = std::iter::from_fn(|| world.disk.poll_event()).collect();
     assert_eq!(changes, [DiskEvent::TooSlow, DiskEvent::Recovered]);
     let decided: Vec<Key> = world.disk.take(1.into()).iter().map(Point::key).collect();
@@ -280,7 +280,7 @@ fn dead_letters_go_again_or_for_ever_as_asked() {
     .unwrap();
     requests::submit(&folder, &DeadLetterRequest { wish: DeadLetterAction::Drop, ids: vec![2] })
         .unwrap();
-    world.keeper.handle_requests();
+    world.writer.handle_requests();
     world.rest();
     assert_eq!(files::read(&folder).len(), 0);
     assert_eq!(requests::pending(&folder, &mut Default::default()), []);

@@ -1,4 +1,4 @@
-//! The keeper's thread, and what it reports.
+//! The disk thread, and what it reports.
 
 use std::io;
 use std::sync::mpsc::Receiver;
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::disk_writer::{DiskJob, DiskReport, DiskWriter};
 
-/// The keeper at work, once it is started.
+/// The disk thread, once it is started.
 #[derive(Debug)]
 pub(super) struct DiskThread {
     reports: Receiver<DiskReport>,
@@ -20,19 +20,19 @@ impl DiskThread {
         Self { reports, handle: None, is_closed: false }
     }
 
-    /// Lets the keeper do its jobs.
-    pub(super) fn start(&mut self, keeper: DiskWriter, jobs: Receiver<DiskJob>) -> io::Result<()> {
+    /// Starts the thread.
+    pub(super) fn start(&mut self, writer: DiskWriter, jobs: Receiver<DiskJob>) -> io::Result<()> {
         let thread = std::thread::Builder::new().name("outbox".to_owned());
-        self.handle = Some(thread.spawn(move || keeper.run(&jobs))?);
+        self.handle = Some(thread.spawn(move || writer.run(&jobs))?);
         Ok(())
     }
 
-    /// What it reports next, if it has.
+    /// The next report, if there is one.
     pub(super) fn report(&self) -> Option<DiskReport> {
         self.reports.try_recv().ok()
     }
 
-    /// What it reports next, up to its last and for no longer than this.
+    /// The next report, up to the last one; waits until then at most.
     pub(super) fn report_until(&self, until: Instant) -> Option<DiskReport> {
         if self.is_closed {
             return None;
@@ -48,9 +48,9 @@ impl DiskThread {
     /// Joins the thread if it reported `Closed`.
     pub(super) fn join(&mut self) {
         if self.is_closed
-            && let Some(keeper) = self.handle.take()
+            && let Some(thread) = self.handle.take()
         {
-            let _ = keeper.join();
+            let _ = thread.join();
         }
     }
 }

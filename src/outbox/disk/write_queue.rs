@@ -38,12 +38,11 @@ pub(super) struct WriteQueue {
     last_flushed_write: u64,
     epoch: u64,
     unflushed: VecDeque<Write>,
-    /// The last write of those that save again what a fault lost. Up to it the disk does not count
-    /// as too slow, however many they are.
+    /// Last write of the resave after a fault; writes up to it do not count as overload.
     last_resave_write: u64,
     /// Keys whose removal is deferred until the disk is writable again.
     deferred_removals: Vec<Key>,
-    /// The first write that is not safe, and since when it is the first.
+    /// The first write that is not flushed, and since when it is the first.
     oldest_unflushed: Option<(u64, Instant)>,
 }
 
@@ -104,17 +103,17 @@ impl WriteQueue {
         self.is_writable().then(|| self.next())
     }
 
-    /// Number of the last write that is safe.
+    /// Number of the last write that is flushed.
     pub(super) fn last_flushed(&self) -> u64 {
         self.last_flushed_write
     }
 
-    /// Whether all that was handed over is safe.
+    /// Whether all that was handed over is flushed.
     pub(super) fn is_flushed(&self) -> bool {
         self.unflushed.is_empty()
     }
 
-    /// Changes that are not safe.
+    /// Changes that are not flushed.
     pub(super) fn unflushed_ops(&self) -> usize {
         self.unflushed.iter().map(|write| write.ops.len()).sum::<usize>() + self.next_ops.len()
     }
@@ -133,7 +132,7 @@ impl WriteQueue {
         saves + removes > MAX_UNSAVED / 2
     }
 
-    /// Points that the keeper has not yet saved, and not yet removed.
+    /// Points that the disk thread has not yet saved, and not yet removed.
     fn in_flight_ops(&self) -> (usize, usize) {
         let writes = self.unflushed.iter().rev();
         let writes = writes.take_while(|write| write.number > self.last_resave_write);
@@ -187,7 +186,7 @@ impl WriteQueue {
         self.send_job(DiskJob::Read { epoch: self.epoch, after, limit, why });
     }
 
-    /// Gives the keeper another job.
+    /// Gives the disk thread another job.
     pub(super) fn send_job(&self, job: DiskJob) {
         // If the thread has ended, closing the outbox reports it at the latest.
         let _ = self.jobs.send(job);
@@ -198,7 +197,7 @@ impl WriteQueue {
         epoch == self.epoch
     }
 
-    /// All writes up to this number are safe.
+    /// All writes up to this number are flushed.
     pub(super) fn mark_flushed(&mut self, number: u64) {
         self.last_flushed_write = number;
         while self.unflushed.front().is_some_and(|write| write.number <= number) {
@@ -211,7 +210,7 @@ impl WriteQueue {
         self.state = DiskState::TooSlow;
     }
 
-    /// The disk refuses, in this state and a new epoch. Gives back the changes that are not safe,
+    /// The disk fails, in this state and a new epoch. Returns the changes that are not flushed,
     /// in their order; what they remove is removed when it takes writes again. Whether they were
     /// done is not known: to do them again is harmless.
     pub(super) fn mark_unwritable(

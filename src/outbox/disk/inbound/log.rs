@@ -1,4 +1,4 @@
-//! The file of this process.
+//! The log of inbound messages that this process writes.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
@@ -16,9 +16,9 @@ use super::{BOOKS, InboundRecord, files, needed_bytes, recorded_counts};
 pub(in super::super) struct InboundLog {
     folder: PathBuf,
     file: Option<File>,
-    /// Bytes of the file that are safe.
+    /// Bytes of the file that are flushed.
     flushed_bytes: u64,
-    /// What is not safe yet, and how many of these are written.
+    /// What is not flushed yet, and how many of these are written.
     unflushed: VecDeque<InboundRecord>,
     written_count: usize,
     /// Bytes of all files, and of what waits.
@@ -72,12 +72,12 @@ impl InboundLog {
         self.needed_bytes
     }
 
-    /// Whether all that was taken is safe.
+    /// Whether all that was taken is flushed.
     pub(in super::super) fn is_flushed(&self) -> bool {
         self.unflushed.is_empty()
     }
 
-    /// Bytes of what is not safe yet.
+    /// Bytes of what is not flushed yet.
     pub(in super::super) fn unflushed_bytes(&self) -> usize {
         self.unflushed.iter().map(|record| record.bytes.len()).sum()
     }
@@ -94,7 +94,7 @@ impl InboundLog {
         self.unflushed.push_back(record);
     }
 
-    /// Writes what is not written; it is safe after the next [`sync`](Self::sync).
+    /// Writes what is not written; it is flushed after the next [`sync`](Self::sync).
     pub(in super::super) fn write(&mut self) -> io::Result<()> {
         let written = self.write_all();
         if written.is_err() {
@@ -129,7 +129,7 @@ impl InboundLog {
         Ok(())
     }
 
-    /// What is not safe is to be written again: here, or in another file where this one cannot be
+    /// What is not flushed is to be written again: here, or in another file where this one cannot be
     /// cut back to what is whole.
     fn rewind_unflushed(&mut self) {
         self.written_count = 0;
@@ -163,7 +163,7 @@ impl InboundLog {
         Ok(())
     }
 
-    /// Enters what is safe into the books.
+    /// Enters what is flushed into the books.
     fn write_books(&mut self) -> io::Result<()> {
         let books = match &mut self.books {
             Some(books) => books,
@@ -184,7 +184,7 @@ impl InboundLog {
         Ok(())
     }
 
-    /// So many values could be read of what earlier processes left, and so many not, which is told.
+    /// This many values could be read of what earlier processes left, and this many not, which is told.
     pub(in super::super) fn replay_finished(&mut self, values: u64, lost: u64) {
         self.is_damaged = lost > 0;
         // Nothing is to be entered where there is nothing.
@@ -220,7 +220,7 @@ impl InboundLog {
         for path in files(&self.folder) {
             let _ = fs::remove_file(path);
         }
-        let _ = fs::remove_file(self.folder.join(repair::LOST));
+        let _ = fs::remove_file(self.folder.join(repair::COMPLETE_MARK));
     }
 
     /// Lets what comes next go to another file, which may refuse.

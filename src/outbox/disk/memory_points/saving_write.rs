@@ -1,15 +1,15 @@
 //! What is on disk of the last point of a key, and all ways in which that changes.
 //!
-//! | what happens | none yet | safe | in a write | unsure | unsent |
+//! | what happens | none yet | flushed | in a write | unsure | unsent |
 //! |---|---|---|---|---|---|
 //! | a point comes and goes into a write | in a write | in a write | in a write | | |
 //! | a point comes while the disk takes none | unsent | unsure | unsure | unsure | unsent |
-//! | its write is safe | | safe | safe | | |
-//! | the disk refuses | | safe | unsure | unsure | unsent |
-//! | the disk lost some of what was safe | | unsure | unsure | unsure | unsent |
-//! | the disk takes writes again | | safe | in a write | in a write | in a write |
+//! | its write is flushed | | flushed | flushed | | |
+//! | the disk fails | | flushed | unsure | unsure | unsent |
+//! | the disk lost some of what was flushed | | unsure | unsure | unsure | unsent |
+//! | the disk takes writes again | | flushed | in a write | in a write | in a write |
 //!
-//! While the disk takes writes none is unsure or unsent. That its write is safe is nowhere entered:
+//! While the disk takes writes none is unsure or unsent. That its write is flushed is nowhere entered:
 //! it follows from the number of the last one that is.
 
 /// The number of the write that saves a point, or one of two that stand for none.
@@ -18,7 +18,7 @@ pub(in super::super) struct SavingWrite(u64);
 
 impl SavingWrite {
     /// It was read from disk.
-    pub(in super::super) const SAFE: Self = Self(0);
+    pub(in super::super) const FLUSHED: Self = Self(0);
     /// It is in no write, but it was, or one before it with its key: there may be a record.
     pub(in super::super) const UNSURE: Self = Self(u64::MAX - 1);
     /// It is in no write, and none with its key was since the first of them came to memory.
@@ -39,7 +39,7 @@ impl SavingWrite {
         }
     }
 
-    /// The same when the disk refuses, and all writes up to `saved` are safe.
+    /// The same when the disk fails, and all writes up to `saved` are flushed.
     pub(in super::super) fn after_refusal(self, saved: u64) -> Self {
         match self.is_flushed(saved) || self.is_unwritten() {
             true => self,
@@ -62,7 +62,7 @@ impl SavingWrite {
 mod tests {
     use super::*;
 
-    /// The table above, with 3 as the last write that is safe, 7 in one that is not, and 9 the next.
+    /// The table above, with 3 as the last write that is flushed, 7 in one that is not, and 9 the next.
     #[test]
     fn a_record_changes_as_the_table_says() {
         let (written, next) = (SavingWrite::in_write(7), SavingWrite::in_write(9));
@@ -80,8 +80,8 @@ mod tests {
         let is_lacking = all.clone().flatten().map(SavingWrite::is_unwritten);
         assert!(is_lacking.eq([false, false, true, true]));
         assert!(
-            SavingWrite::SAFE.is_flushed(0)
-                && SavingWrite::SAFE.after_refusal(0) == SavingWrite::SAFE
+            SavingWrite::FLUSHED.is_flushed(0)
+                && SavingWrite::FLUSHED.after_refusal(0) == SavingWrite::FLUSHED
         );
     }
 }

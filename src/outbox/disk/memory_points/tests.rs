@@ -107,7 +107,7 @@ fn a_state_changes_as_the_table_says() {
     let mut held = MemoryPoints::default();
     held.restore(&came(1.0).point);
     assert_eq!(state(&held), "taken");
-    assert_eq!(held.settle(key()), Removed(SavingWrite::SAFE));
+    assert_eq!(held.settle(key()), Removed(SavingWrite::FLUSHED));
 }
 
 /// What is saved when the disk takes writes again: the value, and whether it is fresh.
@@ -143,7 +143,7 @@ fn what_a_refusal_leaves_unsafe_is_made_up_for() {
     });
     let again = again.into_iter().map(|(_, saved)| saved);
     assert!(again.eq([vec![], vec![(1.0, false)], vec![(1.0, false)], vec![(2.0, false)]]));
-    // What was safe is not written again.
+    // What was flushed is not written again.
     let safe = after(Some(WRITE), |held| {
         held.mark_unwritten(WRITE, [lost(0.0)].iter());
         made_up(held)
@@ -181,7 +181,7 @@ fn what_the_disk_lost_is_saved_again_wherever_it_is_in_memory() {
         (1, "taken, with a successor", vec![(2.0, false)]),
     ];
     assert_eq!(again, expected);
-    // One that comes from disk alone, and one that was not safe.
+    // One that comes from disk alone, and one that was not flushed.
     let mut held = MemoryPoints::default();
     held.restore(&came(1.0).point);
     assert_eq!((held.mark_all_unwritten(0), made_up(&mut held)), (1, vec![(1.0, false)]));

@@ -103,20 +103,20 @@ fn parse(data: &[u8], visit: &mut dyn FnMut(RawChange<'_>)) -> Option<()> {
         if kind > 2 {
             return None;
         }
-        let seqno = reader.short()?;
+        let seqno = reader.varint()?;
         key.clear();
         if number.checked_rem(interval) == Some(0) {
-            let length = reader.short()? as usize;
+            let length = reader.varint()? as usize;
             base = reader.take(length)?;
             key.extend_from_slice(base);
         } else {
-            let (shared, rest) = (reader.short()? as usize, reader.short()? as usize);
+            let (shared, rest) = (reader.varint()? as usize, reader.varint()? as usize);
             key.extend_from_slice(base.get(..shared)?);
             key.extend_from_slice(reader.take(rest)?);
         }
         let value = match kind {
             0 => {
-                let length = reader.short()? as usize;
+                let length = reader.varint()? as usize;
                 Some(reader.take(length)?)
             }
             _ => None,

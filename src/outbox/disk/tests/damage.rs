@@ -92,16 +92,16 @@ fn late(folder: &Folder) -> u64 {
 fn is_sound(mut store: Box<dyn Store>, what: &str) -> u64 {
     let points = all(&mut *store);
     assert!(points.iter().all(|point| number(point) == point.time.as_millis() as f64), "{what}");
-    let stock = store.stock();
-    assert_eq!(stock.points, points.len() as u64, "{what}");
-    assert!(stock.points + stock.unreadable >= LEFT as u64, "{what}: {stock:?}");
+    let stats = store.stats();
+    assert_eq!(stats.points, points.len() as u64, "{what}");
+    assert!(stats.points + stats.unreadable >= LEFT as u64, "{what}: {stats:?}");
     if points.iter().all(|point| point.time.as_millis() >= 100_000) {
-        assert_eq!(stock.points + stock.unreadable, LEFT as u64, "{what}: {stock:?}");
+        assert_eq!(stats.points + stats.unreadable, LEFT as u64, "{what}: {stats:?}");
     }
-    stock.unreadable
+    stats.unreadable
 }
 
-/// Opens a store, reads all, and where that fails opens it again, as the keeper does.
+/// Opens a store, reads all, and where that fails opens it again, as the disk thread does.
 fn kept_going(folder: &Folder) -> Box<dyn Store> {
     let mut open = opener(folder.path());
     let mut fault = None;
@@ -153,7 +153,7 @@ fn a_log_that_is_gone_is_counted() {
     fs::remove_file(journal(&folder)).unwrap();
     let store = reopened(&folder);
     // The last ten batches were in it alone.
-    assert_eq!(store.stock().unreadable, 500);
+    assert_eq!(store.stats().unreadable, 500);
     is_sound(store, "without its log");
 }
 
@@ -162,11 +162,11 @@ fn a_folder_that_is_gone_is_counted() {
     let folder = filled();
     fs::remove_dir_all(folder.path().join("points")).unwrap();
     let mut store = reopened(&folder);
-    assert_eq!((store.stock().points, store.stock().unreadable), (0, LEFT as u64));
+    assert_eq!((store.stats().points, store.stats().unreadable), (0, LEFT as u64));
     // It is told once.
     store.sync().unwrap();
     drop(store);
-    assert_eq!(reopened(&folder).stock(), StoreStats::default());
+    assert_eq!(reopened(&folder).stats(), StoreStats::default());
 }
 
 fn folders(folder: &Path) -> Vec<PathBuf> {
@@ -192,7 +192,7 @@ fn a_part_that_is_gone_costs_what_was_in_it_and_no_more() {
         }
         let report = inspect(folder.path(), false).unwrap();
         let store = kept_going(&folder);
-        assert_eq!(store.stock().points, report.found, "{what}");
+        assert_eq!(store.stats().points, report.found, "{what}");
         let unreadable = is_sound(store, &what);
         assert_eq!(unreadable, report.lost, "{what}");
         let holds_points = ["keyspaces", "keyspaces/1", "keyspaces/1/tables"];
@@ -218,7 +218,7 @@ fn a_store_without_its_mark_is_read_all_the_same() {
             Some(mark) => fs::write(&path, mark).unwrap(),
         }
         let store = reopened(&folder);
-        assert_eq!(store.stock().unreadable, 0);
+        assert_eq!(store.stats().unreadable, 0);
         is_sound(store, "without its mark");
         assert!(folder.path().join("points.aside-1").is_dir());
     }
@@ -272,7 +272,7 @@ fn a_kill_while_it_is_mended_leaves_the_old_or_the_new() {
     let lost = {
         let folder = Folder::new();
         copy(whole.path(), folder.path());
-        is_sound(kept_going(&folder), "mended")
+        is_sound(kept_going(&folder), "repaired")
     };
     assert!(lost > 0);
     // Killed while the copy was made, before the names were changed, and between the two names.
@@ -287,7 +287,7 @@ fn a_kill_while_it_is_mended_leaves_the_old_or_the_new() {
             _ => fs::rename(in_it("points"), in_it("points.aside-1")).unwrap(),
         }
         let store = kept_going(&folder);
-        assert_eq!(store.stock().unreadable, lost, "{cut}");
+        assert_eq!(store.stats().unreadable, lost, "{cut}");
         is_sound(store, "after a kill");
         assert!(in_it("points.aside-1").is_dir());
         assert!(!in_it("points.mending").exists());
@@ -335,7 +335,7 @@ fn what_the_first_version_left_is_delivered() {
     copy(&left, folder.path());
     let mut store = opener(folder.path())(None).unwrap();
     let points = all(&mut *store);
-    assert_eq!((points.len(), store.stock().points), (25, 25));
+    assert_eq!((points.len(), store.stats().points), (25, 25));
     let values: Vec<&Variant> = points.iter().take(4).map(|point| &point.value).collect();
     assert_eq!(values[0], &Variant::Double(1.5));
     assert!(points.iter().any(|point| point.value == Variant::String("läuft".into())));
@@ -348,7 +348,7 @@ fn what_the_first_version_left_is_delivered() {
     store.apply(&[save(9, 1)]).unwrap();
     store.sync().unwrap();
     drop(store);
-    assert_eq!(opener(folder.path())(None).unwrap().stock().points, 26);
+    assert_eq!(opener(folder.path())(None).unwrap().stats().points, 26);
     assert_eq!(super::super::folder::recorded_count(folder.path()), Some(26));
 }
 
@@ -375,9 +375,9 @@ fn a_folder_that_is_taken_away_while_it_is_used_is_seen_at_the_next_commit() {
             }
         });
         let mut store = opened.unwrap();
-        // What was safe is counted where the books are left to tell of it.
+        // What was flushed is counted where the books are left to tell of it.
         let unreadable = if all { 0 } else { LEFT as u64 + 1 };
-        assert_eq!((store.stock().points, store.stock().unreadable), (0, unreadable));
+        assert_eq!((store.stats().points, store.stats().unreadable), (0, unreadable));
         store.apply(&[save(7, 2)]).unwrap();
         assert_eq!(store.sync(), Ok(()));
         assert_eq!(opener(folder.path())(None).err(), Some(StoreError::Locked));
@@ -403,13 +403,13 @@ fn number(point: &Point) -> f64 {
     super::world::number(point)
 }
 
-/// It cost four thousand values: what was mended was written in batches of so many.
+/// It cost four thousand values: what was repaired was written in batches of so many.
 #[test]
 fn a_second_flip_costs_no_more_than_the_first() {
     let folder = filled();
     flip(&journal(&folder), late(&folder));
     let mut store = kept_going(&folder);
-    let left = store.stock().points;
+    let left = store.stats().points;
     assert_eq!(all(&mut *store).len() as u64, left);
     drop(store);
     let log = journal(&folder);
@@ -445,11 +445,11 @@ fn books_that_are_gone_or_garbage_are_damage_and_are_begun_anew() {
             assert_eq!(inspect(folder.path(), false).unwrap().damage, None, "{what}, {cut}");
             let store = reopened(&folder);
             let expected = if cut { LEFT - 500 } else { LEFT };
-            assert_eq!(store.stock().points, expected as u64, "{what}, {cut}");
+            assert_eq!(store.stats().points, expected as u64, "{what}, {cut}");
             drop(store);
             // The process does the same by itself.
             harm(&folder.path().join("books"));
-            assert_eq!(kept_going(&folder).stock().points, expected as u64, "{what}, {cut}");
+            assert_eq!(kept_going(&folder).stats().points, expected as u64, "{what}, {cut}");
         }
     }
 }

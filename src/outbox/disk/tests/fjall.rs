@@ -43,13 +43,13 @@ fn what_was_saved_is_there_again() {
     assert_eq!(store.apply(&[save(2, 1), save(1, 2), save(1, 1), save(1, 1)]), Ok(0));
     assert_eq!(store.apply(&[save(1, 2), StoreOp::Remove(point(2, 1, 0.0).key())]), Ok(1));
     store.sync().unwrap();
-    let stock = store.stock();
+    let stats = store.stats();
     drop(store);
     let mut store = open(folder.path()).unwrap();
     assert_eq!(all(&mut store), [point(1, 1, 1.0), point(1, 2, 2.0)]);
-    assert_eq!(store.stock(), stock);
-    assert_eq!(stock.points, 2);
-    assert_eq!(stock.bytes, 2 * size(&point(1, 1, 1.0)));
+    assert_eq!(store.stats(), stats);
+    assert_eq!(stats.points, 2);
+    assert_eq!(stats.bytes, 2 * size(&point(1, 1, 1.0)));
     let after = record::RecordKey::of(point(1, 1, 0.0).key());
     assert_eq!(store.read(Some(after), 9).unwrap().len(), 1);
 }
@@ -112,7 +112,7 @@ proptest! {
         } else {
             prop_assert_eq!(found, whole);
         }
-        prop_assert_eq!(store.stock().points as i64, found);
+        prop_assert_eq!(store.stats().points as i64, found);
         // And it goes on from there.
         store.apply(&[save(3, 1)]).unwrap();
         store.sync().unwrap();
@@ -122,7 +122,7 @@ proptest! {
     }
 }
 
-/// Opens the store as the keeper does: what is damaged is mended the second time.
+/// Opens the store as the disk thread does: what is damaged is repaired the second time.
 pub(super) fn reopened(folder: &Folder) -> Box<dyn Store> {
     let mut open = opener(folder.path());
     match open(None) {
@@ -157,18 +157,18 @@ fn a_file_or_folder_that_is_removed_in_use_is_noticed_and_opened_anew() {
         let mut store = open(None).unwrap();
         store.apply(&[save(1, 1), save(1, 2)]).unwrap();
         store.sync().unwrap();
-        assert_eq!(store.in_place(), Ok(()), "{what}");
+        assert_eq!(store.check_in_place(), Ok(()), "{what}");
         remove(&folder);
-        let fault = store.in_place().unwrap_err();
+        let fault = store.check_in_place().unwrap_err();
         assert!(fault.to_string().contains("was removed"), "{what}: {fault}");
         store.apply(&[save(1, 3)]).unwrap();
         assert!(store.sync().is_err(), "{what}");
         drop(store);
-        // As the keeper does: what is damaged is mended at the second attempt.
+        // As the disk thread does: what is damaged is repaired at the second attempt.
         let opened = open(Some(&fault)).or_else(|fault| open(Some(&fault)));
         let mut store = opened.unwrap();
         store.apply(&[save(1, 4)]).unwrap();
-        assert_eq!((store.sync(), store.in_place()), (Ok(()), Ok(())), "{what}");
+        assert_eq!((store.sync(), store.check_in_place()), (Ok(()), Ok(())), "{what}");
         drop(store);
         drop(open);
         let mut open = opener(folder.path());
@@ -189,6 +189,6 @@ fn logs_that_the_store_itself_turns_over_are_in_place() {
         if batch % 4 == 0 {
             store.flush();
         }
-        assert_eq!(store.in_place(), Ok(()), "{batch}");
+        assert_eq!(store.check_in_place(), Ok(()), "{batch}");
     }
 }

@@ -20,7 +20,7 @@ fn message(number: i64) -> StoredInbound {
 fn what_is_heard_while_the_disk_is_full_is_saved_when_it_takes_writes() {
     let mut world = World::new(u64::MAX, 100_000);
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    world.keeper.inbound_log().switch_file(full);
+    world.writer.inbound_log().switch_file(full);
     world.disk.store_inbound(&message(1));
     world.work(1);
     let change = world.disk.poll_event();
@@ -32,7 +32,7 @@ fn what_is_heard_while_the_disk_is_full_is_saved_when_it_takes_writes() {
     world.disk.store_inbound(&message(2));
     world.work(1);
     assert_eq!(world.disk.poll_event(), None);
-    world.keeper.handle_timeout();
+    world.writer.handle_timeout();
     assert_eq!(world.disk.poll_event(), Some(DiskEvent::Recovered));
     world.disk.store_inbound(&message(3));
     world.rest();

@@ -1,10 +1,10 @@
-//! What becomes of what was safe on a disk that loses it while it is used.
+//! What becomes of what was flushed on a disk that loses it while it is used.
 
 use super::*;
 use crate::outbox::DiskState;
 use crate::time;
 
-/// Lets the disk lose all but `kept` of what was safe, and its books with it if `all`; then it takes
+/// Lets the disk lose all but `kept` of what was flushed, and its books with it if `all`; then it takes
 /// writes again. What the engine is told of it.
 fn loses(world: &mut World, kept: usize, all: bool) -> Vec<DiskEvent> {
     world.platter.platter().refuses = true;
@@ -22,7 +22,7 @@ fn loses(world: &mut World, kept: usize, all: bool) -> Vec<DiskEvent> {
         }
         platter.refuses = false;
     }
-    world.keeper.handle_timeout();
+    world.writer.handle_timeout();
     std::iter::from_fn(|| world.disk.poll_event()).collect()
 }
 
@@ -43,7 +43,7 @@ fn delivered(world: &mut World) -> usize {
 #[test]
 fn what_is_lost_while_the_disk_is_used_is_unreadable_and_not_overwritten() {
     for (kept, all) in [(1, false), (0, true)] {
-        // All that is safe is on disk alone.
+        // All that is flushed is on disk alone.
         let mut world = World::new(u64::MAX, 0);
         world.put(vec![(0, 1), (1, 1), (2, 1)]);
         world.rest();
@@ -123,7 +123,7 @@ fn a_disk_that_hangs_is_told_after_ten_seconds_with_what_is_in_memory_only() {
     assert_eq!(told(&mut world, 0), None);
     world.rest();
     assert_eq!((told(&mut world, 60), world.disk.poll_timeout()), (None, None));
-    // The keeper does nothing any more.
+    // The disk thread does nothing any more.
     world.put(vec![(2, 1)]);
     assert_eq!(told(&mut world, 70), None);
     world.disk.handle_timeout(at(70));
@@ -138,7 +138,7 @@ fn a_disk_that_hangs_is_told_after_ten_seconds_with_what_is_in_memory_only() {
     assert_eq!(world.disk.poll_timeout(), None);
     // It goes on.
     world.work(9);
-    world.keeper.handle_timeout();
+    world.writer.handle_timeout();
     assert_eq!(world.disk.poll_event(), Some(DiskEvent::Recovered));
     world.rest();
     let figures = world.disk.disk().unwrap();

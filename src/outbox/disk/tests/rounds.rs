@@ -18,14 +18,14 @@ fn looked(world: &mut World, open: Option<u128>) -> (u64, usize) {
     let looked = Cell::new(0);
     let mut got = 0;
     for _ in 0..50 {
-        let passage = |point: &Point| {
+        let gate_state = |point: &Point| {
             looked.set(looked.get() + 1);
             match open == Some(point.stream.asset.as_u128()) {
                 true => GateState::Open,
                 false => GateState::Closed,
             }
         };
-        let points = world.disk.take_cold(100.into(), &passage);
+        let points = world.disk.take_cold(100.into(), &gate_state);
         got += points.len();
         world.disk.settle(&points.iter().map(Point::key).collect::<Vec<_>>());
         world.rest();

@@ -102,7 +102,7 @@ impl Store for Faulty {
         Ok(points.take(limit).map(|(_, point)| (point.clone(), size(point))).collect())
     }
 
-    fn stock(&self) -> StoreStats {
+    fn stats(&self) -> StoreStats {
         let platter = self.platter();
         let points = platter.last().len() as u64;
         let bytes = platter.last().values().map(size).sum();
@@ -118,7 +118,7 @@ impl Store for Faulty {
 /// An outbox whose keeper works when it is told.
 pub(super) struct World {
     pub(super) disk: DiskOutbox,
-    pub(super) keeper: DiskWriter,
+    pub(super) writer: DiskWriter,
     pub(super) jobs: Receiver<DiskJob>,
     pub(super) platter: Faulty,
     pub(super) bound: u64,
@@ -141,10 +141,10 @@ impl World {
     pub(super) fn new(bound: u64, head: usize) -> Self {
         let platter = Faulty::default();
         let folder = tempdir::Folder::new();
-        let (disk, keeper, jobs) = start(&platter, bound, head, &folder);
+        let (disk, writer, jobs) = start(&platter, bound, head, &folder);
         Self {
             disk,
-            keeper,
+            writer,
             jobs,
             platter,
             bound,
@@ -173,7 +173,7 @@ impl World {
             platter.written.clear();
             platter.refuses = false;
         }
-        (self.disk, self.keeper, self.jobs) =
+        (self.disk, self.writer, self.jobs) =
             start(&self.platter, self.bound, self.head, &self.folder);
         self.taken.clear();
         self.undecided = on_platter(self.platter.platter().last());
@@ -202,11 +202,11 @@ impl World {
     pub(super) fn take(&mut self, room: usize) {
         let mut points = self.disk.take(room.into());
         let closed = &self.closed;
-        let passage = |point: &Point| match closed.contains(&point.stream.asset) {
+        let gate_state = |point: &Point| match closed.contains(&point.stream.asset) {
             true => GateState::Closed,
             false => GateState::Open,
         };
-        let restored = self.disk.take_cold(room.into(), &passage);
+        let restored = self.disk.take_cold(room.into(), &gate_state);
         for point in &restored {
             assert!(!self.closed.contains(&point.stream.asset), "behind a closed gate: {point:?}");
         }
@@ -232,7 +232,7 @@ impl World {
     pub(super) fn work(&mut self, jobs: usize) {
         for _ in 0..jobs {
             let Ok(job) = self.jobs.try_recv() else { return };
-            self.keeper.handle(job);
+            self.writer.handle(job);
         }
     }
 
@@ -245,7 +245,7 @@ impl World {
         for _ in 0..5 {
             self.poll();
             self.work(usize::MAX);
-            self.keeper.handle_timeout();
+            self.writer.handle_timeout();
             self.poll();
         }
     }
