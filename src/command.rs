@@ -39,10 +39,10 @@ use crate::sparkplug::value::Value;
 use crate::time::{ClockAgreement, Instant, Now, Timestamp};
 use crate::twin::Twin;
 
-/// How old a request may be that says nothing of it itself.
+/// Maximum age of a request without `expires` and `timeout`.
 pub const LIFETIME: Duration = Duration::from_secs(10);
 
-/// How long before the sender stops waiting a command is given up, so that the answer arrives.
+/// Time reserved before the sender's timeout, so that the answer arrives in time.
 pub const HEADROOM: Duration = Duration::from_secs(1);
 
 /// The longest time to wait for a value to come back: shorter than a request is remembered.
@@ -120,7 +120,7 @@ pub struct Figures {
     pub sent: u64,
     /// Commands that wait for a value.
     pub in_flight: usize,
-    /// Metrics of which a rule may be.
+    /// Metrics that a rule may match.
     pub metrics: usize,
     /// Metrics for which there was no room: they cannot be written.
     pub over_limit: u64,
@@ -143,7 +143,7 @@ struct InFlightCommand {
 ///
 /// After each `handle_*` the caller drains [`poll_output`](Self::poll_output);
 /// [`handle_timeout`](Self::handle_timeout) is due at [`poll_timeout`](Self::poll_timeout). A
-/// request is taken off its door before it is handed over, so that it is never sent twice, not
+/// request is taken off its channel before it is handed over, so that it is never sent twice, not
 /// even by two processes.
 #[derive(Debug)]
 pub struct Commander {

@@ -4,8 +4,8 @@
 //! the rights that the bridge needs, the outbox's disk, and the clock. Each check is a line: ok,
 //! what to do, or that it was not checked and why.
 //!
-//! The servers, AWS and the disk are checked at the same time, and each answer is waited for so long
-//! and no longer: whatever hangs, the report is there within 20 seconds.
+//! The servers, AWS and the disk are checked at the same time, each with a timeout: the
+//! report is complete within 20 seconds, whatever hangs.
 
 mod commands;
 mod disk;
@@ -27,10 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(8);
 /// After so long without a check it is told what is waited for, and again.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// What is asked.
+/// The parsed arguments of `sparkwise doctor`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The bridge's own client identifier is used, which ends the session of a bridge that runs.
+    /// Use the bridge's own client identifier, which ends a running bridge's session.
     pub take_over: bool,
     /// As JSON.
     pub json: bool,

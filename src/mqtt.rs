@@ -2,8 +2,8 @@
 //!
 //! Each [`Connection`] is one task with one server. It keeps a session as a Sparkplug host
 //! application needs it: clean, with a will that has the session's timestamp, subscribed before
-//! anything else. Messages go into a queue that is never waited for; it decides nothing, not even
-//! when STATE is published.
+//! anything else. Messages go into a queue that is never waited for. A connection decides nothing,
+//! not even when STATE is published.
 
 mod connection;
 mod connector;
@@ -32,7 +32,7 @@ pub use tls::{Error, check as check_tls};
 pub struct Outgoing {
     /// The message.
     pub message: Message,
-    /// From then on it is dropped, and it never waits for the client; none for what may wait.
+    /// Deadline after which it is dropped unsent; none if it may wait.
     pub until: Option<Instant>,
 }
 

@@ -42,7 +42,7 @@ pub struct QueueRequest {
 pub struct ReceivedMessage {
     /// What is in it.
     pub request: QueueRequest,
-    /// What it is deleted by.
+    /// The receipt handle, for deletion.
     pub receipt: String,
 }
 

@@ -44,7 +44,7 @@ pub fn init(process: &Process) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes what the network sent in a way that cannot look like other lines or other words.
+/// Escapes characters that could forge log lines or reorder text.
 struct Escaping<W>(W);
 
 /// Marks that break a line, or turn the direction of what follows.
@@ -56,7 +56,7 @@ fn misleads(c: char) -> bool {
     )
 }
 
-/// The same with those as JSON would have them, which people read as well.
+/// `text` with those characters escaped as in JSON.
 fn escaped(text: &str) -> Cow<'_, str> {
     if text.is_ascii() || !text.contains(misleads) {
         return Cow::Borrowed(text);
@@ -97,7 +97,7 @@ impl<W: io::Write> io::Write for Escaping<W> {
     }
 }
 
-/// Writes a line as it is among those of the log: one that others read, not people.
+/// Writes a line unchanged to the log: for machines (EMF).
 pub fn write_line(line: &str) {
     // In one piece, so that no other line gets into it. An error is ignored: if stderr is closed it
     // cannot be reported.

@@ -18,7 +18,7 @@ sent; the bridge checks them again. Rules that name no property are listed on st
 Exit codes: 0, or 64 for invalid arguments or rules.
 ";
 
-/// What is asked.
+/// The parsed arguments of `sparkwise commands`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
     /// How it is used.

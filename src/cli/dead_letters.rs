@@ -48,7 +48,7 @@ one does so when it starts.
   --all     every dead letter there is now
 ";
 
-/// What is asked.
+/// The parsed arguments of `sparkwise dead-letters`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// How it is used.

@@ -24,7 +24,7 @@ Both need disk space for a copy of what is readable, temporarily twice as much.
 Exit codes: 0 if there is no damage, or it was repaired; 2 if check finds damage; 1 after a failure.
 ";
 
-/// What is asked.
+/// The parsed arguments of `sparkwise outbox`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
     /// How it is used.

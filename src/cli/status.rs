@@ -29,7 +29,7 @@ Exit codes: 0 if it is ready, 2 if it is degraded, 1 if it is not ready or does 
 invalid arguments or an invalid configuration.
 ";
 
-/// What is asked.
+/// The parsed arguments of `sparkwise status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
     /// How it is used.

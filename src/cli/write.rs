@@ -37,7 +37,7 @@ for invalid arguments or an invalid configuration.
 /// How long to wait for the answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What is asked.
+/// The parsed arguments of `sparkwise write`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// How it is used.

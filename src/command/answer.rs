@@ -68,7 +68,7 @@ pub enum Code {
     Busy,
     /// The metric does not have the value that the request expects.
     UnexpectedValue,
-    /// This bridge is not the one that acts.
+    /// This bridge is on standby.
     Standby,
 }
 

@@ -1,5 +1,5 @@
-//! What is remembered of requests: answers, so that one that comes twice is answered once, and
-//! when metrics were written, for the rates. All of it is bounded.
+//! What is remembered of requests: answers, so that a duplicate is recognized, and when metrics
+//! were written, for the rates. All of it is bounded.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -78,9 +78,9 @@ pub(super) enum LastValueDoubt {
     /// As far as is known, it has this one.
     #[default]
     None,
-    /// Another value was told, late or by an older time; or a message was lost.
+    /// Another value arrived late or with an older time; or a message was lost.
     ValueMissed,
-    /// A birth had it, by a time before that of another value known.
+    /// It comes from a birth, and is older than a value known before.
     FromOldBirth,
 }
 
@@ -282,7 +282,7 @@ impl LastValue {
         false
     }
 
-    /// In a birth, behind the last value known before it. A birth may be an old one that was kept
+    /// Merges the value of a birth with the last one known before it. A birth may be an old one that was kept
     /// on the way: a value that differs, and is older, is not the metric's current one.
     fn carry_over(&mut self, known: &Self, now: Now) {
         let is_again = known.doubt == LastValueDoubt::FromOldBirth && self.time <= known.time;

@@ -40,7 +40,7 @@ impl CommandChannel {
     }
 }
 
-/// What identifies a request: its door, and the id that it has there (the execution's, or the
+/// What identifies a request: its channel, and the id that it has there (the execution's, or the
 /// message's).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestKey {
@@ -51,7 +51,7 @@ pub struct RequestKey {
 }
 
 impl RequestKey {
-    /// The request called `id` at `door`.
+    /// The request called `id` on `channel`.
     pub fn new(channel: CommandChannel, id: impl Into<Arc<str>>) -> Self {
         Self { channel, id: id.into() }
     }
@@ -68,7 +68,7 @@ impl fmt::Display for RequestKey {
 pub struct Envelope {
     /// Which request.
     pub key: RequestKey,
-    /// When it was sent, by AWS's clock; none where the door does not say, and does not keep
+    /// When it was sent, by AWS's clock; none where the channel does not say, and does not keep
     /// requests either: then it was sent when it arrived.
     pub sent_at: Option<Timestamp>,
 }
@@ -158,7 +158,7 @@ impl WriteRequest {
     }
 }
 
-/// The longest timeout of an execution: twelve hours.
+/// The longest timeout of an AWS IoT command execution: twelve hours.
 const MOST_SECONDS: u64 = 12 * 60 * 60;
 
 /// A whole number, written as one or as text.

@@ -56,7 +56,7 @@ struct Item {
     quoted: bool,
 }
 
-/// So many commands to a metric in so long.
+/// At most `count` commands to a metric in `per`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rate {
     pub(super) count: usize,

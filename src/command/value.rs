@@ -6,8 +6,7 @@ use super::answer::{Code, Refusal};
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::value::Value;
 
-/// Two numbers are the same if they differ by no more than this part of the larger one: a Float
-/// has seven digits.
+/// Relative tolerance for numbers that count as the same: a Float has seven digits.
 const SAME: f64 = 1e-6;
 
 /// Integers up to here are exact in a double.

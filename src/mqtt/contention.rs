@@ -49,7 +49,7 @@ pub(super) struct Contention {
 }
 
 impl Contention {
-    /// A session ended that had lasted for so long.
+    /// A session ended that had lasted for this long.
     pub(super) fn ended(&mut self, how: Ending, lasted: Duration, now: Instant) -> Evidence {
         let recent = self.last.take().filter(|at| now.duration_since(*at) <= WINDOW);
         if how == Ending::Other || recent.is_none() || lasted > SHORT {
@@ -78,7 +78,7 @@ impl Contention {
 mod tests {
     use super::*;
 
-    /// What each of these endings, so many seconds apart, speaks for.
+    /// What each of these endings, this many seconds apart, speaks for.
     fn evidence(seconds: u64, endings: &[Ending]) -> Vec<Evidence> {
         let mut contention = Contention::default();
         let mut now = Instant::now();

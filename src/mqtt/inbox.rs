@@ -172,7 +172,7 @@ impl Inbox {
         true
     }
 
-    /// The session is open, and so many messages are not written yet.
+    /// The session is open, and this many messages are not written yet.
     pub(super) fn set_uplink(&self, unsent: usize) {
         self.figures.set_uplink(Some(unsent));
     }

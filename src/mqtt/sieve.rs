@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, RandomState};
 
 /// How much larger than the limit a cut packet may be: its topic, and the mark.
 pub(super) const CUT_PACKET_EXTRA: usize = 128 << 10;
-/// After so many skipped bytes the server counts as alive: its ping response comes after the
+/// After this many skipped bytes the server counts as alive: its ping response comes after the
 /// packet.
 const KEEP_ALIVE_BYTES: usize = 1 << 20;
 

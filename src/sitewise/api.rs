@@ -50,7 +50,7 @@ pub struct Property {
     pub kind: PropertyKind,
 }
 
-/// A place for children of one model.
+/// A hierarchy: holds child assets of one model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hierarchy {
     /// Chosen by us.

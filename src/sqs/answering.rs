@@ -68,7 +68,7 @@ pub(super) async fn run_at(
         let fault = match within(pace, left, queues.send(bodies)).await {
             Some(Ok(results)) => {
                 let mut fault = None;
-                // One without a word is not sent.
+                // An entry missing from the response counts as failed.
                 let silent =
                     || Err(ApiFault::new(ApiFaultKind::Unavailable, "send answers: no result"));
                 let mut results = results.into_iter().chain(std::iter::repeat_with(silent));

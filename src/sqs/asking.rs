@@ -12,7 +12,7 @@ use crate::sitewise::fault;
 
 /// How long one call waits for answers.
 const WAIT: i32 = 1;
-/// How long answers to others are hidden from those who read them.
+/// The visibility timeout: how long answers to others are hidden from their readers.
 const HIDDEN: i32 = 1;
 
 /// Sends a request, and waits for its answer where a queue for answers is named. Answers to others

@@ -52,7 +52,7 @@ impl SqsQueues {
         })
     }
 
-    /// Whether messages may be deleted from the queue of requests. None is.
+    /// Checks the permission to delete messages, without deleting one.
     ///
     /// # Errors
     ///

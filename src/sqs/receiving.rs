@@ -14,14 +14,14 @@ use super::{BATCH, CommandQueues, QueueRequest, QueueStatus, ReceivedMessage};
 use crate::command::request::{REQUEST_BYTES, WriteRequest};
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
 
-/// How long a message that was received is hidden from others.
+/// The visibility timeout of a message that was received.
 pub(super) const HIDDEN: Duration = Duration::from_secs(60);
 /// How long a deletion may take.
 const DELETION: Duration = Duration::from_secs(5);
-/// A message is handed over only if it was deleted within this time after it was asked for: while
-/// it was surely hidden from others.
+/// A message is handed over only if it was deleted within this time after it was asked for, safely
+/// before its visibility timeout ends.
 const SURELY_HIDDEN: Duration = Duration::from_secs(45);
-/// A call that finds nothing waits for messages: one that is answered sooner than this did not.
+/// An empty long poll takes seconds: one that returns sooner than this did not wait.
 const HASTE: Duration = Duration::from_secs(1);
 
 /// Receives requests until the other end of `requests` is closed.
@@ -109,7 +109,7 @@ async fn take(
     };
     let in_time = pace.now().since(asked) < SURELY_HIDDEN;
     let mut outcome = Ok(());
-    // One without a word is not deleted.
+    // An entry missing from the response counts as failed.
     let silent = || Err(ApiFault::new(ApiFaultKind::Unavailable, "delete requests: no result"));
     let results = deleted.into_iter().chain(std::iter::repeat_with(silent));
     for (ReceivedMessage { request, .. }, result) in readable.into_iter().zip(results) {

@@ -1,4 +1,4 @@
-//! Updates of executions: what was said of each, and what AWS IoT said to that.
+//! Status updates of command executions, and AWS IoT's responses to them.
 //!
 //! AWS IoT may reject an update that comes shortly after another one of the same execution
 //! (`DataConflict`), so that the final answer is given once `IN_PROGRESS` was accepted, and again
@@ -146,9 +146,9 @@ struct Execution {
 
 #[derive(Debug)]
 enum Progress {
-    /// Nothing was said of it.
+    /// Received; no update was published.
     Asked,
-    /// `IN_PROGRESS` was said, and no verdict has come; an answer waits for it until then.
+    /// `IN_PROGRESS` was published, and no response has come; an answer waits for it until then.
     Started(Instant),
     /// An update may follow at once.
     Ready,

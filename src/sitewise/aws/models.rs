@@ -20,7 +20,7 @@ use crate::sitewise::{convert, fault, merge};
 const CUSTOM: &str = "CUSTOM";
 /// The version that is written next, finished or not.
 const LATEST: &str = "LATEST";
-/// The last version that came through; a model that never did has none.
+/// The last version that became ACTIVE; a model that never did has none.
 const ACTIVE: &str = "ACTIVE";
 
 impl AwsSiteWise {

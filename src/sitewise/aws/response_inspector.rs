@@ -42,7 +42,7 @@ const MEMBERS: [(&str, &[&str]); 13] = [
     ("ListAssociatedAssets", &["assetSummaries"]),
     ("BatchGetAssetPropertyValue", &["successEntries"]),
 ];
-/// Every answer of SiteWise's has a number; a proxy's own has none.
+/// Every response of SiteWise has a request id; a proxy's own has none.
 const REQUEST_ID: &str = "x-amzn-requestid";
 /// The service as the SDK's generated client names it. The call that writes values is not among
 /// them: its answer is read by what it has to have.
