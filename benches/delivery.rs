@@ -70,13 +70,13 @@ fn answer(delivery: &mut Delivery, outbox: &mut MemoryOutbox, now: Now) -> usize
         match output {
             Output::Send { id, entries } => {
                 black_box(entries);
-                delivery.handle_answer(id, Ok(Vec::new()), now);
+                delivery.handle_put_response(id, Ok(Vec::new()), now);
             }
             Output::Settled(keys) => {
                 settled += keys.len();
                 outbox.settle(&keys);
             }
-            Output::Refused { .. }
+            Output::Rejected { .. }
             | Output::Discarded { .. }
             | Output::ValuesFailing { .. }
             | Output::LatestDiscarded(_)

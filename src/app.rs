@@ -44,9 +44,10 @@ use crate::{delivery, mqtt, twin};
 const INBOUND: usize = 16_384;
 /// Messages queued for one server's connection.
 const OUTBOUND: usize = 1_024;
-/// How long to wait for a folder that another process has locked, and between two attempts.
+/// How long to wait for a folder that another process has locked.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
-const LOCK_LOOK: Duration = Duration::from_secs(1);
+/// How long to wait between two attempts to lock it.
+const LOCK_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why the bridge could not start or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +58,8 @@ pub enum Error {
     /// The MQTT connection cannot be configured.
     #[error("MQTT cannot be set up: {0}")]
     Mqtt(#[from] mqtt::Error),
-    /// The connection of AWS IoT commands cannot be configured.
+    /// The connection of AWS IoT commands cannot be configured. It is checked as those of `MQTT_*`
+    /// are, under the names of its own variables.
     #[error("AWS IoT commands cannot be set up: {}", .0.to_string().replace("MQTT_", "COMMANDS_IOT_"))]
     Door(#[source] mqtt::Error),
     /// No client for the queues of commands can be built.
@@ -95,7 +97,7 @@ pub async fn run(
         Some(namespace) => namespace.clone(),
         None => tokio::select! {
             namespace = namespace_of(&sitewise, &console.queries) => namespace,
-            () = &mut shutdown => return Ok(ledger_of_early_shutdown()),
+            () = &mut shutdown => return Ok(finish_early_shutdown()),
         },
     };
     run_engine(config, console, sitewise, &namespace, (shutdown, force_stop)).await
@@ -122,7 +124,7 @@ impl ConsoleTask {
 }
 
 /// The shutdown was requested before anything was read.
-fn ledger_of_early_shutdown() -> Ledger {
+fn finish_early_shutdown() -> Ledger {
     let ledger = Ledger::default();
     ledger.log_final(Duration::ZERO, ShutdownPatience::None);
     ledger
@@ -197,7 +199,7 @@ async fn run_engine<S: SiteWise>(
     tokio::pin!(shutdown);
     let outbox = tokio::select! {
         outbox = outbox(&config.outbox) => outbox?,
-        () = &mut shutdown => return Ok(ledger_of_early_shutdown()),
+        () = &mut shutdown => return Ok(finish_early_shutdown()),
     };
     let (inbound, messages) = mpsc::channel(INBOUND);
     let cancel = CancellationToken::new();
@@ -300,8 +302,8 @@ async fn retry_while_locked<T, P: Future<Output = ()>>(
                          {LOCK_PATIENCE:.0?} for the lock"
                     );
                 }
-                pause(LOCK_LOOK).await;
-                waited += LOCK_LOOK;
+                pause(LOCK_POLL_INTERVAL).await;
+                waited += LOCK_POLL_INTERVAL;
             }
             opened => return opened,
         }
@@ -357,7 +359,7 @@ fn rates(provisioning: &config::Provisioning) -> ProvisioningRates {
     }
 }
 
-/// Spreads the retries of several bridges: any number will do.
+/// Spreads the retries of several bridges: not security relevant.
 fn rand_seed() -> u64 {
     fastrand::u64(..)
 }

@@ -151,19 +151,25 @@ impl Bridge {
         self.drain_host(now);
     }
 
-    /// Values of this edge node wait since before the start, and its birth is not known: it is
-    /// asked, as all who were known before.
-    pub fn expect_maybe(&mut self, edge: &EdgeNode, now: Now) {
-        self.host.expect_maybe(edge, now);
+    /// Requests the birth of an edge node that may have come back unnoticed: values of it wait
+    /// since before the start, and its birth is unknown.
+    pub fn request_birth_if_back(&mut self, edge: &EdgeNode, now: Now) {
+        self.host.request_birth_if_back(edge, now);
         self.drain_host(now);
     }
 
-    /// A call to the control plane was answered.
-    pub fn handle_done(&mut self, id: CallId, answer: Result<CallResult, ApiFault>, now: Now) {
+    /// A call to the control plane, or a read, has returned.
+    pub fn handle_call_result(
+        &mut self,
+        id: CallId,
+        answer: Result<CallResult, ApiFault>,
+        now: Now,
+    ) {
+        // The id does not tell the plane; the other one does not know it.
         for plane in [Plane::Control, Plane::Read] {
             self.reachability.call_ended(plane, id.0, answer.as_ref().err(), now);
         }
-        self.twin.handle_done(id, answer, now);
+        self.twin.handle_result(id, answer, now);
     }
 
     /// Models and assets that SiteWise rejected since this was last called, with its reason and
@@ -178,16 +184,16 @@ impl Bridge {
         self.twin.take_conflicts()
     }
 
-    /// A request was answered.
-    pub fn handle_answer(
+    /// A request for values was answered.
+    pub fn handle_put_response(
         &mut self,
         id: RequestId,
         answer: Result<Vec<EntryError>, ApiFault>,
         now: Now,
     ) {
-        // What no entry passes in is no success.
+        // A response in which every entry failed does not count as reachable.
         let put = Reachability::of_put(&answer);
-        self.delivery.handle_answer(id, answer, now);
+        self.delivery.handle_put_response(id, answer, now);
         self.reachability.put_answered(id.number(), put, self.delivery.all_rejected(), now);
     }
 
@@ -211,8 +217,8 @@ impl Bridge {
         self.delivery.handle_points(points, now);
     }
 
-    /// Points that are only on disk are about to be handed over: values that an earlier process
-    /// left may hide what this one wrote.
+    /// Points that are only on disk are about to be handed over: they may be newer than,
+    /// and so shown instead of, what this process wrote.
     pub fn handle_restored(&mut self, points: &[Point], now: Now) {
         self.twin.handle_restored(points, now);
     }
@@ -266,7 +272,7 @@ impl Bridge {
         self.delivery.flush(now);
     }
 
-    /// Sends no more values: what is left is safe, and for the next process.
+    /// Sends no more values: what is left is on disk for the next process.
     pub fn stop_sending(&mut self) {
         self.delivery.stop_sending();
     }
@@ -296,8 +302,8 @@ impl Bridge {
                         self.drain_host(now);
                         continue;
                     }
-                    twin::Output::ExpectMaybe(edge) => {
-                        self.host.expect_maybe(&edge, now);
+                    twin::Output::MayBeBack(edge) => {
+                        self.host.request_birth_if_back(&edge, now);
                         self.drain_host(now);
                         continue;
                     }
@@ -314,9 +320,9 @@ impl Bridge {
                     twin::Output::Capped { source, cap, example } => {
                         Output::Capped { source, cap, example }
                     }
-                    twin::Output::Refused { point, refusal, reason } => {
+                    twin::Output::Rejected { point, refusal, reason } => {
                         let reason = reason.to_owned();
-                        Output::Refused { point, refusal, reason, stored: false }
+                        Output::Rejected { point, refusal, reason, stored: false }
                     }
                 });
             }
@@ -329,12 +335,12 @@ impl Bridge {
                     self.twin.handle_decided(&keys);
                     Output::Settled(keys)
                 }
-                delivery::output::Output::Refused { point, refusal, reason } => {
+                delivery::output::Output::Rejected { point, refusal, reason } => {
                     if refusal == RejectReason::Invalid {
                         self.twin.handle_rejected(&point);
                     }
                     self.twin.handle_decided(&[point.key()]);
-                    Output::Refused { point, refusal, reason, stored: true }
+                    Output::Rejected { point, refusal, reason, stored: true }
                 }
                 delivery::output::Output::Discarded { key, why } => {
                     self.twin.handle_decided(&[key]);
@@ -344,7 +350,7 @@ impl Bridge {
                     Output::Discarded(key, why)
                 }
                 delivery::output::Output::LatestDiscarded(key) => {
-                    self.twin.handle_crowded_out(key, now);
+                    self.twin.handle_over_rate_discard(key, now);
                     continue;
                 }
                 delivery::output::Output::ValuesFailing { stream, reason, cause, others } => {
@@ -395,13 +401,13 @@ impl Bridge {
     }
 
     /// How calls to SiteWise succeed.
-    pub fn reach(&self) -> &Reachability {
+    pub fn reachability(&self) -> &Reachability {
         &self.reachability
     }
 
-    /// Machines of which values were dropped within the last hour, since they are too many for
-    /// their second.
-    pub fn crowded(&self, now: Instant) -> impl Iterator<Item = (&Source, &MachineOverRate)> {
+    /// Machines whose values were dropped within the last hour, since SiteWise takes only ten values
+    /// of a property a second.
+    pub fn over_rate(&self, now: Instant) -> impl Iterator<Item = (&Source, &MachineOverRate)> {
         self.over_rate.recent(now)
     }
 

@@ -62,7 +62,7 @@ impl Clock {
         Now { instant: Instant::from_start(self.start.elapsed()), wall }
     }
 
-    /// The wall clock is ahead of SiteWise's by so many milliseconds now; none before SiteWise's
+    /// The wall clock is ahead of SiteWise's by this many milliseconds now; none before SiteWise's
     /// first response. If that is more than a minute, SiteWise's time is used from here on. Returns
     /// whether they agree, if that has changed.
     pub(crate) fn compare(&mut self, ahead: Option<i64>) -> Option<ClockAgreement> {

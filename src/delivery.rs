@@ -214,7 +214,7 @@ impl Delivery {
     }
 
     /// Handles the response to a request; one to an unknown request is ignored.
-    pub fn handle_answer(
+    pub fn handle_put_response(
         &mut self,
         id: RequestId,
         answer: Result<Vec<EntryError>, ApiFault>,
@@ -393,7 +393,7 @@ impl Delivery {
     ) {
         self.count_settled(value.class);
         self.figures.refused.count(refusal);
-        self.outputs.push_back(Output::Refused {
+        self.outputs.push_back(Output::Rejected {
             point: value.into_point(stream),
             refusal,
             reason,

@@ -33,7 +33,7 @@ use crate::time::{Instant, Now};
 use crate::twin::identity::Namespace;
 use crate::twin::{Output, Twin};
 
-/// Everything is done, as far as possible, once nothing is due for so long: models are updated once
+/// Everything is done, as far as possible, once nothing is due for this long: models are updated once
 /// a minute at most, and a rejection is retried after five.
 const IDLE_MEANS_DONE: Duration = Duration::from_secs(120);
 /// How long the bridge waits for the first tags of one born without; not waited for here.
@@ -55,7 +55,7 @@ pub struct PlanOptions {
 pub enum PlanSource {
     /// The MQTT servers.
     Plant {
-        /// For so long.
+        /// For this long.
         listen: Duration,
         /// Whether to request rebirths of nodes that send data without a known birth.
         rebirth: bool,
@@ -320,11 +320,11 @@ impl<S: SiteWise> PlanRun<S> {
                     self.findings.insert((example, finding.description()));
                 }
                 Output::Open(_)
-                | Output::Refused { .. }
+                | Output::Rejected { .. }
                 | Output::Grouped(_)
                 // The twin has them all at the end.
                 | Output::Capped { .. }
-                | Output::ExpectMaybe(_)
+                | Output::MayBeBack(_)
                 | Output::RequestRefresh(_)
                 | Output::ExpectOnline { .. } => {}
             }
@@ -336,7 +336,7 @@ impl<S: SiteWise> PlanRun<S> {
         loop {
             self.drain();
             if let Some((id, answer)) = self.dry_run.next().await? {
-                self.twin.handle_done(id, answer, self.now);
+                self.twin.handle_result(id, answer, self.now);
                 continue;
             }
             match self.twin.plan().poll_timeout() {

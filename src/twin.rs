@@ -121,16 +121,16 @@ pub enum Output {
     /// Points behind this gate can be sent.
     Open(Gate),
     /// A value that SiteWise would reject: a dead letter.
-    Refused {
+    Rejected {
         /// The value.
         point: Point,
-        /// What kind of refusal.
+        /// What kind of rejection.
         refusal: RejectReason,
         /// In words.
         reason: &'static str,
     },
-    /// The rules made assets of an edge node's flat metrics, for the first time. Such a stream
-    /// has no parameters and no definitions, so these assets lack the attributes of those.
+    /// The rules made assets of an edge node's flat metrics, for the first time. Flat metrics
+    /// carry no parameters and no definitions, so these assets lack the attributes of those.
     Grouped(EdgeNode),
     /// A finding about a birth or data.
     Finding {
@@ -158,8 +158,8 @@ pub enum Output {
         /// Its devices.
         devices: Vec<Arc<str>>,
     },
-    /// SiteWise shows this node as offline: it may have come back while the bridge was not running.
-    ExpectMaybe(EdgeNode),
+    /// SiteWise shows this node as offline, but it may be back: its birth is to be requested.
+    MayBeBack(EdgeNode),
     /// Data of this node, or a device of it, was dropped: a rebirth brings it again.
     RequestRefresh(EdgeNode),
 }
@@ -217,7 +217,7 @@ impl Twin {
         self.watch_clock(now);
         self.writer.world.counts.values += values_in(&event) as u64;
         let is_synced = self.writer.world.plan.is_synced();
-        // Once grouped it stays as it is, so that its leaves keep their places.
+        // Grouped before it is buffered, as it will be laid out; grouping again changes nothing.
         let event = match event {
             Event::Birth(birth) => Event::Birth(self.group(birth)),
             Event::Data(_) | Event::Death(_) => event,
@@ -229,15 +229,15 @@ impl Twin {
             let counts = &mut self.writer.world.counts;
             counts.drop_values(DropReason::BeforeSync, lost);
             counts.count_early_as_plant_values(sent_early);
-            self.writer.outputs.extend(self.buffer.take_dropped());
+            self.writer.outputs.extend(self.buffer.take_drop_findings());
             self.send_early(now);
         }
     }
 
     /// Handles the result of a call.
-    pub fn handle_done(&mut self, id: CallId, answer: Result<CallResult, ApiFault>, now: Now) {
+    pub fn handle_result(&mut self, id: CallId, answer: Result<CallResult, ApiFault>, now: Now) {
         let DesiredWorld { models, assets, plan, .. } = &mut self.writer.world;
-        plan.handle_done(id, answer, models, assets, now.instant);
+        plan.handle_result(id, answer, models, assets, now.instant);
         if self.buffer.is_untried() {
             self.send_early(now);
         }
@@ -343,7 +343,7 @@ impl Twin {
         &self.writer.world.plan
     }
 
-    /// What a model is called that is wanted, or was there.
+    /// The name of a desired or existing model.
     pub fn model_name(&self, id: Uuid) -> Option<&str> {
         let models = &self.writer.world.models;
         models.by_id(id).map(|ix| models.get(ix).name.as_str())
@@ -371,8 +371,8 @@ impl Twin {
         if closed { GateState::Closed } else { GateState::Open }
     }
 
-    /// Whether values of an asset's property were sent early to where nothing is: the initial sync
-    /// is complete, and neither SiteWise nor the plant knows such a property.
+    /// Whether values of an asset's property were sent early to a property that does not exist:
+    /// the initial sync is complete, and neither SiteWise nor the plant knows such a property.
     pub fn is_misrouted(&self, stream: Stream) -> bool {
         let DesiredWorld { models, assets, plan, .. } = &self.writer.world;
         if !plan.is_synced() || !self.buffer.is_empty() || self.deferred > 0 {
@@ -436,7 +436,7 @@ impl Twin {
         self.writer.world.take_known_names();
         self.start_heartbeat(now);
         self.early = EarlySender::default();
-        let (events, behind) = std::mem::take(&mut self.buffer).into_events();
+        let (events, incomplete) = std::mem::take(&mut self.buffer).into_events();
         for (event, sent) in events {
             match self.should_block(&event) {
                 true => self.buffer.put_back(event, sent),
@@ -444,10 +444,10 @@ impl Twin {
             }
         }
         self.expect_known(now);
-        self.buffer.mark_incomplete(behind);
+        self.buffer.mark_incomplete(incomplete);
         let settled = |source: &Source| !self.blocked.contains(source);
-        let behind = self.buffer.take_incomplete(settled);
-        self.writer.outputs.extend(behind.into_iter().map(Output::RequestRefresh));
+        let incomplete = self.buffer.take_incomplete(settled);
+        self.writer.outputs.extend(incomplete.into_iter().map(Output::RequestRefresh));
     }
 
     /// Makes instances of the flat metrics that the rules are for.

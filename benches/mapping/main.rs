@@ -75,15 +75,15 @@ fn perform(twin: &mut Twin, plane: &mut ControlPlane, now: Now) {
         match output {
             Output::Call(id, step) => {
                 let done = plane.answer(step, twin);
-                twin.handle_done(id, Ok(done), now);
+                twin.handle_result(id, Ok(done), now);
             }
             Output::Store(_)
             | Output::Open(_)
-            | Output::Refused { .. }
+            | Output::Rejected { .. }
             | Output::Grouped(_)
             | Output::Finding { .. }
             | Output::Capped { .. }
-            | Output::ExpectMaybe(_)
+            | Output::MayBeBack(_)
             | Output::RequestRefresh(_)
             | Output::ExpectOnline { .. } => {}
         }

@@ -191,9 +191,9 @@ impl World {
         match output {
             Output::Call(id, step) => {
                 let done = self.plane.answer(step, self.bridge.twin());
-                self.bridge.handle_done(id, Ok(done), self.now);
+                self.bridge.handle_call_result(id, Ok(done), self.now);
             }
-            Output::Send(id, _) => self.bridge.handle_answer(id, Ok(Vec::new()), self.now),
+            Output::Send(id, _) => self.bridge.handle_put_response(id, Ok(Vec::new()), self.now),
             Output::Store(points) if self.extent == Extent::Whole => {
                 for QueuedPoint { point, gate } in points {
                     match gate {
@@ -210,7 +210,7 @@ impl World {
                 let points = places.iter().filter_map(|at| self.held.get_mut(*at as usize)?.take());
                 self.ready.extend(points);
             }
-            Output::Refused { .. } | Output::Discarded(..) => self.given_up += 1,
+            Output::Rejected { .. } | Output::Discarded(..) => self.given_up += 1,
             Output::Store(_)
             | Output::RuleSuggested(..)
             | Output::OverRate(..)

@@ -12,8 +12,8 @@ use crate::config::{Commands, IotCommands, QueueCommands};
 use crate::mqtt;
 use crate::sqs::{self, QueueStatus, SqsQueues};
 
-/// Requests queued for the engine. Of AWS IoT's further ones are dropped, and the cloud times them
-/// out; of the queue's none are taken off it meanwhile.
+/// Requests queued for the engine. Further AWS IoT requests are dropped, and time out in the cloud;
+/// further SQS messages stay in their queue.
 const REQUESTS: usize = 1_024;
 
 /// Opens what is configured. The tasks end once the engine has dropped its ends.

@@ -54,15 +54,17 @@ use crate::twin::Twin;
 use crate::twin::plan::api_call::{CallId, CallResult};
 use crate::twin::plan::problems::RejectionKind;
 
-/// Messages processed in one time slice, and its longest duration.
+/// Messages processed in one time slice.
 const MESSAGES_PER_SLICE: usize = 32;
+/// The longest duration of a time slice.
 const TIME_SLICE: Duration = Duration::from_millis(10);
 /// Interval of the status line.
 const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 /// Dead letters kept.
 const DEAD_LETTERS: usize = 10_000;
-/// How long the disk may take at shutdown to save what is left, and at an immediate shutdown.
+/// How long the disk may take at shutdown to save what is left.
 const SHUTDOWN_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same at an immediate shutdown.
 const IMMEDIATE_WRITE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The result of the engine.
@@ -74,22 +76,23 @@ pub(super) struct EngineResult {
     pub patience: ShutdownPatience,
 }
 
-/// How long the shutdown may take to flush.
+/// How the bridge is shut down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ShutdownPatience {
-    /// For so long.
+    /// It may flush for this long.
     Grace(Duration),
     /// A second signal: stop immediately.
     None,
 }
 
+/// The event loop around the bridge, and all that it owns.
 pub(super) struct Engine<S> {
     bridge: Bridge,
     outbox: Box<dyn Outbox>,
     /// Notified when the outbox has something to be polled.
     outbox_event: Arc<Notify>,
     dead_letters: DeadLetters,
-    /// What somebody looks at; a query marks it.
+    /// Outcomes for assets whose page is open in the console; a query marks them.
     watched: RefCell<Watched>,
     sitewise: Arc<S>,
     /// Where its calls go; for people.
@@ -104,7 +107,7 @@ pub(super) struct Engine<S> {
     losses: OutboxLosses,
     /// When the outbox dropped values last.
     last_full: Option<Instant>,
-    /// Whether it was told that values wait that are soon too old.
+    /// Whether it was logged that values will soon be too old for SiteWise.
     expiring_logged: bool,
     reporting: Reporting,
     /// Shutting down: what is only on disk stays there.
@@ -138,7 +141,7 @@ enum SyncState {
     Done,
 }
 
-/// Settings of the status line, and limits.
+/// Configuration of log, metrics and console.
 #[derive(Debug)]
 pub(super) struct Reporting {
     pub host_id: String,
@@ -279,7 +282,7 @@ impl<S: SiteWise> Engine<S> {
                 () = wake.notified() => {}
                 () = &mut timer => self.timeout(),
             }
-            self.stop_in_vain();
+            self.stop_futile_flush();
             self.drain_outputs();
         }
         self.outbox.close(match patience {
@@ -348,7 +351,7 @@ impl<S: SiteWise> Engine<S> {
         self.servers.log_dropped(self.clock.now().instant);
     }
 
-    /// Processes one. Returns the time.
+    /// Handles one inbound event; returns the time at which it did.
     fn handle_inbound(&mut self, inbound: Inbound) -> Now {
         let now = self.now();
         self.store_inbound(&inbound, now);
@@ -389,7 +392,7 @@ impl<S: SiteWise> Engine<S> {
             if let Err(fault) = &answer {
                 debug!(error = %fault, "a write of values failed");
             }
-            self.bridge.handle_answer(id, answer, now);
+            self.bridge.handle_put_response(id, answer, now);
         }
         Ok(())
     }
@@ -405,7 +408,7 @@ impl<S: SiteWise> Engine<S> {
             Err(fault) => debug!(error = %fault, "{tried}: {fault}"),
         }
         let now = self.now();
-        self.bridge.handle_done(id, answer, now);
+        self.bridge.handle_call_result(id, answer, now);
         self.log_conflicts(now);
         for (subject, reason) in self.bridge.take_rejections() {
             let verdict = self.bridge.twin().plan().verdict(&subject);

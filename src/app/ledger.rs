@@ -191,7 +191,7 @@ impl Ledger {
         self.values.refused.total() + self.delivery.refused.total()
     }
 
-    /// What came in, and what became of it: the parts are all that there is.
+    /// The sums of the status line: values in, and every outcome; they must add up.
     fn sums(&self) -> String {
         let disk = self.disk.clone().unwrap_or_default();
         let entered = self.values.values + self.values.own_points + disk.restored;
@@ -270,7 +270,7 @@ impl Ledger {
         unread.chain(dropped).chain(early).chain(refused).chain(discarded)
     }
 
-    /// Points that were dropped after they had become some, by rule.
+    /// Points that were discarded, by reason.
     pub fn discarded(&self) -> [(DiscardReason, u64); DiscardReason::ALL.len()] {
         let delivery = self.delivery.discarded;
         let on_disk = |count: fn(&DiskFigures) -> u64| self.disk.as_ref().map_or(0, count);

@@ -12,16 +12,17 @@ use crate::mqtt::{self, Outgoing};
 use crate::sparkplug::host::{OutgoingMessage, ServerId};
 use crate::time::{Instant, Timestamp};
 
-/// For so long after a dropped message the server is reported as too fast.
+/// How long after a dropped message the server is reported as too fast.
 const DROPPING_FOR: Duration = Duration::from_secs(60);
-/// A message that is queued for so long is late, and for so long after one that is reported.
+/// How long a message is queued before it counts as late.
 pub(super) const LATE: Duration = Duration::from_secs(5);
+/// How long after a late message the server is reported.
 const LATE_FOR: Duration = Duration::from_secs(60);
-/// So long after the last message was read the queue counts as empty.
+/// How long after the last message was read the queue counts as empty.
 const IDLE: Duration = Duration::from_secs(2);
-/// For so long an oversized message is reported.
+/// How long an oversized message is reported.
 const OVERSIZED_FOR: Duration = Duration::from_secs(3600);
-/// A command that was not written by then is dropped.
+/// How long a command may wait to be written before it is dropped.
 const COMMAND_LIFE: Duration = Duration::from_secs(1);
 /// Messages that may wait for a server before a command does not go behind them.
 const COMMAND_BEHIND: usize = 16;
@@ -39,7 +40,7 @@ pub(super) struct ServerState {
     publish_dropped: u64,
     /// Live messages known to be dropped, and when the last was noticed.
     live_drops: (u64, Option<Instant>),
-    /// The same of messages that the server had stored.
+    /// The same of retained messages.
     retained_drops: (u64, Option<Instant>),
     /// How long the latest message had waited when it was read, and when that was.
     last_queue_delay: (Duration, Instant),
@@ -96,7 +97,7 @@ impl ServerState {
             .map(|(waited, _)| waited)
     }
 
-    /// How old the oldest message is that waits to be read, as far as the latest that was tells.
+    /// Estimated age of the oldest queued message, from the delay of the last one read.
     fn message_age(&self, now: Instant) -> Duration {
         let (waited, read) = self.last_queue_delay;
         if now.since(read) < IDLE { waited } else { Duration::ZERO }
@@ -106,7 +107,7 @@ impl ServerState {
         is_recent(self.live_drops.1, now)
     }
 
-    /// Live messages that were dropped, and those that the server had stored.
+    /// Live messages that were dropped, and retained ones.
     fn dropped(&self) -> (u64, u64) {
         let stored = self.figures.retained_dropped();
         (self.figures.dropped().saturating_sub(stored), stored)
@@ -244,7 +245,7 @@ impl ServerStates {
     }
 
     /// The status of each.
-    pub(super) fn links(&self, now: Instant) -> Vec<ServerStatus> {
+    pub(super) fn statuses(&self, now: Instant) -> Vec<ServerStatus> {
         let link = |server: &ServerState| ServerStatus {
             url: server.url.clone(),
             since: server.connected_since.map(Timestamp::as_millis),

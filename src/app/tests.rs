@@ -23,7 +23,7 @@ impl Drop for Folder {
     }
 }
 
-/// Tries to open a folder that another process lets go after so many seconds, if ever; after how
+/// Tries to open a folder that another process lets go after this many seconds, if ever; after how
 /// many it was open, or was given up.
 async fn after(lets_go: Option<u32>) -> (Result<(), DiskFault>, u32) {
     let folder = Folder::new(&format!("owned-{lets_go:?}"));

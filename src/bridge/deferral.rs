@@ -1,10 +1,10 @@
-//! Messages that are processed later: before the initial sync the twin can decide nothing, and
-//! buffers only so many events.
+//! Messages that are processed later: before the initial sync the twin can decide nothing, and its
+//! buffer of events has a limit.
 //!
-//! Where all messages are stored, the rest of them waits there. The host goes on as always: it asks
-//! for births and knows who is online. A copy of it, taken when the buffer was full, stands still.
-//! Once SiteWise is known the stored messages are handed to that copy, and what it makes of them to
-//! the twin, until both are at the same message.
+//! If every message is stored on disk, those past the limit wait there. The host keeps running: it
+//! requests births and knows who is online. A copy of it, taken when the buffer was full, is paused;
+//! after the initial sync it is fed the stored messages, and the twin gets its events, until it has
+//! caught up with the host.
 
 use std::sync::Arc;
 
@@ -38,14 +38,14 @@ pub enum Deferred<'a> {
         topic: &'a str,
         /// Its payload.
         payload: &'a [u8],
-        /// It was stored by the server.
+        /// Whether it was retained.
         retain: bool,
     },
     /// A message that was too large to be read.
     Oversized {
         /// Its topic.
         topic: &'a str,
-        /// It was stored by the server.
+        /// Whether it was retained.
         retain: bool,
     },
 }
@@ -56,7 +56,7 @@ impl Deferral {
         if self.complete { twin.defer_event(event) } else { twin.drop_event(event) }
     }
 
-    /// Hands to the twin what the copy has to tell.
+    /// Hands the events of the copy to the twin.
     fn drain(&mut self, twin: &mut Twin, now: Now) {
         while let Some(output) = self.host.poll_output() {
             // What was to be published and found, the host itself has told.
@@ -125,16 +125,16 @@ impl Bridge {
         deferral.drain(&mut self.twin, now);
     }
 
-    /// All stored messages were handed over; `all` says whether none was missing. From here on the
+    /// All stored messages were handed over; `none_missing` says whether that is so. From here on the
     /// twin has the host's events. If some were missing, all nodes are asked for their births, as
     /// in a new session. Returns how many values were lost.
-    pub fn end_deferral(&mut self, all: bool, now: Now) -> u64 {
+    pub fn end_deferral(&mut self, none_missing: bool, now: Now) -> u64 {
         self.host.handle_timeout(now);
         self.drain_host(now);
         let Some(deferral) = &mut self.deferral else { return 0 };
         deferral.host.handle_timeout(now);
         deferral.drain(&mut self.twin, now);
-        let complete = deferral.complete && all;
+        let complete = deferral.complete && none_missing;
         let lost = self.twin.drop_deferred();
         if complete && lost == 0 {
             self.deferral = None;

@@ -30,15 +30,15 @@ pub enum Output {
     Open(Gate),
     /// The outbox can forget these points.
     Settled(Vec<Key>),
-    /// A point for the dead letters.
-    Refused {
+    /// A rejected point: a dead letter.
+    Rejected {
         /// The point.
         point: Point,
-        /// What kind of refusal.
+        /// What kind of rejection.
         refusal: RejectReason,
         /// In words.
         reason: String,
-        /// Whether the outbox has it: false for what the twin refused before it was stored.
+        /// Whether the outbox has it: false for what the twin rejected before it was stored.
         stored: bool,
     },
     /// A point was dropped by a named rule.

@@ -1,5 +1,5 @@
 //! Machines whose properties have more values a second than SiteWise takes: the first nine and the
-//! last of a second are written, and the others dropped. Each is told by name, once an hour.
+//! last of a second are written, and the others dropped. Each is logged by name, once an hour.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use crate::sparkplug::address::Source;
 use crate::time::Instant;
 use crate::twin::Twin;
 
-/// How long a machine is a reason after its last value, and how often it is told.
+/// How long a machine stays a reason for `degraded` after its last dropped value, and how often it
+/// is logged.
 const SHOWN: Duration = Duration::from_secs(3_600);
 /// Machines that are remembered; the values of further ones are counted with all others.
 const MACHINES: usize = 1_000;

@@ -14,14 +14,15 @@ use crate::sitewise::cause::{self, Cause, Plane};
 use crate::time::{Instant, Now, Timestamp};
 
 /// How long a call may be unanswered before that is logged, while it is still in flight.
-const SILENT: Duration = Duration::from_secs(5);
+const UNANSWERED_AFTER: Duration = Duration::from_secs(5);
 /// Interval of the checks for such calls.
-const LOOK: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Recovered means: one call has succeeded, and none has failed for this long.
-const SETTLED: Duration = Duration::from_secs(2);
-/// How long a cause is not logged again, unless no call succeeds for [`LASTING`].
-const SAME: Duration = Duration::from_secs(3_600);
-const LASTING: Duration = Duration::from_secs(5);
+const RECOVERED_AFTER: Duration = Duration::from_secs(2);
+/// How long a cause is not logged again, unless no call succeeds for [`LASTING_AFTER`].
+const RELOG_INTERVAL: Duration = Duration::from_secs(3_600);
+/// How long calls must fail without a success to be logged again, and to count as failing.
+const LASTING_AFTER: Duration = Duration::from_secs(5);
 
 /// How long after the last slow answer calls count as slow.
 const SLOW_FOR: Duration = Duration::from_secs(120);
@@ -96,14 +97,14 @@ struct Calls {
     last_fault: Option<(Cause, String)>,
 }
 
-/// Calls that succeed after [`SILENT`].
+/// Calls that succeed after [`UNANSWERED_AFTER`].
 #[derive(Debug)]
 struct SlowAnswers {
     first: Instant,
     last: Instant,
     /// How long the last took.
     latency: Duration,
-    /// A call that was made after the first such answer was slow as well: it was no pause.
+    /// A later call was slow too, so it is not a single pause.
     is_sustained: bool,
 }
 
@@ -125,7 +126,7 @@ struct Trouble {
 
 impl Trouble {
     fn is_lasting(&self, now: Instant) -> bool {
-        self.faults > 1 && now.since(self.first) >= LASTING
+        self.faults > 1 && now.since(self.first) >= LASTING_AFTER
     }
 }
 
@@ -134,7 +135,7 @@ impl Reachability {
     pub(super) fn call_started(&mut self, plane: Plane, id: u64, now: Now) {
         let calls = self.planes.entry(plane).or_default();
         calls.in_flight.insert(id, now.instant);
-        calls.next_check.get_or_insert(now.instant + SILENT);
+        calls.next_check.get_or_insert(now.instant + UNANSWERED_AFTER);
     }
 
     /// What an answer to a call for values says of the way to SiteWise.
@@ -170,7 +171,7 @@ impl Reachability {
         }
         let ago = now.instant.since(*since);
         let first = Now { instant: *since, wall: now.wall.minus(ago) };
-        // Two, since many entries were.
+        // Counted as two failures, since one does not count as lasting.
         calls.failed(fault.cause, &fault.message, first);
         calls.failed(fault.cause, &fault.message, now);
         calls.last_fault = Some((fault.cause, fault.message.clone()));
@@ -277,7 +278,7 @@ impl Reachability {
 
 impl Calls {
     fn is_new(&self, cause: Cause, now: Instant) -> bool {
-        self.logged_at.get(&cause).is_none_or(|at| now.since(*at) >= SAME)
+        self.logged_at.get(&cause).is_none_or(|at| now.since(*at) >= RELOG_INTERVAL)
     }
 
     fn failed(&mut self, cause: Cause, message: &str, now: Now) {
@@ -304,18 +305,18 @@ impl Calls {
     /// present, unless it was unanswered for long itself.
     fn passed(&mut self, sent: Instant, now: Instant) {
         let latency = now.since(sent);
-        if latency >= SILENT {
+        if latency >= UNANSWERED_AFTER {
             let before = self.slow.as_ref();
             let (first, is_sustained) = before
                 .map_or((now, false), |slow| (slow.first, slow.is_sustained || sent >= slow.first));
             self.slow = Some(SlowAnswers { first, last: now, latency, is_sustained });
             if is_sustained {
-                // It is nothing worse.
+                // SiteWise is slow, not silent.
                 self.trouble.take_if(|trouble| trouble.cause == Cause::Silence);
             }
         }
         if let Some(trouble) = &mut self.trouble
-            && (sent >= trouble.last || now.since(sent) >= SILENT)
+            && (sent >= trouble.last || now.since(sent) >= UNANSWERED_AFTER)
         {
             trouble.recovered_at.get_or_insert(now);
         }
@@ -338,7 +339,7 @@ impl Calls {
     /// How long they failed, once they have recovered; none if no failure was logged.
     fn end_of_trouble(&mut self, now: Instant) -> Option<Duration> {
         let passed = self.trouble.as_ref()?.recovered_at?;
-        if now.since(passed) < SETTLED {
+        if now.since(passed) < RECOVERED_AFTER {
             return None;
         }
         let trouble = self.trouble.take()?;
@@ -347,7 +348,7 @@ impl Calls {
 
     fn report_slow(&mut self, plane: Plane, now: Instant) -> Option<ReachabilityChange> {
         let took = self.slow.as_ref().filter(|slow| slow.is_sustained)?.latency;
-        if self.slow_logged_at.is_some_and(|at| now.since(at) < SAME) {
+        if self.slow_logged_at.is_some_and(|at| now.since(at) < RELOG_INTERVAL) {
             return None;
         }
         self.slow_logged_at = Some(now);
@@ -361,7 +362,9 @@ impl Calls {
     /// How long a call may be unanswered.
     fn patience(&self) -> Duration {
         let slow = self.slow.as_ref().filter(|slow| slow.is_sustained);
-        slow.map_or(SILENT, |slow| (slow.latency * 2).clamp(SILENT, LONGEST_PATIENCE))
+        slow.map_or(UNANSWERED_AFTER, |slow| {
+            (slow.latency * 2).clamp(UNANSWERED_AFTER, LONGEST_PATIENCE)
+        })
     }
 
     fn check_unanswered(&mut self, now: Now) {
@@ -379,19 +382,19 @@ impl Calls {
             self.failed(Cause::Silence, &said, now);
             self.last_fault = Some((Cause::Silence, said));
         }
-        self.next_check = (!self.in_flight.is_empty()).then(|| now.instant + LOOK);
+        self.next_check = (!self.in_flight.is_empty()).then(|| now.instant + CHECK_INTERVAL);
     }
 
     fn due(&self) -> Option<Instant> {
         let trouble = self.trouble.as_ref();
         let settled =
-            trouble.and_then(|trouble| trouble.recovered_at).map(|passed| passed + SETTLED);
+            trouble.and_then(|trouble| trouble.recovered_at).map(|passed| passed + RECOVERED_AFTER);
         let lasting = trouble.filter(|trouble| {
             trouble.recovered_at.is_none()
                 && trouble.faults > 1
                 && !trouble.logged.contains(&trouble.cause)
         });
-        let lasting = lasting.map(|trouble| trouble.first + LASTING);
+        let lasting = lasting.map(|trouble| trouble.first + LASTING_AFTER);
         let slow = self.slow.as_ref().map(|slow| slow.last + SLOW_FOR);
         [self.next_check, settled, lasting, slow].into_iter().flatten().min()
     }

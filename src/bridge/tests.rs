@@ -68,7 +68,7 @@ enum Act {
         bytes: Vec<u8>,
     },
     Weather(Weather),
-    /// The bridge's clock is so many minutes wrong.
+    /// The bridge's clock is this many minutes wrong.
     Step(i64),
     Pass(u32),
 }
@@ -261,7 +261,7 @@ impl World {
             }
             Output::Call(id, call) => {
                 let answer = self.moody().call(call);
-                self.bridge.handle_done(id, answer, self.now);
+                self.bridge.handle_call_result(id, answer, self.now);
             }
             Output::Send(id, entries) => self.in_flight.push((id, entries)),
             Output::Grouped(_)
@@ -291,7 +291,7 @@ impl World {
                 self.kept.retain(|key, _| !keys.contains(key));
                 self.outbox.settle(&keys);
             }
-            Output::Refused { point, stored, .. } => {
+            Output::Rejected { point, stored, .. } => {
                 self.refused_before += u64::from(!stored);
                 self.kept.remove(&point.key());
                 self.outbox.settle(&[point.key()]);
@@ -310,7 +310,7 @@ impl World {
         let clock = self.true_time();
         for (id, entries) in std::mem::take(&mut self.in_flight) {
             let answer = self.moody().put(&entries, clock);
-            self.bridge.handle_answer(id, answer, self.now);
+            self.bridge.handle_put_response(id, answer, self.now);
         }
         self.drain();
     }

@@ -163,7 +163,7 @@ pub enum DegradedReason {
     OutboxNotWritable(String),
     /// The outbox on disk is damaged, as described, and is being repaired.
     OutboxUnreadable(String),
-    /// So many values on the outbox's disk were unreadable since the start.
+    /// This many values on the outbox's disk were unreadable since the start.
     OutboxLost(u64),
     /// A machine exceeds a cap.
     Capped {

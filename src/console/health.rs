@@ -84,7 +84,7 @@ impl NotReadyReason {
             true => Vec::new(),
             false => view.servers().filter_map(|(link, foreign)| Self::of(link, foreign)).collect(),
         };
-        let reach = view.bridge.reach();
+        let reach = view.bridge.reachability();
         let at = |plane, why| format!("calls to {} fail: {why}", view.host_of(plane));
         let trouble = |plane| reach.trouble(plane).map(|why| at(plane, why));
         let not_synced = Self::NotSynced(trouble(Plane::Control));

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::process::ProcessStats;
 use super::snapshot::{NAMED, Snapshot};
 use crate::command::answer::Code;
-use crate::delivery::durations::Durations;
+use crate::delivery::durations::DurationHistogram;
 use crate::sparkplug::address::EdgeNode;
 pub use table::TABLE;
 
@@ -49,7 +49,7 @@ pub enum MetricReader {
     /// A number for each word of its label, in their order.
     Each(fn(&Snapshot) -> Vec<f64>),
     /// How often it took how long.
-    Durations(fn(&Snapshot) -> Durations),
+    Durations(fn(&Snapshot) -> DurationHistogram),
     /// One number of the process; none where the system does not tell it.
     Process(fn(&ProcessStats) -> Option<f64>),
 }
@@ -112,9 +112,10 @@ pub fn text(snapshot: &Snapshot, process: &ProcessStats) -> String {
     out
 }
 
-fn histogram(out: &mut String, name: &str, durations: &Durations) {
+fn histogram(out: &mut String, name: &str, durations: &DurationHistogram) {
     let counts = durations.cumulative_counts();
-    let bounds = Durations::BOUNDS.iter().map(|bound| (*bound as f64 / 1_000.0).to_string());
+    let bounds =
+        DurationHistogram::BOUNDS.iter().map(|bound| (*bound as f64 / 1_000.0).to_string());
     for (bound, count) in bounds.chain(["+Inf".to_owned()]).zip(counts) {
         let _ = writeln!(out, "{name}_bucket{{le=\"{bound}\"}} {count}");
     }

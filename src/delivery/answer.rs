@@ -23,8 +23,8 @@ const HANGS_BEFORE_ISOLATION: u8 = 1;
 /// Empty lists of values that are kept for reuse.
 const SPARE_LISTS: usize = 1_024;
 
-/// Rejections for too many values in a second after which a value is dropped, where ten of its
-/// second were sent: it is full. No limit of entries lasts so long.
+/// Limit errors after which a value is discarded if ten values of its second were sent already: then
+/// it is the second that is full, since SiteWise's limit of entries passes sooner.
 const SECOND_FULL_TRIES: u8 = 5;
 /// The same during shutdown.
 const SECOND_FULL_TRIES_AT_SHUTDOWN: u8 = 1;
@@ -57,7 +57,7 @@ impl Delivery {
         let Some(request) = self.requests.remove(&id) else {
             return;
         };
-        self.figures.response_times.count(now.instant.since(request.sent_at));
+        self.figures.response_times.observe(now.instant.since(request.sent_at));
         match answer {
             Ok(errors) => {
                 self.circuit.record_success();
@@ -120,7 +120,8 @@ impl Delivery {
         };
         let mut taken = Vec::new();
         let sent = values.len();
-        let any_named = values.iter().any(|value| errors.iter().any(|error| names(error, value)));
+        let any_named =
+            values.iter().any(|value| errors.iter().any(|error| concerns(error, value)));
         for value in values.drain(..) {
             let is_full = || self.streams.get(slot).is_some_and(|state| state.is_full_at(&value));
             let crowded = (!errors.is_empty() && is_full()).then_some(crowded);
@@ -133,7 +134,7 @@ impl Delivery {
                     });
                     self.figures.delivered += 1;
                     if value.class == Class::Live {
-                        self.figures.latencies.count(now.instant.since(value.queued_at));
+                        self.figures.latencies.observe(now.instant.since(value.queued_at));
                     }
                     self.count_settled(value.class);
                     if !errors.is_empty() {
@@ -296,7 +297,7 @@ impl Delivery {
         (kind, hung): (ApiFaultKind, bool),
         now: Now,
     ) {
-        let is_away = self.circuit.is_open();
+        let is_open = self.circuit.is_open();
         let patience = if hung { HANGS_BEFORE_ISOLATION } else { FAILURES_BEFORE_ISOLATION };
         let Some(state) = self.streams.get_mut(slot) else {
             return;
@@ -305,7 +306,7 @@ impl Delivery {
         let failures = match kind {
             ApiFaultKind::Throttled | ApiFaultKind::Busy | ApiFaultKind::Limit => state.failures,
             // Others pass: perhaps it is one of these that SiteWise fails at.
-            ApiFaultKind::Unavailable if !is_away && state.failures >= patience => {
+            ApiFaultKind::Unavailable if !is_open && state.failures >= patience => {
                 for value in &mut values {
                     value.isolation = value.isolation.max(Isolation::OwnRequest);
                 }
@@ -330,11 +331,11 @@ impl Delivery {
         &mut self,
         slot: StreamSlot,
         mut values: Vec<PendingValue>,
-        care: Isolation,
+        isolation: Isolation,
         now: Now,
     ) {
         for value in &mut values {
-            value.isolation = value.isolation.max(care);
+            value.isolation = value.isolation.max(isolation);
         }
         self.requeue_unchanged(slot, values, now);
     }
@@ -436,8 +437,8 @@ fn reason(value: &PendingValue, fault: &ApiFault) -> String {
     }
 }
 
-/// Whether an error names a value.
-fn names(error: &EntryError, value: &PendingValue) -> bool {
+/// Whether an error concerns a value.
+fn concerns(error: &EntryError, value: &PendingValue) -> bool {
     error.times.is_empty() || error.times.contains(&value.tqv.time)
 }
 
@@ -449,7 +450,7 @@ fn outcome<'a>(
     any_named: bool,
     crowded: Option<u8>,
 ) -> ValueOutcome<'a> {
-    let error = errors.iter().find(|error| !any_named || names(error, value));
+    let error = errors.iter().find(|error| !any_named || concerns(error, value));
     let Some(fault) = error.map(|error| &error.fault) else {
         return ValueOutcome::Settled;
     };

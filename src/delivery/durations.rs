@@ -1,25 +1,25 @@
-//! How long things took, counted in steps.
+//! Durations, counted by how long they were.
 
 use std::time::Duration;
 
-/// Durations by how long they were, in the steps of [`BOUNDS`](Self::BOUNDS).
+/// A histogram of durations, with the buckets of [`BOUNDS`](Self::BOUNDS).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Durations {
+pub struct DurationHistogram {
     /// How many were at most as long as each bound and longer than the one before it; the last
     /// were longer than all.
     counts: [u64; Self::BOUNDS.len() + 1],
     micros: u64,
 }
 
-impl Durations {
-    /// The longest of each step, in milliseconds.
+impl DurationHistogram {
+    /// Upper bounds of the buckets, in milliseconds.
     pub const BOUNDS: [u64; 11] =
         [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000];
 
-    /// One more.
-    pub(super) fn count(&mut self, took: Duration) {
-        let step = Self::BOUNDS.iter().position(|bound| took <= Duration::from_millis(*bound));
-        if let Some(count) = self.counts.get_mut(step.unwrap_or(Self::BOUNDS.len())) {
+    /// Counts a duration.
+    pub(super) fn observe(&mut self, took: Duration) {
+        let bucket = Self::BOUNDS.iter().position(|bound| took <= Duration::from_millis(*bound));
+        if let Some(count) = self.counts.get_mut(bucket.unwrap_or(Self::BOUNDS.len())) {
             *count += 1;
         }
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -46,10 +46,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_duration_is_in_its_step_and_in_all_that_are_longer() {
-        let mut durations = Durations::default();
+    fn each_duration_is_in_its_bucket_and_in_all_longer_ones() {
+        let mut durations = DurationHistogram::default();
         for millis in [0, 50, 51, 300_000, 300_001] {
-            durations.count(Duration::from_millis(millis));
+            durations.observe(Duration::from_millis(millis));
         }
         assert_eq!(durations.cumulative_counts(), [2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 5]);
         assert_eq!(durations.sum(), Duration::from_millis(600_102));

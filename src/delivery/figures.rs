@@ -1,6 +1,6 @@
 //! Counters of delivery since its start.
 
-use super::durations::Durations;
+use super::durations::DurationHistogram;
 use super::point::{DiscardReason, RejectReason};
 use super::whatif::LINGERS;
 use crate::time::{Instant, Timestamp};
@@ -13,10 +13,10 @@ pub struct DeliveryFigures {
     /// Points that SiteWise accepted.
     pub delivered: u64,
     /// Latency of delivered live values, from being handed in until SiteWise accepted them.
-    pub latencies: Durations,
+    pub latencies: DurationHistogram,
     /// How long requests went without an answer, whatever it was.
-    pub response_times: Durations,
-    /// Points refused, by reason.
+    pub response_times: DurationHistogram,
+    /// Points rejected, by reason.
     pub refused: RejectedCounts,
     /// Points discarded, by rule.
     pub discarded: DiscardedCounts,
@@ -24,8 +24,8 @@ pub struct DeliveryFigures {
     pub waiting: usize,
     /// When the oldest undecided point was handed in.
     pub oldest: Option<Instant>,
-    /// The time of the oldest of them by their own times; those that wait for the end of their
-    /// second not counted.
+    /// The oldest timestamp of an undecided point; those that wait for the end of their second are
+    /// not counted.
     pub oldest_time: Option<Timestamp>,
     /// Requests sent.
     pub requests: u64,

@@ -3,18 +3,18 @@
 use super::{Delivery, stream};
 use crate::time::Instant;
 
-/// Answers in a row in which SiteWise accepted nothing, after which a flush is in vain.
-const ANSWERS_IN_VAIN: u32 = 16;
+/// Responses in a row in which SiteWise accepted nothing, after which a flush is futile.
+const FUTILE_RESPONSES: u32 = 16;
 
 /// How a flush goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum FlushState {
-    /// There is none.
+    /// There is no flush.
     #[default]
     No,
-    /// It is under way, with so many answers since SiteWise accepted something.
+    /// It is under way, with this many responses since SiteWise accepted something.
     Flushing(u32),
-    /// Nothing more is sent: what is left is safe elsewhere.
+    /// Nothing more is sent: what is left is on disk.
     Stopped,
 }
 
@@ -28,8 +28,8 @@ impl FlushState {
 
     /// A request was answered, and something of it was accepted or not.
     pub(super) fn answered(&mut self, accepted: bool) {
-        if let Self::Flushing(in_vain) = self {
-            *in_vain = if accepted { 0 } else { in_vain.saturating_add(1) };
+        if let Self::Flushing(futile) = self {
+            *futile = if accepted { 0 } else { futile.saturating_add(1) };
         }
     }
 
@@ -40,12 +40,12 @@ impl FlushState {
 }
 
 impl Delivery {
-    /// Whether SiteWise has accepted nothing for many answers, since the flush began.
-    pub fn flushes_in_vain(&self) -> bool {
-        matches!(self.flush, FlushState::Flushing(in_vain) if in_vain >= ANSWERS_IN_VAIN)
+    /// Whether SiteWise has accepted nothing for many responses, since the flush began.
+    pub fn is_flush_futile(&self) -> bool {
+        matches!(self.flush, FlushState::Flushing(futile) if futile >= FUTILE_RESPONSES)
     }
 
-    /// Sends nothing more: what is left is safe, and for the next process.
+    /// Sends nothing more: what is left is on disk for the next process.
     pub fn stop_sending(&mut self) {
         self.flush = FlushState::Stopped;
     }

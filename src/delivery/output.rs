@@ -20,7 +20,7 @@ impl RequestId {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Send the entries in one request and answer with
-    /// [`handle_answer`](super::Delivery::handle_answer), whatever happens.
+    /// [`handle_put_response`](super::Delivery::handle_put_response), whatever happens.
     Send {
         /// To be given back with the answer.
         id: RequestId,
@@ -30,7 +30,7 @@ pub enum Output {
     /// SiteWise accepted these points: the outbox can delete them.
     Settled(Vec<Key>),
     /// This point is rejected for good: a dead letter, and the outbox can delete it.
-    Refused {
+    Rejected {
         /// The point.
         point: Point,
         /// Why, by kind.

@@ -93,7 +93,7 @@ impl Pace {
         requests.max(self.values.ready(share)).max(now)
     }
 
-    /// A request goes with so many values.
+    /// A request goes with this many values.
     pub(super) fn consume(&mut self, values: usize) {
         self.requests.tokens -= 1.0;
         self.values.tokens -= values as f64;

@@ -25,7 +25,7 @@ pub struct Key {
     pub quality: Quality,
 }
 
-/// Why a point is sent, which decides its priority.
+/// Why a point is sent: its class, which decides its priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// A value as it changes, presence included.

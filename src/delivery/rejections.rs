@@ -1,8 +1,8 @@
-//! Whether SiteWise accepts anything at all: answers that go well as a whole, and in which every
-//! entry has an error that may pass.
+//! Whether SiteWise accepts anything at all: responses with status 200 whose every entry has a
+//! retryable error.
 //!
-//! Where one property is refused while others are accepted, it is named. Where nothing was accepted
-//! since the first refusal, it is the bridge that has no way through, and that is one cause.
+//! Where one property is rejected while others are accepted, it is named. Where nothing was accepted
+//! since the first rejection, all values fail for one cause, and that cause is named.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,11 +18,11 @@ use crate::sitewise::api::{ApiFault, ApiFaultKind};
 use crate::sitewise::cause::Cause;
 use crate::time::{Instant, Now};
 
-/// Refused entries from which on nothing seems to pass.
+/// Rejected entries after which everything seems rejected, …
 const LEAST_ENTRIES: u32 = 5;
-/// And of so many properties.
+/// … from at least this many properties, …
 const LEAST_STREAMS: usize = 2;
-/// For so long nothing was accepted. What passes does within that time.
+/// … with nothing accepted for this long.
 const AFTER: Duration = Duration::from_secs(5);
 /// Properties that are remembered.
 const REMEMBERED: usize = 10_000;

@@ -15,7 +15,7 @@ use crate::time::{ClockAgreement, Instant, Now, Timestamp};
 /// How long an entry waits for others to share its request, at most.
 const FILL_WINDOW: Duration = Duration::from_millis(50);
 
-/// A request that fails after so long was hanging: a rejection comes at once.
+/// A request that fails after this long was hanging: a rejection comes at once.
 const HUNG: Duration = Duration::from_secs(5);
 
 /// A request without an answer.

@@ -17,21 +17,21 @@ const SETTLING_DELAY: Duration = Duration::from_secs(2);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 /// The longest delay of what keeps failing: one hour.
 const LONGEST_SLOW_DELAY: Duration = Duration::from_secs(3_600);
-/// So many failures with [`LONGEST_DELAY`] at most; then the backoff grows further.
+/// Failures that are retried within [`LONGEST_DELAY`]; after them the backoff grows to an hour.
 const FAST_RETRIES: u8 = 10;
 /// The same where access is denied, which begins with that delay.
 const FAST_RETRIES_DENIED: u8 = 6;
-/// SiteWise counts as unreachable if all responses are foreign for so long: if other requests pass,
+/// How long all responses are foreign before SiteWise counts as unreachable: if other requests pass,
 /// they do within that time.
 const FOREIGN_FOR: Duration = Duration::from_secs(5);
 /// Consecutive unavailable responses after which SiteWise counts as unreachable: one in three may
 /// fail all day without that.
-const AWAY_AFTER: u32 = 6;
+const UNREACHABLE_AFTER: u32 = 6;
 /// First delay of all while access is denied as a whole.
 const DENIED_DELAY: Duration = Duration::from_secs(5);
 
-/// Exponential backoff after `failures` failures, the last one of this kind, with up to half of it
-/// as jitter.
+/// Exponential backoff after `failures` failures, the last one of this kind. Of the result, up
+/// to a third is jitter.
 pub(super) fn delay(kind: ApiFaultKind, failures: u8, random: &mut Rng) -> Duration {
     match kind {
         ApiFaultKind::Denied => LONGEST_DELAY,
@@ -80,7 +80,7 @@ pub(super) struct CircuitBreaker {
 
 #[derive(Clone, Copy, Debug)]
 enum CircuitState {
-    /// Closed: SiteWise is reachable, with so many failures in a row.
+    /// Closed: SiteWise is reachable, with this many failures in a row.
     Closed { missed: u32, foreign: Option<ForeignStreak> },
     /// Open: SiteWise is unreachable.
     Open {
@@ -148,7 +148,7 @@ impl CircuitBreaker {
     /// A request failed: no response, or not SiteWise's.
     pub(super) fn record_failure(&mut self, kind: RequestKind, random: &mut Rng, now: Instant) {
         self.state = match self.state {
-            CircuitState::Closed { missed, foreign } if missed + 1 < AWAY_AFTER => {
+            CircuitState::Closed { missed, foreign } if missed + 1 < UNREACHABLE_AFTER => {
                 CircuitState::Closed { missed: missed + 1, foreign }
             }
             CircuitState::Closed { .. } => CircuitState::Open {
@@ -162,7 +162,7 @@ impl CircuitBreaker {
                 }
             }
             // An answer to a request from before.
-            away @ CircuitState::Open { .. } => away,
+            open @ CircuitState::Open { .. } => open,
         };
     }
 
@@ -177,13 +177,13 @@ impl CircuitBreaker {
     ) -> bool {
         match self.state {
             CircuitState::Closed { missed, foreign } => {
-                let row = match foreign {
-                    Some(row) => ForeignStreak {
-                        count: row.count + 1,
-                        is_of_several_streams: row.is_of_several_streams
+                let streak = match foreign {
+                    Some(streak) => ForeignStreak {
+                        count: streak.count + 1,
+                        is_of_several_streams: streak.is_of_several_streams
                             || of_several_streams
-                            || row.first_stream != stream,
-                        ..row
+                            || streak.first_stream != stream,
+                        ..streak
                     },
                     None => ForeignStreak {
                         count: 1,
@@ -192,17 +192,17 @@ impl CircuitBreaker {
                         is_of_several_streams: of_several_streams,
                     },
                 };
-                let away = row.is_of_several_streams
-                    && row.count >= AWAY_AFTER
-                    && now.since(row.since) >= FOREIGN_FOR;
-                self.state = match away {
+                let opens = streak.is_of_several_streams
+                    && streak.count >= UNREACHABLE_AFTER
+                    && now.since(streak.since) >= FOREIGN_FOR;
+                self.state = match opens {
                     true => CircuitState::Open {
                         failures: 0,
                         next: Some(now + with_jitter(FIRST_DELAY, 0, random)),
                     },
-                    false => CircuitState::Closed { missed, foreign: Some(row) },
+                    false => CircuitState::Closed { missed, foreign: Some(streak) },
                 };
-                away
+                opens
             }
             CircuitState::Open { .. } => {
                 self.record_failure(kind, random, now);
@@ -280,7 +280,7 @@ mod tests {
         let mut random = Rng::with_seed(1);
         let mut circuit = CircuitBreaker::new();
         let mut now = Instant::START;
-        for _ in 1..AWAY_AFTER {
+        for _ in 1..UNREACHABLE_AFTER {
             circuit.record_failure(RequestKind::Regular, &mut random, now);
             assert_eq!(circuit.permit(now), SendPermit::Many);
         }

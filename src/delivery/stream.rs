@@ -60,8 +60,7 @@ pub(super) struct StreamState {
     main_queue: VecDeque<PendingValue>,
     /// None while both are empty, as for most streams.
     secondary: Option<Box<SecondaryQueues>>,
-    /// The last key among the urgent ones, or one after it: most values come after it, and are
-    /// queued without a look at those before.
+    /// An upper bound of the keys in `main_queue`: a value after it is appended without a search.
     last_key: (Timestamp, Quality),
     /// Whether there may be an isolated value in the queues.
     has_isolated: bool,
@@ -96,7 +95,7 @@ pub(super) enum OfferResult {
     SecondFull(PendingValue),
 }
 
-/// The values of a stream that wait beside the urgent ones.
+/// The values of a stream that wait beside those of the main queue.
 #[derive(Debug)]
 struct SecondaryQueues {
     /// History in the order of its times.
@@ -197,8 +196,8 @@ impl StreamState {
         while let Some(value) = self.seconds.release(now, any) {
             self.enqueue(value);
         }
-        while let Some(rare) = &mut self.secondary
-            && let Some((_, value)) = rare.set_aside.pop_front_if(|(until, _)| *until <= now)
+        while let Some(secondary) = &mut self.secondary
+            && let Some((_, value)) = secondary.set_aside.pop_front_if(|(until, _)| *until <= now)
         {
             self.enqueue(value);
         }
@@ -250,7 +249,7 @@ impl StreamState {
             Isolation::OnlyValue => 1,
             Isolation::Shared | Isolation::WithFailed | Isolation::OwnRequest => VALUES_PER_ENTRY,
         };
-        let history = self.secondary.as_mut().map(|rare| &mut rare.history);
+        let history = self.secondary.as_mut().map(|secondary| &mut secondary.history);
         for queue in [Some(&mut self.main_queue), history].into_iter().flatten() {
             while entry.len() < limit {
                 let Some(value) = queue.pop_front_if(|value| value.isolation == care) else {
@@ -260,7 +259,8 @@ impl StreamState {
                 to.push(value);
             }
         }
-        self.secondary.take_if(|rare| rare.history.is_empty() && rare.set_aside.is_empty());
+        self.secondary
+            .take_if(|secondary| secondary.history.is_empty() && secondary.set_aside.is_empty());
         self.oldest_queued_at = self.first_of_queues();
         self.has_isolated = self.has_isolated && self.has_others();
     }
@@ -274,8 +274,8 @@ impl StreamState {
 
     /// The values are not at fault: they are no longer isolated.
     pub(super) fn clear_isolation(&mut self) {
-        let aside = self.secondary.iter_mut().flat_map(|rare| {
-            let SecondaryQueues { history, set_aside: aside } = &mut **rare;
+        let aside = self.secondary.iter_mut().flat_map(|secondary| {
+            let SecondaryQueues { history, set_aside: aside } = &mut **secondary;
             history.iter_mut().chain(aside.iter_mut().map(|(_, value)| value))
         });
         for value in self.main_queue.iter_mut().chain(aside) {
@@ -310,8 +310,9 @@ impl StreamState {
 
     /// Takes all values out that wait, those in flight excepted.
     pub(super) fn drain(&mut self) -> Vec<PendingValue> {
-        let rare = self.secondary.take();
-        let (history, aside) = rare.map(|rare| (rare.history, rare.set_aside)).unwrap_or_default();
+        let secondary = self.secondary.take();
+        let (history, aside) =
+            secondary.map(|secondary| (secondary.history, secondary.set_aside)).unwrap_or_default();
         let aside = aside.into_iter().map(|(_, value)| value);
         std::mem::take(&mut self.main_queue).into_iter().chain(history).chain(aside).collect()
     }
@@ -330,7 +331,9 @@ impl StreamState {
     pub(super) fn end_delays(&mut self, now: Instant) {
         self.not_before = self.not_before.min(now);
         self.failures = 0;
-        for (until, value) in self.secondary.iter_mut().flat_map(|rare| &mut rare.set_aside) {
+        for (until, value) in
+            self.secondary.iter_mut().flat_map(|secondary| &mut secondary.set_aside)
+        {
             *until = (*until).min(now);
             value.failures = value.failures.min(1);
         }
@@ -390,7 +393,7 @@ impl StreamState {
         let key = value.key();
         let (queue, is_last) = match value.class {
             Class::Live | Class::Birth | Class::Static | Class::Stale => {
-                let is_last = self.is_after_urgent(key);
+                let is_last = self.is_after_main(key);
                 self.last_key = if is_last { key } else { self.last_key };
                 (&mut self.main_queue, is_last)
             }
@@ -417,17 +420,17 @@ impl StreamState {
         }
     }
 
-    fn is_after_urgent(&self, key: (Timestamp, Quality)) -> bool {
+    fn is_after_main(&self, key: (Timestamp, Quality)) -> bool {
         self.main_queue.is_empty() || self.last_key < key
     }
 
     /// Where a value of this time and quality waits, tenth places aside.
     fn find_waiting(&self, time: Timestamp, quality: Quality) -> Option<QueuePosition> {
         let key = (time, quality);
-        if !self.is_after_urgent(key)
+        if !self.is_after_main(key)
             && let Some(at) = find(&self.main_queue, key)
         {
-            return Some(QueuePosition::Urgent(at));
+            return Some(QueuePosition::Main(at));
         }
         if let Some(at) = find(&self.secondary_queues().history, key) {
             return Some(QueuePosition::History(at));
@@ -446,7 +449,7 @@ impl StreamState {
         let (mut value, mut overwritten) = (
             value,
             match position {
-                QueuePosition::Urgent(at) => self.main_queue.remove(at),
+                QueuePosition::Main(at) => self.main_queue.remove(at),
                 QueuePosition::History(at) => self.secondary_queues_mut().history.remove(at),
                 QueuePosition::Aside(at) => {
                     self.secondary_queues_mut().set_aside.remove(at).map(|(_, value)| value)
@@ -476,12 +479,12 @@ impl StreamState {
 /// Where a value waits.
 #[derive(Clone, Copy, Debug)]
 enum QueuePosition {
-    Urgent(usize),
+    Main(usize),
     History(usize),
     Aside(usize),
 }
 
-/// Place of a key in a queue. Nearly always it is later than all that are there.
+/// Position of a key in a queue. Nearly always it is later than all that are there.
 fn find(queue: &VecDeque<PendingValue>, key: (Timestamp, Quality)) -> Option<usize> {
     if queue.back().is_none_or(|last| last.key() < key) {
         return None;

@@ -15,10 +15,10 @@ use crate::time::Instant;
 const REMEMBERED: Duration = Duration::from_secs(10);
 /// Streams without values that are remembered at most; the first that became empty go first.
 const EMPTY: usize = 100_000;
-/// Places whose room is kept for the next burst, however few streams there are.
+/// Slots whose memory is kept for the next burst, however few streams there are.
 const FEW: usize = 1_024;
 
-/// Place of a stream. It may become another's once the stream is forgotten.
+/// The index of a stream. It may become another's once the stream is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct StreamSlot(u32);
 
@@ -37,7 +37,7 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    /// The place of a stream that is needed now, made if there is none.
+    /// The slot of a stream; touched, and created if there is none.
     pub(super) fn get_or_insert(&mut self, stream: Stream, now: Instant) -> StreamSlot {
         let slots = &self.slots;
         let is_it = |slot: &StreamSlot| slot.of(slots).is_some_and(|state| state.stream == stream);
@@ -54,7 +54,7 @@ impl Streams {
         slot
     }
 
-    /// The place of a stream that is known.
+    /// The slot of a known stream.
     pub(super) fn find(&self, stream: Stream) -> Option<StreamSlot> {
         let is_it =
             |slot: &StreamSlot| slot.of(&self.slots).is_some_and(|state| state.stream == stream);
@@ -83,7 +83,7 @@ impl Streams {
         self.slots.get_mut(slot.0 as usize)
     }
 
-    /// All places, those of forgotten streams included.
+    /// All slots, those of forgotten streams included.
     pub(super) fn slots(&self) -> impl Iterator<Item = StreamSlot> + use<> {
         (0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX)).map(StreamSlot)
     }
@@ -111,7 +111,7 @@ impl Streams {
         }
     }
 
-    /// Gives back the room behind the last stream, once it is most of all.
+    /// Returns the room behind the last stream, once it is most of all.
     fn shrink(&mut self) {
         let is_last = |slot: &&StreamSlot, slots: &[_]| slot.0 as usize + 1 == slots.len();
         while self.free.last().filter(|slot| is_last(slot, &self.slots)).is_some() {
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!((streams.by_stream.len(), streams.slots.len()), (1, 4));
         assert!(streams.slots.capacity() <= 4 * FEW, "{}", streams.slots.capacity());
         assert_eq!(streams.get_or_insert(stream(3), now), kept);
-        // The places before it come first.
+        // The slots before it come first.
         assert_eq!(streams.get_or_insert(stream(7), now), StreamSlot(0));
         assert_eq!(streams.get(StreamSlot(0)).map(|state| state.stream), Some(stream(7)));
     }

@@ -355,7 +355,7 @@ impl Plant {
         let Some((id, _)) = self.in_flight.pop_front() else {
             return false;
         };
-        self.delivery.handle_answer(id, answer, self.now);
+        self.delivery.handle_put_response(id, answer, self.now);
         self.drain();
         true
     }
@@ -378,7 +378,7 @@ impl Plant {
 
     fn refused(&self) -> impl Iterator<Item = (Point, RejectReason)> {
         self.told.iter().filter_map(|output| match output {
-            Output::Refused { point, refusal, .. } => Some((point.clone(), *refusal)),
+            Output::Rejected { point, refusal, .. } => Some((point.clone(), *refusal)),
             _ => None,
         })
     }

@@ -25,7 +25,7 @@ const STREAMS: usize = 1_024;
 #[derive(Debug, Default)]
 pub struct WhatIf {
     streams: FxHashMap<Stream, [WhatIfEntry; LINGERS.len()]>,
-    /// A property is sampled if its ids end in so many zeros.
+    /// A property is sampled if its ids end in this many zeros.
     sampling_zeros: u32,
     /// Values in total, values represented by the sampled properties, and the messages of these.
     values: u64,

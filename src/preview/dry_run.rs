@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// After a read that failed; doubled each time, up to the longest.
 const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-/// After so long without a word it is told what is waited for; then less often.
+/// After this long without a word it is told what is waited for; then less often.
 const SILENCE: Duration = Duration::from_secs(2);
 const REPEAT: Duration = Duration::from_secs(10);
 

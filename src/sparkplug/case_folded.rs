@@ -46,7 +46,7 @@ impl CaseFoldedNames {
         memory::map(&self.hashes)
     }
 
-    /// Makes room for so many names more.
+    /// Makes room for this many names more.
     pub(crate) fn reserve(&mut self, names: usize) {
         self.hashes.reserve(names);
     }

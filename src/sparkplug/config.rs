@@ -16,7 +16,7 @@ pub struct Config {
     /// How long out-of-order messages wait for missing ones; zero for no wait
     /// [operational-behavior-host-reordering-param].
     pub reorder_timeout: Duration,
-    /// A device that is not reborn with its node is offline after so long without a further birth
+    /// A device that is not reborn with its node is offline after this long without a further birth
     /// of the node or its devices.
     pub device_grace: Duration,
     /// How deaths are verified.

@@ -1,7 +1,7 @@
 //! A Sparkplug host application, pure: messages and time in, events and messages out.
 //!
 //! After every `handle_*` the caller drains [`Host::poll_output`], then arms a timer for
-//! [`Host::poll_timeout`]. The host reads no clock and draws no chance but from its seed, so
+//! [`Host::poll_timeout`]. The host reads no clock and takes all randomness from its seed, so
 //! the same inputs give the same outputs.
 //!
 //! ```
@@ -46,9 +46,9 @@ use super::topic;
 use crate::time::{Instant, Now, Timestamp};
 
 mod counters;
+mod eviction;
 mod excluded;
 pub(crate) mod finding_log;
-mod forgetting;
 mod incoming;
 pub(crate) mod state;
 mod view;
@@ -56,7 +56,7 @@ mod view;
 pub use counters::{HostCounters, SkipReason};
 pub use finding_log::FindingRecord;
 pub use state::state_payload;
-pub use view::{BornPlace, BornTags, Enough, NodeView};
+pub use view::{BornCursor, BornTags, Enough, NodeView};
 
 use excluded::ExcludedNodes;
 use finding_log::FindingLog;
@@ -104,7 +104,7 @@ pub struct Host {
     random: fastrand::Rng,
     servers: ConnectedServers,
     sessions: Vec<EdgeSession>,
-    /// Where a session stands, by group and node.
+    /// Index of a node's session, by group and node.
     index_of_node: FxHashMap<Arc<str>, FxHashMap<Arc<str>, usize>>,
     folded: CaseFoldedNames,
     /// When a session has something to do, each at most once.
@@ -234,7 +234,7 @@ impl Host {
             }
         }
         if self.excluded.take_due(now.instant)
-            && let Some((edge, _)) = self.admits_nobody(now.instant)
+            && let Some((edge, _)) = self.excludes_all_nodes(now.instant)
         {
             let edge = edge.to_owned();
             self.outputs.push_back(Output::AllNodesExcluded(edge));
@@ -260,9 +260,9 @@ impl Host {
         self.outputs.pop_front()
     }
 
-    /// A node was online before this host was, and these devices of it: it is asked for its
-    /// births. If it stays silent its death is told, and those of its devices before; so is that
-    /// of a device that is not born with it.
+    /// A node was online before this host was, and these devices of it: its births are
+    /// requested. If it does not answer, its death is emitted, after those of its devices; a device
+    /// that is not reborn with it dies too.
     pub fn expect_online(&mut self, edge: &EdgeNode, devices: &[Arc<str>], now: Now) {
         if let Some(index) = self.get_or_create_session(&edge.group, &edge.node, now.instant) {
             self.update_session(index, now, |session, context| {
@@ -271,15 +271,17 @@ impl Host {
         }
     }
 
-    /// A node was known before this host was, and not as online: it is asked for its birth,
-    /// for it may have come back unheard.
-    pub fn expect_maybe(&mut self, edge: &EdgeNode, now: Now) {
+    /// A node was known before this host was, and not as online: its birth is
+    /// requested, for it may have come back unnoticed.
+    pub fn request_birth_if_back(&mut self, edge: &EdgeNode, now: Now) {
         if let Some(index) = self.get_or_create_session(&edge.group, &edge.node, now.instant) {
-            self.update_session(index, now, |session, context| session.expect_maybe(context));
+            self.update_session(index, now, |session, context| {
+                session.request_birth_if_back(context)
+            });
         }
     }
 
-    /// What an online node said was given up: it is asked for its births, which say it again.
+    /// Data of an online node was dropped: requests a rebirth, which repeats it.
     pub fn request_refresh(&mut self, edge: &EdgeNode, now: Now) {
         if let Some(index) = self.session_index(&edge.group, &edge.node) {
             self.update_session(index, now, |session, context| session.refresh(context));
@@ -295,12 +297,12 @@ impl Host {
         }
     }
 
-    /// Where the session of a node stands, if there is one.
+    /// Index of a node's session, if there is one.
     fn session_index(&self, group: &str, node: &str) -> Option<usize> {
         self.index_of_node.get(group)?.get(node).copied()
     }
 
-    /// Where the session of a node stands; it is made if there is room.
+    /// Index of a node's session; it is created if there is room.
     fn get_or_create_session(&mut self, group: &str, node: &str, now: Instant) -> Option<usize> {
         if let Some(index) = self.session_index(group, node) {
             return Some(index);

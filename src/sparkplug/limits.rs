@@ -45,7 +45,7 @@ pub const PAYLOAD_BYTES: usize = 16 * 1024 * 1024;
 /// properties, cells. An empty part is two bytes on the wire and a hundred in memory.
 pub const PAYLOAD_PARTS: usize = 500_000;
 
-/// A compressed payload may inflate to so many times its size before it counts as costly: honest
+/// A compressed payload may inflate to this many times its size before it counts as costly: honest
 /// ones do to ten or twenty times.
 pub(crate) const INFLATED_FREE: usize = 32;
 

@@ -100,12 +100,12 @@ struct InstanceMembers {
 }
 
 impl BirthTable {
-    /// An empty table with room for so many leaves and instances.
+    /// An empty table with room for this many leaves and instances.
     pub(crate) fn with_room(room: usize) -> Self {
         Self { capacity_left: room.min(limits::LEAVES), ..Self::default() }
     }
 
-    /// Makes room for so many metrics, or members of `owner`, and for so many aliases.
+    /// Makes room for this many metrics, or members of `owner`, and for this many aliases.
     pub(crate) fn reserve(&mut self, owner: Option<InstanceId>, metrics: usize, aliases: usize) {
         match owner {
             None => self.names.reserve(metrics),
@@ -123,7 +123,7 @@ impl BirthTable {
         self.capacity_left.saturating_sub(self.size())
     }
 
-    /// Gives back room that was made for metrics which turned out to be none.
+    /// Returns room that was made for metrics which turned out to be none.
     pub(crate) fn trim(&mut self) {
         trim(&mut self.names);
         trim(&mut self.aliases);

@@ -195,7 +195,7 @@ impl<T> ReorderWindow<T> {
 mod tests {
     use super::*;
 
-    /// Places ahead are filled with messages of so many bytes, until the window says that it is
+    /// Places ahead are filled with messages of this many bytes, until the window says that it is
     /// full.
     fn kept(bytes: usize) -> usize {
         let mut window = ReorderWindow::after(0);

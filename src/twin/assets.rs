@@ -14,7 +14,7 @@ use super::names;
 use crate::sparkplug::address::Source;
 use crate::sparkplug::text::shown;
 
-/// Place of an asset among all.
+/// Index of an asset in [`DesiredAssets`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AssetIx(pub u32);
 
@@ -78,7 +78,7 @@ impl AssetKind {
 /// A request for an asset.
 #[derive(Clone, Debug)]
 pub struct AssetRequest<'a> {
-    /// What it stands for.
+    /// Its address.
     pub address: &'a Address<'a>,
     /// What people call it.
     pub name: &'a str,
@@ -86,7 +86,7 @@ pub struct AssetRequest<'a> {
     pub model: ModelIx,
     /// The asset above it.
     pub parent: Option<AssetIx>,
-    /// What it stands for.
+    /// Its kind.
     pub kind: AssetKind,
 }
 
@@ -97,7 +97,7 @@ pub struct DesiredAssets {
     max: usize,
     /// How many SiteWise has, or will have.
     existing: usize,
-    /// What is above an asset that is there is let in, whatever the cap.
+    /// Whether the cap is ignored: the ancestors of an existing asset are always created.
     pub ignore_cap: bool,
     list: Vec<DesiredAsset>,
     by_id: FxHashMap<Uuid, AssetIx>,

@@ -34,7 +34,7 @@ impl AwaitingTags {
         self.timeouts.first().map(|(at, _)| *at)
     }
 
-    /// Its tags have come, or it died.
+    /// Stops waiting: its tags arrived, or it died.
     pub(super) fn forget(&mut self, source: &Source) -> Option<Birth> {
         let (at, birth) = self.births.remove(source)?;
         self.timeouts.remove(&(at, source.clone()));
@@ -65,7 +65,7 @@ fn awaits_tags(birth: &Birth, config: &Config, writer: &PointWriter) -> bool {
 }
 
 impl Twin {
-    /// Gives back a birth that is to be followed now; one without tags waits for them.
+    /// Returns a birth that is to be followed now; one without tags waits for them.
     pub(super) fn wait_for_tags(&mut self, birth: Birth, now: Now) -> Option<Birth> {
         if !awaits_tags(&birth, &self.config, &self.writer) {
             self.awaiting_tags.forget(&birth.source);
@@ -83,7 +83,7 @@ impl Twin {
         // Others may have instances of what it defines.
         layout::define_all(&mut writer.world, config, &birth);
         birth.definitions.clear();
-        writer.emit_capped(&birth.source);
+        writer.emit_birth_findings(&birth.source);
         for metric in std::mem::take(&mut birth.metrics) {
             if let Content::Leaf { sample, .. } = &metric.content
                 && !sample.without_value

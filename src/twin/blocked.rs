@@ -1,5 +1,5 @@
 //! Nodes and devices that wait after the initial sync: an asset of theirs may belong to a model
-//! whose assets cannot be listed, or they may be of a kind that cannot be described.
+//! whose assets cannot be listed, or they may be of a kind whose model cannot be described.
 //!
 //! Otherwise an asset could get a second model, or their kind a second one. Their events are
 //! buffered, all others are processed.
@@ -25,7 +25,7 @@ pub(super) struct BlockedSources(BTreeMap<Source, BlockReason>);
 struct BlockReason {
     /// These assets may be there or not.
     assets: BTreeSet<Uuid>,
-    /// Its plain metrics are like those of no kind that is known.
+    /// No known kind matches its tags.
     no_known_kind: bool,
 }
 
@@ -33,23 +33,23 @@ impl Twin {
     /// Whether an event is to wait.
     pub(super) fn should_block(&mut self, event: &Event) -> bool {
         let source = source_of(event);
-        let behind = self.blocked.is_blocked(source);
-        if !behind && !self.writer.world.plan.has_unread() {
+        let is_blocked = self.blocked.is_blocked(source);
+        if !is_blocked && !self.writer.world.plan.has_unread() {
             return false;
         }
         let metrics = match event {
             Event::Birth(birth) => &*birth.metrics,
-            // Who dies has an asset below that of its node.
+            // A device's death needs its node's asset, which may be unlisted.
             Event::Death(_) => &[],
             Event::Data(_) => {
-                if behind {
+                if is_blocked {
                     self.blocked.0.entry(source.clone()).or_default();
                 }
-                return behind;
+                return is_blocked;
             }
         };
         let wait = self.block_reason(source, metrics);
-        let waits = behind || !self.is_unblocked(source, &wait);
+        let waits = is_blocked || !self.is_unblocked(source, &wait);
         if waits {
             self.request_asset_checks(source, metrics, &wait);
             // What is buffered of it is followed as well.
@@ -71,7 +71,7 @@ impl Twin {
 
     /// More is known of what SiteWise had at the start.
     pub(super) fn release_ready(&mut self, now: Now) {
-        // It is emitted again once it is known who of them was online.
+        // `SyncProgress` is emitted again once presence is read.
         if !self.writer.world.plan.presence_known() {
             return;
         }
@@ -95,8 +95,8 @@ impl Twin {
             self.apply_event(event, &sent, now);
         }
         settled.into_iter().for_each(|asset| self.writer.world.plan.forget_check(asset));
-        let behind = self.buffer.take_incomplete(|source| unblocked.contains(source));
-        self.writer.outputs.extend(behind.into_iter().map(Output::RequestRefresh));
+        let incomplete = self.buffer.take_incomplete(|source| unblocked.contains(source));
+        self.writer.outputs.extend(incomplete.into_iter().map(Output::RequestRefresh));
         self.expect(&newly_known, now);
     }
 
@@ -107,13 +107,13 @@ impl Twin {
     /// Whether there is nothing left to wait for but a node.
     fn is_unblocked(&self, source: &Source, wait: &BlockReason) -> bool {
         let world = &self.writer.world;
-        let may_be_kin = || {
+        let may_match_undescribed = || {
             let mut kinds = world.models.kinds_for(source);
             kinds.any(|kind| world.plan.is_undescribed(kind))
         };
         wait.assets.is_empty()
             && world.plan.presence_known()
-            && !(wait.no_known_kind && !world.has_asset(source) && may_be_kin())
+            && !(wait.no_known_kind && !world.has_asset(source) && may_match_undescribed())
     }
 
     fn block_reason(&self, source: &Source, metrics: &[BirthMetric]) -> BlockReason {
@@ -121,12 +121,12 @@ impl Twin {
         let ids = all.into_iter().map(|(asset, _)| asset);
         let tags = layout::tags(&self.config, metrics);
         let candidate = KindCandidate { founder: source, tags: &tags };
-        let kinless = !tags.is_empty()
+        let matches_no_kind = !tags.is_empty()
             && self.config.kinds.find(source).is_none()
             && self.writer.world.models.find_kind(candidate).is_none();
         BlockReason {
             assets: ids.filter(|asset| self.is_unsure(*asset)).collect(),
-            no_known_kind: kinless,
+            no_known_kind: matches_no_kind,
         }
     }
 

@@ -70,12 +70,12 @@ pub struct CapLoss {
 #[derive(Debug, Default)]
 pub(super) struct CappedMachines {
     machines: BTreeMap<(Source, Cap), CapLoss>,
-    /// Caps that the birth at hand exceeded.
+    /// Caps that the birth being laid out exceeded.
     exceeded_now: [Option<String>; Cap::ALL.len()],
 }
 
 impl CappedMachines {
-    /// The birth at hand exceeds a cap with `what`.
+    /// The birth being laid out exceeds a cap with `what`.
     #[expect(clippy::indexing_slicing, reason = "the array has a place for each variant")]
     pub(super) fn exceed(&mut self, cap: Cap, what: impl FnOnce() -> String) {
         self.exceeded_now[cap as usize].get_or_insert_with(|| shown(&what()).into_owned());
@@ -85,8 +85,8 @@ impl CappedMachines {
     /// reported.
     pub(super) fn finish_birth(&mut self, source: &Source) -> Vec<(Cap, String)> {
         let mut told = Vec::new();
-        for (cap, met) in Cap::ALL.into_iter().zip(std::mem::take(&mut self.exceeded_now)) {
-            let Some(example) = met else {
+        for (cap, exceeded) in Cap::ALL.into_iter().zip(std::mem::take(&mut self.exceeded_now)) {
+            let Some(example) = exceeded else {
                 if !self.machines.is_empty() {
                     self.machines.remove(&(source.clone(), cap));
                 }
@@ -106,7 +106,7 @@ impl CappedMachines {
         told
     }
 
-    /// So many values of a machine were given up.
+    /// This many values of a machine were dropped.
     pub(super) fn count_lost(&mut self, source: &Source, cap: Cap, values: u64) {
         if values > 0
             && let Some(lost) = self.machines.get_mut(&(source.clone(), cap))
@@ -115,7 +115,7 @@ impl CappedMachines {
         }
     }
 
-    /// All that met a cap.
+    /// All that exceeded a cap.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Source, Cap, &CapLoss)> {
         self.machines.iter().map(|((source, cap), lost)| (source, *cap, lost))
     }

@@ -11,7 +11,7 @@ pub enum DropReason {
     Transient,
     /// An alarm under the name of its tag.
     Alarm,
-    /// Bytes, files, and types that the sender did not tell.
+    /// Bytes, files, and metrics without a known datatype.
     NotCarried,
     /// Past `TWIN_MAX_MODELS`.
     CappedModels,
@@ -41,7 +41,7 @@ impl DropReason {
         Self::Control,
     ];
 
-    /// The cap that was met, if one was.
+    /// The cap that was exceeded, if one was.
     pub fn cap(self) -> Option<Cap> {
         match self {
             Self::CappedModels => Some(Cap::Models),
@@ -91,12 +91,12 @@ pub struct ValueCounts {
 }
 
 impl ValueCounts {
-    /// One more value was given up.
+    /// One more value was dropped.
     pub(super) fn drop_value(&mut self, why: DropReason) {
         self.drop_values(why, 1);
     }
 
-    /// So many more values were given up.
+    /// This many more values were dropped.
     #[expect(clippy::indexing_slicing, reason = "the array has a place for each variant")]
     pub(super) fn drop_values(&mut self, why: DropReason, values: u64) {
         self.dropped[why as usize] += values;
@@ -108,20 +108,20 @@ impl ValueCounts {
         self.adjusted[how as usize] += 1;
     }
 
-    /// So many values were sent early, and counted as the bridge's own while their events were
+    /// This many values were sent early, and counted as the bridge's own while their events were
     /// buffered: from now on they count as the plant's.
     pub(super) fn count_early_as_plant_values(&mut self, values: u64) {
         self.points += values;
         self.own_points -= values;
     }
 
-    /// Values given up for this reason.
+    /// Values dropped for this reason.
     #[expect(clippy::indexing_slicing, reason = "the array has a place for each variant")]
     pub fn dropped(&self, why: DropReason) -> u64 {
         self.dropped[why as usize]
     }
 
-    /// Values given up in all.
+    /// Values dropped in all.
     pub fn dropped_in_all(&self) -> u64 {
         self.dropped.iter().sum()
     }

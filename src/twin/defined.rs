@@ -15,17 +15,17 @@ use super::mapping;
 use super::models::{DesiredModels, ModelIx, PropertyIx, PropertyRequest};
 use crate::sparkplug::event::{Definition, MemberKind};
 
-/// Definitions that are remembered; then it is begun anew.
+/// Definitions that are remembered; then the cache is cleared.
 const REMEMBERED: usize = 1_000;
 
 /// Where a definition differs from a model.
 #[derive(Debug, Default)]
 pub(super) struct DefinitionDiff {
-    /// The units of its members that it says, those that are as its model's among them.
+    /// Units that the definition declares for its members, equal ones included.
     pub units: FxHashMap<Arc<str>, Arc<str>>,
-    /// Places of parameters whose default is another.
+    /// Indexes of parameters whose default differs.
     pub parameters: Vec<usize>,
-    /// Places of members and of their static properties whose default is another.
+    /// Indexes of members and of their static properties whose default differs.
     pub statics: Vec<(usize, usize)>,
     /// Attributes of the model that it names.
     pub named: FxHashSet<PropertyIx>,
@@ -35,7 +35,7 @@ pub(super) struct DefinitionDiff {
 
 #[derive(Debug)]
 struct Compared {
-    /// Keeps the definition where it is, so that its place tells which it is.
+    /// Keeps the definition alive, so that its address stays unique.
     definition: Arc<Definition>,
     /// How many properties the model had, and how many units and defaults had changed.
     state: (usize, u32),

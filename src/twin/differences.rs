@@ -12,8 +12,8 @@ use super::{Output, names};
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::findings::Finding;
 
-/// Differences of one birth that are told; beyond, they are many of a kind.
-const TOLD: usize = 100;
+/// Differences reported for one birth; beyond, they are many of one kind.
+const MAX_REPORTED: usize = 100;
 
 /// What two births say differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +42,8 @@ pub struct Difference {
 }
 
 impl Output {
-    /// A difference, as it is told.
-    pub(super) fn output_of(difference: Difference) -> Self {
+    /// The finding that reports a difference.
+    pub(super) fn from_difference(difference: Difference) -> Self {
         let example = difference.to_string();
         Self::Finding { edge: difference.edge, finding: Finding::DefinitionsDiffer, example }
     }
@@ -69,7 +69,7 @@ impl fmt::Display for Difference {
 }
 
 impl DesiredModels {
-    /// Notes what `wanted` says otherwise than the property that is there.
+    /// Records where `wanted` differs from the existing property.
     ///
     /// To say nothing is no difference: an instance need not repeat its definition. That a node
     /// says more in one place than in another is none either.
@@ -113,7 +113,7 @@ pub(super) struct Differences(Vec<Difference>);
 
 impl Differences {
     pub(super) fn note(&mut self, difference: Difference) {
-        if self.0.len() < TOLD && !self.0.contains(&difference) {
+        if self.0.len() < MAX_REPORTED && !self.0.contains(&difference) {
             self.0.push(difference);
         }
     }

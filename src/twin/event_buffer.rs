@@ -15,17 +15,17 @@ use crate::sparkplug::event::{Birth, BirthMetric, Content, Data, Death, Event};
 use crate::sparkplug::findings::Finding;
 
 /// Parts of events that are buffered: values, metrics, members and properties.
-pub(super) const PARTS: usize = 500_000;
+pub(super) const DATA_LIMIT: usize = 500_000;
 /// Parts of events that are buffered with births, before the initial sync is complete: about
 /// 200 MB.
-pub(super) const MOST: usize = 1_000_000;
+pub(super) const BIRTH_LIMIT: usize = 1_000_000;
 /// Parts that are buffered where all messages are stored: from there on these are not processed
-/// before SiteWise is known. What comes with a message is [`PARTS`] at most, and fits.
-pub(super) const DEFER_AT: usize = PARTS / 2;
-/// So much is given up at once, so that each further birth costs little.
-const ROOM: usize = MOST / 8;
-/// What an event takes beside its parts, counted as such.
-const EVENT: usize = 4;
+/// before SiteWise is known. What comes with a message is [`DATA_LIMIT`] at most, and fits.
+pub(super) const DEFER_AT: usize = DATA_LIMIT / 2;
+/// Evicted at once, so that the next births fit without another eviction.
+const EVICT_SHARE: usize = BIRTH_LIMIT / 8;
+/// What an event takes beside its parts, counted in parts.
+const EVENT_OVERHEAD: usize = 4;
 
 /// Buffered events, in the order of arrival.
 #[derive(Debug, Default)]
@@ -33,19 +33,19 @@ pub(super) struct EventBuffer {
     events: VecDeque<BufferedEvent>,
     values: usize,
     parts: usize,
-    /// Sources of which data was given up after their latest birth: what is shown of them is older
-    /// than what they said. There are no more than the session has.
+    /// Sources whose data was dropped after their latest birth: what is shown of them is older
+    /// than what they sent. There are no more than the session has.
     incomplete_sources: BTreeSet<Source>,
     /// Sources that sent anything beside births.
     active_sources: BTreeSet<Source>,
-    /// Sources whose latest birth was given up.
+    /// Sources whose latest birth was dropped.
     birthless_sources: BTreeSet<Source>,
     /// Of these, the ones not yet reported.
     unreported_drops: Vec<Source>,
     overflow: Overflow,
 }
 
-/// What happens to events beyond [`PARTS`].
+/// What happens to events beyond [`DATA_LIMIT`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Overflow {
     /// Data is dropped, and of births the latest is kept.
@@ -101,7 +101,7 @@ pub(super) struct BufferLoss {
 }
 
 impl EventBuffer {
-    /// Keeps an event. Returns what is given up for it, or of it. Births are given up only before
+    /// Keeps an event. Returns what is dropped for it, or of it. Births are dropped only before
     /// the initial sync is complete, where a source has no other than those in the buffer.
     pub(super) fn push(&mut self, event: Event, is_synced: bool) -> BufferLoss {
         let (values, parts) = (values_in(&event), self::parts(&event));
@@ -116,8 +116,8 @@ impl EventBuffer {
             }
         }
         let bound = match self.overflow {
-            Overflow::Dropped => PARTS,
-            Overflow::Deferred => MOST,
+            Overflow::Dropped => DATA_LIMIT,
+            Overflow::Deferred => BIRTH_LIMIT,
         };
         if self.parts + parts > bound {
             match &event {
@@ -135,7 +135,7 @@ impl EventBuffer {
             self.birthless_sources.remove(&birth.source);
         }
         match &event {
-            // It says all that its source has; of one that is dead nothing can be asked.
+            // A birth is complete again; a dead source cannot be asked.
             Event::Birth(Birth { source, .. }) | Event::Death(Death { source, .. }) => {
                 self.incomplete_sources.remove(source);
             }
@@ -144,7 +144,7 @@ impl EventBuffer {
         self.values += values;
         self.parts += parts;
         self.events.push_back(BufferedEvent { event, early_send: EarlySend::NotTried });
-        if !is_synced && self.parts > MOST {
+        if !is_synced && self.parts > BIRTH_LIMIT {
             let more = self.make_room();
             loss = BufferLoss {
                 sent_early: loss.sent_early + more.sent_early,
@@ -170,7 +170,7 @@ impl EventBuffer {
         let out: BTreeSet<Source> = order
             .into_iter()
             .take_while(|(_, Reverse(share), _)| {
-                let more = birthless > MOST - ROOM;
+                let more = birthless > BIRTH_LIMIT - EVICT_SHARE;
                 birthless -= share;
                 more
             })
@@ -192,7 +192,7 @@ impl EventBuffer {
         std::mem::take(&mut self.unreported_drops).into_iter().map(|Source { edge, device }| {
             let of = device.as_deref().unwrap_or("the node");
             let example = format!(
-                "the birth of {of} is dropped: at most {MOST} metrics, members and properties of \
+                "the birth of {of} is dropped: at most {BIRTH_LIMIT} metrics, members and properties of \
                  births are buffered until the initial sync with SiteWise is complete; a rebirth \
                  is requested then"
             );
@@ -252,8 +252,8 @@ impl EventBuffer {
         self.events.iter_mut().skip(skipped).map(|held| (&held.event, &mut held.early_send))
     }
 
-    /// Of these sources, the edge nodes that have to say once more what they have, since some of it
-    /// was given up.
+    /// Takes the edge nodes, among these sources, whose births must be requested because data was
+    /// dropped.
     pub(super) fn take_incomplete(
         &mut self,
         is_one: impl Fn(&Source) -> bool,
@@ -292,12 +292,12 @@ impl EventBuffer {
         self.events.push_back(BufferedEvent { event, early_send: EarlySend::Tried(sent) });
     }
 
-    /// Keeps on that of these sources something was given up.
+    /// Marks these sources as incomplete again.
     pub(super) fn mark_incomplete(&mut self, sources: BTreeSet<Source>) {
         self.incomplete_sources.extend(sources);
     }
 
-    /// All, each with what of it has been sent; and of whom something was given up.
+    /// All events, each with the keys that were already sent; and the sources whose data was dropped.
     pub(super) fn into_events(
         self,
     ) -> (impl Iterator<Item = (Event, Vec<Option<Key>>)>, BTreeSet<Source>) {
@@ -317,7 +317,7 @@ pub(super) fn source_of(event: &Event) -> &Source {
 
 /// What an event takes: its metrics, members, properties and values.
 pub(crate) fn parts(event: &Event) -> usize {
-    EVENT
+    EVENT_OVERHEAD
         + match event {
             Event::Birth(birth) => {
                 let members = birth.definitions.iter().map(|definition| {

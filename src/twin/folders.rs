@@ -13,7 +13,7 @@ const ALIKE: usize = 2;
 const MEMBERS: usize = 2;
 
 /// Nodes and devices whose births are looked at, and metrics in all, so that a plant of any size
-/// costs little: those that come first say what the others are like.
+/// costs little: the first ones are representative.
 const SOURCES: usize = 1_000;
 const METRICS: usize = 100_000;
 /// Rules that are suggested.

@@ -7,9 +7,9 @@ use super::models::PropertyIx;
 use super::{Twin, mapping};
 use crate::time::{Instant, Now};
 
-/// Between two heartbeats of the bridge.
+/// Interval of the bridge's heartbeats.
 const BEAT: Duration = Duration::from_secs(60);
-/// The wall clock was stepped if it went so much faster or slower than the other.
+/// The wall clock was stepped if it went this much faster or slower than the monotonic one.
 const STEP: Duration = Duration::from_secs(60);
 
 /// The heartbeat of the bridge.
@@ -21,7 +21,7 @@ pub(super) struct Heartbeat {
 }
 
 impl Twin {
-    /// Makes the bridge's own asset, and lets its heart beat.
+    /// Creates the bridge's own asset and starts its heartbeat.
     pub(super) fn start_heartbeat(&mut self, now: Now) {
         // Without room for its own asset the bridge goes on without a heartbeat.
         if let Ok((asset, property)) = self.writer.world.ensure_bridge(&self.config.host_id) {

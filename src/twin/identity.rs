@@ -31,7 +31,7 @@ pub enum Address<'a> {
     Level(Uuid, usize),
 }
 
-/// Why a property is on a model; part of its identity.
+/// The role of a property on its model; part of its identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PropertyRole {
     /// A metric: a member of a template, or a plain metric of a node or device.
@@ -80,8 +80,8 @@ impl Namespace {
         derive(model, &parts)
     }
 
-    /// Id of the model of the kind that `founder` was the first of; of the `number`th, if it was
-    /// so more than once.
+    /// Id of the model of the kind that `founder` was the first of. `number` counts the kinds that
+    /// it founded, from 1.
     pub fn kind(self, founder: &Source, number: usize) -> Uuid {
         match number {
             1 => self.first_kind(founder),

@@ -37,8 +37,8 @@ enum Symbol {
 }
 
 impl Kinds {
-    /// Kinds as written in a variable: separated by commas or line ends. A backslash takes the
-    /// meaning from the comma, star, question mark, equals sign, blank or backslash behind it.
+    /// Kinds as written in a variable: separated by commas or line ends. A backslash
+    /// escapes the comma, star, question mark, equals sign, blank or backslash behind it.
     ///
     /// # Errors
     ///
@@ -126,7 +126,7 @@ impl KindRule {
 /// Whether a pattern takes a word, or all that another pattern in the word's place takes.
 fn fits(pattern: &[Symbol], mut word: impl Iterator<Item = Symbol> + Clone) -> bool {
     let mut rest = pattern;
-    // Behind the last star, and the word from where it ends so far.
+    // The pattern after the last `*`, and the rest of the word to retry from.
     let mut star = None;
     loop {
         let mut after = word.clone();

@@ -84,11 +84,11 @@ pub(super) struct Layout {
     /// Instances whose asset was made for another template: the asset, and what the template is
     /// called now.
     pub template_changed: Vec<(AssetIx, String)>,
-    /// The first instance whose asset stands beside the one that it is in, in words.
+    /// The first instance whose asset is placed beside, not below, its container; described.
     pub placed_beside: Option<String>,
     /// It has tags on a model that unrelated machines share.
     pub on_shared_model: bool,
-    /// The first that SiteWise has no form for, in words.
+    /// The first that SiteWise has no type for, in words.
     pub unmappable: Option<String>,
 }
 
@@ -221,16 +221,16 @@ struct LayoutBuilder<'a> {
     places: Vec<LeafPlace>,
     /// Which leaf an asset's property belongs to, where rules may have two of them.
     leaf_of_property: FxHashMap<(AssetIx, PropertyIx), Slot>,
-    /// From the asset at hand to the metric at hand.
+    /// Path from the current asset to the current metric.
     path: Vec<&'a str>,
     pending_attributes: Vec<PendingAttribute<'a>>,
     attributes: Vec<AttributeTarget>,
     assets: Vec<AssetIx>,
     instances: Vec<Option<InstancePlace>>,
-    /// What the definitions of the instances at hand say, outermost first; none where there is no
+    /// What the definitions of the current instances declare, outermost first; none where there is no
     /// definition.
     definition_diffs: Vec<Option<Arc<DefinitionDiff>>>,
-    /// Attributes of the asset at hand that have a default, and that no definition names so far.
+    /// Attributes of the current asset that have a default, and that no definition names so far.
     unnamed: Vec<PropertyIx>,
     /// Attributes whose default is none of their own definitions'.
     undefined: Vec<LeafTarget>,
@@ -266,7 +266,7 @@ struct Spot {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum TemplateMatch {
     Same,
-    /// Of this one it gets what it says itself alone.
+    /// Another one: only what the instance itself sends is added to its model.
     Other,
 }
 
@@ -376,7 +376,7 @@ impl<'a> LayoutBuilder<'a> {
     /// Notes where an instance is.
     fn record_instance(&mut self, instance: &Instance, place: InstancePlace) {
         let at = instance.number as usize;
-        // What rules made has no number.
+        // An instance that rules made has no number.
         if instance.number == u32::MAX {
             return;
         }

@@ -69,7 +69,7 @@ pub enum Unmappable {
 /// Unit of every point in time.
 pub const SECONDS_UNIT: &str = "s";
 
-/// In which form a property holds what the plant says.
+/// How a property stores a value: SiteWise's data type, and whether it is a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ValueForm {
     /// As an integer.
@@ -201,7 +201,7 @@ pub fn convert(
     }
 }
 
-/// What was refused, to be looked at: a number, a Boolean or text as it came, anything else as
+/// A rejected value, to be looked at: a number, a Boolean or text as it came, anything else as
 /// text that people can read.
 pub fn as_it_came(value: Option<&Value>) -> Variant {
     let text = |text: String| Variant::String(text.into());

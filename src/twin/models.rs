@@ -39,16 +39,16 @@ const BUILT_IN: [&str; 4] = [GROUP_MODEL, NODE_MODEL, DEVICE_MODEL, BRIDGE_MODEL
 /// Properties by which a node or device tells that it is alive.
 const PRESENCE: usize = 5;
 
-/// Place of a model among all.
+/// Index of a model in [`DesiredModels`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelIx(pub u32);
 
-/// Place of a property in its [`DesiredModel`]: properties are appended, so a model that has the
+/// Index of a property in its [`DesiredModel`]: properties are appended, so a model that has the
 /// first `n` has all that was wanted when it had `n`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PropertyIx(pub u32);
 
-/// A model as wanted.
+/// A desired model.
 #[derive(Debug)]
 pub struct DesiredModel {
     /// Its id.
@@ -105,9 +105,9 @@ pub struct DesiredModels {
     max_properties: usize,
     list: Vec<DesiredModel>,
     by_id: FxHashMap<Uuid, ModelIx>,
-    /// Models that nodes and devices may come to by name: they keep room for their presence.
+    /// Models named by `TWIN_KINDS`: they keep room for the presence of nodes and devices.
     presence_models: FxHashSet<Uuid>,
-    /// How often a unit or default became another one.
+    /// Number of changes to units and defaults, to invalidate comparisons.
     pub(super) corrections: u32,
     /// Whose birth is being laid out.
     pub(super) current_source: Option<Arc<Source>>,
@@ -163,7 +163,7 @@ impl DesiredModels {
         let name = format!("{}{name}", self.prefix);
         let taken = |name: &str| self.list.iter().any(|model| model.name == name);
         let shown = names::clean(&name);
-        // Of those that look alike the first is called as it looks.
+        // Of names that display alike, the first keeps its plain form.
         let other = names::with_hex_bytes(&name, taken).filter(|_| taken(&shown));
         let name = other.unwrap_or(shown);
         Ok(self.insert(id, name, description.and_then(names::description)))
@@ -292,8 +292,8 @@ impl DesiredModels {
             has.unit = Some(unit.into());
         }
         if let Some(default) = default {
-            let path = has.rare.take().and_then(|rare| rare.path);
-            has.rare = UncommonParts::of(Some(default.into()), path);
+            let path = has.uncommon.take().and_then(|uncommon| uncommon.path);
+            has.uncommon = UncommonParts::of(Some(default.into()), path);
         }
         self.corrections += 1;
         true
@@ -381,7 +381,7 @@ impl DesiredModels {
             Err(id) => id,
         };
         let model = self.get(ix);
-        // By its presence a machine is known to be alive: that comes before what people allow.
+        // Presence is created even past TWIN_MAX_PROPERTIES.
         let max = match wanted.role {
             PropertyRole::Presence => limits::PROPERTIES_PER_MODEL,
             PropertyRole::Member | PropertyRole::Parameter | PropertyRole::Property => {
@@ -413,7 +413,7 @@ impl DesiredModels {
             id,
             name,
             unit: wanted.unit.and_then(names::unit).map(Into::into),
-            rare: UncommonParts::of(wanted.default.map(Into::into), (!is_name).then(path)),
+            uncommon: UncommonParts::of(wanted.default.map(Into::into), (!is_name).then(path)),
             source,
             role: wanted.role,
             form: wanted.form,
@@ -427,7 +427,7 @@ impl DesiredModels {
         property.for_model(&self.get(ix).name, self.namespace)
     }
 
-    /// Gives back the room that a model's list of properties has beyond them.
+    /// Returns the room that a model's list of properties has beyond them.
     pub fn shrink(&mut self, ix: ModelIx) {
         self.get_mut(ix).properties.shrink_to_fit();
     }

@@ -32,8 +32,8 @@ pub(super) fn fit_bytes(name: &str) -> String {
     cut(text, limits::NAME_CHARS, name)
 }
 
-/// A name for people of what another one is called like: with the bytes that cannot be shown.
-/// None where all can, or where that is `taken` as well.
+/// A distinct display name for a name that displays like another: with its undisplayable bytes in
+/// hex. None where all can be displayed, or where that is `taken` as well.
 pub(super) fn with_hex_bytes(name: &str, taken: impl Fn(&str) -> bool) -> Option<String> {
     let bytes = text::broken(name)?;
     let word = if bytes.len() > BYTES { short_hash(&["name", name]) } else { bytes };
@@ -54,7 +54,7 @@ pub(super) fn with_hash(name: &str, id: Uuid) -> String {
 }
 
 /// A property's name, from its path, that is not `taken`: with its type or role where others are
-/// called so, and with a short hash of its id where that does not do.
+/// called so, and with a short hash of its id where that is taken too.
 pub(super) fn free(
     (path, id): (&str, Uuid),
     role: PropertyRole,

@@ -18,7 +18,7 @@ mod patrol;
 pub mod presence;
 pub mod problems;
 pub mod rates;
-mod refusals;
+mod rejections;
 mod state;
 pub mod status;
 pub mod units;
@@ -47,23 +47,24 @@ use crate::delivery::point::Gate;
 use crate::sitewise::api::ModelSummary;
 use crate::time::Instant;
 
-/// A model is written once nothing new was wanted of it for so long, or something for so long.
+/// A model is written once nothing was added to it for this long …
 const SETTLE: Duration = Duration::from_millis(250);
-const SETTLE_MOST: Duration = Duration::from_secs(2);
+/// … or this long after the first addition.
+const SETTLE_MAX: Duration = Duration::from_secs(2);
 /// Between two updates of a model: each locks all its assets while it propagates.
 const BETWEEN_UPDATES: Duration = Duration::from_secs(60);
 /// After a rejection that does not pass by itself.
-const AFTER_REFUSAL: Duration = Duration::from_secs(300);
-/// Longest delay of what may fail for ever without affecting the rest.
-const RAREST: Duration = Duration::from_secs(3600);
+const RETRY_AFTER_REJECTION: Duration = Duration::from_secs(300);
+/// Longest retry delay of calls that nothing else waits for.
+const LONGEST_SLOW_RETRY: Duration = Duration::from_secs(3600);
 /// First delay after a failed call; doubled each time.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// Longest delay after a failed call.
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
 /// First delay before an asynchronous state is polled; doubled each time.
-const FIRST_LOOK: Duration = Duration::from_millis(200);
+const FIRST_POLL: Duration = Duration::from_millis(200);
 /// Longest delay before an asynchronous state is polled.
-const LONGEST_LOOK: Duration = Duration::from_secs(5);
+const LONGEST_POLL: Duration = Duration::from_secs(5);
 /// Problems kept for people to read.
 const PROBLEMS: usize = 1_000;
 
@@ -85,7 +86,7 @@ pub enum Output {
     /// What SiteWise has as the latest values, in the order of the streams of
     /// [`Plan::look_up`].
     LookedUp {
-        /// As the twin called it.
+        /// The id that was passed to [`Plan::look_up`].
         batch: u64,
         /// What was read of each.
         values: Vec<ShownRead>,
@@ -115,6 +116,7 @@ pub struct ProvisioningFigures {
     pub units_set: u64,
 }
 
+/// A job of the plan, by its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum ProvisioningJob {
     ListModels,
@@ -138,14 +140,17 @@ enum WaitsFor {
     Children(AssetIx),
 }
 
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum JobState {
+    /// In `dirty`, to be decided.
     Undecided,
     Queued,
     Timer(Instant),
     InFlight,
 }
 
+/// What a job needs next.
 enum NextNeed {
     Call(CallLane),
     Wait(WaitsFor),
@@ -214,7 +219,7 @@ impl Plan {
             conflicts: Vec::new(),
             figures: ProvisioningFigures::default(),
             rng: fastrand::Rng::with_seed(seed),
-            next_patrol: Instant::START + patrol::EVERY,
+            next_patrol: Instant::START + patrol::PATROL_INTERVAL,
         };
         plan.mark_dirty(ProvisioningJob::ListModels);
         plan

@@ -15,7 +15,7 @@ use crate::sparkplug::address::{EdgeNode, Source};
 use crate::time::Now;
 
 impl Twin {
-    /// Expects those that were online, and then the others that are known.
+    /// Requests rebirths of all known nodes, those that were online first.
     pub(super) fn expect_known(&mut self, now: Now) {
         let plan = &self.writer.world.plan;
         self.lookups.watch_offline(plan.offline().cloned(), now.instant + self.config.stale_after);
@@ -24,7 +24,7 @@ impl Twin {
         self.expect_of(online, offline.map(|source| source.edge.clone()).collect());
     }
 
-    /// As well, for assets that became known later.
+    /// The same for assets that became known after the sync.
     pub(super) fn expect(&mut self, newly_known: &[Uuid], now: Now) {
         let plan = &self.writer.world.plan;
         let sources = newly_known.iter().filter_map(|id| plan.known_asset(*id)?.stands_for());
@@ -46,7 +46,7 @@ impl Twin {
             devices.sort_unstable();
             self.writer.outputs.push_back(Output::ExpectOnline { edge, devices });
         }
-        self.writer.outputs.extend(offline.into_iter().map(Output::ExpectMaybe));
+        self.writer.outputs.extend(offline.into_iter().map(Output::MayBeBack));
     }
 
     /// What is known of a source: of one that SiteWise has as online, and that was never born

@@ -20,7 +20,7 @@ pub struct DesiredProperty {
     /// Unit of its values.
     pub unit: Option<Box<str>>,
     /// What few properties have.
-    pub(super) rare: Option<Box<UncommonParts>>,
+    pub(super) uncommon: Option<Box<UncommonParts>>,
     /// Whose birth asked for it first; none for what the bridge adds by itself.
     pub source: Option<Arc<Source>>,
     /// Why it is there.
@@ -55,7 +55,7 @@ impl UncommonParts {
 impl DesiredProperty {
     /// Default of an attribute that has one.
     pub fn default(&self) -> Option<&str> {
-        self.rare.as_ref()?.default.as_deref()
+        self.uncommon.as_ref()?.default.as_deref()
     }
 
     /// Whether it is static, rather than a stream.
@@ -68,7 +68,7 @@ impl DesiredProperty {
 
     /// The names of the members down to it: what its id is made of.
     pub fn path(&self) -> impl Iterator<Item = &str> {
-        let path = self.rare.as_ref().and_then(|rare| rare.path.as_deref());
+        let path = self.uncommon.as_ref().and_then(|uncommon| uncommon.path.as_deref());
         let name = path.is_none().then_some(&*self.name);
         name.into_iter().chain(path.unwrap_or_default().iter().map(|name| &**name))
     }

@@ -17,11 +17,11 @@ use crate::sparkplug::text::shown;
 const ASSET: &str = "{asset}";
 const MEMBER: &str = "{member}";
 /// Levels of SiteWise's tree above the assets of a device: group, node and device.
-const ABOVE: usize = 3;
+const LEVELS_ABOVE_DEVICE_ASSETS: usize = 3;
 /// Levels of a rule's path, the member's excepted: each may become an asset.
-const LEVELS: usize = limits::TREE_DEPTH - ABOVE;
+const MAX_LEVELS: usize = limits::TREE_DEPTH - LEVELS_ABOVE_DEVICE_ASSETS;
 /// Nested templates fit as well, and so the tree is never too deep.
-const _: () = assert!(TEMPLATE_DEPTH <= LEVELS);
+const _: () = assert!(TEMPLATE_DEPTH <= MAX_LEVELS);
 
 /// Rules, of which the first that fits a metric's name is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,8 +128,8 @@ impl Rule {
         let Some((&MEMBER, before)) = path.split_last() else {
             return Err(format!("whose path does not end with /{MEMBER}"));
         };
-        if before.len() > LEVELS {
-            return Err(format!("with more than {LEVELS} levels"));
+        if before.len() > MAX_LEVELS {
+            return Err(format!("with more than {MAX_LEVELS} levels"));
         }
         let mut levels = Vec::with_capacity(before.len());
         let mut asset = None;

@@ -131,18 +131,18 @@ impl Rig {
             match output {
                 Output::Call(id, call) => {
                     let answer = self.call(call);
-                    self.twin.handle_done(id, answer, self.now);
+                    self.twin.handle_result(id, answer, self.now);
                 }
                 Output::Store(points) => self.points.extend(points),
                 Output::Open(gate) => self.open(gate),
-                Output::Refused { point, reason, .. } => self.refused.push((point, reason)),
+                Output::Rejected { point, reason, .. } => self.refused.push((point, reason)),
                 Output::Grouped(edge) => self.grouped.push(edge),
                 Output::Finding { finding, example, .. } => self.found.push((finding, example)),
                 Output::Capped { source, cap, example } => {
                     self.capped.push(format!("{source} {}: {example}", cap.label()));
                 }
                 Output::RequestRefresh(edge) => self.expected.push(format!("again {edge}")),
-                Output::ExpectMaybe(edge) => self.expected.push(format!("perhaps {edge}")),
+                Output::MayBeBack(edge) => self.expected.push(format!("perhaps {edge}")),
                 Output::ExpectOnline { edge, devices } => {
                     self.expected.push(format!("{edge} {}", devices.join(" ")));
                 }

@@ -78,7 +78,7 @@ impl Twin {
         let mut leaves = Vec::with_capacity(birth.slots as usize);
         layout::leaves(&birth.metrics, &mut leaves);
         let laid = layout::lay_out(&mut writer.world, config, birth);
-        writer.emit_capped(source);
+        writer.emit_birth_findings(source);
         // The plan has to know the models before the first value asks for its gate.
         writer.world.settle_changes(now.instant);
         let old = sources.remove(source);
@@ -97,6 +97,7 @@ impl Twin {
                 return;
             }
         };
+        // Outside SiteWise's window the birth's time is wrong (seconds, microseconds): use ours.
         let birth_time = if in_window(birth.time, now) { birth.time } else { now.wall };
         let mut values = SourceValues::new(asset, presence);
         values.last_presence_time = writer.world.plan.last_presence_time(source);
@@ -126,7 +127,6 @@ impl Twin {
         }
         lost.report(writer, source);
         values.write_birth_attributes(writer, attributes, &assets, birth_time, now);
-        // A time that SiteWise would not take is none: it may count seconds, or microseconds.
         values.write_birth_presence(writer, birth_time, now);
         values.presence_unreliable = false;
         for (asset, of) in std::mem::take(&mut writer.world.units_to_verify) {
@@ -338,7 +338,7 @@ impl SourceValues {
         let tqv = Tqv { time, ..value.tqv };
         let value = PlantValue { tqv: tqv.clone(), ..value };
         if writer.write_plant_value(value, sent_early, now).reaches_sitewise() {
-            // A clock that stands still has not gone back.
+            // A repeated timestamp is not a step back.
             let sender_time = match leaf.sender_time() {
                 _ if own_time && time == sample.time => time,
                 // Its own time may be later than its birth's.

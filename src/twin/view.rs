@@ -116,7 +116,7 @@ impl Twin {
         match found.next() {
             None => ProvisioningProgress { status, problem: None, verdict: None },
             Some((verdict, reason)) => ProvisioningProgress {
-                status: verdict.map_or(status, |_| ProvisioningStatus::Refused),
+                status: verdict.map_or(status, |_| ProvisioningStatus::Rejected),
                 problem: Some(reason),
                 verdict,
             },
@@ -220,8 +220,9 @@ impl Twin {
     }
 
     /// Whether any tag of a node or device has no place: of its latest birth, if that is laid out.
-    pub fn has_lost(&self, source: &Source) -> bool {
-        self.is_current(source) && self.sources.get(source).is_none_or(SourceValues::has_lost)
+    pub fn has_dropped_leaf(&self, source: &Source) -> bool {
+        self.is_current(source)
+            && self.sources.get(source).is_none_or(SourceValues::has_dropped_leaf)
     }
 
     /// Why a leaf of the latest birth of a node or device has no place; none where it has one, and
@@ -242,8 +243,8 @@ impl Twin {
         self.writer.world.assets.id(address)
     }
 
-    /// What people call a model: without `TWIN_MODEL_PREFIX`, and for one that another has no room
-    /// for, as that other.
+    /// What people call a model: without `TWIN_MODEL_PREFIX`, and for a part of a model, the name of
+    /// the first part.
     pub fn plain_model_name(&self, ix: ModelIx) -> &str {
         let models = &self.writer.world.models;
         let prefix = self.config.model_prefix.as_str();

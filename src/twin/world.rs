@@ -58,7 +58,7 @@ pub(super) struct DesiredWorld {
     pub counts: ValueCounts,
     pub capped: CappedMachines,
     assets_per_model: usize,
-    /// The number of the first model like it that has room, where it has none itself.
+    /// For a full model: the number of its first part with room.
     first_with_room: FxHashMap<ModelIx, usize>,
     max_models: usize,
     changed_models: BTreeSet<ModelIx>,
@@ -420,8 +420,8 @@ impl DesiredWorld {
         self.ensure_built_in(shared(source), None)
     }
 
-    /// Whether there are models enough for one that nobody else would use. A tree has few, so that
-    /// of edge nodes, which have all others below them, is shared sooner.
+    /// Whether the caps leave a model for this source alone. A tree may have few models, so edge
+    /// nodes, which have all others below them, share one sooner.
     fn may_have_own_model(&self, source: &Source) -> bool {
         let few = self.models.len() < self.max_models / 2;
         few && (source.device.is_some() || self.models.node_kinds() < OWN_NODE_MODELS)

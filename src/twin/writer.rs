@@ -234,10 +234,11 @@ impl PointWriter {
         property.default().map(str::to_owned)
     }
 
-    /// Emits the caps that the birth at hand exceeded, and its differences from others.
-    pub(super) fn emit_capped(&mut self, source: &Source) {
+    /// Emits the caps that the birth being laid out exceeded, its differences from others, and the
+    /// missing units.
+    pub(super) fn emit_birth_findings(&mut self, source: &Source) {
         let differences = self.world.models.differences.take().into_iter();
-        self.outputs.extend(differences.map(Output::output_of));
+        self.outputs.extend(differences.map(Output::from_difference));
         for example in self.world.unset_units.take() {
             self.emit_finding(&source.edge, Finding::MissingUnit, example);
         }
@@ -317,7 +318,7 @@ impl PointWriter {
 
     fn refuse(&mut self, point: Point, refusal: RejectReason, reason: &'static str) {
         self.world.counts.refused.count(refusal);
-        self.outputs.push_back(Output::Refused { point, refusal, reason });
+        self.outputs.push_back(Output::Rejected { point, refusal, reason });
     }
 
     fn point(&self, target: LeafTarget, tqv: Tqv, class: Class) -> Point {

@@ -45,7 +45,8 @@ impl<S: SiteWise> Engine<S> {
         self.clock.now()
     }
 
-    /// SiteWise judges the times of values by its own clock.
+    /// Compares our clock with SiteWise's, by which SiteWise accepts timestamps, and logs when they
+    /// differ or agree again.
     fn compare_clocks(&mut self) {
         let Some(clocks) = self.clock.compare(self.sitewise.clock_ahead()) else { return };
         self.bridge.handle_clocks(clocks);

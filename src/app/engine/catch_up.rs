@@ -1,9 +1,8 @@
-//! Catches up with messages that were stored since more came before the initial sync than can be
-//! buffered.
+//! Processes messages that were deferred to disk, because more arrived before the initial sync than
+//! can be buffered.
 //!
-//! A thread reads them, in rounds: each reads what was stored before it began. What arrives
-//! meanwhile is stored as well, and the last of it is kept in memory too, so that the last round
-//! ends where the present is.
+//! A thread reads them back in rounds. What arrives during a round is stored as well, and the latest
+//! of it kept in memory, so that the last round ends with the message that has just arrived.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -18,12 +17,13 @@ use crate::sitewise::client::SiteWise;
 use crate::sparkplug::host::ServerId;
 use crate::time::Now;
 
-/// Messages that are read and processed together, and of these how many wait for their turn.
-const LOT: usize = 32;
-const LOTS: usize = 4;
+/// Messages that are read and processed together.
+const BATCH: usize = 32;
+/// Batches that are read ahead.
+const QUEUED_BATCHES: usize = 4;
 /// Bytes of payloads that are kept in memory of what arrives during a round.
-const LATER_BYTES: usize = 4 << 20;
-/// No further message is processed while so many points are not on disk yet.
+const MEANWHILE_BYTES: usize = 4 << 20;
+/// No further message is processed while this many points are not on disk yet.
 const UNSAVED_LIMIT: usize = 50_000;
 
 /// Where the engine stands in what is stored.
@@ -46,10 +46,10 @@ struct Round {
     messages: mpsc::Receiver<Vec<StoredInbound>>,
     /// Messages that are still to come from there.
     missing: u64,
-    /// What arrived since; no longer complete if it is too much.
-    later: VecDeque<StoredInbound>,
-    later_bytes: usize,
-    too_much: bool,
+    /// What arrived since; empty if it was too much to be kept.
+    arrived_meanwhile: VecDeque<StoredInbound>,
+    meanwhile_bytes: usize,
+    overflowed: bool,
 }
 
 impl CatchUp {
@@ -60,14 +60,14 @@ impl CatchUp {
     /// A message is stored.
     pub(super) fn store(&mut self, stored: StoredInbound) {
         self.stored += 1;
-        let Some(round) = self.round.as_mut().filter(|round| !round.too_much) else { return };
+        let Some(round) = self.round.as_mut().filter(|round| !round.overflowed) else { return };
         if let InboundKind::Message { payload, topic, .. } = &stored.kind {
-            round.later_bytes += payload.len() + topic.len();
+            round.meanwhile_bytes += payload.len() + topic.len();
         }
-        round.later.push_back(stored);
-        if round.later_bytes > LATER_BYTES {
-            round.too_much = true;
-            round.later = VecDeque::new();
+        round.arrived_meanwhile.push_back(stored);
+        if round.meanwhile_bytes > MEANWHILE_BYTES {
+            round.overflowed = true;
+            round.arrived_meanwhile = VecDeque::new();
         }
     }
 
@@ -110,49 +110,50 @@ impl<S: SiteWise> Engine<S> {
         }
         let CatchUp { stored, next, .. } = self.catch_up;
         let count = stored - next;
-        let mut again = self.outbox.reread_inbound(next, count);
-        let (lots, messages) = mpsc::channel(LOTS);
+        let mut stored_messages = self.outbox.reread_inbound(next, count);
+        let (batches, messages) = mpsc::channel(QUEUED_BATCHES);
         let thread = std::thread::Builder::new().name("stored messages".to_owned());
         let started = thread.spawn(move || {
             loop {
-                let lot: Vec<_> = again.by_ref().take(LOT).collect();
-                if lot.is_empty() || lots.blocking_send(lot).is_err() {
+                let batch: Vec<_> = stored_messages.by_ref().take(BATCH).collect();
+                if batch.is_empty() || batches.blocking_send(batch).is_err() {
                     return;
                 }
             }
         });
         if let Err(error) = started {
-            // Nothing comes then, which is told below.
+            // The channel ends at once, so `handle_deferred` reports the messages as lost.
             warn!(%error, "stored messages cannot be read");
         }
         self.catch_up.next = stored;
         self.catch_up.round = Some(Round {
             messages,
             missing: count,
-            later: VecDeque::new(),
-            later_bytes: 0,
-            too_much: false,
+            arrived_meanwhile: VecDeque::new(),
+            meanwhile_bytes: 0,
+            overflowed: false,
         });
     }
 
     /// Processes messages that were deferred; none come any more at the end of a round.
-    pub(super) fn handle_deferred(&mut self, lot: Option<Vec<StoredInbound>>) {
-        if let Some(lot) = lot {
+    pub(super) fn handle_deferred(&mut self, batch: Option<Vec<StoredInbound>>) {
+        if let Some(batch) = batch {
             if let Some(round) = &mut self.catch_up.round {
-                round.missing = round.missing.saturating_sub(lot.len() as u64);
+                round.missing = round.missing.saturating_sub(batch.len() as u64);
             }
-            self.process_deferred(lot);
+            self.process_deferred(batch);
             return;
         }
-        let Some(Round { missing, later, too_much, .. }) = self.catch_up.round.take() else {
+        let Some(Round { missing, arrived_meanwhile, overflowed, .. }) = self.catch_up.round.take()
+        else {
             return;
         };
-        if missing == 0 && too_much {
+        if missing == 0 && overflowed {
             self.start_catch_up();
             return;
         }
         if missing == 0 {
-            self.process_deferred(later);
+            self.process_deferred(arrived_meanwhile);
         }
         let now = self.now();
         match self.bridge.end_deferral(missing == 0, now) {

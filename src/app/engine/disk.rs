@@ -9,14 +9,14 @@ use crate::outbox::{DiskEvent, DiskState};
 use crate::sitewise::client::SiteWise;
 use crate::time::{Instant, Now};
 
-/// For so long after values were dropped the outbox counts as full.
+/// How long after dropping values the outbox counts as full.
 const FULL: Duration = Duration::from_secs(60);
 
 impl<S: SiteWise> Engine<S> {
     /// Handles the disk's events.
     pub(super) fn handle_disk_events(&mut self, now: Now) {
         self.take_disk_events(now);
-        // Only what is not reported by now is late.
+        // After the reports: only a write that is still unreported counts as hung.
         self.outbox.handle_timeout(now.instant);
         self.take_disk_events(now);
     }
@@ -59,9 +59,9 @@ impl<S: SiteWise> Engine<S> {
         !undecided && are_answered && (is_left || is_done)
     }
 
-    /// Sends nothing more at the end where SiteWise accepts nothing of what is on disk anyway.
-    pub(super) fn stop_in_vain(&mut self) {
-        if self.bridge.delivery().flushes_in_vain() && self.is_all_saved() {
+    /// Stops sending during shutdown if SiteWise accepts nothing: all of it is on disk.
+    pub(super) fn stop_futile_flush(&mut self) {
+        if self.bridge.delivery().is_flush_futile() && self.is_all_saved() {
             self.bridge.stop_sending();
         }
     }

@@ -14,7 +14,7 @@ use crate::time::{Instant, Now};
 
 /// Lines of one finding within [`WINDOW`], each with one sender.
 const LINES: usize = 20;
-/// How long these count, and the least time between two summaries of one finding.
+/// How long these count. It is also the least time between two summaries of one finding.
 const WINDOW: Duration = Duration::from_secs(600);
 /// How long further senders are collected before the first summary.
 const COLLECT: Duration = Duration::from_secs(3);
@@ -34,8 +34,9 @@ struct Lines {
     /// Senders that got no line of their own since the last summary, and the first names.
     more: u64,
     names: Vec<String>,
-    /// When the next summary is due, if one is, and the earliest time of another.
+    /// When the next summary is due, if one is.
     due: Option<Instant>,
+    /// The earliest time of another.
     next: Instant,
 }
 

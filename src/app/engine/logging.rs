@@ -94,7 +94,7 @@ pub(super) fn log_failing_property(
 }
 
 /// Logs a machine of which values are dropped.
-pub(super) fn log_crowded(machine: &Source, names: (Option<&str>, Option<&str>)) {
+pub(super) fn log_over_rate(machine: &Source, names: (Option<&str>, Option<&str>)) {
     let (asset, property) = (names.0.unwrap_or("an asset"), names.1.unwrap_or("a property"));
     warn!(
         sparkplug.source = %machine,

@@ -43,13 +43,12 @@ impl MissingBirths {
         self.due
     }
 
-    /// Of which edge nodes a rebirth is to be requested now: of each once, since the host repeats
-    /// requests.
+    /// Takes the edge nodes that were not asked yet; the host repeats requests itself.
     fn take_unasked(&mut self, edges: impl Iterator<Item = EdgeNode>) -> Vec<EdgeNode> {
         edges.filter(|edge| self.asked.insert(edge.clone())).collect()
     }
 
-    /// Takes the reasons that hold now. Gives back those that get a line, and the names of further
+    /// Takes the reasons that hold now. Returns those that get a line, and the names of further
     /// new ones. One that no longer holds may be logged again later.
     fn take_new(&mut self, reasons: Vec<DegradedReason>) -> (Vec<DegradedReason>, Vec<String>) {
         let subjects: BTreeSet<_> = reasons.iter().map(|why| why.subject().to_owned()).collect();
@@ -106,7 +105,7 @@ impl<S: SiteWise> Engine<S> {
                 "values of {edge} wait on disk since before the start, and its asset is not in \
                  SiteWise: it is asked for its birth"
             );
-            self.bridge.expect_maybe(&edge, now);
+            self.bridge.request_birth_if_back(&edge, now);
         }
         let links = self.server_statuses();
         let reasons = DegradedReason::awaiting_birth(&self.view(&links));

@@ -18,15 +18,15 @@ impl<S: SiteWise> Engine<S> {
     pub(super) fn take_cold_points(&mut self, now: Now) -> Vec<Point> {
         let bridge = &self.bridge;
         let oldest = now.wall.minus(limits::OLDEST_VALUE);
-        // One that is too old is refused, whether its asset will ever be there or not.
-        // Before SiteWise has answered, or after a step of our clock, the time is not known.
+        // A point that is too old is rejected whether or not its asset exists. Until SiteWise has
+        // answered, or after a step of our clock, the time is unknown.
         let judged =
             self.sync_state == SyncState::Done && self.clock.clocks() == ClockAgreement::Agree;
-        let passage = |point: &Point| match judged && point.time < oldest {
+        let gate_state = |point: &Point| match judged && point.time < oldest {
             true => GateState::Open,
             false => bridge.gate_state(point.stream),
         };
-        self.outbox.take_cold(bridge.room(), &passage)
+        self.outbox.take_cold(bridge.room(), &gate_state)
     }
 
     pub(super) fn handle_output(&mut self, output: Output, now: Now) {
@@ -65,7 +65,7 @@ impl<S: SiteWise> Engine<S> {
                 self.watched.get_mut().record_accepted(&keys, now.wall);
                 self.outbox.settle(&keys);
             }
-            Output::Refused { point, refusal, reason, stored } => {
+            Output::Rejected { point, refusal, reason, stored } => {
                 debug!(
                     sitewise.asset_id = %point.stream.asset,
                     sitewise.property_id = %point.stream.property,
@@ -99,7 +99,7 @@ impl<S: SiteWise> Engine<S> {
                 logging::log_failing_property(stream, names, &reason, (cause, others));
             }
             Output::OverRate(machine, stream) => {
-                logging::log_crowded(&machine, self.bridge.twin().display_names(stream));
+                logging::log_over_rate(&machine, self.bridge.twin().display_names(stream));
             }
             Output::ReachabilityChanged(told) => self.log_reachability(&told, now),
             Output::NothingDelivered(server) => self.servers.log_nothing_delivered(server),
@@ -117,7 +117,8 @@ impl<S: SiteWise> Engine<S> {
         }
     }
 
-    /// A later process could neither name nor ask whose values wait for an asset.
+    /// Remembers on disk which machine the waiting points belong to, so that a later process can
+    /// name it and request its birth.
     fn remember_machines(&mut self, points: &[QueuedPoint]) {
         let twin = self.bridge.twin();
         for points in points.chunk_by(|one, next| one.point.stream.asset == next.point.stream.asset)

@@ -12,16 +12,16 @@ use crate::time::{Instant, Now};
 
 /// Edge nodes that get a line each; others are counted.
 const LINES: usize = 20;
-/// How long to wait for the initial sync at a time, and for those that were not asked yet.
+/// How long to wait until the next check, while the initial sync or some nodes are outstanding.
 const LATER: Duration = Duration::from_secs(1);
 
-/// When these are logged.
+/// Progress of the report of edge nodes that were offline at the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum StartupOfflineReport {
     /// No MQTT server was connected yet.
     #[default]
     NotConnected,
-    /// At this time; these were told.
+    /// The next check is at this time; these edge nodes were logged.
     Due(Instant, BTreeSet<String>),
     /// They were logged.
     Logged,
@@ -42,8 +42,9 @@ impl StartupOfflineReport {
         }
     }
 
-    /// Takes those that had their time. Returns those that get a line now, and how many more there
-    /// are, once all had their time.
+    /// Takes the nodes that had time to answer (`offline_nodes`: those, and whether others still have
+    /// time). Returns the ones to log now and, once none is left to wait for, how many more there
+    /// are.
     fn take_due(
         &mut self,
         offline_nodes: Option<(Vec<DegradedReason>, bool)>,

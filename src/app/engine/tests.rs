@@ -281,7 +281,7 @@ async fn an_end_waits_only_for_what_may_be_delivered_in_its_grace() {
         while let Some(output) = engine.bridge.poll_output(now) {
             if let Output::Call(id, _) = output {
                 assert!(!engine.can_stop(now.instant), "it is under way");
-                engine.bridge.handle_done(id, Err(fault.clone()), now);
+                engine.bridge.handle_call_result(id, Err(fault.clone()), now);
             }
         }
         if tries < 59 {

@@ -41,7 +41,7 @@ impl<S: SiteWise> Engine<S> {
     }
 
     pub(super) fn server_statuses(&self) -> Vec<ServerStatus> {
-        self.servers.links(self.clock.now().instant)
+        self.servers.statuses(self.clock.now().instant)
     }
 
     /// All counters of now.

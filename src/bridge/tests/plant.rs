@@ -97,12 +97,12 @@ impl Plant {
             match output {
                 Output::Call(id, step) => {
                     let answer = self.sitewise.call(step);
-                    self.bridge.handle_done(id, answer, self.now);
+                    self.bridge.handle_call_result(id, answer, self.now);
                 }
                 Output::Store(points) => {
                     self.points.extend(points.into_iter().map(|waiting| waiting.point));
                 }
-                Output::Refused { point, reason, .. } => self.refused.push((point, reason)),
+                Output::Rejected { point, reason, .. } => self.refused.push((point, reason)),
                 Output::Grouped(edge) => self.grouped.push(edge.to_string()),
                 Output::Publish(_)
                 | Output::RuleSuggested(..)

@@ -467,7 +467,7 @@ fn a_number_that_sitewise_refuses_is_told_with_the_machine_and_the_remedy() {
         let fault = ApiFault::new(ApiFaultKind::Invalid, "no");
         let times = entries[0].values.iter().map(|tqv| tqv.time).collect();
         let error = EntryError { entry: 0, fault, times };
-        plant.bridge.handle_answer(request, Ok(vec![error]), plant.now);
+        plant.bridge.handle_put_response(request, Ok(vec![error]), plant.now);
         while plant.bridge.poll_output(plant.now).is_some() {}
     };
     refuse(&mut plant, "Power");

@@ -155,7 +155,7 @@ impl Rig {
         while let Some(output) = self.bridge.poll_output(self.now) {
             if let BridgeOutput::Call(id, step) = output {
                 let answer = self.sitewise.call(step);
-                self.bridge.handle_done(id, answer, self.now);
+                self.bridge.handle_call_result(id, answer, self.now);
             }
         }
         while let Some(output) = self.bridge.poll_command() {

@@ -191,7 +191,7 @@ impl<'a> DeliveryStatusReader<'a> {
             (Some("retry"), handed_in, with_remedy(words, in_delivery.remedy))
         } else if status.waiting > 0 && delivery.is_unreachable() {
             let words = delivery.last_error().map(str::to_owned);
-            let why = self.view.bridge.reach().trouble(Plane::Write).or(words);
+            let why = self.view.bridge.reachability().trouble(Plane::Write).or(words);
             (Some("sitewise"), handed_in.or(first), why)
         } else if in_delivery.failures > 0 {
             (

@@ -16,7 +16,7 @@ use super::query::Query;
 use super::tree::{AssetLink, AssetRow, row};
 use crate::console::queries::EngineQueries;
 use crate::console::view::EngineView;
-use crate::sparkplug::host::BornPlace;
+use crate::sparkplug::host::BornCursor;
 use crate::twin::Twin;
 use crate::twin::view::{AssetIx, DesiredProperty, ModelIx};
 
@@ -128,7 +128,7 @@ async fn search_lost(
     questions: &EngineQueries,
     wanted: &SearchQuery,
 ) -> Result<(BTreeSet<LostTag>, bool), ApiError> {
-    let (mut found, mut from) = (BTreeSet::new(), BornPlace::default());
+    let (mut found, mut from) = (BTreeSet::new(), BornCursor::default());
     loop {
         let (wanted, room) = (wanted.clone(), lost::ROWS.saturating_sub(found.len()));
         let part = questions.ask(move |look| lost::part(look, &wanted, from, room)).await?;

@@ -250,7 +250,7 @@ pub(super) fn provisioning(status: ProvisioningStatus) -> &'static str {
         ProvisioningStatus::Wanted => "wanted",
         ProvisioningStatus::Checking => "checking",
         ProvisioningStatus::Active => "live",
-        ProvisioningStatus::Refused => "rejected",
+        ProvisioningStatus::Rejected => "rejected",
     }
 }
 

@@ -22,7 +22,7 @@ const REFUSED_FOR: Duration = Duration::from_secs(3600);
 const FOUND_FOR: Duration = Duration::from_secs(3600);
 /// The same where fewer than [`SEVERAL`] messages were damaged: one may be the network's fault.
 const FOUND_ONCE_FOR: Duration = Duration::from_secs(300);
-/// So many damaged messages are no accident.
+/// This many damaged messages are no accident.
 const SEVERAL: u64 = 3;
 /// Names in a reason that many edge nodes share.
 const NAMES: usize = 5;
@@ -182,12 +182,12 @@ fn sitewise(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
             Plane::Write => delivery.is_unreachable(),
             Plane::Read => false,
         };
-        let why = look.bridge.reach().failing(plane, look.now.instant).filter(|_| !shown);
+        let why = look.bridge.reachability().failing(plane, look.now.instant).filter(|_| !shown);
         all.extend(why.map(|why| {
             let host = look.host_of(plane).to_owned();
             DegradedReason::SiteWise { host, plane, why }
         }));
-        all.extend(look.bridge.reach().slow(plane).map(|took| {
+        all.extend(look.bridge.reachability().slow(plane).map(|took| {
             let host = look.host_of(plane).to_owned();
             DegradedReason::Slow { host, plane, took }
         }));
@@ -286,7 +286,7 @@ fn findings(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
         finding: found.finding,
         count: found.count,
     }));
-    let nobody = host.admits_nobody(look.now.instant);
+    let nobody = host.excludes_all_nodes(look.now.instant);
     all.extend(nobody.map(|(edge, messages)| DegradedReason::AllNodesExcluded {
         edge: edge.to_owned(),
         messages,
@@ -301,8 +301,8 @@ fn values(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
         example: lost.example.clone(),
         values: lost.values,
     }));
-    all.extend(look.bridge.crowded(look.now.instant).map(|(machine, crowded)| {
-        let (asset, property) = twin.display_names(crowded.example);
+    all.extend(look.bridge.over_rate(look.now.instant).map(|(machine, over_rate)| {
+        let (asset, property) = twin.display_names(over_rate.example);
         DegradedReason::OverRate {
             machine: machine.to_string(),
             example: format!(
@@ -310,7 +310,7 @@ fn values(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
                 asset.unwrap_or("an asset"),
                 property.unwrap_or("a property")
             ),
-            values: crowded.values,
+            values: over_rate.values,
         }
     }));
     retried_values(look, twin, all);

@@ -3,7 +3,7 @@
 use super::{MetricDef, MetricKind, MetricLabel, MetricReader};
 use crate::console::process::ProcessStats;
 use crate::console::snapshot::Snapshot;
-use crate::delivery::durations::Durations;
+use crate::delivery::durations::DurationHistogram;
 
 pub(super) const fn counter(
     name: &'static str,
@@ -46,7 +46,7 @@ pub(super) const fn each(
 pub(super) const fn histogram(
     name: &'static str,
     help: &'static str,
-    read: fn(&Snapshot) -> Durations,
+    read: fn(&Snapshot) -> DurationHistogram,
 ) -> MetricDef {
     MetricDef {
         name,

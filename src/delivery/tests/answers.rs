@@ -238,11 +238,11 @@ fn a_value_that_comes_back_gives_way_to_a_later_one() {
 #[test]
 fn answers_to_unknown_requests_and_entries_are_ignored() {
     let mut plant = sent_ten();
-    plant.delivery.handle_answer(RequestId(99), Ok(Vec::new()), plant.now);
+    plant.delivery.handle_put_response(RequestId(99), Ok(Vec::new()), plant.now);
     assert_eq!(plant.delivery.waiting(), 10);
     let (id, _) = plant.in_flight[0];
     plant.answer(Ok(vec![error(7, ApiFaultKind::Invalid, &[])]));
-    plant.delivery.handle_answer(id, Ok(Vec::new()), plant.now);
+    plant.delivery.handle_put_response(id, Ok(Vec::new()), plant.now);
     assert_eq!(plant.delivery.figures().delivered, 10);
 }
 
@@ -294,7 +294,7 @@ fn a_refused_number_past_what_the_api_model_takes_comes_with_the_remedy() {
             plant.wait(Duration::from_secs(60));
             assert!(plant.answer(answer));
             let told = plant.told.iter().find_map(|output| match output {
-                Output::Refused { reason, .. } => Some(reason.as_str()),
+                Output::Rejected { reason, .. } => Some(reason.as_str()),
                 _ => None,
             });
             assert_eq!(told, Some(reason), "{number}");

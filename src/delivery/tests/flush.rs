@@ -40,12 +40,12 @@ fn a_flush_in_which_nothing_is_accepted_is_in_vain() {
         refuse(&mut plant, ApiFaultKind::Limit);
         plant.wait(Duration::from_millis(50));
     }
-    assert!(!plant.delivery.flushes_in_vain(), "there is no flush yet");
+    assert!(!plant.delivery.is_flush_futile(), "there is no flush yet");
     plant.delivery.flush(plant.now);
     plant.drain();
     let mut answers = 0;
     let refused = |plant: &mut Plant, answers: &mut u32| {
-        while !plant.delivery.flushes_in_vain() {
+        while !plant.delivery.is_flush_futile() {
             if refuse(plant, ApiFaultKind::Limit) {
                 *answers += 1;
             } else {
@@ -88,5 +88,5 @@ fn a_flush_that_is_throttled_is_not_in_vain() {
         plant.answer(Err(fault(ApiFaultKind::Throttled)));
         plant.wait(Duration::from_secs(1));
     }
-    assert!(!plant.delivery.flushes_in_vain());
+    assert!(!plant.delivery.is_flush_futile());
 }

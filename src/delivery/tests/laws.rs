@@ -216,7 +216,7 @@ impl World {
                 .collect()),
         };
         let told = self.plant.told.len();
-        self.plant.delivery.handle_answer(id, answer, self.plant.now);
+        self.plant.delivery.handle_put_response(id, answer, self.plant.now);
         self.plant.drain();
         for output in &self.plant.told[told..] {
             if let Output::Settled(keys) = output {
@@ -232,7 +232,7 @@ impl World {
         for output in &self.plant.told[self.read..] {
             let decided = match output {
                 Output::Settled(keys) => keys.clone(),
-                Output::Refused { point, .. } => vec![point.key()],
+                Output::Rejected { point, .. } => vec![point.key()],
                 Output::Discarded { key, .. } => vec![*key],
                 Output::ValuesFailing { .. }
                 | Output::LatestDiscarded(_)

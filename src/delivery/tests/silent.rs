@@ -25,13 +25,13 @@ fn go_on(
         for (id, entries) in sent {
             match entries.iter().any(&meets) {
                 true => gone.push((now + after, id)),
-                false => plant.delivery.handle_answer(id, Ok(Vec::new()), plant.now),
+                false => plant.delivery.handle_put_response(id, Ok(Vec::new()), plant.now),
             }
         }
         while let Some(at) = gone.iter().position(|(until, _)| *until <= now) {
             met += 1;
             let (_, id) = gone.remove(at);
-            plant.delivery.handle_answer(id, Err(fault(kind)), plant.now);
+            plant.delivery.handle_put_response(id, Err(fault(kind)), plant.now);
         }
         plant.drain();
     }

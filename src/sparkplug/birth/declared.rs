@@ -8,7 +8,7 @@ use crate::sparkplug::event::{Member, MemberKind};
 #[derive(Debug)]
 pub(super) struct DeclaredMembers<'a> {
     members: &'a [Member],
-    /// So many of the first were found: most instances have all of them, in the same order.
+    /// This many of the first were found: most instances have all of them, in the same order.
     found_in_order: usize,
     /// By name, for an instance that has another order.
     by_name: FxHashMap<&'a str, &'a MemberKind>,

@@ -15,7 +15,7 @@ use crate::time::{Instant, Now};
 const BATCH: usize = 1024;
 /// Pause between two evictions of tables that freed too little.
 const BETWEEN: Duration = Duration::from_secs(1);
-/// How many nodes at most are asked at once whether they live, to give back what is left of them.
+/// Nodes that are probed at once at most, so that the tables of dead ones can be evicted.
 const PROBES: usize = 100;
 /// How often those that are silent for long are looked for.
 const SWEEP: Duration = Duration::from_secs(600);
@@ -34,16 +34,16 @@ impl Host {
             self.find_evictable(now);
         }
         while let Some((index, heard)) = self.evictable.pop() {
-            let forgettable = self.sessions.get(index).and_then(EdgeSession::eviction_candidate);
-            if forgettable.is_some_and(|(_, since)| since == heard) {
-                self.forget(index);
+            let evictable = self.sessions.get(index).and_then(EdgeSession::eviction_candidate);
+            if evictable.is_some_and(|(_, since)| since == heard) {
+                self.remove_session(index);
                 return self.free_indices.pop();
             }
         }
         None
     }
 
-    /// Finds who may be forgotten: the last is the first to go.
+    /// Finds the sessions that may be evicted: the last is the first to go.
     fn find_evictable(&mut self, now: Instant) {
         if self.last_evictable_search.is_some_and(|at| at == now) {
             return;
@@ -65,17 +65,17 @@ impl Host {
         }
         self.last_sweep = now.instant;
         for index in 0..self.sessions.len() {
-            let bygone = |session: &EdgeSession| {
-                !session.edge().group.is_empty() && session.is_bygone(now.instant)
+            let is_expired = |session: &EdgeSession| {
+                !session.edge().group.is_empty() && session.is_expired(now.instant)
             };
-            if self.sessions.get(index).is_some_and(bygone) {
-                self.forget(index);
+            if self.sessions.get(index).is_some_and(is_expired) {
+                self.remove_session(index);
             }
         }
     }
 
-    /// Forgets a node. What it was counted for stays counted.
-    fn forget(&mut self, index: usize) {
+    /// Removes a node's session. Its counts are kept.
+    fn remove_session(&mut self, index: usize) {
         let Some(session) = self.sessions.get_mut(index) else { return };
         let nobody = EdgeSession::new(EdgeNode::new("", ""), Instant::START);
         let session = std::mem::replace(session, nobody);
@@ -99,8 +99,8 @@ impl Host {
         self.free_indices.push(index);
     }
 
-    /// Drops what is only kept for what may come before a next birth.
-    fn forget_pasts(&mut self) {
+    /// Drops the tables that are only kept for late data of the session before.
+    fn drop_prior_tables(&mut self) {
         for session in &mut self.sessions {
             let before = session.memory_use();
             session.drop_prior_tables();
@@ -113,8 +113,8 @@ impl Host {
 
     /// Evicts tables when all together exceed their limit: those of offline nodes first, then of
     /// nodes that have sent no data after a birth, then of long silent ones; of each the longest
-    /// silent first. The node that is `speaking` keeps its own.
-    pub(super) fn make_room(&mut self, speaking: Option<usize>, now: Now) {
+    /// silent first. The `current` node keeps its own.
+    pub(super) fn make_room(&mut self, current: Option<usize>, now: Now) {
         let Config { table_bytes: all, unproven_table_bytes: unproven, .. } = self.config;
         // An eighth at a time, so that not every further birth evicts.
         let most = |of: usize| of - of / 8;
@@ -126,11 +126,11 @@ impl Host {
             return;
         }
         if is_full && self.memory_use.past_leaves > 0 {
-            self.forget_pasts();
+            self.drop_prior_tables();
         }
         let sessions = self.sessions.iter().enumerate();
         let mut order: Vec<_> = sessions
-            .filter(|(index, _)| Some(*index) != speaking)
+            .filter(|(index, _)| Some(*index) != current)
             .filter_map(|(index, session)| Some((session.table_eviction_rank(now.instant)?, index)))
             .collect();
         order.sort_unstable();
@@ -158,7 +158,7 @@ impl Host {
         self.eviction_exhausted_at = still.then_some(now.instant);
     }
 
-    /// Keeps the counts of a session that is forgotten.
+    /// Keeps the counts of a session that is removed.
     fn count(&mut self, session: &EdgeSession) {
         self.counters.findings.merge(session.findings());
         self.counters.excluded_values += session.excluded();

@@ -1,4 +1,4 @@
-//! Who the filter leaves out: of interest where that is everybody.
+//! Which edge nodes the filter excludes: of interest where that is all of them.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl ExcludedNodes {
         self.first.is_none()
     }
 
-    /// When it is to be looked at whether that is everybody: once.
+    /// When to check, once, whether all nodes are excluded.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.first.as_ref().filter(|_| !self.was_checked).map(|(at, _)| *at + PATIENCE)
     }
@@ -43,7 +43,7 @@ impl ExcludedNodes {
 impl Host {
     /// Whether the filter leaves out every edge node that was heard of or that SiteWise has: the
     /// first that was heard, and how many messages. Looks at all nodes where one was left out.
-    pub fn admits_nobody(&self, now: Instant) -> Option<(&str, u64)> {
+    pub fn excludes_all_nodes(&self, now: Instant) -> Option<(&str, u64)> {
         let (at, edge) = self.excluded.first.as_ref()?;
         // Some that the filter leaves out may be remembered from SiteWise.
         let nobody = self.phases().all(|(edge, _)| !self.may_take(edge));

@@ -35,7 +35,7 @@ impl Host {
         self.record_findings(of, topic, now.wall);
     }
 
-    /// Returns where the session is that the message belongs to, if it does to any.
+    /// Returns the index of the message's session, if it has one.
     fn accept_message(
         &mut self,
         server: ServerId,
@@ -120,7 +120,8 @@ impl Host {
         Some(index)
     }
 
-    /// Decodes a message of the session at `index`, inflated no further than that may have it.
+    /// Decodes a message of the session at `index`, inflating no more than the session's
+    /// allowance.
     fn decode(
         &mut self,
         index: Option<usize>,

@@ -23,17 +23,17 @@ pub struct NodeView<'a> {
     pub found: Vec<FindingRecord<'a>>,
 }
 
-/// A place among the nodes and devices that are alive.
+/// A position in the walk over the nodes and devices that are alive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BornPlace {
+pub struct BornCursor {
     node: usize,
     source: usize,
 }
 
-/// Whether who looks has seen enough.
+/// Whether the walk over births stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Enough {
-    /// It goes on later.
+    /// It stops, and may go on later.
     Yes,
     /// It goes on.
     No,
@@ -123,9 +123,9 @@ impl Host {
     /// is told after one. Returns the place to go on from; none at the end.
     pub fn each_born(
         &self,
-        from: BornPlace,
+        from: BornCursor,
         mut visit: impl FnMut(&Source, BornTags<'_>) -> Enough,
-    ) -> Option<BornPlace> {
+    ) -> Option<BornCursor> {
         let mut place = from;
         for session in self.sessions.get(from.node..).unwrap_or_default() {
             for (source, table) in session.tables(place.source) {
@@ -134,7 +134,7 @@ impl Host {
                     return Some(place);
                 }
             }
-            place = BornPlace { node: place.node + 1, source: 0 };
+            place = BornCursor { node: place.node + 1, source: 0 };
         }
         None
     }

@@ -7,7 +7,7 @@ use super::{RebirthPolicy, RebirthTrigger};
 use crate::sparkplug::limits;
 use crate::time::Instant;
 
-/// An interval is reset after so many times itself without a request.
+/// An interval is reset after this many times itself without a request.
 const INTERVAL_RESET: u32 = 4;
 
 /// The requests to one node.

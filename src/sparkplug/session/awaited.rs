@@ -290,7 +290,7 @@ impl AwaitingBirth {
     }
 
     /// It is not known to be alive, but may have come back unheard.
-    pub(super) fn expect_maybe(&mut self) {
+    pub(super) fn request_birth_if_back(&mut self) {
         if self.expectation == Expectation::None {
             self.expectation = Expectation::MayReturn;
         }

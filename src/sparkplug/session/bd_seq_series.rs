@@ -60,7 +60,7 @@ fn continues(before: u64, after: u64) -> bool {
 mod tests {
     use super::*;
 
-    /// How many of these births, so many seconds apart, tell of two senders.
+    /// How many of these births, this many seconds apart, tell of two senders.
     fn told(seconds: u64, births: &[u64]) -> usize {
         let mut senders = BdSeqSeries::default();
         let mut now = Instant::START;

@@ -119,7 +119,7 @@ impl SenderClock {
         self.off
     }
 
-    /// A live message was `ahead` milliseconds ahead of its arrival. Gives back by how much the clock
+    /// A live message was `ahead` milliseconds ahead of its arrival. Returns by how much the clock
     /// is off where it is wrong from now on.
     pub(super) fn record(&mut self, sign: ClockSign, ahead: i64, now: Instant) -> Option<i64> {
         let was_wrong = self.off.is_some();

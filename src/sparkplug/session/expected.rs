@@ -27,10 +27,10 @@ impl EdgeSession {
     }
 
     /// The node was known before the start, and not as online: request a rebirth.
-    pub(crate) fn expect_maybe(&mut self, context: &SessionContext<'_>) {
+    pub(crate) fn request_birth_if_back(&mut self, context: &SessionContext<'_>) {
         self.was_known = true;
         let SessionState::Awaited(awaited) = &mut self.state else { return };
-        awaited.expect_maybe();
+        awaited.request_birth_if_back();
         if context.servers.is_any_up() {
             self.ask_expected(context);
         }

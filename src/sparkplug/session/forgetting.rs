@@ -115,7 +115,7 @@ impl EdgeSession {
     }
 
     /// Whether its silence exceeds the limit after which a session is removed.
-    pub(crate) fn is_bygone(&self, now: Instant) -> bool {
+    pub(crate) fn is_expired(&self, now: Instant) -> bool {
         self.eviction_candidate().is_some_and(|(kind, since)| {
             let long = match kind {
                 EvictionClass::Unknown => UNKNOWN_FOR,

@@ -1,4 +1,5 @@
-//! What an instance lacks is taken from its own definition, where that differs from its model.
+//! An instance's own definition fills in what the instance does not send, where that definition
+//! differs from the model (SiteWise has one default and unit per model).
 
 use std::sync::Arc;
 
@@ -35,7 +36,7 @@ impl AttributeDeclaration {
 
 impl<'a> LayoutBuilder<'a> {
     /// Where the definition of an instance differs from its model; none where it has none. The path
-    /// leads to it from the asset at hand.
+    /// leads to it from the current asset.
     pub(super) fn differing(
         &mut self,
         instance: &Instance,
@@ -46,8 +47,9 @@ impl<'a> LayoutBuilder<'a> {
         Some(defined.differing(definition, (model, &self.path), models, self.config))
     }
 
-    /// Begins an asset, or an instance within one: what of the asset no definition names so far.
-    /// Gives back that of the asset around it, where it begins one.
+    /// Starts collecting the attributes of an asset that have a default but are named by no
+    /// definition of its own. Returns the collection of the enclosing asset. Of an instance within
+    /// an asset, it narrows that asset's collection.
     pub(super) fn begin_unnamed(
         &mut self,
         model: ModelIx,
@@ -59,7 +61,7 @@ impl<'a> LayoutBuilder<'a> {
         }
         match differing {
             Some(differing) => self.unnamed.retain(|place| !differing.named.contains(place)),
-            // What has no definition has no default of its own either: the model's stands.
+            // An instance without a definition keeps the model's defaults.
             None if self.unnamed.is_empty() => {}
             None => {
                 let (models, path) = (&self.world.models, &self.path);
@@ -86,7 +88,8 @@ impl<'a> LayoutBuilder<'a> {
         }
     }
 
-    /// Of these the model's default is another's: what the instance does not say itself is null.
+    /// Writes null for attributes whose default comes from another definition and that the instance
+    /// does not send.
     pub(super) fn null_undefined(&mut self) {
         if self.undefined.is_empty() {
             return;
@@ -102,7 +105,7 @@ impl<'a> LayoutBuilder<'a> {
         );
     }
 
-    /// What an instance lacks is taken from its own definition, where that differs from its model.
+    /// Fills in, from its own definition, the attributes that an instance does not send.
     pub(super) fn as_defined(
         &mut self,
         spot: Spot,
@@ -160,7 +163,7 @@ impl<'a> LayoutBuilder<'a> {
             self.world.doubt_unit(spot.asset, property);
             self.world.unit(spot.asset, property, said);
         } else if !(absent && spot.origin == AssetOrigin::Before) {
-            // What was said last of one that is absent was said in the unit that it has.
+            // An absent member keeps the unit in which its last value was sent.
             let is_defined = self.unit_as_defined(spot, property, &metric.name);
             if !is_defined && !absent && !self.comes_from_own_tag(spot, property) {
                 self.world.no_unit(spot.asset, property);

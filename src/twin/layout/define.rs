@@ -13,17 +13,17 @@ use crate::twin::world::DesiredWorld;
 use crate::twin::{Config, Nested, mapping, names};
 
 /// Members and attributes of a definition that are looked at, those of nested ones that are
-/// flattened among them: definitions that hold each other by tens come to more than anybody has.
-const ROOM: usize = 2 * limits::PROPERTIES_PER_MODEL;
+/// flattened among them: nested definitions can multiply without bound.
+const MAX_VISITED: usize = 2 * limits::PROPERTIES_PER_MODEL;
 
-/// What a definition is gone through for.
+/// Which pass over the definitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DefinePass {
     Members,
     Attributes,
 }
 
-/// Makes the world want what a birth defines.
+/// Adds the definitions of a birth to the desired world.
 pub(in crate::twin) fn define_all(world: &mut DesiredWorld, config: &Config, birth: &Birth) {
     world.models.set_current_source(&birth.source);
     define_pass(world, config, birth, DefinePass::Members);
@@ -52,7 +52,7 @@ fn define(
     match world.ensure_model(&name, None) {
         Ok(model) => {
             for model in world.with_parts(model) {
-                let room = ROOM;
+                let room = MAX_VISITED;
                 let mut defining =
                     Defining { world, config, all, model, pass, path: Vec::new(), room };
                 defining.define(definition);

@@ -70,7 +70,7 @@ impl DesiredModels {
                 id: property.id,
                 name: property.name.as_str().into(),
                 unit: property.unit.as_deref().map(Into::into),
-                rare: UncommonParts::of(default, None),
+                uncommon: UncommonParts::of(default, None),
                 source: None,
                 role,
                 form,
@@ -119,8 +119,8 @@ impl DesiredModels {
         if let PropertyKind::Attribute { default } = &described.kind
             && has.default() != default.as_deref()
         {
-            let path = has.rare.take().and_then(|rare| rare.path);
-            has.rare = UncommonParts::of(default.as_deref().map(Into::into), path);
+            let path = has.uncommon.take().and_then(|uncommon| uncommon.path);
+            has.uncommon = UncommonParts::of(default.as_deref().map(Into::into), path);
             changed = true;
         }
         self.corrections += u32::from(changed);
@@ -144,7 +144,7 @@ impl DesiredModels {
         let path = || wanted.path.iter().map(|name| Box::from(*name)).collect();
         let default = has.default().map(Box::from);
         let is_name = *wanted.path == [&*has.name];
-        has.rare = UncommonParts::of(default, (!is_name).then(path));
+        has.uncommon = UncommonParts::of(default, (!is_name).then(path));
         model.index.add_path(property, &model.properties);
     }
 }
@@ -163,7 +163,7 @@ impl DesiredModel {
         if let Some(has) = self.properties.get_mut(property_ix.0 as usize) {
             has.name = name.into();
             let default = has.default().map(Box::from);
-            has.rare = UncommonParts::of(default, Some(path.into()));
+            has.uncommon = UncommonParts::of(default, Some(path.into()));
         }
         self.index.add_name(property_ix, &self.properties);
     }

@@ -25,7 +25,7 @@ pub(super) struct PropertyIndex {
 }
 
 impl PropertyIndex {
-    /// Takes in the property at `ix`.
+    /// Adds the property at `ix`.
     pub(super) fn add(&mut self, ix: PropertyIx, properties: &[DesiredProperty]) {
         let Some(property) = ix.of(properties) else { return };
         add(&mut self.ids, ix, properties, |property| hash(property.id));
@@ -35,12 +35,12 @@ impl PropertyIndex {
         }
     }
 
-    /// Takes in the name of the property at `ix`.
+    /// Adds the name of the property at `ix`.
     pub(super) fn add_name(&mut self, ix: PropertyIx, properties: &[DesiredProperty]) {
         add(&mut self.names, ix, properties, |property| hash(&*property.name));
     }
 
-    /// The property at `ix` gets another name.
+    /// Removes the name of a property that is about to be renamed.
     pub(super) fn remove_name(&mut self, ix: PropertyIx, properties: &[DesiredProperty]) {
         let Some(property) = ix.of(properties) else { return };
         let found = self.names.find_entry(hash(&*property.name), |place| *place == ix);
@@ -49,7 +49,7 @@ impl PropertyIndex {
         }
     }
 
-    /// Takes in the path of the property at `ix`, which was not known.
+    /// Adds the path of the property at `ix`, which was not known.
     pub(super) fn add_path(&mut self, ix: PropertyIx, properties: &[DesiredProperty]) {
         add(&mut self.paths, ix, properties, |property| {
             hash_of_path(property.role, property.form, property.path())
@@ -96,8 +96,8 @@ fn add(
     properties: &[DesiredProperty],
     hash: impl Fn(&DesiredProperty) -> u64,
 ) {
-    let again = |ix: &PropertyIx| ix.of(properties).map_or(0, &hash);
-    table.insert_unique(again(&ix), ix, again);
+    let rehash = |ix: &PropertyIx| ix.of(properties).map_or(0, &hash);
+    table.insert_unique(rehash(&ix), ix, rehash);
 }
 
 fn find(

@@ -5,9 +5,9 @@
 //! common, counted against the larger of the two sets. Names, types and units are what is compared.
 //! A unit is shown for all assets of a model, so one that differs keeps a device away.
 //!
-//! The founder may have lacked optional tags of its kind. So the model's set is what its founder
-//! had, or that with the first of what others brought, as many as make the founder's four fifths of
-//! it: whoever joins has at least three quarters of the founder's tags, and a kind does not wander.
+//! The founder may have lacked optional tags of its kind. So a device is compared with the founder's
+//! tags and with each extension of them by the tags that joined first, up to 5/4 of their number:
+//! whoever joins has at least three quarters of the founder's tags, and a kind cannot drift.
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
@@ -54,15 +54,15 @@ impl KindScope {
 pub(super) struct DeviceKind {
     scope: KindScope,
     /// How many tags its founder had: the first members of the model.
-    core: usize,
+    founder_tags: usize,
     sketch: NameSketch,
 }
 
 impl DeviceKind {
-    /// How many tags the largest set has that a device is compared with, of a model with so many
+    /// How many tags the largest set has that a device is compared with, of a model with this many
     /// members.
     fn largest(&self, members: usize) -> usize {
-        self.core.max(members.min(self.core.saturating_mul(5) / 4))
+        self.founder_tags.max(members.min(self.founder_tags.saturating_mul(5) / 4))
     }
 }
 
@@ -145,18 +145,18 @@ impl DesiredModels {
                 continue;
             };
             // Of one that has not been described the tags are not known.
-            if kind.core == 0 || count == 0 || kind.core / 2 > count {
+            if kind.founder_tags == 0 || count == 0 || kind.founder_tags / 2 > count {
                 continue;
             }
-            // Of the largest set so few have to be the founder's.
+            // At least this many of the common tags must be the founder's.
             let most = kind.largest(model.properties.len());
-            let least = needed(most, count).saturating_sub(most - kind.core);
-            if kind.core.min(count) < least
-                || kind.sketch.distance(&sketch) > kind.core + count - 2 * least
+            let least = needed(most, count).saturating_sub(most - kind.founder_tags);
+            if kind.founder_tags.min(count) < least
+                || kind.sketch.distance(&sketch) > kind.founder_tags + count - 2 * least
             {
                 continue;
             }
-            if let Some(common) = self.common(ix, kind.core..=most, tags)
+            if let Some(common) = self.common(ix, kind.founder_tags..=most, tags)
                 && best.is_none_or(|(most, _)| common > most)
             {
                 best = Some((common, ix));
@@ -246,7 +246,7 @@ impl DesiredModels {
         let scope = KindScope::source(founder);
         let kind = DeviceKind {
             scope,
-            core: tags.0.len(),
+            founder_tags: tags.0.len(),
             sketch: NameSketch::of(tags.0.keys().map(|name| &**name)),
         };
         // It may have been here before, and have founded one. With other tags it is of another kind.
@@ -333,8 +333,8 @@ impl DesiredModels {
             let (group, node, device) = (parts.next()?, parts.next()?, parts.next());
             let founder =
                 Source { edge: EdgeNode::new(group, node), device: device.map(Into::into) };
-            let core = count.parse().ok()?;
-            let kind = DeviceKind { scope: KindScope::source(&founder), core, sketch };
+            let founder_tags = count.parse().ok()?;
+            let kind = DeviceKind { scope: KindScope::source(&founder), founder_tags, sketch };
             let founded = (1..=FOUNDED).map(|number| self.namespace.kind(&founder, number));
             return founded.into_iter().any(|founded| founded == id).then_some(kind);
         }
@@ -345,7 +345,7 @@ impl DesiredModels {
                 hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
             })
         })?;
-        let kind = DeviceKind { scope, core: usize::MAX, sketch };
+        let kind = DeviceKind { scope, founder_tags: usize::MAX, sketch };
         (self.namespace.model(name) == id).then_some(kind)
     }
 
@@ -355,8 +355,9 @@ impl DesiredModels {
         let Some(kind) = model.kind.as_deref_mut() else { return };
         let members = model.properties.iter();
         let members = members.filter(|property| property.role == PropertyRole::Member);
-        kind.core = kind.core.min(members.clone().count());
-        kind.sketch = NameSketch::of(members.take(kind.core).map(|property| &*property.name));
+        kind.founder_tags = kind.founder_tags.min(members.clone().count());
+        kind.sketch =
+            NameSketch::of(members.take(kind.founder_tags).map(|property| &*property.name));
     }
 }
 

@@ -57,7 +57,7 @@ fn a_changed_type_and_clashing_names_get_their_own_property() {
 fn the_tree_keeps_its_limits() {
     let mut models = models();
     let root = models.ensure_named("root", None).unwrap();
-    // The last is for a overflow level.
+    // The last is for an overflow level.
     for child in 0..limits::HIERARCHIES_PER_MODEL - 1 {
         let child = models.ensure_named(&format!("child {child}"), None).unwrap();
         assert_eq!(models.ensure_hierarchy(root, child), Ok(true));
@@ -271,7 +271,7 @@ fn the_tree_that_sitewise_has_counts_and_is_not_made_again() {
     let (_, hierarchy) = &models.get(root).hierarchies[0];
     assert_eq!((&*hierarchy.name, hierarchy.child_model), ("child 0", ids[0]));
     assert!(hierarchy.external_id.starts_with("root-child-0."), "{}", hierarchy.external_id);
-    // The last of thirty is for a overflow level.
+    // The last of thirty is for an overflow level.
     let made =
         children.iter().skip(2).take_while(|child| models.ensure_hierarchy(root, **child).is_ok());
     assert_eq!(made.count(), 29 - 3);

@@ -14,7 +14,7 @@ use crate::twin::names;
 /// Why a model cannot be below another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TreeFull {
-    /// The parent's model has 30 hierarchies, or 29 and the last is for a overflow level.
+    /// The parent's model has 30 hierarchies, or 29 and the last is for an overflow level.
     Hierarchies,
     /// The tree has 100 models.
     Models,

@@ -5,8 +5,8 @@ use rustc_hash::FxHashSet;
 use super::api_call::{CallId, CallResult};
 use super::state::{AssetStage, Backoff, Children, ModelStage, NotFoundCount};
 use super::{
-    AFTER_REFUSAL, FIRST_LOOK, FIRST_RETRY, LONGEST_LOOK, LONGEST_RETRY, Output, Plan,
-    ProvisioningJob, RAREST, WaitsFor,
+    FIRST_POLL, FIRST_RETRY, LONGEST_POLL, LONGEST_RETRY, LONGEST_SLOW_RETRY, Output, Plan,
+    ProvisioningJob, RETRY_AFTER_REJECTION, WaitsFor,
 };
 use crate::sitewise::api::{ApiFault, ApiFaultKind, Model, ResourceState};
 use crate::time::Instant;
@@ -43,7 +43,7 @@ pub(super) fn failure_action(fault: &ApiFault) -> FailureAction {
 
 impl Plan {
     /// Handles the result of a call; that of an unknown one is ignored.
-    pub fn handle_done(
+    pub fn handle_result(
         &mut self,
         id: CallId,
         answer: Result<CallResult, ApiFault>,
@@ -143,7 +143,7 @@ impl Plan {
                 state.search.record_accepted();
                 state.failed.clear();
                 state.name_taken = false;
-                state.tries = Backoff { count: 0, at: now + FIRST_LOOK };
+                state.tries = Backoff { count: 0, at: now + FIRST_POLL };
                 state.update_timing.wanted_since = None;
                 state.failed_state.is_written_here = true;
                 if creating {
@@ -318,14 +318,14 @@ impl Plan {
                     }
                 }
                 ResourceState::Failed(reason) => {
-                    state.tries = Backoff { count: 0, at: now + AFTER_REFUSAL };
+                    state.tries = Backoff { count: 0, at: now + RETRY_AFTER_REJECTION };
                     self.add_rejection(subject, reason);
                 }
             },
             Ok(_) => {
                 state.stage = AssetStage::Unknown;
                 state.name_taken = false;
-                state.tries = Backoff { count: 0, at: now + FIRST_LOOK };
+                state.tries = Backoff { count: 0, at: now + FIRST_POLL };
                 state.children = Children::Known(FxHashSet::default());
                 state.just_created = true;
                 self.figures.assets_created += 1;
@@ -356,7 +356,7 @@ impl Plan {
                         state.stage = AssetStage::Unknown;
                         Backoff { count, at: now }
                     }
-                    FailureAction::Reject => Backoff { count, at: now + AFTER_REFUSAL },
+                    FailureAction::Reject => Backoff { count, at: now + RETRY_AFTER_REJECTION },
                     FailureAction::Retry => self.backoff(Backoff { count, at: now }, now),
                 };
                 if let Some(state) = self.assets.get_mut(ix.0 as usize) {
@@ -432,19 +432,19 @@ impl Plan {
 
     /// One more failed try of what may fail for ever, and what others do not wait for.
     pub(super) fn backoff_slow(&mut self, tries: Backoff, now: Instant) -> Backoff {
-        let delay = self.delay(tries.count, FIRST_RETRY, RAREST);
+        let delay = self.delay(tries.count, FIRST_RETRY, LONGEST_SLOW_RETRY);
         Backoff { count: tries.count.saturating_add(1), at: now + delay }
     }
 
     /// One more rejected try: slow backoff.
     pub(super) fn backoff_rejected(&mut self, tries: Backoff, now: Instant) -> Backoff {
-        let delay = self.delay(tries.count, AFTER_REFUSAL, RAREST);
+        let delay = self.delay(tries.count, RETRY_AFTER_REJECTION, LONGEST_SLOW_RETRY);
         Backoff { count: tries.count.saturating_add(1), at: now + delay }
     }
 
     /// Not there yet.
     fn backoff_poll(&mut self, tries: Backoff, now: Instant) -> Backoff {
-        let delay = self.delay(tries.count.saturating_add(1), FIRST_LOOK, LONGEST_LOOK);
+        let delay = self.delay(tries.count.saturating_add(1), FIRST_POLL, LONGEST_POLL);
         Backoff { count: tries.count.saturating_add(1), at: now + delay }
     }
 }

@@ -121,7 +121,7 @@ impl Plan {
         let Some(check) = self.checks.checks.get_mut(&at) else { return };
         let first = !std::mem::replace(&mut check.answered, true);
         self.checks.pending -= usize::from(first);
-        // Not for each of ten thousand.
+        // Progress is reported in batches, not for each of ten thousand assets.
         let tells = !first || self.checks.pending.is_multiple_of(TOGETHER);
         let subject = format!("asset {}", check.address);
         match answer {
@@ -194,7 +194,7 @@ impl Plan {
             fault.message
         );
         self.add_problem(format!("model {}", model.name), why);
-        // Gone is what has no list either.
+        // A deleted model has no asset list either: the list is read again to tell.
         let list = self.initial_sync.assets.iter().position(|list| list.model == model.id);
         if fault.kind == ApiFaultKind::NotFound
             && let Some(at) = list
@@ -225,7 +225,7 @@ impl Plan {
         if let Some(list) = self.initial_sync.assets.get_mut(at) {
             list.tries = tries;
             if count >= TRIES {
-                // SiteWise may not know any more where it was.
+                // The page token may have expired: start over.
                 list.next_token = None;
             }
         }
@@ -292,7 +292,7 @@ impl Plan {
         }
     }
 
-    /// More is known than when all the rest was.
+    /// Emits that more of the unreadable parts became known.
     pub(super) fn emit_sync_progress(&mut self) {
         if !self.outputs.contains(&Output::SyncProgress) {
             self.outputs.push_back(Output::SyncProgress);

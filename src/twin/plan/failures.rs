@@ -1,9 +1,9 @@
 //! Models that SiteWise rejected, or that ended FAILED: who needs them, and when they are written
 //! again.
 
-use super::refusals::RejectionSearch;
+use super::rejections::RejectionSearch;
 use super::state::{AssetStage, Backoff, ModelStage};
-use super::{AFTER_REFUSAL, Plan, ProvisioningJob, WaitsFor};
+use super::{Plan, ProvisioningJob, RETRY_AFTER_REJECTION, WaitsFor};
 use crate::time::Instant;
 use crate::twin::assets::DesiredAssets;
 use crate::twin::models::ModelIx;
@@ -20,7 +20,7 @@ impl Plan {
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
             state.stage = ModelStage::Failed;
             state.search = RejectionSearch::default();
-            state.tries = Backoff { count: 0, at: now + AFTER_REFUSAL };
+            state.tries = Backoff { count: 0, at: now + RETRY_AFTER_REJECTION };
         }
         let reason = match self.first_waiting_source(ix, assets) {
             Some(who) => format!("{reason}; {who}"),

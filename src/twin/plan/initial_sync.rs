@@ -50,11 +50,11 @@ pub(super) struct InitialSync {
     /// Models of which it is not known what they have.
     pub(super) undescribed: BTreeSet<ModelIx>,
     pub(super) assets: Vec<AssetList>,
-    /// How many of these were not read to their end when all the rest was, and still are not.
+    /// Lists that were skipped to complete the sync, and are still unread.
     pub(super) unlisted: usize,
     /// Some model was described, or some of its assets listed: SiteWise can be reached.
     pub(super) is_reachable: bool,
-    /// Assets that became known after all the rest was.
+    /// Assets that became known after the sync was complete.
     pub(super) newly_known: Vec<Uuid>,
     /// Listed assets of nodes and devices whose presence is still to be read.
     pub(super) presence_unread: Vec<Uuid>,

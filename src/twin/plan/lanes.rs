@@ -72,11 +72,11 @@ impl CallLane {
         }
     }
 
-    /// How much of what it missed a lane makes up for at once.
+    /// Burst allowance: unused time that a lane may catch up on at once.
     fn burst(self) -> Duration {
         match self {
-            // The pages of a model are read one after the other, so that nothing waits here
-            // while answers are late; but all that the plant says waits for the last page.
+            // The pages of one model are read one after another, so this lane idles while a
+            // response is late; but the whole plant waits for the last page.
             Self::ListAssets => SECOND,
             Self::ListModels
             | Self::WriteModel
@@ -108,9 +108,9 @@ struct CallQueue<J> {
     min_interval: Duration,
     /// When the next call may go.
     next: Instant,
-    /// A lane that rested for so long may send at once what it missed.
+    /// Unused time that may be caught up on at once.
     burst: Duration,
-    /// So many calls in a second at most, however long it rested.
+    /// Calls in a second at most, however long it was idle.
     max_per_second: usize,
     /// When the calls of the last second went.
     recent: VecDeque<Instant>,

@@ -4,7 +4,9 @@ use super::answers::{FailureAction, failure_action};
 use super::api_call::CallResult;
 use super::lanes::CallLane;
 use super::state::{AssetStage, Backoff, Children, ParentLink};
-use super::{AFTER_REFUSAL, NextNeed, Output, Plan, ProvisioningJob, RAREST, WaitsFor};
+use super::{
+    LONGEST_SLOW_RETRY, NextNeed, Output, Plan, ProvisioningJob, RETRY_AFTER_REJECTION, WaitsFor,
+};
 use crate::sitewise::api::{ApiFault, ApiFaultKind, Page};
 use crate::sitewise::limits;
 use crate::time::Instant;
@@ -119,7 +121,7 @@ impl Plan {
 
     /// There is no room under the parent of an asset: retried with backoff.
     fn parent_full(&mut self, ix: AssetIx, count: u32, now: Instant) {
-        let at = now + self.delay(count, AFTER_REFUSAL, RAREST);
+        let at = now + self.delay(count, RETRY_AFTER_REJECTION, LONGEST_SLOW_RETRY);
         if let Some(state) = self.assets.get_mut(ix.0 as usize) {
             state.link = ParentLink::ParentFull;
             state.link_tries = Backoff { count: count.saturating_add(1), at };
@@ -181,7 +183,7 @@ impl Plan {
                     self.assets.get_mut(ix.0 as usize).map(|state| &mut state.children)
                 {
                     *tries = again;
-                    // SiteWise may not know any more where it was.
+                    // The page token may have expired: start over.
                     token.take_if(|_| count > 5);
                 }
                 self.add_problem(

@@ -1,8 +1,8 @@
 //! Reads the latest values from SiteWise where a birth needs them.
 //!
 //! A batch is read in calls of as many entries as SiteWise allows, and emitted once all are
-//! answered. What cannot be read after some tries counts as unread: nothing waits for ever. A part
-//! of it is asked for again, ever more rarely, until it can be read: then others may ask as well.
+//! answered. What cannot be read after some tries counts as unread: nothing waits for ever. Then one
+//! part is retried as a probe, with backoff; once it succeeds, all failed reads are retried.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,9 +21,9 @@ use crate::time::Instant;
 const TRIES: u32 = 5;
 /// First delay of the next try after these; doubled each time.
 pub(super) const FIRST_PROBE: Duration = Duration::from_secs(30);
-/// The longest of them, after an outage and where the right is missing.
+/// The longest of them.
 pub(super) const LONGEST_PROBE: Duration = Duration::from_secs(60);
-/// See [`LONGEST_PROBE`].
+/// The same where the permission is missing.
 pub(super) const LONGEST_PROBE_DENIED: Duration = Duration::from_secs(300);
 /// The subject under which people find that one failed.
 const SUBJECT: &str = "read latest values";
@@ -52,7 +52,7 @@ pub(super) struct LatestValueReads {
 
 #[derive(Debug)]
 struct ReadBatch {
-    /// What the twin calls it.
+    /// The id that was passed to [`Plan::look_up`].
     caller_id: u64,
     values: Vec<ShownRead>,
     /// Parts that are not in.

@@ -3,7 +3,7 @@
 use super::lanes::CallLane;
 use super::state::{AssetStage, AssetState, Backoff, Children, ModelStage};
 use super::{
-    BETWEEN_UPDATES, NextNeed, Output, Plan, ProvisioningJob, SETTLE, SETTLE_MOST, WaitsFor,
+    BETWEEN_UPDATES, NextNeed, Output, Plan, ProvisioningJob, SETTLE, SETTLE_MAX, WaitsFor,
 };
 use crate::delivery::point::Gate;
 use crate::sitewise::api::Hierarchy;
@@ -81,7 +81,7 @@ impl Plan {
             return NextNeed::At(state.tries.at);
         }
         let settled = (state.update_timing.wanted_last + SETTLE)
-            .min(state.update_timing.wanted_since.unwrap_or(now) + SETTLE_MOST);
+            .min(state.update_timing.wanted_since.unwrap_or(now) + SETTLE_MAX);
         match state.stage {
             ModelStage::Unknown | ModelStage::Failed => NextNeed::Call(CallLane::DescribeModel),
             ModelStage::Absent => {

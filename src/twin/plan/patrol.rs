@@ -8,13 +8,13 @@ use crate::time::Instant;
 use crate::twin::assets::DesiredAssets;
 use crate::twin::models::{DesiredModels, ModelIx};
 
-/// Between two looks at assets without values.
-pub(super) const EVERY: Duration = Duration::from_secs(3600);
+/// Interval of the checks of assets without values.
+pub(super) const PATROL_INTERVAL: Duration = Duration::from_secs(3600);
 
 impl Plan {
-    /// Looks again at the assets that have no values of their own.
+    /// Checks again whether the assets without values of their own exist.
     pub(super) fn patrol(&mut self, assets: &DesiredAssets, now: Instant) {
-        self.next_patrol = now + EVERY;
+        self.next_patrol = now + PATROL_INTERVAL;
         for (ix, _) in assets.iter().filter(|(_, asset)| asset.kind.is_without_values()) {
             if let Some(state) = self.assets.get_mut(ix.0 as usize)
                 && state.stage == AssetStage::Active

@@ -44,7 +44,7 @@ pub(super) struct PresenceRead {
 }
 
 impl PresenceRead {
-    /// Whether it is to be read, perhaps once more.
+    /// Whether it is still to be read.
     pub(super) fn is_wanted(&self) -> bool {
         !self.done || self.given_up
     }

@@ -49,7 +49,7 @@ impl Default for ProvisioningRates {
 }
 
 impl Plan {
-    /// The account's rates are known: those from here on.
+    /// Sets the rates, once the account's quotas are known.
     pub fn set_rates(&mut self, rates: &ProvisioningRates) {
         self.lanes.set_rates(rates);
     }

@@ -2,10 +2,10 @@
 //! writes.
 //!
 //! SiteWise rejects a write as a whole and does not say for which of its parts. So half of them are
-//! written, and so on down to a single one, which alone is rejected then. A refusal that has
-//! nothing to do with the parts must not be searched for in them: a creation is tried without any
-//! first, and where single parts from many places, or three that are all, are refused and none was
-//! taken, it is the model's.
+//! written, and so on down to a single one, which alone is rejected then. If the parts are
+//! not the cause, the search must end: a rejected creation is first repeated without parts; and if
+//! [`TOO_MANY`] single parts from all over the model (or [`ALL`], where no other part is left) are
+//! rejected and none accepted, the model itself counts as rejected.
 
 use std::time::Duration;
 
@@ -14,19 +14,19 @@ use uuid::Uuid;
 
 use super::api_call::ApiCall;
 use super::state::{Backoff, ModelStage};
-use super::{AFTER_REFUSAL, JobState, Plan, ProvisioningJob, WaitsFor};
+use super::{JobState, Plan, ProvisioningJob, RETRY_AFTER_REJECTION, WaitsFor};
 use crate::sitewise::api;
 use crate::time::Instant;
 use crate::twin::models::{DesiredModels, ModelIx};
 
-/// When a part that was refused twice is tried again; doubled each time.
+/// When a part that was rejected twice is tried again; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_secs(3_600);
 /// The longest of these times.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3_600);
-/// If so many single parts are rejected and none accepted, although others are left, the parts are
+/// If this many single parts are rejected and none accepted, although others are left, the parts are
 /// not the cause.
 const TOO_MANY: usize = 8;
-/// So many that are all.
+/// The same where no other part is left.
 const ALL: usize = 3;
 
 /// A property or hierarchy that SiteWise rejects.
@@ -49,7 +49,7 @@ pub(super) struct RejectionSearch {
     extent: WriteExtent,
     /// The parts of the last write.
     last_parts: Vec<Uuid>,
-    /// So many of the first parts are suspect: together they were refused.
+    /// How many of the first parts are suspect: together they were rejected.
     suspect_count: usize,
     /// The model was described since a single part was rejected: what people put there meanwhile,
     /// such as a property of the same name, is known.
@@ -253,8 +253,8 @@ impl Plan {
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
             let before = state.refused.get(&part).map(|refused| refused.wait);
             // Soon at first: it may have been another model, which was just propagating.
-            let wait =
-                before.map_or(AFTER_REFUSAL, |wait| (wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT));
+            let wait = before
+                .map_or(RETRY_AFTER_REJECTION, |wait| (wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT));
             let (reason, at) = (reason.to_owned(), now + wait);
             let refused = RejectedPart { reason, definition, trying: false, at, wait };
             state.refused.insert(part, refused);

@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
 use super::Output;
-use super::refusals::{RejectedPart, RejectionSearch};
+use super::rejections::{RejectedPart, RejectionSearch};
 use crate::delivery::point::Gate;
 use crate::sitewise::api::{ActiveVersion, Composite, Model, ResourceState};
 use crate::time::Instant;
@@ -78,24 +78,24 @@ pub(super) struct UpdateTiming {
 /// How a model ended FAILED, and when it is written again nevertheless.
 #[derive(Debug, Default)]
 pub(super) struct FailedState {
-    /// An asset of it is wanted.
+    /// An asset of it is desired.
     pub wanted: bool,
-    /// It was so when this process came, and nothing was wanted of it.
+    /// It was FAILED at the start, and no asset of it was desired.
     pub failed_at_start: bool,
     /// This process has written it.
     pub is_written_here: bool,
-    /// So often in a row.
+    /// Consecutive failures.
     pub count: u32,
     /// When it is written again, if that is known.
     pub retry_at: Option<Instant>,
 }
 
-/// Attempts at one thing.
+/// Failures of one call, and when it may be tried again.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Backoff {
-    /// Failed or premature ones in a row.
+    /// Failed or premature attempts in a row.
     pub count: u32,
-    /// Not before.
+    /// Not tried before.
     pub at: Instant,
 }
 
@@ -125,7 +125,7 @@ impl ModelState {
     /// Applies a description, compared with what is desired.
     ///
     /// Where the version that is written next has FAILED, an update adds to that one, but what
-    /// the model has is what the last usable one had. Gives back the gates that open with it.
+    /// the model has is what the last usable one had. Returns the gates that open with it.
     pub(super) fn apply_description(
         &mut self,
         model: Model,
@@ -255,7 +255,7 @@ pub(super) struct NotFoundCount {
 }
 
 impl NotFoundCount {
-    /// So many in a row.
+    /// Errors in a row after which the asset counts as deleted.
     const NOT_FOUND_LIMIT: u8 = 2;
     /// After this time the count is reset.
     const NOT_FOUND_RESET: Duration = Duration::from_secs(6 * 3_600);

@@ -14,8 +14,8 @@ pub enum ProvisioningStatus {
     Checking,
     /// Usable.
     Active,
-    /// Refused; tried again later.
-    Refused,
+    /// Rejected; tried again later.
+    Rejected,
 }
 
 /// Whether an asset is associated with its parent.
@@ -55,7 +55,7 @@ impl Plan {
             && self.job_states.get(&ProvisioningJob::Model(ix)) != Some(&JobState::InFlight)
     }
 
-    /// How far an asset is.
+    /// Provisioning status of an asset.
     pub fn asset_state(&self, ix: AssetIx) -> ProvisioningStatus {
         match self.assets.get(ix.0 as usize) {
             None => ProvisioningStatus::Wanted,
@@ -77,7 +77,7 @@ impl Plan {
         }
     }
 
-    /// How far a model is, and how many of its wanted properties, from the first on, it has.
+    /// Provisioning status of a model, and how many of its wanted properties, from the first on, it has.
     pub fn model_state(&self, ix: ModelIx) -> (ProvisioningStatus, usize) {
         let Some(state) = self.models.get(ix.0 as usize) else {
             return (ProvisioningStatus::Wanted, 0);
@@ -87,7 +87,7 @@ impl Plan {
             ModelStage::Unknown => ProvisioningStatus::Checking,
             ModelStage::Active => ProvisioningStatus::Active,
             ModelStage::Failed | ModelStage::ToRewrite | ModelStage::ToRewriteUnchanged => {
-                ProvisioningStatus::Refused
+                ProvisioningStatus::Rejected
             }
         };
         (standing, state.complete_properties)

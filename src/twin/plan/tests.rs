@@ -77,7 +77,7 @@ impl Rig {
             {
                 let ((_, id), answer) = entry.remove_entry();
                 let (models, assets) = (&mut self.models, &mut self.assets);
-                self.plan.handle_done(id, answer, models, assets, self.now);
+                self.plan.handle_result(id, answer, models, assets, self.now);
             }
         }
         self.now = end;
@@ -88,7 +88,7 @@ pub(super) fn fault(kind: ApiFaultKind) -> ApiFault {
     ApiFault::new(kind, format!("{kind:?}, it says"))
 }
 
-/// So many streams, each of its own.
+/// This many streams, each of its own.
 pub(super) fn streams(count: usize) -> Vec<Stream> {
     let id = |number: usize| Uuid::from_u128(number as u128);
     (1..=count).map(|n| Stream { asset: id(n), property: id(1_000_000 + n) }).collect()

@@ -11,25 +11,24 @@ use super::api_call::{ApiCall, CallResult};
 use super::lanes::CallLane;
 use super::needs::not_before;
 use super::state::{AssetStage, Backoff};
-use super::{AFTER_REFUSAL, NextNeed, Plan, ProvisioningJob, WaitsFor};
+use super::{NextNeed, Plan, ProvisioningJob, RETRY_AFTER_REJECTION, WaitsFor};
 use crate::sitewise::api::{ApiFault, ApiFaultKind, AssetProperty, Page, UpdateProperty};
 use crate::time::Instant;
 use crate::twin::assets::{AssetIx, DesiredAssets};
 use crate::twin::models::{DesiredModels, ModelIx, PropertyIx};
 
-/// What somebody has to do where it is refused.
+/// What somebody has to do where writing is denied.
 const REMEDY: &str = "allow the bridge iotsitewise:DescribeAssetProperty and \
                       iotsitewise:UpdateAssetProperty";
-/// What somebody has to do where reading is.
+/// What somebody has to do where reading is denied.
 const READ_REMEDY: &str = "allow the bridge iotsitewise:ListAssetProperties";
 /// The subject under which people find that.
 const READ_SUBJECT: &str = "read the units of assets";
 
-/// How often the units of an asset are read in vain, for a reason that does not pass by itself,
-/// before its model's are assumed.
+/// Failed reads of an asset's units after which its model's are assumed.
 pub(super) const READS: u32 = 5;
 
-/// How far an asset's own unit is.
+/// Provisioning status of an asset's own unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnitStatus {
     /// Not set yet: the asset shows its model's.
@@ -37,7 +36,7 @@ pub enum UnitStatus {
     /// As it should be.
     Done,
     /// SiteWise rejected it; tried again later.
-    Refused,
+    Rejected,
 }
 
 /// The units that are wanted, and when the lane may go on.
@@ -49,7 +48,7 @@ pub(super) struct Units {
     to_verify: BTreeMap<AssetIx, UnitVerification>,
     /// After an access denial no unit is written before this.
     write_paused_until: Instant,
-    /// The same for reading what is doubted.
+    /// The same for reading units to verify them.
     read_paused_until: Instant,
 }
 
@@ -157,7 +156,7 @@ impl Plan {
             // What is made in its place has its model's.
             ApiFaultKind::NotFound => return,
             ApiFaultKind::Denied => {
-                self.units.read_paused_until = now + AFTER_REFUSAL;
+                self.units.read_paused_until = now + RETRY_AFTER_REJECTION;
                 doubt.tries.at = self.units.read_paused_until;
                 let why = format!("of {}: {}; {READ_REMEDY}", of.address, fault.message);
                 self.add_problem(READ_SUBJECT.into(), why);
@@ -186,12 +185,12 @@ impl Plan {
         self.units.to_verify.insert(asset, doubt);
     }
 
-    /// How far it is; none where the model's unit is the asset's.
+    /// Status of an asset's own unit; none where it has the model's.
     pub fn unit_status(&self, asset: AssetIx, property: PropertyIx) -> Option<UnitStatus> {
         let unit = self.units.wanted.get(&(asset, property))?;
         Some(match unit.stage {
             UnitStage::Done => UnitStatus::Done,
-            UnitStage::Unknown | UnitStage::Other(_) if unit.refused => UnitStatus::Refused,
+            UnitStage::Unknown | UnitStage::Other(_) if unit.refused => UnitStatus::Rejected,
             UnitStage::Unknown | UnitStage::Other(_) => UnitStatus::Wanted,
         })
     }
@@ -299,7 +298,7 @@ impl Plan {
         let (shown, count) = (of_model.unit.as_deref().unwrap_or("none"), unit.tries.count);
         let meant = unit.unit.as_deref().unwrap_or(shown);
         let reason = format!("it should be {meant}, but SiteWise shows {shown}: {}", fault.message);
-        let refusal = Backoff { count: 0, at: now + AFTER_REFUSAL };
+        let refusal = Backoff { count: 0, at: now + RETRY_AFTER_REJECTION };
         let (refused, tries, reason) = match fault.kind {
             ApiFaultKind::Denied => {
                 self.units.write_paused_until = refusal.at;

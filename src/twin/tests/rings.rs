@@ -119,7 +119,7 @@ fn a_flattened_rule_may_name_one_model_on_two_levels() {
     assert_eq!(beside(&rig), [""; 0]);
 }
 
-/// It got a overflow level of no use, and was told of limits that it had not met.
+/// It got an overflow level of no use, and was told of limits that it had not met.
 #[test]
 fn a_device_of_its_nodes_own_model_is_at_the_root_and_told_why() {
     let kinds = Kinds::parse("Nordsee/gw => Pump, Nordsee/gw/P* => Pump").unwrap();

@@ -57,7 +57,7 @@ fn the_initial_sync_takes_a_tenth_longer_than_its_pages_at_most() {
             while waiting.front().is_some_and(|(at, ..)| *at <= rig.now.instant) {
                 let (_, id, call) = waiting.pop_front().unwrap();
                 let answer = rig.sitewise.call(call);
-                rig.twin.handle_done(id, answer, rig.now);
+                rig.twin.handle_result(id, answer, rig.now);
             }
             rig.twin.handle_timeout(rig.now);
         }
@@ -168,7 +168,7 @@ fn of_births_that_wait_too_long_the_latest_of_each_source_is_kept() {
         rig.twin.handle_event(birth(device("busy"), Vec::new(), metrics), rig.now);
         rig.twin.handle_event(death(device("busy"), 1), rig.now);
         let (held, lost) = (rig.twin.buffered(), rig.twin.counts().dropped(DropReason::BeforeSync));
-        assert!(held <= event_buffer::PARTS + 1_000, "{held} values are held");
+        assert!(held <= event_buffer::DATA_LIMIT + 1_000, "{held} values are held");
         assert_eq!(held as u64 + lost, 2 + 1_000 * (u64::from(round as u32) + 1));
         given_up = lost;
     }
@@ -207,7 +207,7 @@ fn births_that_wait_are_bounded_and_who_spoke_keeps_its_own() {
         let name = format!("m{made_up}");
         rig.twin.handle_event(birth(machine(&name), Vec::new(), metrics(20_000)), rig.now);
         assert!(
-            rig.twin.buffered() <= event_buffer::MOST,
+            rig.twin.buffered() <= event_buffer::BIRTH_LIMIT,
             "{} values are held",
             rig.twin.buffered()
         );
@@ -254,7 +254,7 @@ fn whoever_said_what_was_given_up_is_asked_to_say_it_again() {
         rig.twin.handle_event(birth(source, Vec::new(), speed(1.0)), rig.now);
     }
     // There is room for less than another value.
-    let count = event_buffer::PARTS - all.len() * 5 - 4 - 3;
+    let count = event_buffer::DATA_LIMIT - all.len() * 5 - 4 - 3;
     let filler = (0..count as u32).map(|slot| (slot, sample(0, Value::Double(0.0))));
     rig.twin.handle_event(data(machine("filler", None), filler.collect()), rig.now);
     for source in [&all[1], &all[3], &all[4], &all[5]] {

@@ -11,7 +11,7 @@ fn the_last_value_of_a_full_second_is_shown() {
     let tell = |rig: &mut Rig, value: f64, at: i64| {
         rig.event(data(node(), vec![(0, sample(at, Value::Double(value)))]));
         let QueuedPoint { point, .. } = rig.points.last().unwrap().clone();
-        rig.twin.handle_crowded_out(point.key(), rig.now);
+        rig.twin.handle_over_rate_discard(point.key(), rig.now);
         rig.drain();
     };
     for n in 0..3 {
@@ -24,7 +24,7 @@ fn the_last_value_of_a_full_second_is_shown() {
     // One that is not the latest any more is discarded and that is all.
     let QueuedPoint { point, .. } = rig.points.first().unwrap().clone();
     let before = rig.points.len();
-    rig.twin.handle_crowded_out(point.key(), rig.now);
+    rig.twin.handle_over_rate_discard(point.key(), rig.now);
     rig.drain();
     assert_eq!(rig.points.len(), before);
     // What comes next is shown, at its own time once that is later.
@@ -61,7 +61,7 @@ fn presence_a_mark_and_an_attribute_of_a_full_second_are_shown() {
         let id = rig.sitewise.asset(asset).0;
         let points = rig.points.iter().map(|waiting| &waiting.point);
         let key = points.filter(is_it).find(|point| point.stream.asset == id).unwrap().key();
-        rig.twin.handle_crowded_out(key, rig.now);
+        rig.twin.handle_over_rate_discard(key, rig.now);
         rig.drain();
         let next = (at.div_euclid(1_000) + 1) * 1_000;
         assert_eq!(rig.written(asset, property).pop().unwrap(), (next, quality, value));

@@ -208,9 +208,9 @@ fn who_waited_too_long_is_asked_for_its_birth() {
     rig.sitewise.undescribable.insert(asset, ApiFaultKind::Denied);
     born(&mut rig);
     rig.seconds(60);
-    let many = (0..event_buffer::PARTS as u32).map(|_| (0, sample(0, Value::Double(0.0))));
+    let many = (0..event_buffer::DATA_LIMIT as u32).map(|_| (0, sample(0, Value::Double(0.0))));
     rig.event(data(pumps(), many.collect()));
-    assert_eq!(rig.twin.counts().dropped(DropReason::BeforeSync), event_buffer::PARTS as u64);
+    assert_eq!(rig.twin.counts().dropped(DropReason::BeforeSync), event_buffer::DATA_LIMIT as u64);
     rig.expected.clear();
     rig.sitewise.undescribable.clear();
     rig.seconds(3_600);

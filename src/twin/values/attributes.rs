@@ -152,7 +152,7 @@ impl SourceValues {
         writer: &mut PointWriter,
         target: LeafTarget,
         declared: &AttributeDeclaration,
-        usual: Timestamp,
+        fallback_time: Timestamp,
         now: Now,
     ) {
         let place = (target.asset, target.property);
@@ -162,12 +162,12 @@ impl SourceValues {
         let quality = quality(&value);
         let time = match last {
             Some(last) if last.value == value => return,
-            Some(last) => later(usual, last.time, now),
+            Some(last) => later(fallback_time, last.time, now),
             // It shows the default, or nothing, already.
             None if *declared == AttributeDeclaration::Default => return,
             None if *declared == AttributeDeclaration::NoDefault && default.is_none() => return,
             None if is_default(&value, default.as_deref(), target.form) => return,
-            None => usual,
+            None => fallback_time,
         };
         self.write_attribute(writer, target, Tqv { time, quality, value });
     }
@@ -201,7 +201,7 @@ impl SourceValues {
         writer: &mut PointWriter,
         target: LeafTarget,
         found: &Tqv,
-        usual: Timestamp,
+        fallback_time: Timestamp,
         now: Now,
     ) {
         let place = (target.asset, target.property);
@@ -219,7 +219,7 @@ impl SourceValues {
         let written = match found.value == value {
             true => found.clone(),
             false => {
-                let time = later(usual, found.time, now);
+                let time = later(fallback_time, found.time, now);
                 let tqv = Tqv { time, quality: quality(&value), value };
                 writer.write_own(target, tqv.clone(), Class::Static);
                 tqv

@@ -1,12 +1,12 @@
 //! Whether the times of a sender's messages went back: its clock was set back, or was ahead and is
 //! right again. SiteWise then shows an earlier value, whose time is later.
 //!
-//! A value's own time says nothing: gateways that store and forward send old values in messages of
-//! now. And some give such messages the old times too. But those catch up, fast or by and by, or
-//! come between messages of now, while a clock that was set back goes on at its own pace. So only
-//! messages whose times stay back by the same are looked at, and only while they hide a value. Where
-//! they are so old that they may have been stored, the sender is asked for its birth, which is made
-//! then: its time shows which of the two it is.
+//! A value's own time says nothing: gateways that store and forward send old values in current
+//! messages, and some give such messages the old times too. Such backlogs catch up, or alternate with
+//! current messages; a clock that was set back stays behind by a constant amount. So the finding
+//! needs messages that stay behind by the same amount while they hide a value. Where they are so old
+//! that they may be a backlog, a birth is requested, which is made at that moment: its time shows
+//! which of the two it is.
 
 use std::time::Duration;
 
@@ -18,18 +18,18 @@ use crate::time::{Instant, Now, Timestamp, rounded};
 use crate::twin::Output;
 use crate::twin::writer::PointWriter;
 
-/// How far the times of messages may be apart, against their arrival, that stay back by the same:
-/// the network's jitter, in milliseconds.
+/// How much a constant lag may vary: the network's jitter, in milliseconds.
 const STEADY: i64 = 3_000;
-/// So close to its arrival a message is not a stored one, and so close to others it is of the same
-/// clock; in milliseconds.
+/// A message this close to its arrival is not from a backlog, and one this close to others is of the
+/// same clock; in milliseconds.
 const LIVE: i64 = 60_000;
-/// For how long messages have to stay back, and where they may be stored and no birth answers.
+/// How long messages have to stay behind.
 const SPAN: Duration = Duration::from_secs(5);
+/// The same where they may be a backlog and no birth answers.
 const SPAN_UNANSWERED: Duration = Duration::from_secs(60);
 /// How soon a birth answers a request: one that comes later may be of its own accord.
 const ANSWER: Duration = Duration::from_secs(30);
-/// How soon a sender is asked again whose times went forward meanwhile.
+/// After how long a sender is asked again, if its times went forward meanwhile.
 const ASKED_AGAIN: Duration = Duration::from_secs(600);
 
 /// The times that the messages of a sender had.
@@ -37,18 +37,18 @@ const ASKED_AGAIN: Duration = Duration::from_secs(600);
 pub(super) struct MessageTimes {
     /// The latest; none before its first message.
     latest: Option<Timestamp>,
-    back: Option<StayingBack>,
-    /// When it was asked for its birth; none where its times go forward since long ago.
+    lag: Option<ConstantLag>,
+    /// When its birth was requested; none where its times have gone forward for long.
     asked: Option<Instant>,
-    /// By how much the messages were behind that were stored, as a birth showed.
-    stored: Option<i64>,
-    /// Whether it was told since its times went back.
-    told: bool,
+    /// The lag of a backlog, as a birth showed.
+    backlog_lag: Option<i64>,
+    /// Whether this was reported since its times went back.
+    reported: bool,
 }
 
-/// Messages that are older than one before them, by the same.
+/// Messages that are older than one before them, by a constant amount.
 #[derive(Clone, Copy, Debug)]
-struct StayingBack {
+struct ConstantLag {
     since: Instant,
     /// The least and the most that one was behind its arrival, in milliseconds.
     least: i64,
@@ -59,9 +59,9 @@ struct StayingBack {
 /// What is to be done about a sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClockDoubt {
-    /// Ask it for its birth.
+    /// Request its birth.
     Ask,
-    /// Tell that its clock went back, by so much.
+    /// Report that its clock went back, by this much.
     Tell(Duration),
 }
 
@@ -70,18 +70,18 @@ impl MessageTimes {
     pub(super) fn birth(&mut self, sent: Timestamp, now: Now) -> Option<ClockDoubt> {
         let answers = self.asked.is_some_and(|asked| now.instant.since(asked) < ANSWER);
         let behind = behind(sent, now);
-        let before = self.back.filter(|_| answers && !self.told);
+        let before = self.lag.filter(|_| answers && !self.reported);
         // One that is as old as a birth that is kept says nothing of the messages around it.
-        if self.back.is_none() || !self.is_back(sent) {
-            self.look(sent, false, now);
+        if self.lag.is_none() || !self.is_back(sent) {
+            self.record(sent, false, now);
         }
-        let StayingBack { least, hides, .. } = before?;
-        match self.back {
+        let ConstantLag { least, hides, .. } = before?;
+        match self.lag {
             // It was made now, and by the same clock as what came before.
             Some(_) if hides && behind.abs_diff(least) < LIVE as u64 => self.tell(sent),
             Some(_) => None,
             None => {
-                self.stored = Some(least);
+                self.backlog_lag = Some(least);
                 None
             }
         }
@@ -95,11 +95,11 @@ impl MessageTimes {
     /// Data of this time came; `hides` says whether SiteWise shows an earlier value instead of one of
     /// it.
     pub(super) fn data(&mut self, sent: Timestamp, hides: bool, now: Now) -> Option<ClockDoubt> {
-        self.look(sent, hides, now);
-        let StayingBack { since, least, hides, .. } = self.back?;
-        let is_stored = self.stored.is_some_and(|stored| stored.abs_diff(least) < LIVE as u64);
+        self.record(sent, hides, now);
+        let ConstantLag { since, least, hides, .. } = self.lag?;
+        let is_backlog = self.backlog_lag.is_some_and(|lag| lag.abs_diff(least) < LIVE as u64);
         let lasted = now.instant.since(since);
-        if self.told || !hides || is_stored || lasted < SPAN {
+        if self.reported || !hides || is_backlog || lasted < SPAN {
             return None;
         }
         match self.asked {
@@ -114,7 +114,7 @@ impl MessageTimes {
     }
 
     fn tell(&mut self, sent: Timestamp) -> Option<ClockDoubt> {
-        self.told = true;
+        self.reported = true;
         let by = self.latest?.as_millis().saturating_sub(sent.as_millis());
         Some(ClockDoubt::Tell(Duration::from_millis(by.unsigned_abs())))
     }
@@ -123,16 +123,16 @@ impl MessageTimes {
         self.latest.is_some_and(|latest| sent.plus(STILL) <= latest)
     }
 
-    fn look(&mut self, sent: Timestamp, hides: bool, now: Now) {
+    fn record(&mut self, sent: Timestamp, hides: bool, now: Now) {
         if !self.is_back(sent) {
             let latest = self.latest.max(Some(sent));
             let asked = self.asked.filter(|asked| now.instant.since(*asked) < ASKED_AGAIN);
-            *self = Self { latest, asked, stored: self.stored, ..Self::default() };
+            *self = Self { latest, asked, backlog_lag: self.backlog_lag, ..Self::default() };
             return;
         }
         let behind = behind(sent, now);
-        let new = StayingBack { since: now.instant, least: behind, most: behind, hides: false };
-        let back = self.back.get_or_insert(new);
+        let new = ConstantLag { since: now.instant, least: behind, most: behind, hides: false };
+        let back = self.lag.get_or_insert(new);
         let (least, most) = (back.least.min(behind), back.most.max(behind));
         if most.saturating_sub(least) > STEADY {
             *back = new;
@@ -192,7 +192,7 @@ mod tests {
     }
 
     /// Messages in milliseconds of arrival and of their times, both after the start, each of which
-    /// hides a value. Gives back what is to be done, and in which second; `answer` makes of the
+    /// hides a value. Returns what is to be done, and in which second; `answer` makes of the
     /// arrival of a request the time of the birth that answers it.
     fn doubts(
         messages: impl IntoIterator<Item = (u64, i64)>,
@@ -212,7 +212,7 @@ mod tests {
         doubts
     }
 
-    /// A message each half second, of a clock that is off by so many seconds at each second.
+    /// A message each half second, of a clock that is off by this many seconds at each second.
     fn clock(offset: impl Fn(u64) -> i64) -> Vec<(u64, i64)> {
         (0..1_000_u64).map(|n| (n * 500, n as i64 * 500 + offset(n / 2) * 1_000)).collect()
     }

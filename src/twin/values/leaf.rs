@@ -125,7 +125,7 @@ impl Leaf {
         self.shifted_ms = u32::try_from(behind).unwrap_or(u32::MAX);
     }
 
-    /// SiteWise has what is known as the latest at this time as well.
+    /// SiteWise also has the latest value at this later time.
     pub(super) fn shown_at(&mut self, time: Timestamp) {
         if time > self.time {
             self.set_time(time, self.sender_time());
@@ -179,8 +179,8 @@ impl SourceValues {
 /// Leaves that a birth does not have, and one before it had.
 pub(super) type MissingLeaves = BTreeMap<LeafTarget, Leaf>;
 
-/// Puts leaves at all places, with what was written of them before; those that have no place any
-/// more are gone, until another birth has them again.
+/// Puts leaves at all places, with what was written of them before; leaves that
+/// the new birth lacks move to `missing`, until another birth has them.
 pub(super) fn take_over(
     slots: &mut Vec<LeafSlotState>,
     missing: &mut MissingLeaves,

@@ -30,13 +30,11 @@ use crate::twin::property::DesiredProperty;
 use crate::twin::world::DesiredWorld;
 use crate::twin::writer::PointWriter;
 
-/// Calls that are asked for at once: what else is to be read waits as a list of assets, not of
-/// all that they have.
+/// Calls in flight; the rest waits as assets, not as their properties.
 const CALLS: usize = 64;
-/// What waits is asked for in batches of so many entries or a little more, so that calls are full.
+/// Entries of a batch, or a few more: so that its calls are full.
 const ENTRIES: usize = 8 * ENTRIES_PER_BATCH_READ;
-/// A model that unrelated machines share is read with so many properties at most: five calls a
-/// machine.
+/// Properties read of a model that unrelated machines share, at most: five calls a machine.
 const SHARED_PROPERTIES: usize = 5 * ENTRIES_PER_BATCH_READ;
 
 /// What is being read, and what is to be.
@@ -44,7 +42,7 @@ const SHARED_PROPERTIES: usize = 5 * ENTRIES_PER_BATCH_READ;
 pub(in crate::twin) struct ShownValueReads {
     /// In the order in which it is read.
     waiting: BTreeMap<(ReadPriority, u64), ReadRequest>,
-    /// What waits of whole assets: births come again while it does.
+    /// Whole assets already waiting, so that a repeated birth does not queue them twice.
     waiting_assets: FxHashSet<(ReadPriority, AssetIx)>,
     batches: FxHashMap<u64, ShownBatch>,
     /// Calls that the batches take.
@@ -83,7 +81,7 @@ struct ShownBatch {
     sources: Vec<(Source, usize, Timestamp)>,
 }
 
-/// What is read first comes first.
+/// In the order of reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum ReadPriority {
     Leaf,
@@ -182,10 +180,10 @@ impl ShownValueReads {
         &mut self,
         plan: &mut Plan,
         source: &Source,
-        usual: Timestamp,
+        fallback_time: Timestamp,
     ) {
         let instances = plan.take_instances(source);
-        self.missing_instances.extend(instances.into_iter().map(|asset| (asset, usual)));
+        self.missing_instances.extend(instances.into_iter().map(|asset| (asset, fallback_time)));
     }
 
     /// The next batch of the measurements of instances that no birth has by now.
@@ -297,11 +295,11 @@ impl Twin {
         };
         lookups.calls -= targets.len().div_ceil(ENTRIES_PER_BATCH_READ);
         let mut all = targets.into_iter().zip(shown);
-        for (source, count, usual) in whose {
+        for (source, count, fallback_time) in whose {
             let of = all.by_ref().take(count);
             match sources.get_mut(&source) {
                 Some(values) => {
-                    values.compare_shown(writer, of, &mut lookups.stale_marks, usual, now)
+                    values.compare_shown(writer, of, &mut lookups.stale_marks, fallback_time, now)
                 }
                 None => of.for_each(drop),
             }
@@ -323,7 +321,7 @@ impl SourceValues {
         writer: &mut PointWriter,
         of: impl Iterator<Item = ((LeafTarget, ReadPriority), ShownRead)>,
         marked: &mut FxHashMap<Stream, StaleMark>,
-        usual: Timestamp,
+        fallback_time: Timestamp,
         now: Now,
     ) {
         let values = self;
@@ -343,17 +341,17 @@ impl SourceValues {
                     leaves.insert(target, shown);
                 }
                 (ReadPriority::Attribute, ShownRead::Value(found)) => {
-                    values.correct_shown(writer, target, &found, usual, now);
+                    values.correct_shown(writer, target, &found, fallback_time, now);
                 }
                 // A metric that was removed while the bridge was not running.
                 (ReadPriority::Missing, ShownRead::Value(found))
                     if found.quality == Quality::Good =>
                 {
-                    values.mark_gone(writer, target, found, usual, now);
+                    values.mark_gone(writer, target, found, fallback_time, now);
                 }
                 (ReadPriority::Missing, _) | (ReadPriority::Attribute, ShownRead::NoValue) => {}
                 (ReadPriority::Attribute, ShownRead::Unread) => {
-                    values.write_as_last(writer, target, usual.max(now.wall));
+                    values.write_as_last(writer, target, fallback_time.max(now.wall));
                 }
             }
         }
@@ -369,7 +367,7 @@ impl SourceValues {
                 ShownRead::NoValue => continue,
                 // It cannot be known: it is written as the last, whatever an earlier process wrote.
                 ShownRead::Unread => {
-                    let time = usual.max(now.wall);
+                    let time = fallback_time.max(now.wall);
                     if let Some(last) = leaf.last().filter(|last| last.time < time) {
                         let last = Tqv { time, ..last };
                         leaf.write(last.clone());
@@ -389,7 +387,8 @@ impl SourceValues {
                 continue;
             }
             // The sender's clock has gone back since: what it says until then keeps its own time.
-            let went_back = shown.quality == Quality::Good && shown.time > usual.plus(STILL);
+            let went_back =
+                shown.quality == Quality::Good && shown.time > fallback_time.plus(STILL);
             if went_back {
                 values.message_times.shown(shown.time);
             }
@@ -410,7 +409,7 @@ impl SourceValues {
         writer: &mut PointWriter,
         target: LeafTarget,
         found: Tqv,
-        usual: Timestamp,
+        fallback_time: Timestamp,
         now: Now,
     ) {
         let is_it = |leaf: &Leaf| leaf.target() == target;
@@ -420,7 +419,7 @@ impl SourceValues {
         {
             return;
         }
-        let mark = stale_mark(found, usual, now);
+        let mark = stale_mark(found, fallback_time, now);
         let mut leaf = Leaf::new(target);
         leaf.write(mark.clone());
         self.missing_leaves.insert(target, leaf);

@@ -12,7 +12,7 @@ use crate::twin::writer::PointWriter;
 
 impl SourceValues {
     /// Whether any leaf of the plant's has no place.
-    pub(in crate::twin) fn has_lost(&self) -> bool {
+    pub(in crate::twin) fn has_dropped_leaf(&self) -> bool {
         self.slots.iter().any(|state| lost_of(state).is_some())
     }
 

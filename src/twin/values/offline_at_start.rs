@@ -35,8 +35,8 @@ pub(super) struct OfflineAtStart {
     /// When to read a source, if it is not born by then: those offline at the start, and failed
     /// reads, with the time of death if known by its own clock.
     scheduled: BTreeMap<(Instant, Source), Option<Timestamp>>,
-    /// Who is, and when it died, if that is known by its own clock. Otherwise the mark follows
-    /// the value: by our clock it would hide what a slower one says next.
+    /// Sources to read now, with the time of death by their own clock if known; otherwise the mark
+    /// comes a tick after the value, since our clock may be ahead of theirs.
     ready: VecDeque<(Source, Option<Timestamp>)>,
 }
 

@@ -104,8 +104,9 @@ impl SourceValues {
 
     /// The time of the next presence value: never before the last one, unless a clock has gone back
     /// so far that SiteWise would not take that.
-    pub(super) fn presence_time(&mut self, usual: Timestamp, now: Now) -> Timestamp {
-        let time = self.last_presence_time.map_or(usual, |told| later(usual, told, now));
+    pub(super) fn presence_time(&mut self, fallback_time: Timestamp, now: Now) -> Timestamp {
+        let time =
+            self.last_presence_time.map_or(fallback_time, |told| later(fallback_time, told, now));
         self.last_presence_time = Some(time);
         time
     }

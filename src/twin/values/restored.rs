@@ -1,8 +1,8 @@
-//! Values that were only on disk and are sent only now: mostly from an earlier process.
+//! Values that were only on disk and are delivered now: mostly from an earlier process.
 //!
-//! One of them may be later than what a birth has repeated since, and is then what SiteWise shows:
-//! the mark of a death, another value, an attribute's own, that somebody was offline. SiteWise did
-//! not show it yet when it was read. So the value that it hides is written once more, after it.
+//! One may be newer than what a birth has repeated since, and SiteWise then shows it: a stale mark,
+//! another value, an attribute's own, `Online` = false. It was not there yet when the bridge read
+//! what SiteWise shows. So the value that it hides is written once more, after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,18 +21,18 @@ use crate::twin::models::PropertyIx;
 use crate::twin::writer::PointWriter;
 use crate::twin::{Output, Twin, in_window};
 
-/// So long after the first of them what measurements hide is written: others come meanwhile, and
-/// each would hide it again.
+/// How long after the first restored value the hidden ones are written again: more arrive meanwhile,
+/// and each would hide them again.
 const GATHER: Duration = Duration::from_secs(60);
 
-/// The latest that came of properties.
+/// Latest restored value by property.
 type LatestRestored = FxHashMap<(AssetIx, PropertyIx), Tqv>;
 
 /// What has come from disk.
 #[derive(Debug, Default)]
 pub(in crate::twin) struct RestoredValues {
-    /// The latest on its way of each property that no birth has spoken of: no more than delivery
-    /// has in hand.
+    /// Latest value in flight for each property that no birth has named yet: no more than delivery
+    /// has in its working set.
     in_flight_unnamed: FxHashMap<Stream, Tqv>,
     /// Sources with values hidden by restored ones, and when those are written once more.
     hidden_sources: BTreeSet<Source>,
@@ -57,15 +57,15 @@ impl RestoredValues {
 }
 
 impl Twin {
-    /// Points that were on disk alone are about to go.
+    /// Points that were only on disk are about to be delivered.
     pub fn handle_restored(&mut self, points: &[Point], now: Now) {
-        let mut spoken: BTreeMap<Source, LatestRestored> = BTreeMap::new();
+        let mut by_source: BTreeMap<Source, LatestRestored> = BTreeMap::new();
         for points in points.chunk_by(|one, next| one.stream == next.stream) {
             let taken = points.iter().filter(|point| in_window(point.time, now));
             let Some(last) = taken.max_by_key(|point| point.time) else { continue };
             match self.owner_of(last.stream) {
                 Some((source, place)) => {
-                    let found = spoken.entry(source).or_default().entry(place);
+                    let found = by_source.entry(source).or_default().entry(place);
                     let found = found.or_insert_with(|| last.tqv());
                     if found.time < last.time {
                         *found = last.tqv();
@@ -77,25 +77,25 @@ impl Twin {
                 }
             }
         }
-        for (source, found) in spoken {
+        for (source, found) in by_source {
             self.apply_restored(&source, found, now);
         }
     }
 
-    /// These points are on their way no longer.
+    /// These points are no longer in flight.
     pub fn handle_decided(&mut self, keys: &[Key]) {
-        let underway = &mut self.restored.in_flight_unnamed;
+        let in_flight = &mut self.restored.in_flight_unnamed;
         for key in keys {
-            if underway.is_empty() {
+            if in_flight.is_empty() {
                 return;
             }
-            if underway.get(&key.stream).is_some_and(|last| last.time <= key.time) {
-                underway.remove(&key.stream);
+            if in_flight.get(&key.stream).is_some_and(|last| last.time <= key.time) {
+                in_flight.remove(&key.stream);
             }
         }
     }
 
-    /// Writes once more what was hidden by what came.
+    /// Writes again the values that restored ones hide.
     pub(in crate::twin) fn write_hidden(&mut self, now: Now) {
         if self.restored.rewrite_due.is_none_or(|due| due > now.instant) {
             return;
@@ -113,7 +113,7 @@ impl Twin {
         }
     }
 
-    /// What came of a source's properties before its birth, and is still on its way.
+    /// Values restored for a source's properties before its birth, and still in flight.
     pub(super) fn apply_after_birth(&mut self, source: &Source, assets: &[AssetIx], now: Now) {
         if self.restored.in_flight_unnamed.is_empty() {
             return;
@@ -143,12 +143,12 @@ impl Twin {
         Some((source.clone(), (asset, property)))
     }
 
-    /// A point comes of which no birth has spoken so far.
+    /// A point comes of which no birth has by_source so far.
     fn track_unnamed(&mut self, last: &Point) {
-        let underway =
+        let in_flight =
             self.restored.in_flight_unnamed.entry(last.stream).or_insert_with(|| last.tqv());
-        if underway.time < last.time {
-            *underway = last.tqv();
+        if in_flight.time < last.time {
+            *in_flight = last.tqv();
         }
         let Variant::Boolean(online) = last.value else { return };
         let plan = &mut self.writer.world.plan;

@@ -19,10 +19,10 @@ impl Twin {
             return;
         };
         // By the sender's own clock: what it says next must not be hidden by it.
-        let usual = now.wall.minus(values.clock_lag);
+        let fallback_time = now.wall.minus(values.clock_lag);
         let taken = |last: Tqv| match in_window(last.time, now) {
             true => last,
-            false => Tqv { time: later(usual, last.time, now), ..last },
+            false => Tqv { time: later(fallback_time, last.time, now), ..last },
         };
         let leaves = values.slots.iter_mut().filter_map(LeafSlotState::leaf_mut);
         for leaf in
@@ -69,7 +69,7 @@ impl Twin {
 
     /// SiteWise takes ten values of a second, and this one was one too many. If it is the latest
     /// it is written at the beginning of the next second: it has to be what SiteWise shows.
-    pub fn handle_crowded_out(&mut self, key: Key, now: Now) {
+    pub fn handle_over_rate_discard(&mut self, key: Key, now: Now) {
         let Self { writer, sources, .. } = self;
         let Some(target) = writer.world.target(key.stream) else { return };
         let LeafTarget { asset, property, .. } = target;
@@ -98,7 +98,8 @@ impl Twin {
             }
             return;
         }
-        // What is told at once has one time: another of it may have been moved already.
+        // Presence values are written together with one timestamp; another of them may have been
+        // moved to the next second already.
         let latest = values.last_presence_time.is_some_and(|at| at == key.time || at == next);
         let mut told = values.presence_values().into_iter();
         if values.asset == asset

@@ -59,9 +59,9 @@ impl DesiredWorld {
     /// The asset for the tags of a node or device whose own asset's model is shared; none where they
     /// go to its own.
     ///
-    /// One with template instances only has its asset at once, on the shared model, since they are
-    /// below it. There each would show the tags of all others, up to the cap of properties. So
-    /// where its tags come later they get an asset below it, of the model of their kind. What was
+    /// A source born with instances only gets its asset on the shared model at once, since its
+    /// instances are below it. Tags on the shared model would show on every asset of it, up to the
+    /// cap of properties. So tags that come later get an asset below it, of the model of their kind. What was
     /// on the shared model before stays there, and so does what finds no room for an asset.
     pub(in crate::twin) fn asset_of_tags(
         &mut self,

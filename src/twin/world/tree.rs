@@ -26,14 +26,14 @@ impl DesiredWorld {
         Ok(())
     }
 
-    /// The asset under which one of `model` has a place: `parent`, or else a overflow level below
+    /// The asset under which one of `model` has a place: `parent`, or else an overflow level below
     /// it; where that would close a ring of models, the next one above that is none of it, up to
     /// the node or device. `parent` where there is none at all.
     pub(super) fn place_below(&mut self, parent: AssetIx, model: ModelIx) -> AssetIx {
         let mut at = parent;
         loop {
             let above = self.assets.get(at);
-            // The last child is kept for a overflow level.
+            // The last child is kept for an overflow level.
             if (above.children as usize) + 1 < limits::CHILDREN_PER_ASSET {
                 match self.try_place(above.model, model) {
                     Ok(()) => return at,
@@ -56,7 +56,7 @@ impl DesiredWorld {
         parent
     }
 
-    /// The asset that a overflow level was made for; any other is its own.
+    /// The asset that an overflow level was made for; any other is its own.
     fn without_level(&self, ix: AssetIx) -> AssetIx {
         match self.assets.get(ix).kind {
             AssetKind::Level(base, _) => base,

@@ -78,7 +78,7 @@ impl Process {
                             };
                             self.taken.extend(entry.values.iter().map(key));
                         }
-                        self.engine.bridge.handle_answer(id, Ok(Vec::new()), now);
+                        self.engine.bridge.handle_put_response(id, Ok(Vec::new()), now);
                     }
                     other => self.engine.handle_output(other, now),
                 }
@@ -89,7 +89,7 @@ impl Process {
             {
                 for (id, call) in std::mem::take(&mut self.unanswered) {
                     let answer = sitewise.call(call);
-                    self.engine.bridge.handle_done(id, answer, now);
+                    self.engine.bridge.handle_call_result(id, answer, now);
                 }
                 continue;
             }

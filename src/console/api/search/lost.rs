@@ -13,7 +13,7 @@ use super::{SearchQuery, missing};
 use crate::console::view::EngineView;
 use crate::sparkplug::address::Source;
 use crate::sparkplug::event::Slot;
-use crate::sparkplug::host::{BornPlace, Enough};
+use crate::sparkplug::host::{BornCursor, Enough};
 use crate::twin::Twin;
 use crate::twin::counts::DropReason;
 use crate::twin::view::Address;
@@ -45,7 +45,7 @@ pub(super) struct LostTag {
 pub(super) struct LostPart {
     pub(super) rows: BTreeSet<LostTag>,
     /// Where to go on; none at the end.
-    pub(super) next: Option<BornPlace>,
+    pub(super) next: Option<BornCursor>,
 }
 
 /// The tags that some words name and whose values go nowhere: a stretch of machines from a place
@@ -53,7 +53,7 @@ pub(super) struct LostPart {
 pub(super) fn part(
     look: &EngineView<'_>,
     wanted: &SearchQuery,
-    from: BornPlace,
+    from: BornCursor,
     room: usize,
 ) -> LostPart {
     let (twin, mut rows) = (look.bridge.twin(), BTreeSet::new());
@@ -66,8 +66,8 @@ pub(super) fn part(
     let mut looked = 0;
     let next = look.bridge.host().each_born(from, |source, tags| {
         looked += MACHINE + tags.size() / MACHINE;
-        let has_lost = twin.has_lost(source);
-        if has_lost || tags.has_excluded() {
+        let has_dropped_leaf = twin.has_dropped_leaf(source);
+        if has_dropped_leaf || tags.has_excluded() {
             looked += tags.size();
             let address = source.to_string();
             let lacks = {
@@ -75,7 +75,7 @@ pub(super) fn part(
                 missing(words, |word| address.contains(word))
             };
             tags.each(|name, slot| {
-                if slot.is_some() && !has_lost || rows.len() >= room {
+                if slot.is_some() && !has_dropped_leaf || rows.len() >= room {
                     return;
                 }
                 let lower = name.to_lowercase();

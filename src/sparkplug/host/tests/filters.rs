@@ -181,26 +181,26 @@ fn a_filter_that_admits_nobody_is_told_once() {
     stage.send(&edge.nbirth(stage.time(), [metric("a", 2)]));
     stage.pass(secs(4));
     stage.check(&[]);
-    assert!(stage.host.admits_nobody(stage.now.instant).is_none(), "others may come");
+    assert!(stage.host.excludes_all_nodes(stage.now.instant).is_none(), "others may come");
     stage.send(&edge.ndata(stage.time(), [metric("a", 3)]));
     stage.pass(secs(60));
     stage.check(&["nobody admitted, first g/n"]);
-    assert_eq!(stage.host.admits_nobody(stage.now.instant), Some(("g/n", 2)));
+    assert_eq!(stage.host.excludes_all_nodes(stage.now.instant), Some(("g/n", 2)));
 }
 
 #[test]
 fn nobody_is_admitted_also_where_sitewise_has_nodes_that_are_left_out() {
     let mut stage = filtered("works/*", "");
     let mut edge = edge();
-    stage.host.expect_maybe(&EdgeNode::new("g", "old"), stage.now);
+    stage.host.request_birth_if_back(&EdgeNode::new("g", "old"), stage.now);
     stage.look();
     stage.send(&edge.nbirth(stage.time(), [metric("a", 2)]));
     stage.pass(secs(10));
     assert!(stage.look().contains(&"nobody admitted, first g/n".to_owned()));
-    assert!(stage.host.admits_nobody(stage.now.instant).is_some());
+    assert!(stage.host.excludes_all_nodes(stage.now.instant).is_some());
     // One of those that SiteWise has is admitted: it may come.
-    stage.host.expect_maybe(&EdgeNode::new("works", "gw"), stage.now);
-    assert!(stage.host.admits_nobody(stage.now.instant).is_none());
+    stage.host.request_birth_if_back(&EdgeNode::new("works", "gw"), stage.now);
+    assert!(stage.host.excludes_all_nodes(stage.now.instant).is_none());
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn nobody_is_admitted_where_the_only_one_heard_was_online_before_the_start() {
     stage.send(&edge.nbirth(stage.time(), [metric("a", 2)]));
     stage.pass(secs(10));
     assert!(stage.look().contains(&"nobody admitted, first g/n".to_owned()));
-    assert!(stage.host.admits_nobody(stage.now.instant).is_some());
+    assert!(stage.host.excludes_all_nodes(stage.now.instant).is_some());
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn a_filter_that_admits_somebody_is_no_problem() {
     stage.send(&edge.nbirth(stage.time(), [metric("a", 2)]));
     stage.pass(secs(60));
     stage.check(&["birth g/n: a#2=2"]);
-    assert!(stage.host.admits_nobody(stage.now.instant).is_none());
+    assert!(stage.host.excludes_all_nodes(stage.now.instant).is_none());
 }
 
 /// It was admitted, and nothing said that no value of it goes anywhere.

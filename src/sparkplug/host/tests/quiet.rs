@@ -97,7 +97,7 @@ fn a_quiet_node_is_asked_on_after_our_drop_and_after_a_restart() {
 fn who_was_known_as_dead_is_asked_on_but_is_no_problem() {
     let mut stage = Stage::new();
     let edge = edge();
-    stage.host.expect_maybe(edge.node(), stage.now);
+    stage.host.request_birth_if_back(edge.node(), stage.now);
     assert_eq!(asked(&mut stage, 10_000)[..11], EVER_RARER);
     assert_eq!((stage.host.phase(edge.node()), problem(&stage)), (NodePhase::Unknown, None));
     // A death that has really come needs no asking.

@@ -115,7 +115,7 @@ fn a_node_that_is_asked_late_has_its_time_from_then_on() {
     let mut stage = Stage::with(|config| config.rebirth.per_second = 1);
     let nodes: Vec<_> = (0..30).map(|n| EdgeNode::new("g", format!("n{n:02}"))).collect();
     for node in &nodes {
-        stage.host.expect_maybe(node, stage.now);
+        stage.host.request_birth_if_back(node, stage.now);
     }
     let late = |stage: &Stage| {
         let had_time =
@@ -227,7 +227,7 @@ fn operational_behavior_data_commands_ncmd_rebirth_name() {
 #[test]
 fn who_may_have_come_back_is_asked_once_there_is_a_connection() {
     let mut stage = Stage::unconnected(|_| {});
-    stage.host.expect_maybe(edge().node(), stage.now);
+    stage.host.request_birth_if_back(edge().node(), stage.now);
     stage.pass(secs(5));
     stage.check(&[]);
     stage.host.handle_connected(SERVER, stage.now.wall, stage.now);

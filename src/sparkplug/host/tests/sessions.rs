@@ -393,7 +393,7 @@ fn who_is_behind_a_server_that_connects_later_is_asked() {
     let mut stage = Stage::new();
     let (quiet, node) = (Edge::new(EdgeNode::new("g", "quiet"), 0), EdgeNode::new("g", "n"));
     stage.host.expect_online(&node, &[], stage.now);
-    stage.host.expect_maybe(quiet.node(), stage.now);
+    stage.host.request_birth_if_back(quiet.node(), stage.now);
     stage.pass(secs(10));
     let told = stage.look();
     assert_eq!(told.last().unwrap(), "death g/n silent @1010000");

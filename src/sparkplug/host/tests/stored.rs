@@ -98,7 +98,7 @@ fn who_is_offline_is_told_as_that_although_its_birth_is_stored() {
         let mut stage = Stage::new();
         let mut edge = edge();
         if how == "known before the start" {
-            stage.host.expect_maybe(edge.node(), stage.now);
+            stage.host.request_birth_if_back(edge.node(), stage.now);
         } else if how != "never born" {
             stage.send(&edge.nbirth(stage.time(), a(1)));
             stage.send(&edge.ndata(stage.time(), a(2)));

@@ -68,7 +68,7 @@ fn who_was_made_up_and_born_once_is_asked_after_who_ever_spoke() {
         made_up(&mut stage, 0..3000);
         if honest == "answer" {
             for edge in &edges {
-                stage.host.expect_maybe(edge.node(), stage.now);
+                stage.host.request_birth_if_back(edge.node(), stage.now);
             }
             stage.pass(secs(2));
         }

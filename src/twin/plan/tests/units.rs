@@ -137,7 +137,7 @@ fn a_right_that_is_missing_is_named_once_and_does_not_cost_a_call_an_asset() {
     let remedy = "it should be °F, but SiteWise shows °C: it cannot be written; allow the bridge \
                   iotsitewise:DescribeAssetProperty and iotsitewise:UpdateAssetProperty";
     assert_eq!(subjects(&rig), [("unit of Nordsee/gw0/Temperature", remedy)]);
-    assert_eq!(rig.plan.unit_status(all[0], TEMPERATURE), Some(UnitStatus::Refused));
+    assert_eq!(rig.plan.unit_status(all[0], TEMPERATURE), Some(UnitStatus::Rejected));
     assert_eq!(rig.plan.unit_status(all[1], TEMPERATURE), Some(UnitStatus::Wanted));
 
     sitewise.unwritable = None;
@@ -169,7 +169,7 @@ fn one_that_is_refused_holds_no_other_up_and_a_conflict_is_tried_again() {
     });
     let standing = |at: usize| rig.plan.unit_status(all[at], TEMPERATURE);
     let standings = [0, 1, 2].map(|at| standing(at).unwrap());
-    assert_eq!(standings, [UnitStatus::Refused, UnitStatus::Done, UnitStatus::Done]);
+    assert_eq!(standings, [UnitStatus::Rejected, UnitStatus::Done, UnitStatus::Done]);
     let reason = "it should be °F, but SiteWise shows °C: Invalid, it says";
     assert_eq!(subjects(&rig), [("unit of Nordsee/gw0/Temperature", reason)]);
 }

@@ -22,7 +22,7 @@ impl World {
             Output::Publish(publish) => self.published(&publish.message),
             Output::Call(id, call) => {
                 let answer = self.call(call);
-                self.bridge.handle_done(id, answer, self.now);
+                self.bridge.handle_call_result(id, answer, self.now);
             }
             Output::Send(id, entries) => self.in_flight.push((id, entries)),
             Output::Capped { source, .. } => {
@@ -55,7 +55,7 @@ impl World {
                     self.pending.remove(&key);
                 }
             }
-            Output::Refused { point, stored, .. } => {
+            Output::Rejected { point, stored, .. } => {
                 self.refused_before += u64::from(!stored);
                 self.outbox.settle(&[point.key()]);
                 self.pending.remove(&point.key());
@@ -100,7 +100,7 @@ impl World {
         let clock = self.now.wall;
         for (id, entries) in std::mem::take(&mut self.in_flight) {
             let answer = self.moody().put(&entries, clock);
-            self.bridge.handle_answer(id, answer, self.now);
+            self.bridge.handle_put_response(id, answer, self.now);
         }
         self.drain();
     }

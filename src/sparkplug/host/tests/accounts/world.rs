@@ -179,7 +179,7 @@ impl World {
         for (edge, phase) in online.into_iter().filter(|(edge, _)| &*edge.group == "g") {
             match phase {
                 NodePhase::Online => self.host.expect_online(&edge, &["d".into()], self.now),
-                _ => self.host.expect_maybe(&edge, self.now),
+                _ => self.host.request_birth_if_back(&edge, self.now),
             }
         }
         self.drain();
