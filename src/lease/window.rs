@@ -1,0 +1,160 @@
+//! The follower's window: what it would have delivered had it been the holder.
+//!
+//! A holder that dies may leave behind what it had heard and not delivered. So the follower keeps
+//! what was decided within [`STANDBY_WINDOW`] before the last renewal that it saw, and all that came
+//! after it: while nobody renews, perhaps nobody delivers. What is older goes, and is counted: the
+//! holder has had it for so long. Whoever takes the lease delivers the window; SiteWise overwrites
+//! what it has already.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::time::Instant;
+
+/// How much is kept from before the last renewal.
+pub const STANDBY_WINDOW: Duration = Duration::from_secs(60);
+
+/// What is kept, in the order in which it came.
+#[derive(Clone, Debug)]
+pub struct Window<T> {
+    kept: VecDeque<Kept<T>>,
+    span: Duration,
+    max_bytes: usize,
+    bytes: usize,
+    released: u64,
+    crowded_out: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Kept<T> {
+    at: Instant,
+    bytes: usize,
+    point: T,
+}
+
+/// What the window holds and has held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WindowFigures {
+    /// Points in it.
+    pub points: usize,
+    /// Bytes that they occupy, as the caller counts them.
+    pub bytes: usize,
+    /// When the oldest of them came.
+    pub oldest: Option<Instant>,
+    /// Points that went because the holder has had them for long: `standby_released`.
+    pub released: u64,
+    /// Points that went earlier, because there was no more room: of them nobody knows whether the
+    /// holder has delivered them.
+    pub crowded_out: u64,
+}
+
+impl<T> Window<T> {
+    /// An empty window that reaches back so far, and occupies no more than `max_bytes`.
+    pub fn new(span: Duration, max_bytes: usize) -> Self {
+        Self { kept: VecDeque::new(), span, max_bytes, bytes: 0, released: 0, crowded_out: 0 }
+    }
+
+    /// A point was decided that occupies so many bytes. One that is larger than the window does not
+    /// come in, and is counted as crowded out.
+    pub fn push(&mut self, point: T, bytes: usize, now: Instant) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.kept.push_back(Kept { at: now, bytes, point });
+        while self.bytes > self.max_bytes && self.drop_oldest() {
+            self.crowded_out += 1;
+        }
+    }
+
+    /// A renewal of the holder was seen at `at`: what came more than the window's length before is
+    /// released.
+    pub fn handle_renewed(&mut self, at: Instant) {
+        // Near the process's start nothing is so old.
+        let Some(reach) = at.since_start().checked_sub(self.span) else { return };
+        let end = Instant::from_start(reach);
+        while self.kept.front().is_some_and(|oldest| oldest.at < end) && self.drop_oldest() {
+            self.released += 1;
+        }
+    }
+
+    /// Takes everything out, oldest first: this bridge has become the holder.
+    pub fn take(&mut self) -> impl Iterator<Item = T> + use<T> {
+        self.bytes = 0;
+        std::mem::take(&mut self.kept).into_iter().map(|kept| kept.point)
+    }
+
+    /// What it holds and has held.
+    pub fn figures(&self) -> WindowFigures {
+        WindowFigures {
+            points: self.kept.len(),
+            bytes: self.bytes,
+            oldest: self.kept.front().map(|oldest| oldest.at),
+            released: self.released,
+            crowded_out: self.crowded_out,
+        }
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        let oldest = self.kept.pop_front();
+        self.bytes -= oldest.as_ref().map_or(0, |oldest| oldest.bytes);
+        oldest.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPAN: Duration = Duration::from_secs(60);
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_start(Duration::from_secs(seconds))
+    }
+
+    fn window(points: &[(u64, u64)]) -> Window<u64> {
+        let mut window = Window::new(SPAN, 1_000);
+        for (point, second) in points {
+            window.push(*point, 100, at(*second));
+        }
+        window
+    }
+
+    #[test]
+    fn what_the_holder_has_had_for_long_is_released_and_counted() {
+        let mut window = window(&[(1, 0), (2, 39), (3, 40), (4, 100)]);
+        window.handle_renewed(at(30));
+        assert_eq!(window.figures().released, 0);
+        window.handle_renewed(at(100));
+        let figures = window.figures();
+        assert_eq!((figures.points, figures.bytes, figures.released), (2, 200, 2));
+        assert_eq!((figures.oldest, figures.crowded_out), (Some(at(40)), 0));
+        assert_eq!(window.take().collect::<Vec<_>>(), [3, 4]);
+        let figures = window.figures();
+        assert_eq!((figures.points, figures.bytes, figures.oldest), (0, 0, None));
+    }
+
+    #[test]
+    fn while_nobody_renews_nothing_is_released() {
+        let mut window = window(&[(1, 50), (2, 80), (3, 900)]);
+        window.handle_renewed(at(100));
+        window.handle_renewed(at(100));
+        assert_eq!(window.take().collect::<Vec<_>>(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn memory_is_bounded_also_while_nobody_renews() {
+        let mut window = Window::new(SPAN, 1_000);
+        for point in 0..1_000 {
+            window.push(point, 100, at(point));
+            assert!(window.figures().bytes <= 1_000);
+        }
+        assert_eq!((window.figures().points, window.figures().crowded_out), (10, 990));
+        assert_eq!(window.take().collect::<Vec<_>>(), (990..1_000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn one_that_is_larger_than_the_window_does_not_come_in() {
+        let mut window = window(&[(1, 1)]);
+        window.push(2, 1_001, at(2));
+        assert_eq!((window.figures().points, window.figures().bytes), (0, 0));
+        assert_eq!(window.figures().crowded_out, 2);
+    }
+}
