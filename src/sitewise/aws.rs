@@ -8,6 +8,7 @@ mod quotas;
 mod read;
 mod response_inspector;
 pub(crate) mod sdk;
+pub(crate) mod unmodelled;
 mod values;
 
 use std::fmt::Display;

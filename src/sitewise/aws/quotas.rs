@@ -17,7 +17,7 @@ use aws_smithy_types::error::ErrorMetadata;
 use aws_types::service_config::ServiceConfigKey;
 use serde::Deserialize;
 
-use super::values;
+use super::unmodelled;
 use crate::sitewise::api::{ApiFault, Quotas};
 use crate::sitewise::endpoint::Endpoint;
 use crate::sitewise::fault;
@@ -109,7 +109,7 @@ fn operation(
     if let Some(source) = config.time_source() {
         operation = operation.time_source(source);
     }
-    let (layer, components) = values::signed(config, &endpoint.region, SERVICE);
+    let (layer, components) = unmodelled::signed(config, &endpoint.region, SERVICE);
     let plugin =
         StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components);
     Ok(operation.runtime_plugin(plugin).serializer(|()| question()).deserializer(answer).build())
@@ -123,13 +123,13 @@ fn question() -> Result<HttpRequest, BoxError> {
     headers.insert("content-type", "application/x-amz-json-1.1");
     headers.insert("content-length", QUESTION.len().to_string());
     headers.insert("x-amz-target", TARGET);
-    headers.insert("user-agent", values::USER_AGENT);
+    headers.insert("user-agent", unmodelled::USER_AGENT);
     Ok(request)
 }
 
 fn answer(response: &HttpResponse) -> Result<QuotasBody, OrchestratorError<ErrorMetadata>> {
     if !response.status().is_success() {
-        return Err(OrchestratorError::operation(values::error(response)));
+        return Err(OrchestratorError::operation(unmodelled::error(response)));
     }
     let body = response.body().bytes().unwrap_or_default();
     serde_json::from_slice(body).map_err(|error| OrchestratorError::response(error.into()))

@@ -7,26 +7,21 @@
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_runtime::auth::SigV4OperationSigningConfig;
-use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::service_clock_skew::ServiceClockSkewInterceptor;
+use aws_sdk_iotsitewise::config::StalledStreamProtectionConfig;
 use aws_sdk_iotsitewise::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-use aws_sdk_iotsitewise::config::{Layer, RuntimeComponentsBuilder, StalledStreamProtectionConfig};
 use aws_sdk_iotsitewise::error::{BoxError, SdkError};
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
-use aws_smithy_runtime_api::client::auth::AuthSchemeOptionResolverParams;
-use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
 use aws_smithy_runtime_api::client::endpoint::{EndpointPrefix, EndpointResolverParams};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::ErrorMetadata;
-use aws_types::SigningName;
 
 use super::body::PutResponseBody;
 use super::response_inspector::ResponseInspector;
+use super::unmodelled;
 use crate::sitewise::endpoint::Endpoint;
-use crate::sitewise::fault::ErrorDetails;
 
 /// The service, as signatures name it.
 const SERVICE: &str = "iotsitewise";
@@ -34,8 +29,6 @@ const OPERATION: &str = "BatchPutAssetPropertyValue";
 const PATH: &str = "/properties";
 /// The host label of the data plane, before the name of the service's endpoint.
 const DATA_PLANE: &str = "data.";
-/// How the call names itself to AWS: the SDK's way to name an application, and its version.
-pub(super) const USER_AGENT: &str = concat!("app/sparkwise sparkwise/", env!("CARGO_PKG_VERSION"));
 
 /// The call, ready to be made.
 #[derive(Debug)]
@@ -93,7 +86,7 @@ fn signed_and_addressed(
     config: &SdkConfig,
     endpoint: &Endpoint,
 ) -> Result<StaticRuntimePlugin, BoxError> {
-    let (mut layer, components) = signed(config, &endpoint.region, SERVICE);
+    let (mut layer, components) = unmodelled::signed(config, &endpoint.region, SERVICE);
     let params = Params::builder()
         .region(&endpoint.region)
         .set_use_fips(config.use_fips())
@@ -111,31 +104,6 @@ fn signed_and_addressed(
     Ok(StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components))
 }
 
-/// Who signs a call to a service, and how.
-pub(super) fn signed(
-    config: &SdkConfig,
-    region: &str,
-    service: &'static str,
-) -> (Layer, RuntimeComponentsBuilder) {
-    let mut layer = Layer::new(service);
-    layer.store_put(AuthSchemeOptionResolverParams::new(()));
-    let region = aws_config::Region::new(region.to_owned());
-    layer.store_put(SigV4OperationSigningConfig {
-        region: Some(region.into()),
-        name: Some(SigningName::from_static(service)),
-        ..SigV4OperationSigningConfig::default()
-    });
-    let scheme = StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]);
-    let mut components = RuntimeComponentsBuilder::new(service)
-        .with_auth_scheme_option_resolver(Some(scheme))
-        .with_auth_scheme(SigV4AuthScheme::new());
-    if let Some(credentials) = config.credentials_provider() {
-        components.set_identity_resolver(SCHEME_ID, credentials);
-    }
-    components.set_identity_cache(config.identity_cache());
-    (layer, components)
-}
-
 fn request(body: Vec<u8>) -> Result<HttpRequest, BoxError> {
     let length = body.len().to_string();
     let mut request = HttpRequest::new(SdkBody::from(body));
@@ -144,26 +112,14 @@ fn request(body: Vec<u8>) -> Result<HttpRequest, BoxError> {
     let headers = request.headers_mut();
     headers.insert("content-type", "application/json");
     headers.insert("content-length", length);
-    headers.insert("user-agent", USER_AGENT);
+    headers.insert("user-agent", unmodelled::USER_AGENT);
     Ok(request)
 }
 
 fn answer(response: &HttpResponse) -> Result<PutResponseBody, OrchestratorError<ErrorMetadata>> {
     let body = response.body().bytes().unwrap_or_default();
     if !response.status().is_success() {
-        return Err(OrchestratorError::operation(error(response)));
+        return Err(OrchestratorError::operation(unmodelled::error(response)));
     }
     PutResponseBody::read(body).map_err(|error| OrchestratorError::response(error.into()))
-}
-
-pub(super) fn error(response: &HttpResponse) -> ErrorMetadata {
-    let said = ErrorDetails::of(response);
-    let mut error = ErrorMetadata::builder();
-    if let Some(code) = said.code {
-        error = error.code(code);
-    }
-    if let Some(message) = said.message {
-        error = error.message(message);
-    }
-    error.build()
 }
