@@ -42,4 +42,6 @@ pub mod sitewise;
 
 pub mod sqs;
 
+pub mod dynamodb;
+
 pub mod console;

@@ -1,6 +1,6 @@
 //! AWS IoT SiteWise: the API as our own types, and the client.
 //!
-//! Nothing outside this module and `sqs` names the AWS SDK.
+//! Nothing outside this module, `sqs` and `dynamodb` names the AWS SDK.
 
 pub mod api;
 pub mod aws;

@@ -1,0 +1,236 @@
+//! Calls as DynamoDB's JSON, and its answers as items.
+//!
+//! Source: Amazon DynamoDB API Reference, `GetItem` and `UpdateItem`.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::LeaseUrl;
+use crate::lease::item::{Ability, Call, FollowerEntry, Item, Sense, Version};
+
+/// The partition key.
+const KEY: &str = "id";
+
+/// A request: the operation's name, and its body.
+#[derive(Debug, PartialEq)]
+pub(super) struct Request {
+    pub(super) operation: &'static str,
+    pub(super) body: Json,
+}
+
+/// An item that is not what a bridge writes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the item's attribute {0} is missing or not what a bridge writes")]
+pub(super) struct Unreadable(&'static str);
+
+/// The request that makes a call.
+pub(super) fn request(at: &LeaseUrl, call: &Call) -> Request {
+    let update = match call {
+        Call::Look => {
+            let body = json!({
+                "TableName": at.table,
+                "Key": { KEY: { "S": at.name } },
+                "ConsistentRead": true,
+            });
+            return Request { operation: "GetItem", body };
+        }
+        Call::Create { version } => Update::of(
+            "SET #epoch = :epoch, #beat = :beat",
+            // Also where somebody has made an item by hand that no bridge can read.
+            "attribute_not_exists(#epoch)",
+            version_values(*version),
+        ),
+        Call::Take { by, expected, version, ability } => Update::of(
+            "SET #epoch = :epoch, #beat = :beat, #holder = :by, #hears = :hears, \
+             #reaches = :reaches REMOVE #follower, #follower_beat, #follower_hears, \
+             #follower_reaches, #asks, #ask_number",
+            "#epoch = :old_epoch AND #beat = :old_beat",
+            version_values(*version).into_iter().chain(ability_values(*ability)).chain([
+                (":by", text(by)),
+                (":old_epoch", number(expected.epoch)),
+                (":old_beat", number(expected.beat)),
+            ]),
+        ),
+        Call::Renew { by, version, ability } => Update::of(
+            "SET #beat = :beat, #hears = :hears, #reaches = :reaches",
+            AS_HOLDER,
+            version_values(*version)
+                .into_iter()
+                .chain(ability_values(*ability))
+                .chain([(":by", text(by))]),
+        ),
+        Call::Release { by, version } => Update::of(
+            "SET #beat = :beat REMOVE #holder",
+            AS_HOLDER,
+            version_values(*version).into_iter().chain([(":by", text(by))]),
+        ),
+        Call::Follow { entry, replaces } => follow(entry, replaces.as_ref()),
+    };
+    Request { operation: "UpdateItem", body: update.body(at) }
+}
+
+const AS_HOLDER: &str = "#holder = :by AND #epoch = :epoch AND #beat < :beat";
+
+fn follow(entry: &FollowerEntry, replaces: Option<&(Arc<str>, u64)>) -> Update {
+    let asks: Vec<Json> = entry.asks.iter().map(|ask| text(ask)).collect();
+    let mut condition = "attribute_exists(#epoch) AND (attribute_not_exists(#follower) \
+                         OR (#follower = :by AND #follower_beat < :beat)"
+        .to_owned();
+    let mut values = vec![
+        (":by", text(&entry.id)),
+        (":beat", number(entry.beat)),
+        (":asks", json!({ "L": asks })),
+        (":ask_number", number(entry.ask_number)),
+    ];
+    values.extend(ability_values(entry.ability));
+    if let Some((id, beat)) = replaces {
+        condition.push_str(" OR (#follower = :old AND #follower_beat = :old_beat)");
+        values.extend([(":old", text(id)), (":old_beat", number(*beat))]);
+    }
+    condition.push(')');
+    Update::of(
+        "SET #follower = :by, #follower_beat = :beat, #follower_hears = :hears, \
+         #follower_reaches = :reaches, #asks = :asks, #ask_number = :ask_number",
+        &condition,
+        values,
+    )
+}
+
+/// An `UpdateItem` that answers with the whole item.
+struct Update {
+    change: &'static str,
+    condition: String,
+    values: Map<String, Json>,
+}
+
+impl Update {
+    fn of(
+        change: &'static str,
+        condition: &str,
+        values: impl IntoIterator<Item = (&'static str, Json)>,
+    ) -> Self {
+        let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { change, condition: condition.to_owned(), values }
+    }
+
+    fn body(self, at: &LeaseUrl) -> Json {
+        let Self { change, condition, mut values } = self;
+        // DynamoDB refuses names and values that no expression uses.
+        let used = |placeholder: &str| {
+            let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            [change, &condition].iter().any(|expression| {
+                let ends = expression.match_indices(placeholder);
+                let rest = |(at, found): (usize, &str)| expression.get(at + found.len()..);
+                ends.filter_map(rest).any(|rest| !rest.starts_with(is_part))
+            })
+        };
+        let names: Map<String, Json> = ATTRIBUTES
+            .iter()
+            .map(|name| (format!("#{name}"), Json::from(*name)))
+            .filter(|(placeholder, _)| used(placeholder))
+            .collect();
+        values.retain(|placeholder, _| used(placeholder));
+        json!({
+            "TableName": at.table,
+            "Key": { KEY: { "S": at.name } },
+            "UpdateExpression": change,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+            "ReturnValues": "ALL_NEW",
+        })
+    }
+}
+
+/// All attributes besides the key. Some are words that DynamoDB reserves, or may come to.
+const ATTRIBUTES: [&str; 11] = [
+    "epoch",
+    "beat",
+    "holder",
+    "hears",
+    "reaches",
+    "follower",
+    "follower_beat",
+    "follower_hears",
+    "follower_reaches",
+    "asks",
+    "ask_number",
+];
+
+fn text(text: &str) -> Json {
+    json!({ "S": text })
+}
+
+fn number(number: u64) -> Json {
+    json!({ "N": number.to_string() })
+}
+
+fn version_values(version: Version) -> [(&'static str, Json); 2] {
+    [(":epoch", number(version.epoch)), (":beat", number(version.beat))]
+}
+
+fn ability_values(ability: Ability) -> [(&'static str, Json); 2] {
+    [(":hears", sense(ability.hears)), (":reaches", sense(ability.reaches))]
+}
+
+fn sense(sense: Sense) -> Json {
+    text(match sense {
+        Sense::Unknown => "unknown",
+        Sense::No => "no",
+        Sense::Yes => "yes",
+    })
+}
+
+/// The item in an answer; none where there is none, or none that a bridge has written.
+///
+/// # Errors
+///
+/// It has attributes that no bridge writes so.
+pub(super) fn answer(body: &Json) -> Result<Option<Item>, Unreadable> {
+    let found = body.get("Item").or_else(|| body.get("Attributes"));
+    let Some(item) = found.filter(|item| item.get("epoch").is_some()) else { return Ok(None) };
+    let follower = match read_text(item, "follower") {
+        None => None,
+        Some(id) => Some(FollowerEntry {
+            id,
+            beat: read_number(item, "follower_beat")?,
+            ability: Ability {
+                hears: read_sense(item, "follower_hears"),
+                reaches: read_sense(item, "follower_reaches"),
+            },
+            asks: read_asks(item),
+            ask_number: read_number(item, "ask_number")?,
+        }),
+    };
+    Ok(Some(Item {
+        version: Version { epoch: read_number(item, "epoch")?, beat: read_number(item, "beat")? },
+        holder: read_text(item, "holder"),
+        ability: Ability { hears: read_sense(item, "hears"), reaches: read_sense(item, "reaches") },
+        follower,
+    }))
+}
+
+fn read_text(item: &Json, name: &str) -> Option<Arc<str>> {
+    item.get(name)?.get("S")?.as_str().map(Arc::from)
+}
+
+fn read_number(item: &Json, name: &'static str) -> Result<u64, Unreadable> {
+    let number = item.get(name).and_then(|value| value.get("N")?.as_str()?.parse().ok());
+    number.ok_or(Unreadable(name))
+}
+
+/// What a later version may say besides yes and no is not known to this one.
+fn read_sense(item: &Json, name: &str) -> Sense {
+    match read_text(item, name).as_deref() {
+        Some("yes") => Sense::Yes,
+        Some("no") => Sense::No,
+        Some(_) | None => Sense::Unknown,
+    }
+}
+
+fn read_asks(item: &Json) -> Vec<String> {
+    let asks = item.get("asks").and_then(|asks| asks.get("L")?.as_array());
+    let ask = |ask: &Json| ask.get("S")?.as_str().map(str::to_owned);
+    asks.into_iter().flatten().filter_map(ask).collect()
+}
