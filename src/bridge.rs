@@ -405,8 +405,8 @@ impl Bridge {
         &self.reachability
     }
 
-    /// Machines whose values were dropped within the last hour, since SiteWise takes only ten values
-    /// of a property a second.
+    /// Machines whose values were dropped within the last hour, since SiteWise takes only ten
+    /// values of a property a second.
     pub fn over_rate(&self, now: Instant) -> impl Iterator<Item = (&Source, &MachineOverRate)> {
         self.over_rate.recent(now)
     }

@@ -96,8 +96,8 @@ pub trait Outbox: Send {
         Vec::new()
     }
 
-    /// Remembers which node or device an asset belongs to while values wait for it, where they survive
-    /// the process: a later one can name it and request its birth.
+    /// Remembers which node or device an asset belongs to while values wait for it, where they
+    /// survive the process: a later one can name it and request its birth.
     fn remember_machine(&mut self, _asset: Uuid, _machine: &Source) {}
 
     /// The node or device that an asset belongs to for which values wait.

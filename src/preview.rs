@@ -33,8 +33,8 @@ use crate::time::{Instant, Now};
 use crate::twin::identity::Namespace;
 use crate::twin::{Output, Twin};
 
-/// Everything is done, as far as possible, once nothing is due for this long: models are updated once
-/// a minute at most, and a rejection is retried after five.
+/// Everything is done, as far as possible, once nothing is due for this long: models are updated
+/// once a minute at most, and a rejection is retried after five.
 const IDLE_MEANS_DONE: Duration = Duration::from_secs(120);
 /// How long the bridge waits for the first tags of one born without; not waited for here.
 const TAGS_TIMEOUT: Duration = Duration::from_secs(60);

@@ -205,7 +205,8 @@ impl<S: SiteWise> Engine<S> {
         Self { bridge, doors, ..self }
     }
 
-    /// Runs until `shutdown`, then flushes for at most `grace`, and no longer than until `force_stop`.
+    /// Runs until `shutdown`, then flushes for at most `grace`, and no longer than until
+    /// `force_stop`.
     pub(super) async fn run(
         mut self,
         mut messages: mpsc::Receiver<Inbound>,

@@ -2,9 +2,9 @@
 //! buffer of events has a limit.
 //!
 //! If every message is stored on disk, those past the limit wait there. The host keeps running: it
-//! requests births and knows who is online. A copy of it, taken when the buffer was full, is paused;
-//! after the initial sync it is fed the stored messages, and the twin gets its events, until it has
-//! caught up with the host.
+//! requests births and knows who is online. A copy of it, taken when the buffer was full, is
+//! paused; after the initial sync it is fed the stored messages, and the twin gets its events,
+//! until it has caught up with the host.
 
 use std::sync::Arc;
 
@@ -125,9 +125,9 @@ impl Bridge {
         deferral.drain(&mut self.twin, now);
     }
 
-    /// All stored messages were handed over; `none_missing` says whether that is so. From here on the
-    /// twin has the host's events. If some were missing, all nodes are asked for their births, as
-    /// in a new session. Returns how many values were lost.
+    /// All stored messages were handed over; `none_missing` says whether that is so. From here on
+    /// the twin has the host's events. If some were missing, all nodes are asked for their births,
+    /// as in a new session. Returns how many values were lost.
     pub fn end_deferral(&mut self, none_missing: bool, now: Now) -> u64 {
         self.host.handle_timeout(now);
         self.drain_host(now);

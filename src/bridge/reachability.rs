@@ -148,7 +148,7 @@ impl Reachability {
         errors.find(|fault| fault.kind == ApiFaultKind::Throttled).cloned()
     }
 
-    /// A call for values was answered; it may be that SiteWise refuses all that is in them.
+    /// A call for values was answered; it may be that SiteWise rejects all that is in them.
     pub(super) fn put_answered(
         &mut self,
         id: u64,
@@ -161,7 +161,7 @@ impl Reachability {
         self.all_rejected(all_rejected, now);
     }
 
-    /// SiteWise answers, and refuses every value.
+    /// SiteWise answers, and rejects every value.
     pub(super) fn all_rejected(&mut self, refused: Option<&AllRejected>, now: Now) {
         let Some(AllRejected { since, fault }) = refused else { return };
         let calls = self.planes.entry(Plane::Write).or_default();

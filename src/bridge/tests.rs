@@ -341,7 +341,7 @@ impl World {
         self.answer();
     }
 
-    /// In = delivered + refused + discarded by rule + waiting.
+    /// In = delivered + rejected + discarded by rule + waiting.
     fn check_conservation(&self) {
         let counts = self.bridge.twin().counts();
         let held = self.bridge.twin().buffered() as u64;

@@ -131,7 +131,8 @@ impl Commander {
         let deadline = request.timeout.map(|timeout| sent.plus(timeout));
         let own = [request.expires, deadline].into_iter().flatten().min();
         let own = own.unwrap_or_else(|| sent.plus(LIFETIME));
-        // At most `REMEMBER` old, whatever it sets: later a repetition could no longer be recognized.
+        // At most `REMEMBER` old, whatever it sets: later a repetition could no longer be
+        // recognized.
         if own.min(sent.plus(REMEMBER)) <= now.wall {
             return expired("the request is too old");
         }

@@ -282,8 +282,9 @@ impl LastValue {
         false
     }
 
-    /// Merges the value of a birth with the last one known before it. A birth may be an old one that was kept
-    /// on the way: a value that differs, and is older, is not the metric's current one.
+    /// Merges the value of a birth with the last one known before it. A birth may be an old one
+    /// that was kept on the way: a value that differs, and is older, is not the metric's current
+    /// one.
     fn carry_over(&mut self, known: &Self, now: Now) {
         let is_again = known.doubt == LastValueDoubt::FromOldBirth && self.time <= known.time;
         let is_older = self.time < known.time && !known.is_ahead(now);

@@ -10,11 +10,11 @@ use crate::time::Instant;
 
 /// Samples that are kept: one a minute, for an hour.
 const SAMPLES: usize = 60;
-/// What was measured for less is not told.
+/// What was measured for less is not shown.
 const LEAST: Duration = Duration::from_secs(10);
-/// The quotas are a second's: what is used of them is told over a minute.
+/// The quotas are a second's: what is used of them is shown over a minute.
 const QUOTA_WINDOW: Duration = Duration::from_secs(60);
-/// The month that costs are told for, as `sparkwise plan` has it.
+/// The month for which costs are shown, as `sparkwise plan` has it.
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Counts since the start.

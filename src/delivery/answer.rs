@@ -23,8 +23,8 @@ const HANGS_BEFORE_ISOLATION: u8 = 1;
 /// Empty lists of values that are kept for reuse.
 const SPARE_LISTS: usize = 1_024;
 
-/// Limit errors after which a value is discarded if ten values of its second were sent already: then
-/// it is the second that is full, since SiteWise's limit of entries passes sooner.
+/// Limit errors after which a value is discarded if ten values of its second were sent already:
+/// then it is the second that is full, since SiteWise's limit of entries passes sooner.
 const SECOND_FULL_TRIES: u8 = 5;
 /// The same during shutdown.
 const SECOND_FULL_TRIES_AT_SHUTDOWN: u8 = 1;

@@ -18,7 +18,7 @@ use crate::time::Now;
 const FAILURES_BEFORE_REPORT: u8 = 6;
 /// The same where something other than SiteWise answers: that does not end by itself.
 pub(super) const FOREIGN_FAILURES_BEFORE_REPORT: u8 = 3;
-/// The same where access is denied: one refusal may be older than the right.
+/// The same where access is denied: one denial may be older than the permission.
 const DENIALS_BEFORE_REPORT: u8 = 2;
 /// The same where SiteWise does not know the property: it may have been made just now.
 const MISSES_BEFORE_REPORT: u8 = 4;

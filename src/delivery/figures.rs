@@ -45,7 +45,7 @@ pub struct DeliveryFigures {
     pub in_flight: usize,
 }
 
-/// Refused points by reason.
+/// Rejected points by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RejectedCounts {
     /// [`RejectReason::OutOfRange`].

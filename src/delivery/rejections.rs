@@ -1,8 +1,8 @@
 //! Whether SiteWise accepts anything at all: responses with status 200 whose every entry has a
 //! retryable error.
 //!
-//! Where one property is rejected while others are accepted, it is named. Where nothing was accepted
-//! since the first rejection, all values fail for one cause, and that cause is named.
+//! Where one property is rejected while others are accepted, it is named. Where nothing was
+//! accepted since the first rejection, all values fail for one cause, and that cause is named.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -30,7 +30,7 @@ const REMEMBERED: usize = 10_000;
 /// Whether SiteWise is known to accept other values than those of a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OtherProperties {
-    /// It accepted some since it first refused these.
+    /// It accepted some since it first rejected these.
     Accepted,
     /// Nothing was accepted since, perhaps since nothing else was tried.
     NotTried,
@@ -48,27 +48,27 @@ pub(super) enum AcceptResult {
 /// What else there is of a property of which a value was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RejectedRemainder {
-    /// Nothing that was refused.
+    /// Nothing that was rejected.
     None,
-    /// Values that were refused.
+    /// Values that were rejected.
     Rejected,
 }
 
 /// Nothing passes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllRejected {
-    /// When the first entry was refused.
+    /// When the first entry was rejected.
     pub since: Instant,
     /// The last error, with the cause that it has for an entry.
     pub fault: ApiFault,
 }
 
-/// What was refused, and whether anything was accepted since.
+/// What was rejected, and whether anything was accepted since.
 #[derive(Debug, Default)]
 pub(super) struct RejectionTracker {
-    /// From the first refusal until something is accepted.
+    /// From the first rejection until something is accepted.
     streak: Option<RejectionStreak>,
-    /// Properties that were refused while others were accepted.
+    /// Properties that were rejected while others were accepted.
     isolated: BTreeSet<Stream>,
 }
 
@@ -87,7 +87,7 @@ impl RejectionStreak {
 }
 
 impl RejectionTracker {
-    /// An entry was refused, or a request that had it; that one counts elsewhere.
+    /// An entry was rejected, or a request that had it; that one counts elsewhere.
     pub(super) fn refused(&mut self, stream: Stream, fault: &ApiFault, entries: u32, now: Instant) {
         if self.isolated.contains(&stream) {
             return;
@@ -121,7 +121,7 @@ impl RejectionTracker {
             self.isolated.remove(&stream);
         }
         let Some(streak) = self.streak.take() else { return AcceptResult::Unchanged };
-        // After a time in which all were refused, it is not known yet who still is.
+        // After a time in which all were rejected, it is not known yet who still is.
         if !streak.is_confirmed {
             let is_done = |other: &Stream| *other == stream && remainder == RejectedRemainder::None;
             let others = streak.streams.into_iter().filter(|other| !is_done(other));
@@ -149,12 +149,12 @@ impl RejectionTracker {
         (!streak.is_confirmed && streak.is_enough()).then(|| streak.report.since + AFTER)
     }
 
-    /// No value of this property is refused any more.
+    /// No value of this property is rejected any more.
     pub(super) fn forget(&mut self, stream: Stream) {
         self.isolated.remove(&stream);
     }
 
-    /// Whether a property is refused while others are accepted.
+    /// Whether a property is rejected while others are accepted.
     pub(super) fn others(&self, stream: Stream) -> OtherProperties {
         if self.isolated.contains(&stream) {
             OtherProperties::Accepted

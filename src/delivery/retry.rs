@@ -21,8 +21,8 @@ const LONGEST_SLOW_DELAY: Duration = Duration::from_secs(3_600);
 const FAST_RETRIES: u8 = 10;
 /// The same where access is denied, which begins with that delay.
 const FAST_RETRIES_DENIED: u8 = 6;
-/// How long all responses are foreign before SiteWise counts as unreachable: if other requests pass,
-/// they do within that time.
+/// How long all responses are foreign before SiteWise counts as unreachable: if other requests
+/// pass, they do within that time.
 const FOREIGN_FOR: Duration = Duration::from_secs(5);
 /// Consecutive unavailable responses after which SiteWise counts as unreachable: one in three may
 /// fail all day without that.

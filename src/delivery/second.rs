@@ -13,7 +13,7 @@ use crate::sitewise::limits::VALUES_PER_SECOND_AND_QUALITY;
 use crate::time::{Instant, Now, Timestamp};
 
 /// Seconds that a stream remembers. A value of a forgotten one counts as its first: SiteWise
-/// then refuses what is too much, and it is tried again.
+/// then rejects what is too much, and it is tried again.
 const REMEMBERED_SECONDS: usize = 4;
 /// Values of one second and quality at most.
 const MAX_PER_SECOND: u8 = VALUES_PER_SECOND_AND_QUALITY as u8;

@@ -21,7 +21,7 @@ pub struct StreamStatus<'a> {
     pub failures: u8,
     /// What its last failure was.
     pub last_failure: Option<ApiFaultKind>,
-    /// SiteWise's words, where it keeps refusing the property's values.
+    /// SiteWise's words, where it keeps rejecting the property's values.
     pub refused_with: Option<&'a str>,
     /// What to do about it; empty where there is nothing.
     pub remedy: &'static str,

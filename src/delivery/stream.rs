@@ -46,9 +46,9 @@ pub(super) enum Isolation {
     Shared,
     /// In an entry with others that failed several times.
     WithFailed,
-    /// In an entry with its like that is a request's only one: the whole request was refused.
+    /// In an entry with its like that is a request's only one: the whole request was rejected.
     OwnRequest,
-    /// As the only value of a request: the whole entry was refused.
+    /// As the only value of a request: the whole entry was rejected.
     OnlyValue,
 }
 

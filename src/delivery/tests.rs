@@ -211,7 +211,7 @@ fn times_that_sitewise_does_not_take_are_refused() {
     ]);
     let refused: Vec<i64> = plant.refused().map(|(point, _)| millis(&point)).collect();
     assert_eq!(refused, [-week - 1, 300_001]);
-    // What becomes too old on its way is refused as well.
+    // What becomes too old on its way is rejected as well.
     plant.wait(Duration::from_secs(2));
     assert_eq!(shape(&plant.sent()), [[1]]);
     let refused: Vec<i64> = plant.refused().map(|(point, _)| millis(&point)).collect();

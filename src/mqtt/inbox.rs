@@ -23,7 +23,7 @@ const LEFT_TO_LIVE: usize = 2;
 /// Messages kept between the first granted subscription and the last.
 const EARLY_MESSAGES: usize = 1_000;
 
-/// How long it is told that another client takes the sessions.
+/// How long it is reported that another client takes the sessions.
 const CONTENDED_FOR: Duration = Duration::from_secs(300);
 
 /// What a connection counts. Clones show the same numbers.

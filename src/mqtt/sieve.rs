@@ -3,8 +3,8 @@
 //!
 //! The client has one maximum, and a packet past it closes the connection: one retained message of
 //! that size would lock us out for good. Of an oversized message the client gets the topic, the
-//! packet identifier and a [`CutMarker`] in place of the payload, so that it is acknowledged like any
-//! other. No more than a chunk of it is ever in memory.
+//! packet identifier and a [`CutMarker`] in place of the payload, so that it is acknowledged like
+//! any other. No more than a chunk of it is ever in memory.
 
 use std::hash::{BuildHasher, RandomState};
 

@@ -34,7 +34,7 @@ pub struct DeadLetter {
     pub refusal: RejectReason,
     /// Why, in words.
     pub reason: String,
-    /// When it was refused.
+    /// When it was rejected.
     pub at: Timestamp,
     /// What people call the asset, and the property, where that is known.
     pub names: (Option<String>, Option<String>),
@@ -63,15 +63,15 @@ pub struct DeadLetterRecord {
     pub data_type: String,
     /// The value as text; none for null.
     pub value: Option<String>,
-    /// Why it was refused, by kind.
+    /// Why it was rejected, by kind.
     pub refusal: String,
-    /// Why it was refused, in words.
+    /// Why it was rejected, in words.
     pub reason: String,
-    /// When it was refused first, in milliseconds since the epoch.
+    /// When it was rejected first, in milliseconds since the epoch.
     pub first_attempt: i64,
-    /// When it was refused last, in milliseconds since the epoch.
+    /// When it was rejected last, in milliseconds since the epoch.
     pub last_attempt: i64,
-    /// How often it was refused.
+    /// How often it was rejected.
     pub attempts: u32,
 }
 
@@ -156,7 +156,7 @@ fn cut(mut reason: String) -> String {
     reason
 }
 
-/// The last refused points in memory, and how many there were.
+/// The last rejected points in memory, and how many there were.
 #[derive(Debug)]
 pub struct DeadLetters {
     bound: usize,

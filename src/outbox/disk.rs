@@ -6,8 +6,8 @@
 //! *cold*; so is what an earlier process left. Cold points are read back in their order on disk as
 //! delivery has room, page by page: memory does not grow with the backlog.
 //!
-//! A separate thread, the disk thread, does all disk I/O. If the disk is not writable, or too slow, the
-//! head continues alone within its limit, and is saved as soon as the disk is writable again.
+//! A separate thread, the disk thread, does all disk I/O. If the disk is not writable, or too slow,
+//! the head continues alone within its limit, and is saved as soon as the disk is writable again.
 
 mod books;
 mod bounds;

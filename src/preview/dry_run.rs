@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// After a read that failed; doubled each time, up to the longest.
 const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-/// After this long without a word it is told what is waited for; then less often.
+/// After this long without progress it says what it waits for; then less often.
 const SILENCE: Duration = Duration::from_secs(2);
 const REPEAT: Duration = Duration::from_secs(10);
 
@@ -42,7 +42,7 @@ pub(super) struct DryRun<S> {
     /// When the first of the reads began that have failed since one passed, and the next pause.
     failing: Option<(Moment, Duration)>,
     reads: u64,
-    /// When it is told at the latest what is waited for.
+    /// When it says at the latest what it waits for.
     tell_at: Moment,
 }
 

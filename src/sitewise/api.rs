@@ -235,7 +235,7 @@ pub struct ModelProperty {
     pub data_type: PropertyDataType,
     /// Unit of its values.
     pub unit: Option<String>,
-    /// Attribute or else: transforms and metrics of people are told as measurements.
+    /// Attribute or else: transforms and metrics of people are read as measurements.
     pub kind: PropertyKind,
 }
 

@@ -114,7 +114,7 @@ pub trait SiteWise: Send + Sync + 'static {
         update: UpdateProperty,
     ) -> impl Future<Output = Result<(), ApiFault>> + Send;
 
-    /// Writes values: each is taken by itself, and what was not is told by entry and time.
+    /// Writes values: each is taken by itself, and what was not is reported by entry and time.
     /// [BatchPutAssetPropertyValue](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_BatchPutAssetPropertyValue.html)
     fn put(
         &self,

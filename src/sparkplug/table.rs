@@ -263,7 +263,7 @@ impl BirthTable {
         its.map(|(alias, _)| *alias).min()
     }
 
-    /// The type of a leaf; none where no birth or data has told it.
+    /// The type of a leaf; none where no birth or data has declared it.
     pub(crate) fn datatype(&self, slot: Slot) -> Option<DataType> {
         self.leaves.get(slot.0 as usize).copied().flatten()
     }

@@ -79,7 +79,7 @@ pub struct ValueCounts {
     pub values: u64,
     /// Of these: became points.
     pub points: u64,
-    /// Of these: refused, and handed to the dead letters.
+    /// Of these: rejected, and handed to the dead letters.
     pub refused: RejectedCounts,
     /// Points that the bridge made by itself: presence, attributes, stale marks, heartbeats.
     pub own_points: u64,

@@ -297,7 +297,8 @@ impl EventBuffer {
         self.incomplete_sources.extend(sources);
     }
 
-    /// All events, each with the keys that were already sent; and the sources whose data was dropped.
+    /// All events, each with the keys that were already sent; and the sources whose data was
+    /// dropped.
     pub(super) fn into_events(
         self,
     ) -> (impl Iterator<Item = (Event, Vec<Option<Key>>)>, BTreeSet<Source>) {

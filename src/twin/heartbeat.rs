@@ -43,7 +43,7 @@ impl Twin {
     }
 
     /// Notes how the two clocks stand to each other. Where the wall clock was stepped, what was
-    /// written with it may have been refused, or may not be what SiteWise shows as the latest.
+    /// written with it may have been rejected, or may not be what SiteWise shows as the latest.
     pub(super) fn watch_clock(&mut self, now: Now) {
         let since_start = i64::try_from(now.instant.since(Instant::START).as_millis());
         let began = now.wall.as_millis() - since_start.unwrap_or(i64::MAX);

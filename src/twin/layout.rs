@@ -227,8 +227,8 @@ struct LayoutBuilder<'a> {
     attributes: Vec<AttributeTarget>,
     assets: Vec<AssetIx>,
     instances: Vec<Option<InstancePlace>>,
-    /// What the definitions of the current instances declare, outermost first; none where there is no
-    /// definition.
+    /// What the definitions of the current instances declare, outermost first; none where there is
+    /// no definition.
     definition_diffs: Vec<Option<Arc<DefinitionDiff>>>,
     /// Attributes of the current asset that have a default, and that no definition names so far.
     unnamed: Vec<PropertyIx>,

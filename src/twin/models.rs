@@ -34,7 +34,7 @@ pub(super) const DEVICE_MODEL: &str = "Sparkplug Device";
 /// Model of the bridge's own asset.
 pub(super) const BRIDGE_MODEL: &str = "Sparkwise Bridge";
 /// The bridge's own models, for which there is always a place: without them nothing else would have
-/// its own, and nobody's presence would be told.
+/// its own, and nobody's presence would be shown.
 const BUILT_IN: [&str; 4] = [GROUP_MODEL, NODE_MODEL, DEVICE_MODEL, BRIDGE_MODEL];
 /// Properties by which a node or device tells that it is alive.
 const PRESENCE: usize = 5;
@@ -422,7 +422,7 @@ impl DesiredModels {
         Ok((property, true))
     }
 
-    /// A property of a model as SiteWise is told of it.
+    /// A property of a model as it is sent to SiteWise.
     pub fn for_sitewise(&self, ix: ModelIx, property: &DesiredProperty) -> api::Property {
         property.for_model(&self.get(ix).name, self.namespace)
     }

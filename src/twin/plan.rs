@@ -181,9 +181,9 @@ pub struct Plan {
     problems: BTreeMap<String, Problem>,
     /// Subjects of those that are SiteWise's verdict.
     verdicts: BTreeMap<String, RejectionKind>,
-    /// Problems that SiteWise's verdict made, to be told: subject and reason.
+    /// Rejections to be logged: subject and reason.
     unreported_rejections: Vec<(String, String)>,
-    /// Conflicts that were not told yet.
+    /// Conflicts that were not logged yet.
     conflicts: Vec<(String, String)>,
     figures: ProvisioningFigures,
     rng: fastrand::Rng,

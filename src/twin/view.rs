@@ -243,8 +243,8 @@ impl Twin {
         self.writer.world.assets.id(address)
     }
 
-    /// What people call a model: without `TWIN_MODEL_PREFIX`, and for a part of a model, the name of
-    /// the first part.
+    /// What people call a model: without `TWIN_MODEL_PREFIX`, and for a part of a model, the name
+    /// of the first part.
     pub fn plain_model_name(&self, ix: ModelIx) -> &str {
         let models = &self.writer.world.models;
         let prefix = self.config.model_prefix.as_str();

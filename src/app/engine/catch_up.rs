@@ -1,8 +1,8 @@
 //! Processes messages that were deferred to disk, because more arrived before the initial sync than
 //! can be buffered.
 //!
-//! A thread reads them back in rounds. What arrives during a round is stored as well, and the latest
-//! of it kept in memory, so that the last round ends with the message that has just arrived.
+//! A thread reads them back in rounds. What arrives during a round is stored as well, and the
+//! latest of it kept in memory, so that the last round ends with the message that has just arrived.
 
 use std::collections::VecDeque;
 use std::future::pending;

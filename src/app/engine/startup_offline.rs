@@ -42,9 +42,9 @@ impl StartupOfflineReport {
         }
     }
 
-    /// Takes the nodes that had time to answer (`offline_nodes`: those, and whether others still have
-    /// time). Returns the ones to log now and, once none is left to wait for, how many more there
-    /// are.
+    /// Takes the nodes that had time to answer (`offline_nodes`: those, and whether others still
+    /// have time). Returns the ones to log now and, once none is left to wait for, how many more
+    /// there are.
     fn take_due(
         &mut self,
         offline_nodes: Option<(Vec<DegradedReason>, bool)>,

@@ -343,7 +343,7 @@ fn a_value_of_another_type_is_kept_as_it_came_and_counted_once() {
     let counts = plant.bridge.twin().counts().clone();
     assert_eq!((counts.values, counts.points), (before.values + 3, before.points));
     assert_eq!(counts.refused.invalid, 3);
-    // A birth that repeats it is refused as well, and null stands there already.
+    // A birth that repeats it is rejected as well, and null stands there already.
     plant.nbirth(9_000, [wired("a", S::Double, hello())]);
     let counts = plant.bridge.twin().counts();
     assert_eq!((counts.refused.invalid, plant.refused.len()), (4, 4));

@@ -1,4 +1,4 @@
-//! Answers that go well as a whole and refuse every entry.
+//! Answers that go well as a whole and reject every entry.
 
 use super::*;
 use crate::delivery::rejections::OtherProperties;

@@ -18,7 +18,7 @@ use crate::delivery::point::Key;
 /// Bytes of one file, and of all together: dead letters are kept for analysis, not for ever.
 const FILE: u64 = 4 << 20;
 const FILES: u64 = 64 << 20;
-/// Bytes of lines that wait for a disk that refuses.
+/// Bytes of lines that wait for a disk that fails.
 const MAX_UNWRITTEN: usize = 4 << 20;
 /// Letters that are remembered after their value was retried; for others the time of the first
 /// attempt is lost.
@@ -111,7 +111,7 @@ impl DeadLetterFiles {
         self.write(&DeadLetterLine::Gone { id, retried });
     }
 
-    /// Its value may be refused again.
+    /// Its value may be rejected again.
     fn remember(&mut self, letter: DeadLetterRecord) {
         if self.retried.len() < MAX_RETRIED
             && let Some(key) = letter.key()

@@ -106,7 +106,7 @@ impl ColdPoints {
 
     /// The first span of those that are not taken, as far as it is known: before the first page is
     /// read it is not. Where a gate opened it may be one in which no more waits, until the next
-    /// round.
+    /// scan.
     pub(super) fn oldest(&self) -> Option<i64> {
         if self.points == 0 {
             return None;
@@ -279,7 +279,7 @@ impl ColdPoints {
         {
             self.scan = None;
             self.count_verified = round.spans == SpanRange::ALL && !round.points_added;
-            // More are counted than are known of: a round over all shows whether they are there.
+            // More are counted than are known of: a full scan shows whether they are there.
             let is_missing = self.next_spans.is_none() && self.parked.len() < self.points;
             if !self.count_verified && is_missing && self.futile_scans < MAX_FUTILE_SCANS {
                 self.futile_scans += u8::from(round.spans == SpanRange::ALL);
@@ -289,9 +289,9 @@ impl ColdPoints {
         taken
     }
 
-    /// After a whole round in which nothing happened, what is there is what was passed over.
+    /// After a full scan in which nothing happened, what is there is what was passed over.
     /// Returns how many points are not there although they were counted: a store that failed in
-    /// between could not tell that they were overwritten, or lost them. None after no such round.
+    /// between could not tell that they were overwritten, or lost them. None without such a scan.
     pub(super) fn reconcile(&mut self) -> Option<u64> {
         if !std::mem::take(&mut self.count_verified)
             || self.next_spans.is_some()

@@ -25,8 +25,8 @@ impl DiskCounters {
     /// The store is open, and had `previous` if it was open before. Returns how many points are on
     /// disk alone that were not known of.
     ///
-    /// On the first opening, all points (and those that the books count but that are unreadable) are
-    /// from an earlier process.
+    /// On the first opening, all points (and those that the books count but that are unreadable)
+    /// are from an earlier process.
     pub(super) fn count_opened(&mut self, previous: StoreStats, stats: StoreStats) -> u64 {
         if !std::mem::replace(&mut self.was_opened, true) {
             self.restored += stats.points + stats.unreadable;

@@ -1,9 +1,9 @@
 //! Stored messages that arrived before the initial sync.
 //!
-//! It cannot be decided yet, so the messages themselves are kept: one record each in a file of
-//! this process, waited for with everything else. The next process replays them, unless this one has
-//! deleted them. Each record has a mark and a checksum, so that what lies behind
-//! a damaged one is found; books beside them tell how many values there were.
+//! It cannot be decided yet, so the messages themselves are kept: one record each in a file of this
+//! process, waited for with everything else. The next process replays them, unless this one has
+//! deleted them. Each record has a mark and a checksum, so that what lies behind a damaged one is
+//! found; books beside them tell how many values there were.
 
 mod log;
 mod reread;

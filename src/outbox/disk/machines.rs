@@ -104,8 +104,8 @@ impl MachineFile {
         self.write();
     }
 
-    /// Writes what is not written yet. What the disk fails is tried again later: the store, which is
-    /// on the same disk, tells people.
+    /// Writes what is not written yet. What the disk fails is tried again later: the store, which
+    /// is on the same disk, tells people.
     fn write(&mut self) {
         if !self.pending.is_empty() && self.append().is_ok() {
             self.pending.clear();

@@ -265,8 +265,8 @@ impl MemoryPoints {
         }
     }
 
-    /// The disk has lost some of what was flushed, nobody knows which: all that is in memory is to be
-    /// saved again. How much of it had been flushed, if all writes up to `saved` were.
+    /// The disk has lost some of what was flushed, nobody knows which: all that is in memory is to
+    /// be saved again. How much of it had been flushed, if all writes up to `saved` were.
     pub(super) fn mark_all_unwritten(&mut self, saved: u64) -> u64 {
         let mut doubted = 0;
         for state in self.states.values_mut() {

@@ -23,7 +23,8 @@ const SORTING: &str = "points.sorting";
 pub(super) const COMPLETE_MARK: &str = "unreadable";
 /// What is cut off a log, to be looked at.
 const CUT_OFF: &str = "damaged-log";
-/// Bytes of what is cut off a log that are kept. Logs are allocated ahead: what matters is at the front.
+/// Bytes of what is cut off a log that are kept. Logs are allocated ahead: what matters is at the
+/// front.
 const KEPT_OF_TORN_LOG: u64 = 4 << 20;
 /// Records that are sorted at once.
 const BATCH: usize = 4_096;
@@ -36,7 +37,7 @@ const RECORDS_PER_BATCH: usize = 64;
 pub(super) struct RepairResult {
     /// Points that could be read.
     pub(super) found: u64,
-    /// Points that the books told of and that could not.
+    /// Points that the books count and that could not be read.
     pub(super) lost: u64,
     /// Where the damaged store is; none if there was none.
     pub(super) moved_to: Option<PathBuf>,
@@ -70,7 +71,7 @@ pub(super) fn repair(folder: &Path) -> Result<RepairResult, StoreError> {
     Ok(RepairResult { found, lost, moved_to: finish(&folder.join(POINTS))? })
 }
 
-/// What can be read, and what the books told of besides, with nothing changed.
+/// What can be read, and what the books count besides, with nothing changed.
 pub(super) fn count(folder: &Path) -> Result<(u64, u64), StoreError> {
     let counted = copy(folder);
     for made in [copy_of(&folder.join(POINTS)), folder.join(SORTING)] {

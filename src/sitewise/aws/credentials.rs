@@ -129,7 +129,7 @@ fn source_timeout(call: Duration) -> Duration {
 }
 
 /// How long a call may wait for credentials that others ask for as well, each in its turn: it ends
-/// before the call does, whose own end would be told as SiteWise's silence.
+/// before the call does, whose own end would be reported as SiteWise's silence.
 fn wait_timeout(call: Duration) -> Duration {
     call / 2
 }

@@ -8,11 +8,11 @@ use crate::sparkplug::rebirth::RebirthReason;
 pub struct HostCounters {
     /// Messages handled.
     pub messages: u64,
-    /// Births told.
+    /// Births emitted.
     pub births: u64,
-    /// Deaths told.
+    /// Deaths emitted.
     pub deaths: u64,
-    /// Values told, those of births not counted.
+    /// Values emitted, those of births not counted.
     pub samples: u64,
     /// Values that the filter leaves out, those of births counted.
     pub excluded_values: u64,

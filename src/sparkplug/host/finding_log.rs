@@ -33,8 +33,7 @@ pub struct FindingRecord<'a> {
 pub(crate) struct FindingLog(BTreeMap<Finding, (Timestamp, Box<str>)>);
 
 impl FindingLog {
-    /// Takes what was found in the message with this topic. Returns what was never found
-    /// before.
+    /// Takes what was found in the message with this topic. Returns what was never found before.
     pub(crate) fn record(
         &mut self,
         findings: &mut FindingCounts,

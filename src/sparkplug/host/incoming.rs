@@ -120,8 +120,7 @@ impl Host {
         Some(index)
     }
 
-    /// Decodes a message of the session at `index`, inflating no more than the session's
-    /// allowance.
+    /// Decodes a message of the session at `index`, inflating no more than the session's allowance.
     fn decode(
         &mut self,
         index: Option<usize>,

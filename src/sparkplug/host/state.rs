@@ -10,8 +10,7 @@ use crate::sparkplug::findings::{Finding, FindingCounts};
 use crate::time::{Instant, Timestamp};
 
 /// How many contradictions (an offline STATE under our id) are answered at once within
-/// [`ANSWER_PERIOD`]. Two hosts that go by
-/// one id would contradict each other for ever.
+/// [`ANSWER_PERIOD`]. Two hosts that go by one id would contradict each other for ever.
 const ANSWERS: usize = 5;
 const ANSWER_PERIOD: Duration = Duration::from_secs(10);
 

@@ -120,7 +120,7 @@ impl Host {
     }
 
     /// Shows each node or device that is alive from a place on, with its tags, until `enough`
-    /// is told after one. Returns the place to go on from; none at the end.
+    /// is returned for one. Returns the place to go on from; none at the end.
     pub fn each_born(
         &self,
         from: BornCursor,

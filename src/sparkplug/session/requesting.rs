@@ -193,7 +193,7 @@ impl EdgeSession {
     }
 
     /// What is known of it where it is asked for this; none where a stored birth is the reason and
-    /// it is offline, which is told as such.
+    /// it is offline, which is emitted as such.
     fn known_by(&self, fault: RebirthTrigger) -> Option<KnownBy> {
         let SessionState::Awaited(awaited) = &self.state else { return Some(KnownBy::Messages) };
         if fault != RebirthTrigger::BeforeBirth || self.sends_unreadable {

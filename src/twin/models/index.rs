@@ -15,7 +15,7 @@ use crate::twin::identity::PropertyRole;
 use crate::twin::mapping::ValueForm;
 use crate::twin::property::DesiredProperty;
 
-/// Places of a model's properties, which every method is told.
+/// Indexes of a model's properties, which every method is given.
 #[derive(Debug, Default)]
 pub(super) struct PropertyIndex {
     ids: HashTable<PropertyIx>,

@@ -5,9 +5,10 @@
 //! common, counted against the larger of the two sets. Names, types and units are what is compared.
 //! A unit is shown for all assets of a model, so one that differs keeps a device away.
 //!
-//! The founder may have lacked optional tags of its kind. So a device is compared with the founder's
-//! tags and with each extension of them by the tags that joined first, up to 5/4 of their number:
-//! whoever joins has at least three quarters of the founder's tags, and a kind cannot drift.
+//! The founder may have lacked optional tags of its kind. So a device is compared with the
+//! founder's tags and with each extension of them by the tags that joined first, up to 5/4 of their
+//! number: whoever joins has at least three quarters of the founder's tags, and a kind cannot
+//! drift.
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
@@ -96,7 +97,7 @@ impl NameSketch {
     }
 }
 
-/// The plain metrics of a node or device: what its kind is told by.
+/// The plain metrics of a node or device: what its kind is recognized by.
 #[derive(Debug, Default)]
 pub(crate) struct Tags<'a>(FxHashMap<Cow<'a, str>, (ValueForm, Option<String>)>);
 

@@ -141,8 +141,8 @@ fn model(id: Uuid, properties: Vec<api::ModelProperty>) -> api::Model {
     }
 }
 
-/// It was refused for its name until it was given up: a birth had come while the model could not be
-/// described.
+/// It was rejected for its name until it was given up: a birth had come while the model could not
+/// be described.
 #[test]
 fn a_changed_type_is_told_apart_from_one_that_is_described_only_later() {
     for role in [PropertyRole::Member, PropertyRole::Parameter] {

@@ -27,7 +27,8 @@ impl DesiredModels {
     ///
     /// # Errors
     ///
-    /// The tree's limits. The last hierarchy of a model is kept for [`ensure_level`](Self::ensure_level).
+    /// The tree's limits. The last hierarchy of a model is kept for
+    /// [`ensure_level`](Self::ensure_level).
     pub fn ensure_hierarchy(&mut self, parent: ModelIx, child: ModelIx) -> Result<bool, TreeFull> {
         if self.hierarchy_id(parent, child).is_some() {
             return Ok(false);

@@ -1,8 +1,8 @@
 //! Reads the latest values from SiteWise where a birth needs them.
 //!
 //! A batch is read in calls of as many entries as SiteWise allows, and emitted once all are
-//! answered. What cannot be read after some tries counts as unread: nothing waits for ever. Then one
-//! part is retried as a probe, with backoff; once it succeeds, all failed reads are retried.
+//! answered. What cannot be read after some tries counts as unread: nothing waits for ever. Then
+//! one part is retried as a probe, with backoff; once it succeeds, all failed reads are retried.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -66,7 +66,8 @@ impl Plan {
         }
     }
 
-    /// A problem that is SiteWise's verdict on a model or an asset: told once until it is solved.
+    /// A problem that is SiteWise's rejection of a model or an asset: logged once until it is
+    /// solved.
     pub(super) fn add_rejection(&mut self, subject: String, reason: String) {
         let new = !self.is_rejected(&subject);
         self.add_problem(subject.clone(), reason.clone());
@@ -82,7 +83,7 @@ impl Plan {
     }
 
     /// A problem that is a call's failure. One that passes once somebody else's change is done is
-    /// told when it begins.
+    /// logged when it begins.
     pub(super) fn add_failure(&mut self, subject: String, fault: &ApiFault) {
         let is_new = self.problem(&subject).is_none();
         let reason = fault.text_with_remedy();
@@ -109,12 +110,12 @@ impl Plan {
         }
     }
 
-    /// The rejections that were not told yet.
+    /// The rejections that were not logged yet.
     fn take_rejections(&mut self) -> Vec<(String, String)> {
         std::mem::take(&mut self.unreported_rejections)
     }
 
-    /// The conflicts that were not told yet.
+    /// The conflicts that were not logged yet.
     fn take_conflicts(&mut self) -> Vec<(String, String)> {
         std::mem::take(&mut self.conflicts)
     }

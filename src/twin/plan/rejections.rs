@@ -23,8 +23,8 @@ use crate::twin::models::{DesiredModels, ModelIx};
 const FIRST_WAIT: Duration = Duration::from_secs(3_600);
 /// The longest of these times.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3_600);
-/// If this many single parts are rejected and none accepted, although others are left, the parts are
-/// not the cause.
+/// If this many single parts are rejected and none accepted, although others are left, the parts
+/// are not the cause.
 const TOO_MANY: usize = 8;
 /// The same where no other part is left.
 const ALL: usize = 3;
@@ -34,7 +34,7 @@ const ALL: usize = 3;
 pub(super) struct RejectedPart {
     /// SiteWise's words.
     pub reason: String,
-    /// What was refused; none of a hierarchy.
+    /// What was rejected; none of a hierarchy.
     definition: Option<api::Property>,
     /// It is part of the next write again.
     pub trying: bool,
@@ -43,7 +43,7 @@ pub(super) struct RejectedPart {
     wait: Duration,
 }
 
-/// The search for the part for which a model's write was refused.
+/// The search for the part for which a model's write was rejected.
 #[derive(Debug, Default)]
 pub(super) struct RejectionSearch {
     extent: WriteExtent,
@@ -56,7 +56,7 @@ pub(super) struct RejectionSearch {
     redescribed: bool,
     /// Some part was accepted since the search began.
     any_accepted: bool,
-    /// Single parts that were refused since the search began.
+    /// Single parts that were rejected since the search began.
     rejected_parts: Vec<Uuid>,
     /// Refusals that may be for what a child's model did meanwhile.
     concurrent_changes: u32,
@@ -131,7 +131,7 @@ impl Plan {
         self.models.get(model.0 as usize).is_some_and(|state| !state.refused.is_empty())
     }
 
-    /// SiteWise's words about a property that it refuses. Its values wait; nothing else does.
+    /// SiteWise's words about a property that it rejects. Its values wait; nothing else does.
     pub fn refused_property(&self, model: ModelIx, property: Uuid) -> Option<&str> {
         let refused = self.models.get(model.0 as usize)?.refused.get(&property)?;
         Some(&refused.reason)
@@ -153,7 +153,7 @@ impl Plan {
         }
     }
 
-    /// A write was refused: the next holds less. False if it is the model itself that is.
+    /// A write was rejected: the next holds less. False if it is the model itself that is.
     pub(super) fn narrow(
         &mut self,
         ix: ModelIx,
@@ -271,7 +271,7 @@ impl Plan {
         self.wake_waiters(WaitsFor::Model(ix));
     }
 
-    /// Refused parts that are due become part of the next write; when the next one is due.
+    /// Rejected parts that are due become part of the next write; when the next one is due.
     pub(super) fn retry_refused(&mut self, ix: ModelIx, now: Instant) -> Option<Instant> {
         let state = self.models.get_mut(ix.0 as usize)?;
         let mut next = None;
@@ -285,7 +285,7 @@ impl Plan {
         next
     }
 
-    /// What is wanted otherwise than it was refused is tried at once.
+    /// What is wanted otherwise than it was rejected is tried at once.
     pub(super) fn forget_changed(&mut self, ix: ModelIx, models: &DesiredModels) {
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
             return;
@@ -300,7 +300,7 @@ impl Plan {
         }
     }
 
-    /// What the model has is not refused.
+    /// What the model has is not rejected.
     pub(super) fn forget_accepted(
         &mut self,
         ix: ModelIx,
@@ -316,9 +316,9 @@ impl Plan {
         }
     }
 
-    /// A model ended FAILED: refuses the properties that SiteWise names as the reason, of those
-    /// that no version has which came through. Those are left out of what is written next: they
-    /// never had a value. False if it names none that was not refused before.
+    /// A model ended FAILED: marks as rejected the properties that SiteWise names as the reason, of
+    /// those that no version has which came through. Those are left out of what is written next:
+    /// they never had a value. False if it names none that was not rejected before.
     pub(super) fn refuse_named(
         &mut self,
         ix: ModelIx,

@@ -21,7 +21,7 @@ pub(super) enum ModelStage {
     Unknown,
     /// Usable.
     Active,
-    /// Refused by SiteWise, or somebody else's: to be described again after a while.
+    /// Rejected by SiteWise, or somebody else's: to be described again after a while.
     Failed,
     /// FAILED in SiteWise, and more is wanted than what failed: to be written again.
     ToRewrite,

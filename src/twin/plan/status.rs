@@ -77,7 +77,8 @@ impl Plan {
         }
     }
 
-    /// Provisioning status of a model, and how many of its wanted properties, from the first on, it has.
+    /// Provisioning status of a model, and how many of its wanted properties, from the first on, it
+    /// has.
     pub fn model_state(&self, ix: ModelIx) -> (ProvisioningStatus, usize) {
         let Some(state) = self.models.get(ix.0 as usize) else {
             return (ProvisioningStatus::Wanted, 0);

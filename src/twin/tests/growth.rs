@@ -188,7 +188,7 @@ fn a_model_that_fails_for_ever_is_written_ever_more_rarely() {
     assert!(tries[2..].iter().all(|tries| (1..=2).contains(tries)), "{tries:?}");
 }
 
-/// After a restart as well: what waits is what the refused growth brought, and nothing else.
+/// After a restart as well: what waits is what the rejected growth brought, and nothing else.
 #[test]
 fn a_growth_that_failed_holds_up_no_value_of_what_was_there() {
     let mut rig = Rig::new();

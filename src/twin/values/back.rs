@@ -2,11 +2,11 @@
 //! right again. SiteWise then shows an earlier value, whose time is later.
 //!
 //! A value's own time says nothing: gateways that store and forward send old values in current
-//! messages, and some give such messages the old times too. Such backlogs catch up, or alternate with
-//! current messages; a clock that was set back stays behind by a constant amount. So the finding
-//! needs messages that stay behind by the same amount while they hide a value. Where they are so old
-//! that they may be a backlog, a birth is requested, which is made at that moment: its time shows
-//! which of the two it is.
+//! messages, and some give such messages the old times too. Such backlogs catch up, or alternate
+//! with current messages; a clock that was set back stays behind by a constant amount. So the
+//! finding needs messages that stay behind by the same amount while they hide a value. Where they
+//! are so old that they may be a backlog, a birth is requested, which is made at that moment: its
+//! time shows which of the two it is.
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ use crate::twin::writer::PointWriter;
 
 /// How much a constant lag may vary: the network's jitter, in milliseconds.
 const STEADY: i64 = 3_000;
-/// A message this close to its arrival is not from a backlog, and one this close to others is of the
-/// same clock; in milliseconds.
+/// A message this close to its arrival is not from a backlog, and one this close to others is of
+/// the same clock; in milliseconds.
 const LIVE: i64 = 60_000;
 /// How long messages have to stay behind.
 const SPAN: Duration = Duration::from_secs(5);

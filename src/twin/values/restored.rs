@@ -21,8 +21,8 @@ use crate::twin::models::PropertyIx;
 use crate::twin::writer::PointWriter;
 use crate::twin::{Output, Twin, in_window};
 
-/// How long after the first restored value the hidden ones are written again: more arrive meanwhile,
-/// and each would hide them again.
+/// How long after the first restored value the hidden ones are written again: more arrive
+/// meanwhile, and each would hide them again.
 const GATHER: Duration = Duration::from_secs(60);
 
 /// Latest restored value by property.

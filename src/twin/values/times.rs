@@ -21,7 +21,8 @@ pub(super) fn stale_mark(last: Tqv, time: Timestamp, now: Now) -> Tqv {
     Tqv { time: later(time, last.time, now), quality, ..last }
 }
 
-/// `time`, or a tick after `last` if that is later; a `last` from a clock that was ahead is ignored.
+/// `time`, or a tick after `last` if that is later; a `last` from a clock that was ahead is
+/// ignored.
 pub(super) fn later(time: Timestamp, last: Timestamp, now: Now) -> Timestamp {
     if is_ahead(last, now) { time } else { time.max(last.plus(TICK)) }
 }

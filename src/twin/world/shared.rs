@@ -61,8 +61,9 @@ impl DesiredWorld {
     ///
     /// A source born with instances only gets its asset on the shared model at once, since its
     /// instances are below it. Tags on the shared model would show on every asset of it, up to the
-    /// cap of properties. So tags that come later get an asset below it, of the model of their kind. What was
-    /// on the shared model before stays there, and so does what finds no room for an asset.
+    /// cap of properties. So tags that come later get an asset below it, of the model of their
+    /// kind. What was on the shared model before stays there, and so does what finds no room for an
+    /// asset.
     pub(in crate::twin) fn asset_of_tags(
         &mut self,
         own: AssetIx,

@@ -129,8 +129,8 @@ impl InboundLog {
         Ok(())
     }
 
-    /// What is not flushed is to be written again: here, or in another file where this one cannot be
-    /// cut back to what is whole.
+    /// What is not flushed is to be written again: here, or in another file where this one cannot
+    /// be cut back to what is whole.
     fn rewind_unflushed(&mut self) {
         self.written_count = 0;
         self.file = self.file.take().filter(|file| file.set_len(self.flushed_bytes).is_ok());
@@ -184,7 +184,8 @@ impl InboundLog {
         Ok(())
     }
 
-    /// This many values could be read of what earlier processes left, and this many not, which is told.
+    /// This many values could be read of what earlier processes left, and this many not, which is
+    /// reported.
     pub(in super::super) fn replay_finished(&mut self, values: u64, lost: u64) {
         self.is_damaged = lost > 0;
         // Nothing is to be entered where there is nothing.
@@ -223,7 +224,7 @@ impl InboundLog {
         let _ = fs::remove_file(self.folder.join(repair::COMPLETE_MARK));
     }
 
-    /// Lets what comes next go to another file, which may refuse.
+    /// Lets what comes next go to another file, which may fail.
     #[cfg(test)]
     pub(in super::super) fn switch_file(&mut self, file: File) {
         self.file = Some(file);

@@ -9,8 +9,8 @@
 //! | the disk lost some of what was flushed | | unsure | unsure | unsure | unsent |
 //! | the disk takes writes again | | flushed | in a write | in a write | in a write |
 //!
-//! While the disk takes writes none is unsure or unsent. That its write is flushed is nowhere entered:
-//! it follows from the number of the last one that is.
+//! While the disk takes writes none is unsure or unsent. That its write is flushed is nowhere
+//! entered: it follows from the number of the last one that is.
 
 /// The number of the write that saves a point, or one of two that stand for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,8 @@ impl SavingWrite {
 mod tests {
     use super::*;
 
-    /// The table above, with 3 as the last write that is flushed, 7 in one that is not, and 9 the next.
+    /// The table above, with 3 as the last write that is flushed, 7 in one that is not, and 9 the
+    /// next.
     #[test]
     fn a_record_changes_as_the_table_says() {
         let (written, next) = (SavingWrite::in_write(7), SavingWrite::in_write(9));

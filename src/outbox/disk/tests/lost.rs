@@ -4,8 +4,8 @@ use super::*;
 use crate::outbox::DiskState;
 use crate::time;
 
-/// Lets the disk lose all but `kept` of what was flushed, and its books with it if `all`; then it takes
-/// writes again. What the engine is told of it.
+/// Lets the disk lose all but `kept` of what was flushed, and its books with it if `all`; then it
+/// takes writes again. What the engine is told of it.
 fn loses(world: &mut World, kept: usize, all: bool) -> Vec<DiskEvent> {
     world.platter.platter().refuses = true;
     world.put(vec![(3, 3)]);

@@ -108,7 +108,7 @@ fn a_growth_that_is_refused_whatever_it_holds_is_not_searched_for_ever() {
     let refused =
         refused.filter(|property| rig.plan.refused_property(model, property.id).is_some());
     assert_eq!(refused.count(), 0);
-    // Again after the time after which a refused model is tried again, and as often then.
+    // Again after the time after which a rejected model is tried again, and as often then.
     assert_eq!(refusing(&mut rig, &mut sitewise, 300), first);
     rig.pass(Duration::from_secs(400), &mut |call| sitewise.call(call));
     assert_eq!((names(&sitewise).len(), rig.plan.problems().count()), (400, 0));

@@ -137,7 +137,7 @@ impl World {
         self.answer();
     }
 
-    /// In = delivered + refused + discarded by rule + waiting.
+    /// In = delivered + rejected + discarded by rule + waiting.
     pub(in super::super) fn check_conservation(&mut self) {
         let counts = self.bridge.twin().counts();
         let held = self.bridge.twin().buffered() as u64;
