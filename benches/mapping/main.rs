@@ -73,8 +73,8 @@ fn learned() -> (Twin, ControlPlane) {
 fn perform(twin: &mut Twin, plane: &mut ControlPlane, now: Now) {
     while let Some(output) = twin.poll_output(now) {
         match output {
-            Output::Call(id, step) => {
-                let done = plane.answer(step, twin);
+            Output::Call(id, call) => {
+                let done = plane.answer(call, twin);
                 twin.handle_result(id, Ok(done), now);
             }
             Output::Store(_)
