@@ -113,7 +113,7 @@ def rights_name_account_and_region(world):
         assert rights[f"iotsitewise:{action}"] == [f"{prefix}asset/*"], rights
 
 
-def nobody_is_let_in_but_to_the_disk(world):
+def no_ingress_but_to_the_disk(world):
     """Neither plays SecurityGroupEgress, so what is let out is not seen here."""
     ids = [name for name, kind in world.resources().items() if kind == "AWS::EC2::SecurityGroup"]
     groups = world.client("ec2").describe_security_groups(GroupIds=ids)["SecurityGroups"]
@@ -224,7 +224,7 @@ def main(endpoint, kind, aws):
         checks.append(lambda: the_policy_of_iot_core_is_made(world))
     else:
         # The free edition has neither ECS nor EFS nor IoT: placeholders stand for the first two.
-        checks.append(lambda: nobody_is_let_in_but_to_the_disk(world))
+        checks.append(lambda: no_ingress_but_to_the_disk(world))
         checks.append(lambda: there_are_alarms(world))
         checks.append(lambda: what_is_needed_afterwards_is_told(world))
     stack = world.deploy(parameters)
