@@ -20,7 +20,7 @@ export PATH="$PATH:/usr/sbin"
 work=$(mktemp -d)
 started=()
 
-# Stops the parts in the order of a plant that is shut down, so that the bridge can still flush its values.
+# Stops the parts in reverse order, so that the bridge can still flush its values.
 finish() {
   trap - EXIT INT TERM
   local i
@@ -50,7 +50,7 @@ await() {
   shift 2
   until "$@" >/dev/null 2>&1; do
     if ((SECONDS >= limit)) || ! kill -0 "${started[-1]}" 2>/dev/null; then
-      say "$name does not come up:"
+      say "$name did not start:"
       tail -n 40 "$work/$name.log"
       exit 1
     fi
@@ -88,7 +88,7 @@ for port in "$mqtt_port" "$sitewise_port" "$localstack_port"; do
   fi
 done
 
-# Mosquitto, started by root, becomes a user of its own who has to find its configuration.
+# Mosquitto drops root for its own user, which must be able to read its configuration.
 chmod 755 "$work"
 sed "s/^listener .*/listener $mqtt_port 127.0.0.1/" "$here/mosquitto.conf" >"$work/mosquitto.conf"
 start mosquitto mosquitto -c "$work/mosquitto.conf"
@@ -127,7 +127,7 @@ Look at the twins with the AWS CLI:
   export AWS_ENDPOINT_URL=http://x@127.0.0.1:$localstack_port
   $venv/bin/aws iotsitewise list-asset-models
 
-Ctrl-C ends it in order.
+Ctrl-C stops everything gracefully.
 TEXT
 # If one part exits by itself, the others are stopped.
 wait -n

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Commands from AWS IoT and from an SQS queue to an edge node that others wrote, and back: boto3 and
-# the AWS CLI start executions at iot-local and send messages to moto's SQS, PyPI's pysparkplug
-# obeys through mosquitto, and each way in which a command can end is met once.
+# Commands from AWS IoT and from an SQS queue to a third-party edge node, and back: boto3 and the AWS
+# CLI start executions at iot-local and send messages to moto's SQS, PyPI's pysparkplug obeys through
+# mosquitto, and every status and code of an answer occurs once.
 #
 #   tests/commands/run.sh
 #
-# Installs what it uses and the machine lacks; keeps nothing.
+# Installs missing packages (apt, as root); removes its temporary files.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/../support/suite.sh"
@@ -14,7 +14,7 @@ interop=$root/tests/interop
 
 install_missing
 make_venv "$here/requirements.txt"
-# It wants another MQTT client than ours.
+# pysparkplug needs another version of paho-mqtt than the other tests.
 pip --target "$work/pysparkplug" -r "$interop/requirements-pysparkplug.txt"
 build_programs
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Looks at the console in headless Chromium: with a dozen turbines, with ten thousand twins, with
-# a dead node and refused values, on a phone and in the dark.
+# Checks the console in headless Chromium: with a dozen turbines, with ten thousand twins, with an
+# offline node and rejected values, at phone size and in dark mode.
 #
 #   tests/console/run.sh                      everything
-#   PICTURES=some/folder tests/console/run.sh keeps the pictures there
+#   PICTURES=some/folder tests/console/run.sh keeps the screenshots there
 #
-# Installs what it uses and the machine lacks; ends what it starts.
+# Installs missing packages (apt, as root); stops what it started.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Builds the image and runs it, without a registry and without a Docker engine: the base image is
-# made on the spot by mmdebstrap, buildah builds, podman runs with runc. A wind farm comes to life
-# through the bridge in its container, against an MQTT server and an emulated SiteWise in theirs.
+# made on the spot by mmdebstrap, buildah builds, podman runs with runc. The bridge runs in its
+# container against an MQTT server and an emulated SiteWise in theirs, and must create the assets of a
+# wind farm.
 #
-#   tests/container/run.sh             with the dev profile, beginning with what is built already
+#   tests/container/run.sh             with the dev profile, reusing the build in target/
 #   PROFILE=release tests/container/run.sh
 #
 # Installs what it uses; leaves nothing behind, but for the base image's files where CONTAINER_CACHE

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Holds sitewise-local against AWS's own service model and against the clients that AWS ships, and
-# iot-local against the models of its two services.
+# Checks sitewise-local against AWS's own service model and the clients that AWS ships, and iot-local
+# against the models of its two services.
 #
 #   tests/contract/run.sh          everything; installs what it needs into a folder of its own
-#   tests/contract/run.sh --aws    asks AWS itself what the emulator's README calls unverified, with
-#                                  the credentials and the region of the environment; says what it
-#                                  costs, and deletes what it makes, also after Ctrl-C
+#   tests/contract/run.sh --aws    checks what the emulator's README calls unverified in a real AWS
+#                                  account, with the credentials and the region of the environment;
+#                                  prints the cost first, and deletes what it makes, also after Ctrl-C
 #
 # Needs cargo, python3 with venv, node with npm, and the package registries. CONTRACT_CACHE names a
 # folder that keeps what is installed between runs. Ends with the line "N passed, N failed".

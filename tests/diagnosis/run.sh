@@ -6,7 +6,7 @@
 #   tests/diagnosis/run.sh                     all of them
 #   tests/diagnosis/run.sh full_disk clock     those whose names contain one of these
 #
-# Installs what it uses and the machine lacks; keeps nothing.
+# Installs missing packages (apt, as root); removes its temporary files.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/../support/suite.sh"

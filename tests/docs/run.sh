@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the commands that the documentation prints, as they are printed, those that can run offline.
+# Runs the documentation's commands as they are printed, where they work offline.
 #
 #   tests/docs/run.sh
 #

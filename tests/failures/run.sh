@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What fails around the bridge: SiteWise that throttles, refuses, hangs or is away, an MQTT server
+# Failures around the bridge: SiteWise that throttles, rejects, hangs or is unreachable, an MQTT server
 # that is killed. Each case ends with every value accounted for.
 #
 #   tests/failures/run.sh                    everything

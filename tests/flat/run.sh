@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# A plant of flat devices as plants are, through Mosquitto and the bridge; then a program that knows
-# nothing of the bridge holds what SiteWise shows against what the plant said.
+# A realistic plant of flat devices, through Mosquitto and the bridge; then an independent program
+# compares what SiteWise shows with what the plant sent.
 #
 #   tests/flat/run.sh                    a tenth of the devices, as in .ci/run
 #   FLAT_SIZE=whole tests/flat/run.sh    10 gateways, 400 devices: up to a quarter of an hour
 #
-# Installs what it uses and the machine lacks; keeps nothing.
+# Installs missing packages (apt, as root); removes its temporary files.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/../support/suite.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A real Prometheus against a running bridge: the metrics as promtool wants them, the alert rules and the
-# dashboard of infra/grafana, every expression answered.
+# A real Prometheus against a running bridge: promtool checks the metrics, and every expression of the
+# alert rules and the dashboard of infra/grafana must return something.
 #
 #   tests/grafana/run.sh
 #

@@ -1,16 +1,15 @@
 #!/usr/bin/env bash
-# Lets clients that others wrote meet the bridge: npm's sparkplug-client, PyPI's tahutils and
-# pysparkplug and the crate srad publish through mosquitto, and boto3 reads what became of it out
-# of the emulator.
+# Runs third-party Sparkplug clients (npm's sparkplug-client, PyPI's tahutils and pysparkplug, the crate
+# srad) through mosquitto and the bridge, and reads the result from the emulator with boto3.
 #
 #   tests/interop/run.sh                          everything
 #   tests/interop/run.sh test_data test_restart   some of it
 #
-# Installs what it uses and the machine lacks; keeps nothing.
+# Installs missing packages (apt, as root); removes its temporary files.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/../support/suite.sh"
-# Another suite may stand on the same stack: it needs no more than sparkplug-client.
+# INTEROP_SUITE names another suite that uses this setup; it needs only sparkplug-client.
 suite=${INTEROP_SUITE:-$here}
 # INTEROP_ALSO names a folder whose modules it uses beside ours.
 
@@ -19,7 +18,7 @@ cp "$here/package.json" "$here/package-lock.json" "$work/"
 npm ci --prefix "$work" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 make_venv "$here/requirements.txt"
 if [[ $suite == "$here" ]]; then
-  # They cannot live together: each wants another protobuf.
+  # They require different versions of protobuf.
   for package in tahutils pysparkplug; do
     pip --target "$work/$package" -r "$here/requirements-$package.txt"
   done

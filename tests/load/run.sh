@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Load and ill will, counted outside of the bridge: a link that drops, made-up nodes by the thousand,
-# a flood, hostile payloads.
+# Load and hostile input, checked by counters outside the bridge: a link that drops, thousands of
+# made-up nodes, a flood, hostile payloads.
 #
 #   tests/load/run.sh                    everything, at a tenth
 #   LOAD_SIZE=whole tests/load/run.sh    everything, some twenty minutes

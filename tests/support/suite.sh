@@ -1,5 +1,5 @@
-# What the suites share that run the built programs: a folder that goes at the end, what the machine
-# lacks, Python's packages, the programs. To be sourced by a script that has set `here`.
+# Shared by the suites that run the built programs: a temporary folder, missing packages, a Python
+# venv, the programs. To be sourced by a script that has set `here`.
 root=$(cd "$here/../.." && pwd)
 export PATH="$PATH:/usr/sbin"
 export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1 PYTHONDONTWRITEBYTECODE=1
@@ -31,7 +31,7 @@ install_missing() {
   fi
 }
 
-# Makes the environment of Python, with the packages of a file.
+# Makes a Python venv with the packages of a requirements file.
 make_venv() {
   python3 -m venv "$work/venv"
   pip -r "$1"
@@ -44,7 +44,7 @@ build_programs() {
   (cd "$root" && cargo build --locked --workspace --bins)
   target=${CARGO_TARGET_DIR:-$root/target}
   mkdir "$work/run"
-  # Mosquitto, started by root, becomes a user of its own who has to find its configuration.
+  # Mosquitto drops root for its own user, which must be able to read its configuration.
   chmod 755 "$work" "$work/run"
 }
 
