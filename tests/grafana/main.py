@@ -198,9 +198,9 @@ def each_alert_says_what_to_do():
     for rule in rules():
         said = rule["annotations"]
         assert rule["labels"]["severity"] in ("critical", "warning"), rule
-        assert said["summary"] and len(said["action"]) > 40, rule
-        path, _, anchor = said["runbook"].partition("#")
-        assert anchor in anchors(path), said["runbook"]
+        assert said["summary"] and len(said["description"]) > 40, rule
+        path, _, anchor = said["runbook_url"].partition("#")
+        assert anchor in anchors(path), said["runbook_url"]
 
 
 def each_reason_has_an_alert():
