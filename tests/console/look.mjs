@@ -1,5 +1,5 @@
-// Looks at the console as people do, in headless Chromium: with eyes (pictures), with a
-// keyboard, with a screen reader's rules (axe), on a phone and in the dark.
+// Checks the console as people use it, in headless Chromium: screenshots, the keyboard, a screen
+// reader's rules (axe), phone size and dark mode.
 //
 //   node look.mjs small|large|dead|gone http://127.0.0.1:8080 PICTURES
 

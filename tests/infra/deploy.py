@@ -1,10 +1,10 @@
-"""Deploys infra/sparkwise.yaml with the documented command to something that plays CloudFormation.
+"""Deploys infra/sparkwise.yaml with the documented command to an emulator of CloudFormation.
 
     python deploy.py http://127.0.0.1:5000 moto path/to/aws
     python deploy.py http://127.0.0.1:4566 localstack path/to/aws
 
 What it proves: the template is accepted, its references and conditions hold, and where IAM, EC2,
-Logs and Secrets Manager are played for real, what stands in them afterwards. What it does not:
+Logs and Secrets Manager are emulated completely, what is in them afterwards. What it does not:
 that Fargate starts the task. moto keeps a service without running it, LocalStack's free edition
 keeps ECS and EFS as placeholders only, and neither refuses a call for lack of rights.
 

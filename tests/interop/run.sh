@@ -26,7 +26,7 @@ fi
 
 build_programs
 if [[ $suite == "$here" ]]; then
-  # A crate by itself: what it depends on must not become the bridge's.
+  # A crate by itself, so that its dependencies stay out of the bridge's Cargo.lock.
   echo "building the edge that is made with srad"
   (cd "$here/srad" && time CARGO_TARGET_DIR="$target/interop" cargo build --locked --quiet)
 fi
