@@ -180,6 +180,17 @@ mod tests {
         }
     }
 
+    /// The head of the page said `values_too_fast` where it had no words for it.
+    #[test]
+    fn the_page_has_words_for_every_reason_for_degraded() {
+        let words = include_str!("page/words.js");
+        let (_, degraded) = words.split_once("const DEGRADED = {").unwrap();
+        let (degraded, _) = degraded.split_once("};").unwrap();
+        for label in DegradedReason::LABELS {
+            assert!(degraded.contains(&format!("\n  {label}: '")), "{label}");
+        }
+    }
+
     #[test]
     fn every_link_between_the_pages_leads_to_an_anchor() {
         let mut links = 0;

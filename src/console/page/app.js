@@ -68,7 +68,7 @@ function showStrip(now) {
   const all = now.nodes.reduce((sum, [, n]) => sum + n, 0);
   const items = [
     ['Nodes online', count(online), ` of ${count(all)}`],
-    ['Assets created', count(now.assets_live), ` of ${count(now.assets)}`],
+    ['Assets active', count(now.assets_live), ` of ${count(now.assets)}`],
     ['Values in', rate(now.rates.read), ' a second'],
     ['Delivered', rate(now.rates.delivered), ' a second'],
     ['Queued', compact(now.waiting), now.age !== null && now.age >= 2 ? ` oldest ${span(now.age)}` : ''],

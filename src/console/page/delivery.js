@@ -31,7 +31,7 @@ export function steps(property, data) {
     const since = delivery.since === null ? '' : `, since ${time(delivery.since)}`;
     list.push(['Queued', `${delivery.waiting > 0 ? `${many} ${verb}` : 'its values are queued'} ${WAITS[delivery.waits_for]}${since}${delivery.reason ? `: ${delivery.reason}` : ''}`]);
   } else {
-    list.push(['Queued', delivery.more ? 'none among the values that were searched; the outbox has more on disk or further back' : 'no value is queued']);
+    list.push(['Queued', delivery.more ? 'none in the part of the outbox that was searched' : 'no value is queued']);
   }
   if (delivery.sent !== null) list.push(['Sent', `at ${time(delivery.sent)}, in flight: no response yet`]);
   if (delivery.accepted) list.push(['In SiteWise', `accepted at ${time(delivery.accepted[0])}, the value with the timestamp ${time(delivery.accepted[1], true)}`]);

@@ -33,7 +33,7 @@ export function models(main) {
         attr(link, 'aria-current', row.id === id ? 'true' : null);
         set(link.querySelector('.name'), row.name);
         set(link.querySelector('.where'), `${plural(row.properties, 'property', 'properties')}, ${plural(row.assets, 'asset')}`);
-        set(link.querySelector('.aside'), row.provisioning === 'live' ? '' : PROVISIONING[row.provisioning].replace(' in SiteWise', '').replace(' by SiteWise, tried again later', ''));
+        set(link.querySelector('.aside'), row.provisioning === 'live' ? '' : PROVISIONING[row.provisioning].replace(' in SiteWise', '').replace(' by SiteWise, does not exist there', ''));
       });
   };
   const feed = new Feed(() => `/api/models?limit=${limit}${words ? `&q=${encodeURIComponent(words)}` : ''}`, 4000, (page) => {

@@ -64,7 +64,7 @@ class Welcome {
     this.text = h('p', { class: 'soft' });
     this.list = h('ul', { class: 'plain', 'aria-label': 'Edge nodes' });
     place.append(h('div', { class: 'title' }, h('h1', { text: 'The plant' }), this.text), this.list,
-      h('p', { class: 'empty', text: 'Choose a group, an edge node, a device or a twin (the asset of a template instance) to see its live values.' }));
+      h('p', { class: 'empty', text: 'Choose a group, an edge node, a device or a template instance to see its live values.' }));
     this.feeds = ['offline', ''].map((only, place) => new Feed(() => `/api/nodes?limit=12${only ? `&only=${only}` : ''}`, 4000, (page) => {
       if (!page) return;
       (this.pages ??= [])[place] = page.rows;
@@ -138,9 +138,9 @@ class Detail {
         h('th', { scope: 'col', text: 'Unit' }), h('th', { scope: 'col', text: 'Recent values' }), h('th', { scope: 'col', text: 'Quality' }), h('th', { scope: 'col', text: 'Time' }))),
       this.measured));
     this.fixed = h('tbody');
-    this.statics = h('div', { class: 'part', hidden: true }, h('header', { class: 'title' }, h('h2', { text: 'Static properties' })),
+    this.statics = h('div', { class: 'part', hidden: true }, h('header', { class: 'title' }, h('h2', { text: 'Attributes' })),
       h('div', { class: 'table' }, h('table', { class: 'stack' },
-        h('caption', { class: 'spoken', text: 'Static properties' }),
+        h('caption', { class: 'spoken', text: 'Attributes' }),
         h('thead', {}, h('tr', {}, h('th', { scope: 'col', text: 'Property' }), h('th', { scope: 'col', class: 'number', text: 'Value' }), h('th', { scope: 'col', text: 'Source' }))),
         this.fixed)));
     this.more = h('button', { type: 'button', class: 'more', hidden: true, text: 'Show more properties', on: { click: () => { this.limit = Math.min(this.limit + PAGE, MOST); this.feed.now(); } } });

@@ -14,7 +14,7 @@ const where = (link) => link && `#/${link.page}${link.id ? `/${link.id}` : ''}`;
 export function problems(main) {
   let limit = PAGE;
   const subjects = h('tbody');
-  const allWell = h('p', { class: 'empty', text: 'No problems: every machine has its asset, and SiteWise has accepted every model and asset so far.', hidden: true });
+  const allWell = h('p', { class: 'empty', text: 'No problems.', hidden: true });
   const table = h('div', { class: 'table', hidden: true });
   const rows = h('tbody');
   const refused = h('div', { class: 'table', hidden: true });
@@ -27,7 +27,7 @@ export function problems(main) {
   refused.append(h('table', { class: 'stack' }, h('caption', { class: 'spoken', text: 'Rejected values (dead letters)' }),
     h('thead', {}, h('tr', {}, column('Rejected at'), column('Property'), column('Value', 'number'), column('Timestamp'), column('Why'))), rows));
   main.append(h('h1', { class: 'spoken', text: 'Problems' }),
-    h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Machines, models and assets' }), h('p', { class: 'soft small right', text: 'They block nothing else; each is retried with backoff.' })), allWell, table),
+    h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Current problems' }), h('p', { class: 'soft small right', text: 'The most severe first.' })), allWell, table),
     h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Rejected values (dead letters)' }), h('a', { class: 'small', href: '/docs/operations.md#deadletters', text: 'what to do' }), total), noneRefused, refused, more));
 
   const could = h('section', { class: 'panel', hidden: true });

@@ -15,7 +15,7 @@ export function stream(main) {
     return h('section', { class: 'panel card' }, h('h2', { text: title }), h('p', { class: 'big' }, big, unit), under, line);
   };
   const plant = account('Values received');
-  const points = account('Points to SiteWise');
+  const points = account('Values to SiteWise');
   const pace = facts('Rate and cost');
   const servers = h('tbody');
   const column = (text, kind) => h('th', { scope: 'col', class: kind, text });
@@ -48,7 +48,7 @@ export function stream(main) {
       fill('billed', hourly === null ? '–' : compact(Math.round(hourly)), ' an hour', each === null ? 'up to ten values of a property are billed as one message' : `${each.toFixed(1)} values a message, at most ten`, (n) => compact(Math.round(n * 3600)));
 
       plant.show(values.read, [
-        ['good', 'became points', values.points, []],
+        ['good', 'to be written to SiteWise', values.points, []],
         ['quiet', 'dropped, by rule', dropped, named(values.dropped, DROPPED)],
         ['bad', 'rejected before sending', sum(values.refused_early), named(values.refused_early, REFUSED)],
         ['wait', 'buffered until the initial sync with SiteWise', values.buffered, []],
@@ -92,7 +92,7 @@ export function stream(main) {
 /** A month's messages, and money where the price is given. */
 function cost(delivery) {
   if (delivery.messages_per_month === null) return 'measured after ten seconds';
-  const month = `${compact(Math.round(delivery.messages_per_month))} messages in 30 days, by the last ${span(delivery.measured_seconds)}`;
+  const month = `${compact(Math.round(delivery.messages_per_month))} messages in 30 days, at the rate of the last ${span(delivery.measured_seconds)}`;
   if (delivery.cost_per_month === null) return `${month}; set PRICE_PER_MILLION_MESSAGES to see what they cost`;
   return `${money(delivery.cost_per_month)} for ${month}`;
 }

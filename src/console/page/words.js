@@ -1,6 +1,6 @@
 // Texts for the labels of the API.
 
-export const KINDS = { bridge: 'this bridge', group: 'group', node: 'edge node', device: 'device', twin: 'twin', level: 'overflow level', lost: 'tag whose values are not sent' };
+export const KINDS = { bridge: 'this bridge', group: 'group', node: 'edge node', device: 'device', twin: 'template instance', level: 'overflow level', lost: 'tag whose values are not sent' };
 
 export const PROVISIONING = {
   live: 'ACTIVE in SiteWise',
@@ -31,7 +31,7 @@ export const QUALITY = { GOOD: 'good', UNCERTAIN: 'uncertain', BAD: 'bad' };
 export const ROLES = {
   member: 'metric',
   parameter: 'parameter',
-  property: 'static property',
+  property: 'property of a metric',
   presence: 'written by Sparkwise',
 };
 
@@ -46,41 +46,43 @@ export const NOT_READY = {
 };
 
 export const DEGRADED = {
-  mqtt_not_connected: 'a server is not connected',
-  mqtt_client_id_shared: 'another client has our MQTT_CLIENT_ID',
+  mqtt_not_connected: 'an MQTT server is not connected',
+  mqtt_client_id_shared: 'a server keeps closing sessions: another client may use our MQTT_CLIENT_ID',
   all_nodes_excluded: 'SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE filter out every edge node',
   finding: 'an edge node sends something that has to be corrected there',
   sitewise_failing: 'calls to SiteWise keep failing',
-  mqtt_messages_lost: 'messages dropped: they arrive faster than they are read',
+  sitewise_slow: 'SiteWise answers slowly',
+  mqtt_messages_lost: 'messages are dropped: they arrive faster than they are read',
   mqtt_messages_late: 'messages are read late',
-  mqtt_packet_too_large: 'messages larger than MQTT_MAX_PACKET',
+  mqtt_packet_too_large: 'messages are larger than MQTT_MAX_PACKET',
   mqtt_foreign_topics: 'a server delivers no Sparkplug topics',
   mqtt_delivers_nothing: 'a server delivers nothing',
   not_understood: 'an edge node cannot be interpreted',
-  commands_unreachable: 'ways for commands that are closed',
-  only_stored: 'edge nodes known only by stored births',
+  commands_unreachable: 'commands cannot come in, or answers cannot leave',
+  only_stored: 'edge nodes are known only by stored births',
   node_offline: 'an edge node is offline',
   values_rejected: 'values of a machine are rejected',
-  outbox_full: 'outbox full',
-  values_expiring: 'values that will soon be too old for SiteWise',
-  values_await_birth: 'values that wait for the birth of a silent machine',
-  outbox_not_writable: 'outbox’s disk not writable or too slow',
-  outbox_unreadable: 'outbox’s disk is damaged',
-  outbox_lost: 'values lost on the outbox’s disk',
-  capped_models: 'TWIN_MAX_MODELS exceeded',
-  capped_properties: 'TWIN_MAX_PROPERTIES exceeded',
-  capped_assets: 'TWIN_MAX_ASSETS exceeded',
+  values_too_fast: 'a machine sends more than ten values of a property in a second',
+  outbox_full: 'the outbox is full',
+  values_expiring: 'values will soon be too old for SiteWise',
+  values_await_birth: 'values wait for the birth of a silent machine',
+  outbox_not_writable: 'the outbox’s disk is not writable or too slow',
+  outbox_unreadable: 'the outbox’s disk is damaged',
+  outbox_lost: 'values were lost on the outbox’s disk',
+  capped_models: 'TWIN_MAX_MODELS is exceeded',
+  capped_properties: 'TWIN_MAX_PROPERTIES is exceeded',
+  capped_assets: 'TWIN_MAX_ASSETS is exceeded',
   clock: 'the host’s clock differs from SiteWise’s',
   sender_clock: 'an edge node’s clock is wrong',
-  values_retried: 'values of a machine that SiteWise does not accept, retried with backoff',
-  problem: 'cannot be created or updated in SiteWise',
+  values_retried: 'SiteWise does not accept values of a machine: retried with backoff',
+  problem: 'a model or asset cannot be created or updated in SiteWise',
 };
 
 export const PHASES = {
   online: 'online',
   offline: 'offline',
   awaited: 'waiting for its birth',
-  unknown: 'unknown',
+  unknown: 'no readable message yet',
 };
 
 export const DROPPED = {
@@ -107,7 +109,7 @@ export const DISCARDED = {
   misrouted: 'sent early to a property that the asset does not have',
   outbox_full: 'no room in the outbox',
   outbox_unreadable: 'unreadable on the outbox’s damaged disk',
-  mqtt_queue_full: 'MQTT messages dropped before the engine read them',
+  mqtt_queue_full: 'MQTT messages dropped before the bridge read them',
 };
 
 export const ADJUSTED = {
