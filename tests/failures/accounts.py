@@ -23,5 +23,5 @@ class Accounts:
         return self.totals[f"values.{name}"]
 
     def named(self, *became: str) -> Counter[str]:
-        """Values that were `refused`, `discarded` or `not_carried`, by the reason."""
+        """Values that were `refused`, `discarded` or `dropped`, by the reason."""
         return sum((self.given_up.get(what, Counter()) for what in became), Counter())

@@ -131,7 +131,7 @@ class Case(unittest.TestCase):
         self.assertEqual((accounts["waiting"], accounts["buffered"]), (0, 0))
         early = accounts.named("refused_early").total()
         self.assertEqual(
-            accounts["read"], accounts["points"] + early + accounts.named("not_carried").total()
+            accounts["read"], accounts["points"] + early + accounts.named("dropped").total()
         )
         given_up = accounts.named("refused", "discarded").total()
         self.assertEqual(accounts["points"] + accounts["own"], accounts["delivered"] + given_up)

@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(shown("discarded", "DISCARDED"), with_messages);
 
         let dropped = names(DropReason::ALL.map(DropReason::label));
-        assert_eq!(logged("not_carried"), dropped);
+        assert_eq!(logged("dropped"), dropped);
         assert_eq!(measured("sparkwise_values_dropped_total"), dropped);
         assert_eq!(shown("dropped", "DROPPED"), dropped);
 
