@@ -31,9 +31,9 @@ deltas since the previous line.
 | `ValuesRead` | Count | values received |
 | `ValuesDelivered` | Count | points that SiteWise has accepted |
 | `ValuesWaiting` | Count | points queued or in flight |
-| `ValuesLost` | Count | values dropped because the outbox was full or damaged, or because SiteWise's rate limit of one property was exceeded; dropped MQTT messages count as one each |
+| `ValuesLost` | Count | values lost because the outbox was full or damaged, or because SiteWise's rate limit of one property was exceeded; dropped MQTT messages count as one each. In Prometheus: `sparkwise_values_discarded_total` with the reasons `outbox_full`, `outbox_unreadable` and `rate`, and `sparkwise_mqtt_messages_dropped_total`. Values dropped at a cap or before the initial sync are not in it |
 | `DeadLetters` | Count | dead letters: values that SiteWise rejected or would reject |
-| `Throttled` | Count | throttled responses |
+| `Throttled` | Count | throttled responses to BatchPutAssetPropertyValue, to requests and to single entries |
 | `BilledMessages` | Count | messages that SiteWise bills |
 | `AssetsLive` | Count | assets that are ACTIVE |
 ";

@@ -168,6 +168,29 @@ fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
+/// How the counters of values add up, for [`markdown`].
+const SUMS: &str = "
+## Every value is counted once
+
+While nothing is being processed, `sparkwise_values_read_total + sparkwise_values_own_total +
+sparkwise_outbox_restored_total` equals `sparkwise_values_delivered_total`, plus the sums over all
+labels of `sparkwise_values_refused_total`, `sparkwise_values_dropped_total`,
+`sparkwise_values_discarded_total` and `sparkwise_values_waiting`, plus `sparkwise_values_buffered`.
+Values that the filter excludes or that could not be read (`..._excluded_total`, `..._unread_total`)
+are in none of these.
+
+| Word | In the names | What it means |
+|---|---|---|
+| excluded | `excluded` | by the filter |
+| not read | `unread` | could not be interpreted |
+| dropped | `dropped` | by rule, before it became a point |
+| point | `points` | a value addressed to one property of one asset |
+| rejected | `refused` | by SiteWise, or before sending: a dead letter |
+| queued | `waiting` | in the outbox, or in delivery |
+| discarded | `discarded` | after it was queued: lost, or overwritten by a later one |
+| delivered | `delivered` | SiteWise has accepted it |
+";
+
 /// `docs/metrics.md`.
 pub fn markdown() -> String {
     let mut out = String::from(
@@ -176,11 +199,9 @@ pub fn markdown() -> String {
          `/metrics` on `CONSOLE_ADDR` has all of them in the text format of Prometheus. Counters\n\
          begin at zero with the process. A label takes the listed words and no others, so the\n\
          number of series is bounded. The names follow Prometheus' conventions, as\n\
-         `promtool check metrics` demands; those of `process_` are the ones that its own client\n\
-         libraries export, read from `/proc` and absent on systems without it.\n\n\
+         `promtool check metrics` demands; those that begin with `process_` are the metrics of\n\
+         Prometheus' client libraries, read from `/proc` and absent on systems without it.\n\n\
          A dashboard for Grafana and alert rules: [infra/grafana](../infra/grafana/README.md).\n\n\
-         Values received: `read = points + refused by the twin + dropped + buffered`. Points, with\n\
-         those that the bridge made itself: `delivered + refused + discarded + waiting`.\n\n\
          | Metric | Kind | Label | Meaning |\n|---|---|---|---|\n",
     );
     for MetricDef { name, kind, help, label, .. } in TABLE {
@@ -197,6 +218,7 @@ pub fn markdown() -> String {
         let help = help.replace('|', "\\|");
         let _ = writeln!(out, "| `{name}` | {} | {label} | {help} |", kind.as_str());
     }
+    out.push_str(SUMS);
     out.push_str(super::emf::MARKDOWN);
     out
 }

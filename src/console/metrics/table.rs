@@ -43,7 +43,8 @@ pub const TABLE: &[MetricDef] = &[
     ),
     gauge(
         "sparkwise_start_time_seconds",
-        "Start time of the engine since unix epoch in seconds.",
+        "When the bridge began to process messages, in seconds since the Unix epoch; \
+         process_start_time_seconds is when the process began.",
         |s| s.started_at.as_millis() as f64 / 1_000.0,
     ),
     MetricDef {
@@ -71,15 +72,15 @@ pub const TABLE: &[MetricDef] = &[
     each(
         MetricKind::Counter,
         "sparkwise_mqtt_messages_dropped_total",
-        "Messages dropped because the engine's queue was full. Each leaves a gap in its node's \
-         sequence, which triggers a rebirth request.",
+        "Messages dropped because they arrived faster than the bridge reads: its queue was full. \
+         Each leaves a gap in its node's sequence, which triggers a rebirth request.",
         MetricLabel::Server,
         |s| s.servers.iter().map(|link| link.dropped as f64).collect(),
     ),
     each(
         MetricKind::Gauge,
         "sparkwise_mqtt_message_age_seconds",
-        "Age of the oldest received message in the engine's queue.",
+        "Age of the oldest received message that is queued to be processed.",
         MetricLabel::Server,
         |s| s.servers.iter().map(|link| link.message_age as f64 / 1_000.0).collect(),
     ),
@@ -106,7 +107,7 @@ pub const TABLE: &[MetricDef] = &[
         |s| s.servers.iter().map(|link| link.unpublished as f64).collect(),
     ),
     // Sparkplug.
-    counter("sparkwise_sparkplug_messages_total", "Messages processed by the engine.", |s| {
+    counter("sparkwise_sparkplug_messages_total", "Messages processed.", |s| {
         s.plant.messages as f64
     }),
     counter(
@@ -122,15 +123,17 @@ pub const TABLE: &[MetricDef] = &[
     each(
         MetricKind::Counter,
         "sparkwise_sparkplug_rebirths_total",
-        "Rebirth requests sent.",
+        "Rebirth requests sent, by reason: SPARKPLUG_REBIRTH in docs/configuration.md explains \
+         each.",
         MetricLabel::Words("reason", || RebirthReason::ALL.map(RebirthReason::name).to_vec()),
         |s| s.plant.rebirths.iter().map(|count| *count as f64).collect(),
     ),
     each(
         MetricKind::Counter,
         "sparkwise_sparkplug_findings_total",
-        "Findings: deviations of senders from the Sparkplug specification. docs/semantics.md \
-         explains each.",
+        "Findings: what is unusual in what a sender sends, such as a deviation from the Sparkplug \
+         specification or from other senders, or something that SiteWise cannot show as it was \
+         sent. Most are harmless; docs/semantics.md explains each.",
         MetricLabel::Words("finding", || Finding::ALL.map(Finding::name).to_vec()),
         |s| Finding::ALL.map(|finding| s.plant.findings.count(finding) as f64).to_vec(),
     ),
@@ -146,18 +149,20 @@ pub const TABLE: &[MetricDef] = &[
     ),
     counter(
         "sparkwise_sparkplug_values_excluded_total",
-        "Values that SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave out.",
+        "Values that SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE exclude.",
         |s| s.plant.excluded_values as f64,
     ),
     counter(
         "sparkwise_sparkplug_messages_excluded_total",
-        "Messages of edge nodes that SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave out as a whole.",
+        "Messages of edge nodes that SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE exclude as a whole.",
         |s| s.plant.excluded_messages as f64,
     ),
     each(
         MetricKind::Gauge,
         "sparkwise_edge_nodes",
-        "Edge nodes known to the bridge, by phase of their session.",
+        "Edge nodes known to the bridge, by phase: online (its birth is known), offline (it died, or \
+         its MQTT server cannot be reached), awaited (it sends data or was online before, and its \
+         birth is missing), unknown (nothing but its name is known).",
         MetricLabel::Words("phase", || PHASES.map(|(_, label)| label).to_vec()),
         |s| s.nodes.iter().map(|count| *count as f64).collect(),
     ),
@@ -188,23 +193,28 @@ pub const TABLE: &[MetricDef] = &[
     each(
         MetricKind::Counter,
         "sparkwise_values_dropped_total",
-        "Values dropped on purpose before they became points, by rule.",
+        "Values dropped before they became points. Intended: transient (is_transient), alarm (an \
+         alarm under its tag's name), not_carried (a type that SiteWise cannot store), unchanged \
+         (a birth repeats what was written), control (bdSeq, Node Control). Lost: capped_models, \
+         capped_properties, capped_assets (a cap is exceeded), before_sync (the buffer was full \
+         before the initial sync).",
         MetricLabel::Words("reason", || DropReason::ALL.map(DropReason::label).to_vec()),
         |s| DropReason::ALL.map(|why| s.ledger.values.dropped(why) as f64).to_vec(),
     ),
     each(
         MetricKind::Counter,
         "sparkwise_values_adjusted_total",
-        "Values that were changed to fit SiteWise: rounded past 2^53, not finite, control \
-         characters replaced, cut at 1,024 bytes.",
+        "Values that were changed to fit SiteWise: rounded (an integer past 2^53), not_finite (NaN \
+         or infinity, written as null), cleaned (control characters replaced), cut (a string at \
+         1,024 bytes).",
         MetricLabel::Words("how", || Adjustment::ALL.map(Adjustment::label).to_vec()),
         |s| Adjustment::ALL.map(|how| s.ledger.values.adjusted(how) as f64).to_vec(),
     ),
     each(
         MetricKind::Counter,
         "sparkwise_values_refused_total",
-        "Values that SiteWise rejected or would reject, each a dead letter: timestamp out of \
-         range, invalid, access denied.",
+        "Values that SiteWise rejected or would reject, each a dead letter: out_of_range (of its \
+         timestamp), invalid, denied (access was denied until the value was seven days old).",
         MetricLabel::Words("reason", || RejectReason::ALL.map(RejectReason::label).to_vec()),
         |s| s.ledger.refused.named().map(|(_, count)| count as f64).to_vec(),
     ),
@@ -221,9 +231,10 @@ pub const TABLE: &[MetricDef] = &[
     each(
         MetricKind::Counter,
         "sparkwise_values_discarded_total",
-        "Points dropped: overwritten by a later one of the same time and quality, more than ten a \
-         second of one property, the outbox was full, sent early to a property that the asset \
-         turned out not to have, or unreadable on the outbox's damaged disk.",
+        "Points discarded after they were queued: overwritten (by a later one of the same time and \
+         quality), rate (more than ten a second of one property), outbox_full, misrouted (sent \
+         early to a property that the asset turned out not to have), outbox_unreadable (on a \
+         damaged disk).",
         MetricLabel::Words("reason", || DiscardReason::ALL.map(DiscardReason::label).to_vec()),
         |s| s.ledger.discarded().map(|(_, count)| count as f64).to_vec(),
     ),
@@ -264,7 +275,8 @@ pub const TABLE: &[MetricDef] = &[
     ),
     gauge(
         "sparkwise_outbox_unsaved",
-        "Queued points that a crash would lose: with OUTBOX_DIR those not yet flushed to disk.",
+        "Queued points that a crash would lose: with OUTBOX_DIR those not yet flushed to disk, \
+         without it all.",
         |s| s.ledger.lost_in_crash() as f64,
     ),
     // Delivery.
@@ -282,12 +294,15 @@ pub const TABLE: &[MetricDef] = &[
         "Values sent in BatchPutAssetPropertyValue requests, retries included.",
         |s| s.ledger.delivery.values as f64,
     ),
-    counter("sparkwise_put_retries_total", "Points queued again for a retry.", |s| {
-        s.ledger.delivery.retries as f64
-    }),
+    counter(
+        "sparkwise_put_retries_total",
+        "Points queued again for a retry, after a failed request or entry.",
+        |s| s.ledger.delivery.retries as f64,
+    ),
     counter(
         "sparkwise_put_throttles_total",
-        "Throttled responses (ThrottlingException) to requests and to single entries.",
+        "Throttled responses of BatchPutAssetPropertyValue: ThrottlingException of requests and \
+         entries, LimitExceededException of entries.",
         |s| s.ledger.delivery.throttles as f64,
     ),
     counter(
@@ -303,7 +318,7 @@ pub const TABLE: &[MetricDef] = &[
     histogram(
         "sparkwise_delivery_duration_seconds",
         "Latency of live values from their arrival until SiteWise accepted them, INGEST_LINGER and \
-            retries included. Values that the outbox had to hold back are not observed.",
+            retries included. Values that waited in the outbox are not included.",
         |s| s.ledger.delivery.latencies,
     ),
     gauge("sparkwise_put_in_flight", "BatchPutAssetPropertyValue requests in flight.", |s| {
@@ -344,7 +359,7 @@ pub const TABLE: &[MetricDef] = &[
     counter(
         "sparkwise_tree_full_total",
         "Assets that could not be associated with their parent because of SiteWise's limits: they \
-            are live at the root of the tree.",
+            are at the root of the tree.",
         |s| s.ledger.provisioning.tree_full as f64,
     ),
     counter(
@@ -381,9 +396,11 @@ pub const TABLE: &[MetricDef] = &[
         MetricLabel::Words("cap", || Cap::ALL.map(Cap::label).to_vec()),
         |s| Cap::ALL.map(|cap| s.degraded.capped(cap) as f64).to_vec(),
     ),
-    gauge("sparkwise_problems", "Models and assets with a problem that needs attention.", |s| {
-        s.ledger.problems.len() as f64
-    }),
+    gauge(
+        "sparkwise_problems",
+        "Models and assets that SiteWise rejects or cannot place in the tree.",
+        |s| s.ledger.problems.len() as f64,
+    ),
     // Commands.
     each(
         MetricKind::Counter,
@@ -399,7 +416,7 @@ pub const TABLE: &[MetricDef] = &[
     each(
         MetricKind::Gauge,
         "sparkwise_commands_channel_up",
-        "Whether commands can come in: 1 or 0; 0 also for a channel that is not configured.",
+        "1 if the channel can receive commands, else 0; 0 also for a channel that is not configured.",
         CHANNELS,
         |s| by_channel(s, |door| u64::from(door.is_open)),
     ),
@@ -413,8 +430,8 @@ pub const TABLE: &[MetricDef] = &[
     each(
         MetricKind::Counter,
         "sparkwise_commands_not_taken_total",
-        "Requests that were not handled since they could not be deleted from their queue in time; \
-            they come again unless they were deleted all the same.",
+        "Requests that were not handled, because SQS did not confirm their deletion in time; SQS \
+            delivers them again unless the deletion took effect.",
         CHANNELS,
         |s| by_channel(s, |door| door.not_taken),
     ),
