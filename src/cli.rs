@@ -61,8 +61,8 @@ const LISTEN: Duration = Duration::from_secs(30);
 /// Subcommands with their meaning in a line, for `--help`.
 const COMMANDS: [(&str, &str); 9] = [
     ("(none)", "run the bridge until SIGTERM or SIGINT"),
-    ("doctor", "check MQTT, AWS, disk and clock without changing anything (see doctor --help)"),
-    ("plan", "dry run: print what the bridge would change in SiteWise (see plan --help)"),
+    ("doctor", "check MQTT, AWS, disk and clock without changing anything"),
+    ("plan", "dry run: print what the bridge would change in SiteWise"),
     ("status", "print the status and the problems of the bridge at CONSOLE_ADDR"),
     ("dead-letters", "count, list, show, retry or drop values that SiteWise rejected"),
     ("outbox", "check the outbox on disk for damage, or repair it"),
@@ -78,8 +78,8 @@ sparkwise plan: a dry run that prints what the bridge would change in SiteWise
 Usage: sparkwise plan [--for 30s] [--rebirth] [--json]
        sparkwise plan [--json] CAPTURE...
 
-It uses the same variables as the bridge, connects with a client identifier of its own, without STATE
-and without a will, reads SiteWise and writes nothing there.
+It uses the same variables as the bridge, connects with a client identifier of its own, publishes no
+STATE, reads SiteWise and writes nothing there.
 
   --for DURATION  how long to listen for births and data (30s)
   --rebirth       request rebirths of nodes that send data; without it nothing is published
@@ -99,10 +99,12 @@ sparkwise doctor: checks whether the bridge could run with this configuration
 Usage: sparkwise doctor [--take-over] [--json]
 
 It uses the same variables as the bridge and changes nothing: it connects to each MQTT server,
-subscribes as the bridge does and publishes an empty message to spBv1.0/sparkwise-doctor/NCMD/nobody;
-checks the AWS credentials, and each permission with a call on a resource that does not exist; writes, flushes
-and deletes a small file in OUTBOX_DIR; and compares the clocks. Each line is ok, wrong with a
-remedy, or not checked with the reason.
+subscribes as the bridge does, and publishes an empty message to
+spBv1.0/GROUP/NCMD/sparkwise-doctor, where GROUP is the first of SPARKPLUG_GROUPS, or
+sparkwise-doctor; checks the AWS credentials, and each permission that a call on a resource that
+does not exist can test; checks the connections and queues of commands; writes, flushes and deletes a
+small file in OUTBOX_DIR; and compares the clocks. Each line is ok, wrong with a remedy, or not
+checked with the reason.
 
   --take-over  use the bridge's own MQTT client identifier; disconnects a running bridge, whose will
                tells the plant that it is offline
@@ -198,7 +200,7 @@ fn help() -> String {
     for (command, meaning) in COMMANDS {
         let _ = writeln!(text, "  {command:<16}{meaning}");
     }
-    text.push('\n');
+    text.push_str("\n`sparkwise COMMAND --help` explains a command.\n\n");
     text.push_str(&config::help());
     text
 }

@@ -404,9 +404,9 @@ impl<S: SiteWise> Engine<S> {
     ) -> Result<(), Error> {
         let (id, tried, answer) = done.map_err(|_| Error::Task("provision"))?;
         match &answer {
-            Ok(CallResult::Accepted) => info!("{tried}"),
-            Ok(_) => debug!("{tried}"),
-            Err(fault) => debug!(error = %fault, "{tried}: {fault}"),
+            Ok(CallResult::Accepted) => info!("SiteWise accepted: {tried}"),
+            Ok(_) => debug!("SiteWise answered: {tried}"),
+            Err(fault) => debug!(error = %fault, "failed: {tried}: {fault}"),
         }
         let now = self.now();
         self.bridge.handle_call_result(id, answer, now);

@@ -67,7 +67,9 @@ pub fn run(command: Command, allow: Option<&str>) -> Result<Printed, String> {
     let allow = allow.ok_or("COMMANDS_ALLOW is not set: nothing may be written")?;
     let rules = AllowRules::parse(allow).map_err(|why| format!("COMMANDS_ALLOW {why}"))?;
     let (text, left_out) = cloudformation::template(&rules);
-    let remark = |rule: &String| format!("no command for `{rule}`: it names no property");
+    let remark = |rule: &String| {
+        format!("no command for `{rule}`: it ends in a wildcard, so it names no property")
+    };
     Ok(Printed { text, remarks: left_out.iter().map(remark).collect() })
 }
 
@@ -85,7 +87,9 @@ mod tests {
     #[test]
     fn the_template_is_the_golden_one_whatever_the_order_of_the_rules() {
         let Printed { text, remarks } = printed(EXAMPLE_RULES);
-        assert_eq!(remarks, ["no command for `Nordsee/gw/Device*/* = 0..1`: it names no property"]);
+        let remark = "no command for `Nordsee/gw/Device*/* = 0..1`: it ends in a wildcard, so it \
+                      names no property";
+        assert_eq!(remarks, [remark]);
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/commands.json");
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(&path, &text).unwrap();

@@ -46,6 +46,9 @@ one does so when it starts.
     --until TIME    rejected last before this time
   --json    print JSON: an array of dead letters or of counts, or one dead letter
   --all     every dead letter there is now
+
+Exit codes: 0 after success, 1 after a failure, 64 for invalid arguments or an invalid
+configuration.
 ";
 
 /// The parsed arguments of `sparkwise dead-letters`.

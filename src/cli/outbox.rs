@@ -109,8 +109,8 @@ fn outcome(report: &CheckReport, which: &str, command: Command) -> CheckOutcome 
         return CheckOutcome { text, is_well: true };
     };
     let mut text = format!(
-        "damaged: {damage}\n{found} values{which} are readable; {lost} more that are in the \
-            outbox's counts are not\n"
+        "damaged: {damage}\n{found} values{which} are readable; by the outbox's own counts {lost} \
+            more were stored, which are not readable\n"
     );
     if command == Command::Repair {
         text.push_str("repaired: the bridge delivers what was readable after its next start\n");

@@ -19,7 +19,7 @@ sparkwise status: prints the status of the running bridge
 Usage: sparkwise status [--json]
 
 It queries the console at CONSOLE_ADDR, with CONSOLE_TOKEN where that is set, and prints whether the
-bridge is ready, its counters, and its problems, the most costly first, each with a remedy. In a
+bridge is ready, its counters, and its problems, the most severe first, each with a remedy. In a
 container the program is /sparkwise: docker exec sparkwise /sparkwise status, or
 kubectl exec statefulset/sparkwise -- /sparkwise status
 
@@ -236,7 +236,7 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
         let _ = writeln!(text, "  {}", printable(reason));
     }
     let mut row = |name: &str, what: String| {
-        let _ = writeln!(text, "{name:<10}{}", printable(&what));
+        let _ = writeln!(text, "{name:<16}{}", printable(&what));
     };
     let since = Timestamp::from_millis(now.started_at).in_seconds();
     row(
@@ -262,7 +262,7 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
         calls => format!(", {} calls pending", number(calls)),
     };
     let (live, assets) = (number(now.assets_live), number(now.assets as u64));
-    row("twins", format!("{} models, {live} of {assets} assets live{pending}", now.models));
+    row("assets", format!("{live} of {assets} active, of {} models{pending}", now.models));
     let values = &now.values;
     let waiting = values.buffered + values.in_outbox + values.behind_gates + values.in_delivery;
     let oldest = now.oldest.filter(|_| waiting > 0).map(|oldest| {
@@ -281,7 +281,7 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
     for (name, counts) in [
         ("rejected", [&values.refused_early[..], &values.refused[..]].concat()),
         ("discarded", values.discarded.clone()),
-        ("dropped", values.dropped.clone()),
+        ("dropped by rule", values.dropped.clone()),
     ] {
         if let Some(list) = list(&counts) {
             row(name, list);
@@ -304,7 +304,7 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
         ),
     );
     if !problems.rows.is_empty() {
-        text.push_str("\nproblems, the most costly first\n");
+        text.push_str("\nproblems, the most severe first\n");
     }
     for problem in &problems.rows {
         let Problem { kind, subject, reason } = problem;
@@ -372,15 +372,16 @@ mod tests {
         let text = page(Health::Degraded, &overview(), &problems);
         for line in [
             "degraded\n",
-            "bridge    sparkwise 1.2.3, host id sparkwise, running since 2025-11-28T23:00:00Z\n",
-            "mqtt      mqtt://h:1883: connected since 2025-11-28T23:00:01Z, 12,345 messages \
+            "bridge          sparkwise 1.2.3, host id sparkwise, running since \
+                2025-11-28T23:00:00Z\n",
+            "mqtt            mqtt://h:1883: connected since 2025-11-28T23:00:01Z, 12,345 messages \
                 received\n",
-            "nodes     46 online, 1 offline\n",
-            "twins     8 models, 1,046 of 1,047 assets live, 3 calls pending\n",
+            "nodes           46 online, 1 offline\n",
+            "assets          1,046 of 1,047 active, of 8 models, 3 calls pending\n",
             // The one that was rejected before SiteWise was asked came in as well.
-            "values    1,234,568 in, 1,234,551 delivered, 7 queued (oldest from \
+            "values          1,234,568 in, 1,234,551 delivered, 7 queued (oldest from \
                 2025-11-28T23:00:00Z)\n",
-            "rejected  10 invalid\n",
+            "rejected        10 invalid\n",
             "  node_offline: Nordsee/g\\u{1b}[2Jw is offline since",
         ] {
             assert!(text.contains(line), "{line:?} is not in:\n{text}");

@@ -175,7 +175,7 @@ fn region(value: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     match region.chars().all(fits) {
         true => Ok(region.to_owned()),
-        false => Err("is no region: write it like eu-central-1".to_owned()),
+        false => Err("is not an AWS region: write it like eu-central-1".to_owned()),
     }
 }
 

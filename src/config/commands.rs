@@ -43,8 +43,8 @@ const FORM: Variable = Variable {
     name: "COMMANDS_FORM",
     default: DefaultValue::Value("name"),
     form: "name or both",
-    doc: "How a command names its metric: by the name, or with both also by the alias of the \
-          birth, for receivers that know nothing else.",
+    doc: "How a command names its metric. name: by its name. both: by its name and by the alias \
+          that the birth gave, for edge nodes that read only aliases.",
     secret: false,
     file: false,
 };

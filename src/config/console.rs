@@ -49,8 +49,7 @@ const PRICE: Variable = Variable {
     form: "number",
     doc: "What AWS charges the account for a million messages to SiteWise, in any currency: the \
           console then shows what a month costs at the present rate, beside the number of \
-          messages. AWS's pricing page has the prices of each region, which fall with the volume; \
-          the first tier is meant here.",
+          messages. Enter the price of the first tier from AWS's pricing page for your region.",
     secret: false,
     file: false,
 };

@@ -25,8 +25,8 @@ pub fn help() -> String {
         }
     }
     out.push_str(
-        "\nExit codes: 0 after a clean shutdown, 1 after a failure, 64 for an invalid \
-         configuration.\n",
+        "\nExit codes of the bridge: 0 after a clean shutdown, 1 after a failure, 64 for an \
+         invalid configuration.\nThose of a command are in its own --help.\n",
     );
     out
 }

@@ -45,7 +45,7 @@ const CLIENT_ID: Variable = Variable {
     default: DefaultValue::Words("SPARKPLUG_HOST_ID"),
     form: "text",
     doc: "Client identifier at the servers. A server closes the older of two connections with the \
-          same identifier, so that of two bridges started by mistake only one works.",
+          same identifier: two bridges with one identifier disconnect each other again and again.",
     secret: false,
     file: false,
 };
@@ -284,8 +284,8 @@ fn each_once(servers: Vec<ServerUrl>, reader: &mut VariableReader<'_>) -> Vec<Se
     for url in servers {
         match once.iter().any(|before| is_one(before, &url)) {
             true => reader.warn(format!(
-                "MQTT_URL lists {url} more than once: it is connected to once, as one client \
-                 identifier can have one session at a server"
+                "MQTT_URL lists {url} more than once: the bridge connects to it once, as one \
+                 client identifier can have one session at a server"
             )),
             false => once.push(url),
         }

@@ -25,11 +25,11 @@ const MAX_BYTES: Variable = Variable {
     name: "OUTBOX_MAX_BYTES",
     default: DefaultValue::Words("256MiB in memory, 8GiB on disk"),
     form: "size",
-    doc: "Size limit of the queue, in memory or as records on disk, where a number takes about 60 \
-          bytes. When it is full the oldest values are dropped first (in memory the oldest \
-          history) and counted. Up to 200,000 values in flight to SiteWise take memory in \
-          addition. The store on disk also needs up to 128MiB for logs, and space to compact its \
-          files.",
+    doc: "Size limit of the queue, in memory or on disk, where a number takes about 60 bytes. When \
+          it is full the oldest values are dropped first (in memory the oldest history before \
+          values from births and live values) and counted. Needed in addition: memory for up to \
+          200,000 values in flight; on disk up to 128MiB of write-ahead log, and space to compact \
+          the files.",
     secret: false,
     file: false,
 };

@@ -29,9 +29,33 @@ pub(super) fn duration_within(
     move |text| {
         let duration = duration(text)?;
         if duration < min || duration > max {
-            return Err(format!("must be from {min:?} to {max:?}"));
+            return Err(format!("must be from {} to {}", written(min), written(max)));
         }
         Ok(duration)
+    }
+}
+
+/// A duration as [`duration`] reads it, in the largest unit that holds it.
+fn written(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    match [(3_600_000, "h"), (60_000, "m"), (1_000, "s")]
+        .into_iter()
+        .find(|(unit, _)| millis >= *unit && millis.is_multiple_of(*unit))
+    {
+        Some((unit, name)) => format!("{}{name}", millis / unit),
+        None if millis == 0 => "0s".to_owned(),
+        None => format!("{millis}ms"),
+    }
+}
+
+/// A size as [`size`] reads it, in the largest unit that holds it.
+fn written_size(bytes: u64) -> String {
+    match [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")]
+        .into_iter()
+        .find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit))
+    {
+        Some((unit, name)) => format!("{}{name}", bytes / unit),
+        None => format!("{bytes}B"),
     }
 }
 
@@ -54,7 +78,7 @@ pub(super) fn size_within(min: u64, max: u64) -> impl Fn(&str) -> Result<u64, St
     move |text| {
         let size = size(text)?;
         if size < min || size > max {
-            return Err(format!("must be from {min}B to {max}B"));
+            return Err(format!("must be from {} to {}", written_size(min), written_size(max)));
         }
         Ok(size)
     }

@@ -71,9 +71,11 @@ const REBIRTH: Variable = Variable {
     doc: "For which reasons rebirths are requested: auto is all of them. gap: messages are \
           missing. before-birth: data of a node or device without a birth. unknown-metric, \
           unknown-alias: data with a name or alias that the latest birth lacks. undecodable: bytes \
-          that are not a payload. probe: the node may be offline, which includes silence. \
+          that are not a payload. probe: a check whether the node is alive, after a death that \
+          may be a late will, or where memory is short; naming probe allows silence too. \
           expected: it was online when the bridge stopped or lost its connection. silence: it has \
-          sent nothing for SPARKPLUG_SILENCE. With off the bridge publishes nothing but its STATE.",
+          sent nothing for SPARKPLUG_SILENCE. With off the bridge publishes nothing but its STATE, \
+          and commands where COMMANDS_ALLOW is set.",
     secret: false,
     file: false,
 };
@@ -105,9 +107,9 @@ const CERTIFICATES: Variable = Variable {
     name: "SPARKPLUG_CERTIFICATES",
     default: DefaultValue::Value("off"),
     form: "on or off",
-    doc: "Whether to subscribe to the birth certificates that a Sparkplug-aware server stores. \
-          With them, data of an edge node is understood right after a start of the bridge, without \
-          a rebirth request. Other servers store none, and some refuse the subscription.",
+    doc: "Whether to subscribe to the births (birth certificates; nothing to do with TLS) that a \
+          Sparkplug-aware server stores. With them, data of an edge node can be interpreted right \
+          after a start of the bridge, without a rebirth request. Other servers store none, and some refuse the subscription.",
     secret: false,
     file: false,
 };

@@ -425,7 +425,7 @@ fn nothing_may_be_written_to_the_plant_until_a_rule_lists_it() {
     assert_eq!((commands.confirm, commands.form), (Duration::from_secs(3), Form::Both));
     for (name, value, reason) in [
         ("COMMANDS_ALLOW", "Turbine/Limit", "has a rule `Turbine/Limit` without `=`"),
-        ("COMMANDS_CONFIRM", "6m", "must be from 1s to 300s"),
+        ("COMMANDS_CONFIRM", "6m", "must be from 1s to 5m"),
         ("COMMANDS_FORM", "alias", "COMMANDS_FORM"),
     ] {
         let faults = Given::complete().set(name, value).faults();

@@ -66,7 +66,7 @@ const KINDS: Variable = Variable {
           => Pump. A pattern group/node is for edge nodes, group/node/device for devices; * and ? \
           stay within their level. The first match wins, so list the more specific first. Without \
           a match, devices with similar metrics share a model. An asset keeps its model for ever: \
-          existing assets are not changed. Escape a comma, *, ?, = or blank that belongs to a name \
+          existing assets are not changed. Escape a comma, *, ?, = or space that belongs to a name \
           with a backslash: Halle 1\\, Nord/*/Pump* => Pump.",
     secret: false,
     file: false,
@@ -86,8 +86,9 @@ const STATIC: Variable = Variable {
     name: "TWIN_STATIC",
     default: DefaultValue::Words("all"),
     form: "globs separated by commas",
-    doc: "Which static properties of metrics become attributes, matched against member/property: \
-          */engHigh,*/documentation. * also matches slashes.",
+    doc: "Which properties of metrics (Sparkplug's PropertySet, such as engHigh) become \
+          attributes, matched against member/property: */engHigh,*/documentation. * also matches \
+          slashes.",
     secret: false,
     file: false,
 };
@@ -108,9 +109,10 @@ const MAX_MODELS: Variable = Variable {
     default: DefaultValue::Value("1000"),
     form: "number",
     doc: "Maximum number of models, including those that exist in SiteWise and the bridge's own \
-          four, for which room is always reserved: less than 4 counts as 4. What would need \
-          another is dropped and counted, and the machine is named with this variable in the log, \
-          on the console and in /readyz.",
+          four (Sparkwise Bridge, Sparkplug Group, Sparkplug Edge Node, Sparkplug Device), for \
+          which room is always reserved; less than 4 counts as 4. What would need another is \
+          dropped and counted, and the machine is named with this variable in the log, on the \
+          console and in /readyz.",
     secret: false,
     file: false,
 };
@@ -141,8 +143,8 @@ const ASSETS_PER_MODEL: Variable = Variable {
     name: "TWIN_ASSETS_PER_MODEL",
     default: DefaultValue::Value("10000"),
     form: "number",
-    doc: "The account's quota of assets of one model. Beyond it a second model is created, named \
-          after the first with the number of its first asset.",
+    doc: "The account's quota of assets of one model. Beyond it a second model is created, such \
+          as WindTurbine (from asset 10001).",
     secret: false,
     file: false,
 };

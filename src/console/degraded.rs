@@ -337,9 +337,9 @@ impl DegradedReason {
                 refusal.label(),
                 refused_remedy(*refusal)
             ),
-            Self::OutboxFull => "is full (OUTBOX_MAX_BYTES) and drops values, the oldest history \
-                                 first"
-                .to_owned(),
+            Self::OutboxFull => {
+                "is full (OUTBOX_MAX_BYTES) and drops values, the oldest first".to_owned()
+            }
             Self::Expiring { since } => format!(
                 "has values since {}: SiteWise accepts those of the last 7 days, older ones become \
                  dead letters; find out why they are queued: SiteWise is unreachable or throttles, \
@@ -353,14 +353,14 @@ impl DegradedReason {
                             birth"
                     }
                     None => {
-                        "their assets are not in SiteWise, and an earlier version did not note \
+                        "their assets are not in SiteWise, and an earlier version did not record \
                             whose they are"
                     }
                 };
                 format!(
                     "has {values} values from before the start that wait for a birth: {whose}; \
-                     {AWAITS_BIRTH_REMEDY}; from {until} on SiteWise takes the oldest of them no \
-                     more, and they become dead letters"
+                     {AWAITS_BIRTH_REMEDY}; SiteWise accepts the oldest of them until {until}, after \
+                     that they become dead letters"
                 )
             }
             Self::OutboxNotWritable(why) => {
@@ -375,7 +375,7 @@ impl DegradedReason {
             ),
             Self::OutboxLost(values) => format!(
                 "has lost {values} values to damage on its disk; the damaged files are kept in \
-                 OUTBOX_DIR"
+                 OUTBOX_DIR: check the disk; this is shown until the next start"
             ),
             Self::Capped { cap, example, values, .. } => format!(
                 "exceeds {}: `{example}` is dropped, {values} values so far; {}",

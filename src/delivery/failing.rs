@@ -67,7 +67,7 @@ impl FailingProperties {
     /// The reason for the dead letter of a value that was never accepted.
     pub(super) fn reason_at_end(&self, stream: Stream, why: Option<ApiFaultKind>) -> String {
         let end = match why {
-            Some(ApiFaultKind::Denied) => "access denied until the value was too old",
+            Some(ApiFaultKind::Denied) => "access denied until the value was seven days old",
             _ => "not delivered within seven days",
         };
         match self.0.get(&stream) {

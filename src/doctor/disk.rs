@@ -14,8 +14,8 @@ const SLOW: Duration = Duration::from_millis(200);
 pub(super) fn check(outbox: &config::Outbox, report: &mut impl FnMut(Check)) {
     let Some(folder) = &outbox.dir else {
         let what = "OUTBOX_DIR is not set";
-        let text = "values are queued in memory only: a crash loses them, and so does an outage of \
-            SiteWise that lasts longer than the memory suffices";
+        let text = "values are queued in memory only: a crash loses them, and an outage of \
+            SiteWise loses what exceeds OUTBOX_MAX_BYTES";
         return report(Check::ok(what, text));
     };
     let what = format!("OUTBOX_DIR={}", folder.display());

@@ -190,7 +190,7 @@ fn judge(url: &str, topic: &str, seen: Seen) -> Check {
             what,
             format!(
                 "the connection stays, but the message did not come back, while {others} others \
-                 were delivered: the server may drop it without a word; allow the bridge's user to \
+                 were delivered: the server may drop it silently; allow the bridge's user to \
                  publish spBv1.0/+/NCMD/+ if rebirth requests are not answered"
             ),
         ),

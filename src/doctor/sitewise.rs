@@ -44,7 +44,7 @@ pub(super) async fn account(
         Err(_) => Check::wrong(
             what,
             format!(
-                "{}: see to the way to AWS (DNS, proxy, VPC endpoint), or set TWIN_NAMESPACE where \
+                "{}: check the route to AWS (DNS, proxy, VPC endpoint), or set TWIN_NAMESPACE where \
                  STS cannot be reached",
                 no_answer("the source of credentials, or STS")
             ),
@@ -105,8 +105,8 @@ pub(super) async fn check(client: &impl SiteWise) -> Vec<Check> {
         Ok(Some(Err(fault))) => Check::not_checked(
             "the account's quotas",
             format!(
-                "{fault}; AWS's default quotas are used, or INGEST_* and TWIN_*_PER_SECOND where \
-                they are set"
+                "{fault}; AWS's default quotas are used, or INGEST_*_PER_SECOND and \
+                TWIN_*_PER_SECOND where they are set"
             ),
         ),
         Ok(None) | Err(_) => Check::not_checked(
@@ -158,7 +158,7 @@ async fn check_permission<T>(
     let what = format!("iotsitewise:{action}");
     match timeout(PATIENCE, call).await {
         Err(_) => {
-            let way = "see to the way to SiteWise (DNS, proxy, VPC endpoint, region)";
+            let way = "check the route to SiteWise (DNS, proxy, VPC endpoint, region)";
             Check::wrong(what, format!("{}: {way}", no_answer(host)))
         }
         Ok(Ok(_)) => Check::ok(what, ""),

@@ -175,16 +175,15 @@ fn explain_websocket(error: &str, url: &ServerUrl) -> String {
             "a proxy before {url} wants credentials (HTTP 407): let this client through it without"
         ),
         status @ (301 | 302 | 307 | 308) => format!(
-            "{url} sends the WebSocket elsewhere (HTTP {status}): use the address that it names in \
-             MQTT_URL"
+            "{url} redirects (HTTP {status}): set MQTT_URL to the address that it redirects to"
         ),
         status @ (404 | 405 | 426) => format!(
             "no WebSocket at {url} (HTTP {status}): check scheme, port and path in MQTT_URL, which \
              is /mqtt with most servers"
         ),
         status @ (429 | 500..) => format!(
-            "{url} cannot take the WebSocket now (HTTP {status}): it is tried again; look at the \
-             server, and at proxies before it"
+            "{url} cannot take the WebSocket now (HTTP {status}): retrying with backoff; check the \
+             server, and proxies before it"
         ),
         status => format!(
             "no WebSocket at {url} (HTTP {status}): check scheme, port and path in MQTT_URL"
@@ -221,7 +220,9 @@ fn explain_refusal(code: ConnectReturnCode) -> String {
         }
         ConnectReturnCode::RefusedProtocolVersion => "the server does not speak MQTT 3.1.1",
         ConnectReturnCode::ServiceUnavailable => "the server reports that it is unavailable",
-        ConnectReturnCode::Success => "the server refused the connection with a success code",
+        ConnectReturnCode::Success => {
+            "the server refused the connection with return code 0, which means success"
+        }
     }
     .to_owned()
 }
@@ -237,14 +238,15 @@ fn explain_tls(error: &rustls::Error, url: &ServerUrl) -> String {
         // Two authorities of one name: one was made anew, say.
         rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
             format!(
-                "the certificate of {url} is signed by an authority that is not trusted, although \
-                 one of the same name is: set MQTT_CA"
+                "the certificate of {url} is signed by an authority that has the name of a trusted \
+                 one, but another key: set MQTT_CA to the new one"
             )
         }
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => format!(
-            "the certificate of {url} is for another name: use the name that it carries in MQTT_URL"
+            "the certificate of {url} does not name this host: use in MQTT_URL a name that it \
+             contains"
         ),
         rustls::Error::InvalidCertificate(
             CertificateError::Expired | CertificateError::ExpiredContext { .. },

@@ -354,7 +354,7 @@ async fn what_has_no_place_in_the_tree_is_foretold_by_name() {
     }
     assert!(text.contains("+ 1 of gw (edge node), more: gw, more\n"), "{text}");
     for (what, why) in &report.conflicts {
-        assert!(what.starts_with("parent of asset Nordsee/gw/D"), "{what}: {why}");
+        assert!(what.starts_with("placement of asset Nordsee/gw/D"), "{what}: {why}");
         assert!(why.contains("100 models in a tree"), "{what}: {why}");
     }
     // The gateway under its group, its overflow levels, and all devices but those that are named.

@@ -42,7 +42,11 @@ impl fmt::Display for PlanReport {
             }
         }
         if !self.rules.is_empty() {
-            writeln!(f, "\nFlat metrics that look like machines; as rules for TWIN_RULES:")?;
+            writeln!(
+                f,
+                "\nFolders of flat metrics with the same members. Rules for TWIN_RULES that would \
+                 make assets of them:"
+            )?;
             for RuleSuggestion { rule, assets, members } in &self.rules {
                 writeln!(f, "  {rule}")?;
                 let (assets, members) = (count(*assets, "asset"), count(*members, "member"));

@@ -178,7 +178,7 @@ impl Cause {
             }
             Self::Throttled => {
                 "the bridge slows down by itself; if this lasts, request higher quotas from AWS, \
-                    or lower INGEST_* and TWIN_*_PER_SECOND"
+                    or lower INGEST_*_PER_SECOND and TWIN_*_PER_SECOND"
             }
             Self::Foreign => {
                 "find out what answers: a proxy or firewall between the bridge and SiteWise"

@@ -14,9 +14,9 @@ pub const fn rule(finding: Finding) -> Option<&'static str> {
         }
         Finding::TooCostly => {
             "the limit of compressed payloads that inflate to more than 32 times their size is 4 \
-             MiB a second of an edge node, 1 MiB of an unproven one, and 8 MiB of all unproven \
-             ones: further ones are skipped, and a rebirth is requested; check the sender, or let \
-             the edge send less at once"
+             MiB a second of an edge node, 1 MiB of one that has sent no data after a birth, and 8 \
+             MiB of all such together: further ones are skipped, and a rebirth is requested; check \
+             the sender, or let the edge send less at once"
         }
         Finding::TooManyNodes => "the limit is 20,000 edge nodes: messages of others are skipped",
         Finding::TooManyDevices => {

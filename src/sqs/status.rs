@@ -91,7 +91,7 @@ impl QueueStatus {
     pub fn troubles(&self) -> Vec<(String, String)> {
         let Inner { requests, answers, .. } = &*self.0;
         let requests = requests.trouble().map(|why| {
-            let why = format!("cannot be received from, so that no command arrives: {why}");
+            let why = format!("cannot be read, so no command arrives: {why}");
             (requests.url.to_string(), why)
         });
         let answers = answers.as_ref().and_then(|answers| {

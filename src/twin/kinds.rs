@@ -102,7 +102,7 @@ impl KindRule {
         }
         let model = words(trim(model.trim_start_matches("=>")))?;
         if model.is_empty() {
-            return Err("with a model that has no name".to_owned());
+            return Err("without a model name after `=>` or `>`".to_owned());
         }
         Ok(Self { text: text.to_owned(), levels, model })
     }
@@ -319,7 +319,7 @@ mod tests {
             ("A/B", "without `=>`"),
             (r"A/B \=> T", "without `=>`"),
             ("A/B => T C/D => U", "two `=>`"),
-            ("A/B => ", "a model that has no name"),
+            ("A/B => ", "without a model name"),
             ("=> T", "an empty level"),
             ("A//B => T", "an empty level"),
             ("/A/B => T", "an empty level"),

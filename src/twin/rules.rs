@@ -155,7 +155,7 @@ impl Rule {
         };
         let models: Vec<Arc<str>> = models.split('>').map(|model| model.trim().into()).collect();
         if models.iter().any(|model| model.is_empty()) {
-            return Err("with a model that has no name".to_owned());
+            return Err("without a model name after `=>` or `>`".to_owned());
         }
         let below = levels.len() - asset;
         if models.len() != below + 1 {
@@ -387,8 +387,8 @@ mod tests {
             ("{asset}/{member}/x => T", "does not end with /{member}"),
             ("{member} => T", "has no {asset}"),
             ("{asset}/{asset}/{member} => T > U", "more than one {asset}"),
-            ("{asset}/{member} =>", "a model that has no name"),
-            ("{asset}/A/{member} => T > ", "a model that has no name"),
+            ("{asset}/{member} =>", "without a model name"),
+            ("{asset}/A/{member} => T > ", "without a model name"),
             ("{asset}//{member} => T > U", "an empty level"),
             ("/{asset}/{member} => T", "an empty level"),
             ("T{asset}/{member} => T", "`T{asset}`"),

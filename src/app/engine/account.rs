@@ -24,7 +24,8 @@ impl<S: SiteWise> Engine<S> {
         let Some(told) = told else { return Ok(()) };
         let told = told.unwrap_or_else(|fault| {
             info!(error = %fault, "cannot read the account's quotas, using AWS's defaults: allow \
-                                   servicequotas:ListServiceQuotas, or set INGEST_* and TWIN_*");
+                                   servicequotas:ListServiceQuotas, or set \
+                                   INGEST_*_PER_SECOND and TWIN_*_PER_SECOND");
             Quotas::default()
         });
         self.quotas_read = told != Quotas::default();

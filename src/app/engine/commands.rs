@@ -230,7 +230,7 @@ impl IotCommandChannel {
                     command.id = id,
                     command.rejection = code,
                     command.attempts = attempts,
-                    "command iot:{id}: AWS IoT rejected its answer ({code}: {message}), given \
+                    "command iot:{id}: AWS IoT rejected its answer ({code}: {message}), sent \
                      {attempts} times: its execution does not show how it ended"
                 );
             }
@@ -247,7 +247,7 @@ impl IotCommandChannel {
         if self.figures.uplink().is_none() || self.answers.try_send(response.into()).is_err() {
             self.unanswered += 1;
             warn!(
-                "a response to a command was dropped: the AWS IoT connection for commands is down \
+                "an answer to a command was dropped: the AWS IoT connection for commands is down \
                 or its queue is full"
             );
         }
@@ -276,7 +276,10 @@ impl QueueCommandChannel {
         let answer = QueueAnswer { id: Arc::clone(id), body: queue::answered(id, answer) };
         if answers.try_send(answer).is_err() {
             self.status.count_unanswered(1);
-            warn!("an answer to a command was dropped: too many wait for the answer queue");
+            warn!(
+                command.id = &**id,
+                "command queue:{id}: its answer was dropped: too many wait for the answer queue"
+            );
         }
     }
 

@@ -75,10 +75,11 @@ impl<S: SiteWise> Engine<S> {
     /// The outbox dropped values. Logged at most once in a while.
     pub(super) fn note_outbox_full(&mut self, now: Now) {
         if !self.is_full(now) {
-            warn!(
-                "the outbox is full (OUTBOX_MAX_BYTES), values are being dropped: the oldest \
-                 history first, then values from births, then live values"
-            );
+            let order = match self.outbox.disk() {
+                Some(disk) if disk.state == DiskState::Writable => "the oldest on disk first",
+                _ => "the oldest history first, then values from births, then live values",
+            };
+            warn!("the outbox is full (OUTBOX_MAX_BYTES), values are being dropped: {order}");
         }
         self.last_full = Some(now.instant);
     }

@@ -153,8 +153,8 @@ pub(super) fn log_output(output: Output) {
         Output::RuleSuggested(source, RuleSuggestion { rule, assets, members }) => info!(
             sparkplug.source = %source,
             "{source} sends flat metrics in {assets} folders with the same {members} members: \
-             TWIN_RULES='{rule}' would make {assets} assets of a model with {members} members of \
-             them; `sparkwise plan` shows what else changes"
+             TWIN_RULES='{rule}' would make {assets} assets of them, of one model with {members} \
+             properties; `sparkwise plan` shows what else changes"
         ),
         Output::Capped { source, cap, example } => warn!(
             sparkplug.source = %source,
@@ -183,8 +183,8 @@ pub(super) fn log_output(output: Output) {
             if source.device.is_none() && cause != DeathCause::ConnectionLost {
                 warn!(
                     sparkplug.source = %source,
-                    "{source} is offline: {how}; its values stay as they were, marked UNCERTAIN \
-                     after TWIN_STALE_AFTER; {}",
+                    "{source} is offline: {how}; its last values stay in SiteWise, and are written \
+                     again as UNCERTAIN after TWIN_STALE_AFTER; {}",
                     degraded::OFFLINE_REMEDY
                 );
             } else {

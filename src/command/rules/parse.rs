@@ -127,7 +127,7 @@ fn rule(text: &str) -> Result<(String, AllowRule), String> {
     while effect.is_none() && words.next_if_eq(&Token::Comma).is_some() {
         match words.next() {
             Some(Token::Item(item)) => items.push(item),
-            Some(Token::Comma) | None => return Err("with nothing behind a comma".to_owned()),
+            Some(Token::Comma) | None => return Err("with nothing after a comma".to_owned()),
         }
     }
     let effect = effect.unwrap_or(Effect::OneOf(items));
@@ -144,10 +144,12 @@ fn rule(text: &str) -> Result<(String, AllowRule), String> {
         };
         let mut argument = || match words.next() {
             Some(Token::Item(item)) => Ok(item.text),
-            Some(Token::Comma) | None => Err(format!("with nothing behind `{}`", word.text)),
+            Some(Token::Comma) | None => Err(format!("with nothing after `{}`", word.text)),
         };
         match (word.text.as_str(), &mut rule.effect) {
-            (_, Effect::Never) => return Err("with more behind `never`".to_owned()),
+            (_, Effect::Never) => {
+                return Err("with something after `never`, which stands alone".to_owned());
+            }
             ("step", Effect::Range(low, high, step @ None)) => {
                 let text = argument()?;
                 let said = number(&text).filter(|said| *said > 0.0 && *said <= *high - *low);

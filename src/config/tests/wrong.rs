@@ -46,7 +46,12 @@ const WRONG: &[Case] = &[
     ("half seconds", &[("MQTT_KEEP_ALIVE", "1500ms")], "MQTT_KEEP_ALIVE", "must be whole seconds"),
     ("no unit", &[("MQTT_KEEP_ALIVE", "30")], "MQTT_KEEP_ALIVE", "write 250ms, 5s, 2m or 1h"),
     ("a size without unit", &[("MQTT_MAX_PACKET", "16")], "MQTT_MAX_PACKET", "write 64KiB"),
-    ("a size too small", &[("MQTT_MAX_PACKET", "1KiB")], "MQTT_MAX_PACKET", "must be from 16384B"),
+    (
+        "a size too small",
+        &[("MQTT_MAX_PACKET", "1KiB")],
+        "MQTT_MAX_PACKET",
+        "must be from 16KiB to ",
+    ),
     ("a host id of levels", &[("SPARKPLUG_HOST_ID", "a/b")], "SPARKPLUG_HOST_ID", "no `/`"),
     ("a group wildcard", &[("SPARKPLUG_GROUPS", "A,#")], "SPARKPLUG_GROUPS", "no `/`, `+`, `#`"),
     ("an open glob", &[("SPARKPLUG_INCLUDE", "A/[")], "SPARKPLUG_INCLUDE", "`[[]` for a bracket"),
@@ -69,7 +74,7 @@ const WRONG: &[Case] = &[
         "whole number from 1 to 5000",
     ),
     ("a linger", &[("INGEST_LINGER", "5 parsecs")], "INGEST_LINGER", "write 250ms, 5s, 2m or 1h"),
-    ("a long linger", &[("INGEST_LINGER", "2h")], "INGEST_LINGER", "must be from 0ns to 3600s"),
+    ("a long linger", &[("INGEST_LINGER", "2h")], "INGEST_LINGER", "must be from 0s to 1h"),
     ("an outbox of nothing", &[("OUTBOX_MAX_BYTES", "1KiB")], "OUTBOX_MAX_BYTES", "must be from"),
     ("a port alone", &[("CONSOLE_ADDR", "8080")], "CONSOLE_ADDR", "write 127.0.0.1:8080"),
     (

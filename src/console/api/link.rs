@@ -70,13 +70,13 @@ fn of_subject(twin: &Twin, subject: &str) -> Option<Link> {
     if let Some(source) = twin.plan().problem_machine(subject) {
         return Some(of_node(twin, &source.to_string()));
     }
-    let asset = ["asset ", "parent of asset ", "children of asset ", "units of ", "unit of "];
+    let asset = ["asset ", "placement of asset ", "children of asset ", "units of ", "unit of "];
     let address = asset.iter().find_map(|start| subject.strip_prefix(start));
     if let Some(id) = address.and_then(|address| by_address(twin, address)) {
         return Some(Link::Plant(id));
     }
     let whole = ["model ", "assets of model "].iter().find_map(|start| subject.strip_prefix(start));
-    let part = ["property ", "place "].iter().find_map(|start| subject.strip_prefix(start));
+    let part = ["property ", "hierarchy "].iter().find_map(|start| subject.strip_prefix(start));
     let is_meant = |name: &str| {
         whole == Some(name)
             || part

@@ -190,9 +190,9 @@ async fn a_server_that_cannot_be_trusted_is_refused_with_the_cause() {
     let successor = Authority::new("ours");
     let broker = Broker::start(0).await.unwrap();
     for (server, hint) in [
-        (authority.issue("elsewhere"), "is for another name"),
+        (authority.issue("elsewhere"), "does not name this host"),
         (stranger.issue("localhost"), "is signed by an authority that is not trusted: set"),
-        (successor.issue("localhost"), "although one of the same name is: set MQTT_CA"),
+        (successor.issue("localhost"), "of a trusted one, but another key: set MQTT_CA"),
         (authority.issue_until("localhost", 2001), "has expired"),
     ] {
         let port = serve_tls(broker.addr, &server, None).await;

@@ -222,7 +222,7 @@ fn read_all(store: &mut FjallStore) -> Result<(), StoreError> {
     match count == store.stats().points {
         true => Ok(()),
         false => Err(StoreError::Damaged(
-            "it holds another number of points than its own count says".to_owned(),
+            "it holds a different number of points than its own count says".to_owned(),
         )),
     }
 }

@@ -18,7 +18,8 @@ impl Finding {
                  more than their size"
             }
             Self::NoRoom => {
-                "its birth was evicted from memory, because the births of all nodes take too much"
+                "its birth was evicted from memory, because the births of all nodes take too much \
+                 memory"
             }
             Self::TooManyNodes => "there are more edge nodes than the limit",
             Self::TooManyDevices => "an edge node has more devices than the limit",
@@ -108,9 +109,9 @@ impl Finding {
                  Sparkwise"
             }
             Self::ClockBack => {
-                "its clock went back, by the times of its messages: SiteWise shows an earlier \
-                 value, whose time is later, until the clock passes that or the next birth comes; \
-                 synchronize the edge's clock (NTP)"
+                "its clock went back, by the times of its messages: SiteWise keeps showing an \
+                 earlier value with a later timestamp until the clock has passed it, or the next \
+                 birth comes; synchronize the edge's clock (NTP)"
             }
             Self::OutOfWindow => {
                 "its values become dead letters, since SiteWise accepts no timestamp more than \

@@ -67,7 +67,7 @@ impl Plan {
                 if let Some(state) = self.assets.get_mut(ix.0 as usize) {
                     state.link = ParentLink::Done;
                 }
-                self.problems.remove(&format!("parent of asset {}", asset.address));
+                self.problems.remove(&format!("placement of asset {}", asset.address));
                 NextNeed::Nothing
             }
             Children::Known(children) if children.len() >= limits::CHILDREN_PER_ASSET => {
@@ -113,9 +113,9 @@ impl Plan {
                 "{why}; the asset is at the root of the tree, with all its values, until there is \
                 room"
             );
-            self.add_problem(format!("parent of asset {}", asset.address), why);
+            self.add_problem(format!("placement of asset {}", asset.address), why);
         } else {
-            self.add_problem(format!("parent of asset {}", asset.address), why.to_owned());
+            self.add_problem(format!("placement of asset {}", asset.address), why.to_owned());
         }
     }
 
@@ -217,7 +217,7 @@ impl Plan {
         let Some(fault) = fault else {
             state.link = ParentLink::Done;
             state.link_tries = Backoff::default();
-            self.problems.remove(&format!("parent of asset {}", child.address));
+            self.problems.remove(&format!("placement of asset {}", child.address));
             self.figures.assets_linked += 1;
             let parent = child.parent.and_then(|parent| self.assets.get_mut(parent.0 as usize));
             if let Some(Children::Known(children)) = parent.map(|parent| &mut parent.children) {
@@ -243,7 +243,7 @@ impl Plan {
         if let Some(state) = self.assets.get_mut(ix.0 as usize) {
             state.link_tries = tries;
         }
-        self.add_failure(format!("parent of asset {}", child.address), &fault);
+        self.add_failure(format!("placement of asset {}", child.address), &fault);
         if fault.kind == ApiFaultKind::NotFound {
             self.recheck_asset(ix, now);
             if let Some(parent) = child.parent {

@@ -369,5 +369,5 @@ fn part_of(
         return Some((subject, Some(models.for_sitewise(ix, property))));
     }
     let (_, place) = model.hierarchies.iter().find(|(_, place)| place.id == part)?;
-    Some((format!("place {}/{}", model.name, place.name), None))
+    Some((format!("hierarchy {}/{}", model.name, place.name), None))
 }

@@ -251,7 +251,7 @@ fn a_further_level_past_the_cap_of_models_leaves_its_assets_at_the_root_with_the
         assert!(models <= most, "{models}");
         let problems = rig.twin.plan().problems();
         let told = problems.filter(|(what, why)| {
-            what.starts_with("parent of asset") && why.contains("TWIN_MAX_MODELS")
+            what.starts_with("placement of asset") && why.contains("TWIN_MAX_MODELS")
         });
         assert_eq!(told.count(), at_root, "{most}");
     }

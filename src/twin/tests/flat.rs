@@ -85,7 +85,8 @@ fn wholly_different_devices_all_exist_with_all_values() {
     // A tree has room for 100 models; the others are named.
     let unplaced = unplaced(&rig);
     assert!((50..60).contains(&unplaced), "{unplaced}");
-    let named = rig.twin.plan().problems().filter(|(what, _)| what.starts_with("parent of asset "));
+    let named =
+        rig.twin.plan().problems().filter(|(what, _)| what.starts_with("placement of asset "));
     assert_eq!(named.count(), unplaced);
 }
 

@@ -55,7 +55,7 @@ fn a_full_parent_read_from_sitewise_is_not_tried_for_ever() {
         }
         assert_eq!(
             problems(&rig),
-            [("parent of asset Nordsee/gw, more".into(), FULL.into())],
+            [("placement of asset Nordsee/gw, more".into(), FULL.into())],
             "{restarts}"
         );
         // In the next six hours it is tried once an hour at most half as often again, and nothing else.

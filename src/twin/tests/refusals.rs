@@ -104,7 +104,7 @@ fn a_place_that_is_refused_leaves_its_assets_at_the_root_and_the_rest_is_made() 
     rig.sitewise.refused_properties.insert("Gearbox".into());
     rig.event(birth(node(), definitions(), vec![wide(60, 0)]));
     rig.seconds(60);
-    assert_eq!(problems(&rig), [("place Turbine/Gearbox", "something is not valid")]);
+    assert_eq!(problems(&rig), [("hierarchy Turbine/Gearbox", "something is not valid")]);
     assert_eq!(held(&rig), []);
     assert_eq!(rig.sitewise.path("T1"), ["Nordsee", "gw", "T1"]);
     assert_eq!(rig.sitewise.path("T1/Gearbox"), ["T1/Gearbox"]);

@@ -27,7 +27,7 @@ const MACHINE: usize = 20;
 
 /// What to do about a filter.
 const FILTERED: &str =
-    "SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave it out; let their globs admit it";
+    "SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave it out; change them to include it";
 
 /// A tag whose values go nowhere.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -107,7 +107,7 @@ fn why(twin: &Twin, source: &Source, slot: Option<Slot>) -> Option<String> {
         Some(cap) => format!("it exceeds {}; {}", cap.variable(), cap.remedy()),
         None => match why {
             DropReason::NotCarried => {
-                "SiteWise has no form for its type; let the edge send a number, a Boolean or text"
+                "SiteWise cannot store its type; let the edge send a number, a Boolean or text"
                     .to_owned()
             }
             other => format!("its values are dropped: {}", other.label()),
