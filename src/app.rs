@@ -274,8 +274,8 @@ async fn outbox(config: &config::Outbox) -> Result<(Box<dyn Outbox>, Arc<Notify>
             let queued = queued
                 .map_or_else(|| "an unknown number of".to_owned(), |queued| queued.to_string());
             info!(
-                "outbox on disk in {name}: {queued} values queued, according to its own counts; the \
-                 outbox is damaged"
+                "outbox on disk in {name}: {queued} values queued, according to its own counts \
+                (books); the outbox is damaged"
             );
         }
         _ => {
