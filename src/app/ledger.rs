@@ -308,7 +308,7 @@ impl Ledger {
         }
         let MessageCounts { dropped, malformed, unpublished, .. } = self.mqtt;
         for (count, what) in [
-            (dropped, "messages were dropped: they arrived faster than the engine could read them"),
+            (dropped, "messages were dropped: they arrived faster than the bridge could read them"),
             (malformed, "messages had a topic that is not UTF-8"),
             (unpublished, "messages to MQTT servers were dropped: their queue was full"),
         ] {

@@ -169,7 +169,7 @@ impl ServerStates {
                     warn!(
                         server.address = server.url,
                         mqtt.messages_dropped = new,
-                        "{new} messages of {} were dropped: they arrive faster than the engine \
+                        "{new} messages of {} were dropped: they arrive faster than the bridge \
                          reads them; a rebirth is requested from each edge node that lost one; if \
                          this continues, look for a node that floods, or give the bridge more CPU",
                         server.url

@@ -303,7 +303,7 @@ impl DegradedReason {
                 )
             }
             Self::MessagesLost { messages, .. } => format!(
-                "sends faster than the engine reads: {messages} messages dropped since the start; \
+                "sends faster than the bridge reads: {messages} messages dropped since the start; \
                  look for a node that floods, or give the bridge more CPU"
             ),
             Self::StoredLost { messages, .. } => {

@@ -231,7 +231,7 @@ def main(endpoint, kind, aws):
     assert stack["StackStatus"] == "CREATE_COMPLETE", stack
 
     if kind == "moto":
-        # Another stack with a console for the VPC, behind TLS, and commands in the task: moto cannot
+        # Another stack with a console for the VPC, behind TLS, and ECS Exec: moto cannot
         # update a listener.
         console = world.client("secretsmanager").create_secret(
             Name="plant/console", SecretString='{"CONSOLE_TOKEN": "in-the-secret-too"}'

@@ -229,7 +229,7 @@ async fn an_answer_in_the_place_of_a_websocket_is_told_by_its_status() {
         ("401 Unauthorized", "the path and the token in MQTT_URL"),
         ("403 Forbidden", "the path and the token in MQTT_URL"),
         ("407 Proxy Authentication Required", "a proxy before"),
-        ("302 Found", "the address that it names"),
+        ("302 Found", "to the address that it redirects to"),
         ("404 Not Found", "/mqtt with most servers"),
         ("503 Service Unavailable", "cannot take the WebSocket now (HTTP 503)"),
         ("200 OK", "check scheme, port and path in MQTT_URL"),
