@@ -22,6 +22,8 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STACK = "sparkwise-test"
+ALLOW = "WindTurbine/Pitch Limit = 0..90 step 0.5; Nordsee/*/Derate = on, off"
+ENDPOINT = "a1b2c3-ats.iot.eu-west-1.amazonaws.com"
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sparkwise:0.1.0"
 
 
@@ -191,6 +193,50 @@ def the_policy_of_iot_core_is_made(world):
     assert any("iot:RetainPublish" in statement["Action"] for statement in statements), statements
 
 
+def without_commands_there_is_nothing_of_them(world):
+    """No queue, no thing, no right, and no variable that says otherwise."""
+    kinds = set(world.resources().values())
+    assert not kinds & {"AWS::SQS::Queue", "AWS::IoT::Thing"}, kinds
+    assert not [right for right in world.rights() if right.startswith(("sqs:", "iot:"))]
+    if "AWS::ECS::TaskDefinition" in kinds:
+        set_to = {name: value for name, value in variables(world).items() if name.startswith("COMMANDS_")}
+        assert not any(set_to.values()), set_to
+
+
+def variables(world):
+    """Those of the container."""
+    names = {kind: name for name, kind in world.resources().items()}
+    task = world.client("ecs").describe_task_definition(taskDefinition=names["AWS::ECS::TaskDefinition"])
+    container = task["taskDefinition"]["containerDefinitions"][0]
+    return {entry["name"]: entry["value"] for entry in container["environment"]}
+
+
+def commands_come_in_by_choice(world):
+    sqs, stack, set_to = world.client("sqs"), world.stack, variables(world)
+    assert set_to["COMMANDS_ALLOW"] == ALLOW, set_to
+    assert (set_to["COMMANDS_THING"], set_to["COMMANDS_IOT_URL"]) == (stack, f"wss://{ENDPOINT}"), set_to
+    requests, answers = set_to["COMMANDS_QUEUE_URL"], set_to["COMMANDS_ANSWER_QUEUE_URL"]
+    attributes = {
+        url: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        for url in (requests, answers)
+    }
+    redrive = json.loads(attributes[requests]["RedrivePolicy"])
+    assert int(redrive["maxReceiveCount"]) == 3, redrive
+    rights = world.rights()
+    arns = {url: attribute["QueueArn"] for url, attribute in attributes.items()}
+    for action in ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage"):
+        assert rights[f"sqs:{action}"] == [arns[requests]], rights
+    assert rights["sqs:SendMessage"] == [arns[answers]], rights
+    account = world.client("sts").get_caller_identity()["Account"]
+    prefix = f"arn:aws:iot:eu-west-1:{account}:"
+    topic = f"{prefix}topic/$aws/commands/things/{stack}/executions/*"
+    assert rights["iot:Connect"] == [f"{prefix}client/{stack}"], rights
+    assert rights["iot:Publish"] == [f"{topic}/response/json"], rights
+    assert rights["iot:Receive"] == [topic], rights
+    assert rights["iot:Subscribe"] == [topic.replace(":topic/", ":topicfilter/")], rights
+    assert world.client("iot").describe_thing(thingName=stack)["thingName"] == stack
+
+
 def main(endpoint, kind, aws):
     world = World(endpoint, aws)
     secret = world.client("secretsmanager").create_secret(
@@ -227,6 +273,7 @@ def main(endpoint, kind, aws):
         checks.append(lambda: no_ingress_but_to_the_disk(world))
         checks.append(lambda: there_are_alarms(world))
         checks.append(lambda: what_is_needed_afterwards_is_told(world))
+    checks.append(lambda: without_commands_there_is_nothing_of_them(world))
     stack = world.deploy(parameters)
     assert stack["StackStatus"] == "CREATE_COMPLETE", stack
 
@@ -252,6 +299,14 @@ def main(endpoint, kind, aws):
             the_console_is_behind_tls_and_commands_run(other)
 
         checks.append(opened_by_choice)
+
+        def commanded_by_choice():
+            other = World(endpoint, aws, f"{STACK}-commands")
+            stack = other.deploy({**parameters, "CommandsAllow": ALLOW, "CommandsIotEndpoint": ENDPOINT})
+            assert stack["StackStatus"] == "CREATE_COMPLETE", stack
+            commands_come_in_by_choice(other)
+
+        checks.append(commanded_by_choice)
 
     passed, wrong = 1, 0
     for check in checks:

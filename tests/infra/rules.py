@@ -219,7 +219,50 @@ def break_transit_with_commands(tree):
     volume["EFSVolumeConfiguration"]["TransitEncryption"] = "DISABLED"
 
 
+def break_rules_of_commands(tree):
+    tree["Parameters"]["CommandsAllow"]["Default"] = "* = 0..1"
+
+
+def break_rights_of_commands(tree):
+    del tree["Resources"]["CommandsPolicy"]["Condition"]
+
+
+def break_rights_of_iot_commands(tree):
+    del tree["Resources"]["CommandsIotPolicy"]["Condition"]
+
+
+def break_rights_without_condition(tree):
+    task_statements(tree)[1]["Action"].append("sqs:ReceiveMessage")
+
+
+def break_requests_of_its_own(tree):
+    """A bridge that can send requests to itself."""
+    statement = properties(tree, "CommandsPolicy")["PolicyDocument"]["Statement"][0]
+    statement["Action"].append("sqs:SendMessage")
+
+
+def break_every_thing(tree):
+    statement = properties(tree, "CommandsIotPolicy")["PolicyDocument"]["Statement"][3]
+    statement["Resource"]["Fn::Sub"] = statement["Resource"]["Fn::Sub"].replace("${AWS::StackName}", "*")
+
+
+def break_dead_letters(tree):
+    del properties(tree, "CommandsQueue")["RedrivePolicy"]
+
+
+def break_plain_queue(tree):
+    properties(tree, "CommandsAnswers")["SqsManagedSseEnabled"] = False
+
+
 BREAKS = {
+    break_rules_of_commands: "the_plant_is_written_to_only_by_choice",
+    break_rights_of_commands: "the_plant_is_written_to_only_by_choice",
+    break_rights_of_iot_commands: "the_plant_is_written_to_only_by_choice",
+    break_rights_without_condition: "the_plant_is_written_to_only_by_choice",
+    break_requests_of_its_own: "the_plant_is_written_to_only_by_choice",
+    break_every_thing: "the_plant_is_written_to_only_by_choice",
+    break_dead_letters: "the_plant_is_written_to_only_by_choice",
+    break_plain_queue: "the_plant_is_written_to_only_by_choice",
     break_one_task: "one_task_at_a_time",
     break_overlap: "one_task_at_a_time",
     break_rebalancing: "one_task_at_a_time",

@@ -21,11 +21,11 @@ fn allowed(service: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Source of the SiteWise client without its tests.
-fn client_source() -> String {
+/// Source of a module with its client, without its tests.
+fn client_source(module: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut text = String::new();
-    let mut paths: Vec<PathBuf> = vec![root.join("sitewise"), root.join("sitewise.rs")];
+    let mut paths: Vec<PathBuf> = vec![root.join(module), root.join(format!("{module}.rs"))];
     while let Some(path) = paths.pop() {
         if path.is_dir() {
             paths.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
@@ -68,12 +68,22 @@ fn camel(name: &str) -> String {
 
 #[test]
 fn the_task_may_do_what_the_client_calls_and_nothing_more() {
-    let called = called(&client_source());
+    let called = called(&client_source("sitewise"));
     assert!(called.contains("BatchPutAssetPropertyValue"), "{called:?}");
     // AssociateAssets and its like: how the SDK spells them is how IAM does.
     assert_eq!(allowed("iotsitewise"), called);
     // Whoever has credentials may ask whose they are: GetCallerIdentity needs no right.
     assert_eq!(allowed("sts"), BTreeSet::new());
+}
+
+/// The right to a call for many messages is that to one for a single message.
+#[test]
+fn the_task_may_do_with_queues_what_the_client_calls_and_nothing_more() {
+    let called = called(&client_source("sqs"));
+    let called: BTreeSet<_> =
+        called.iter().map(|call| call.trim_end_matches("Batch").to_owned()).collect();
+    assert!(called.contains("ReceiveMessage"), "{called:?}");
+    assert_eq!(allowed("sqs"), called);
 }
 
 #[test]
@@ -91,17 +101,10 @@ fn the_template_knows_every_variable() {
         ("AWS_ACCESS_KEY_ID", "the task's role gives credentials"),
         ("AWS_PROFILE", "there is no shared configuration file"),
         ("AWS_ENDPOINT_URL_IOTSITEWISE", "private DNS serves interface endpoints"),
-        ("COMMANDS_ALLOW", "the template has no thing and no rights for commands yet"),
-        ("COMMANDS_CONFIRM", "the template has no thing and no rights for commands yet"),
-        ("COMMANDS_FORM", "the template has no thing and no rights for commands yet"),
-        ("COMMANDS_THING", "the template has no thing and no rights for commands yet"),
-        ("COMMANDS_QUEUE_URL", "the template has no queues and no rights for commands yet"),
-        ("COMMANDS_ANSWER_QUEUE_URL", "the template has no queues and no rights for commands yet"),
-        ("COMMANDS_IOT_URL", "the template has no thing and no rights for commands yet"),
-        ("COMMANDS_IOT_CLIENT_ID", "the template has no thing and no rights for commands yet"),
-        ("COMMANDS_IOT_CA", "the template has no thing and no rights for commands yet"),
-        ("COMMANDS_IOT_CERT", "the template has no thing and no rights for commands yet"),
-        ("COMMANDS_IOT_KEY", "the template has no thing and no rights for commands yet"),
+        ("COMMANDS_IOT_CLIENT_ID", "the thing's name is a client id, and the right to it"),
+        ("COMMANDS_IOT_CA", "AWS IoT's certificate is of a public authority"),
+        ("COMMANDS_IOT_CERT", "the task's role signs instead"),
+        ("COMMANDS_IOT_KEY", "the task's role signs instead"),
     ];
     let text = template();
     for variable in sections().iter().flat_map(|section| section.vars) {
