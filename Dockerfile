@@ -2,6 +2,7 @@
 #
 #   docker build -t sparkwise .                              the bridge
 #   docker build -t sitewise-local --target sitewise-local . the emulated SiteWise
+#   docker build -t iot-local --target iot-local .           the emulated AWS IoT commands
 #   docker build -t windfarm --target windfarm .             simulated edge nodes
 #   docker build -t sparkwise-demo --target demo .           all of it in one process
 #
@@ -18,7 +19,7 @@ RUN --mount=type=cache,id=sparkwise-registry,target=/usr/local/cargo/registry \
     CARGO_TARGET_DIR=/target cargo build --locked --workspace --bins --profile "$PROFILE" && \
     mkdir /out && \
     folder="$(test "$PROFILE" = dev && echo debug || echo "$PROFILE")" && \
-    for program in sparkwise sitewise-local windfarm demo; do \
+    for program in sparkwise sitewise-local iot-local windfarm demo; do \
       install -s "/target/$folder/$program" /out/ || exit 1; \
     done
 
@@ -51,6 +52,13 @@ LABEL org.opencontainers.image.title="sitewise-local" \
 COPY --from=build /out/sitewise-local /sitewise-local
 ENTRYPOINT ["/sitewise-local"]
 CMD ["--listen", "0.0.0.0:4567"]
+
+FROM base AS iot-local
+LABEL org.opencontainers.image.title="iot-local" \
+      org.opencontainers.image.description="AWS IoT commands, emulated"
+COPY --from=build /out/iot-local /iot-local
+ENTRYPOINT ["/iot-local"]
+CMD ["--listen", "0.0.0.0:4568"]
 
 FROM base AS windfarm
 LABEL org.opencontainers.image.title="windfarm" \

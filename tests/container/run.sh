@@ -113,7 +113,7 @@ TEXT
 fi
 
 revision=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)
-for name in sparkwise sitewise-local windfarm; do
+for name in sparkwise sitewise-local iot-local windfarm; do
   say "building $name, profile $profile"
   quietly bud --layers --target "$name" --build-arg PROFILE="$profile" --build-arg REVISION="$revision" \
     --tag "localhost/$name" "$root"
