@@ -1,6 +1,7 @@
 //! The command line. Everything else is configured by environment variables.
 
 pub mod commands;
+pub mod dashboards;
 pub mod dead_letters;
 pub mod outbox;
 pub mod status;
@@ -38,6 +39,8 @@ pub enum Command {
     Write(write::Command),
     /// Print what may be written as AWS IoT commands.
     Commands(commands::Command),
+    /// Write Grafana dashboards of the twins.
+    Dashboards(dashboards::Command),
     /// Print help.
     Help(HelpPage),
     /// Print the version.
@@ -59,7 +62,7 @@ pub enum HelpPage {
 const LISTEN: Duration = Duration::from_secs(30);
 
 /// Subcommands with their meaning in a line, for `--help`.
-const COMMANDS: [(&str, &str); 9] = [
+const COMMANDS: [(&str, &str); 10] = [
     ("(none)", "run the bridge until SIGTERM or SIGINT"),
     ("doctor", "check MQTT, AWS, disk and clock without changing anything"),
     ("plan", "dry run: print what the bridge would change in SiteWise"),
@@ -68,6 +71,7 @@ const COMMANDS: [(&str, &str); 9] = [
     ("outbox", "check the outbox on disk for damage, or repair it"),
     ("write", "ask the bridge to write one value to the plant, over COMMANDS_QUEUE_URL"),
     ("commands", "print what COMMANDS_ALLOW allows as AWS IoT commands for CloudFormation"),
+    ("dashboards", "write Grafana dashboards of the twins (see dashboards --help)"),
     ("healthcheck", "exit 0 if the bridge at CONSOLE_ADDR is alive, else 1"),
 ];
 
@@ -139,6 +143,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, l
         Some(Value(word)) if word == "write" => Ok(Command::Write(write::parse(&mut parser)?)),
         Some(Value(word)) if word == "commands" => {
             Ok(Command::Commands(commands::parse(&mut parser)?))
+        }
+        Some(Value(word)) if word == "dashboards" => {
+            Ok(Command::Dashboards(dashboards::parse(&mut parser)?))
         }
         Some(Value(word)) => Err(format!("unknown command {word:?}").into()),
         Some(argument) => Err(argument.unexpected()),
@@ -240,6 +247,16 @@ mod tests {
         let template = commands::Command::CloudFormation;
         assert_eq!(of(&["commands", "--cloudformation"]), Ok(Command::Commands(template)));
         assert!(of(&["commands"]).is_err() && of(&["write"]).is_err());
+        let write =
+            |from| Ok(Command::Dashboards(dashboards::Command::Write { out: "d".into(), from }));
+        assert_eq!(
+            of(&["dashboards", "a", "--out", "d"]),
+            write(PlanSource::Captures(vec!["a".into()]))
+        );
+        let listen = PlanSource::Plant { listen: Duration::from_secs(5), rebirth: false };
+        assert_eq!(of(&["dashboards", "--out=d", "--for=5s"]), write(listen));
+        assert!(of(&["dashboards"]).is_err());
+        assert!(of(&["dashboards", "--out=d", "a", "--rebirth"]).is_err());
         assert_eq!(of(&["--linger"]), Err("invalid option '--linger'".into()));
     }
 }

@@ -12,6 +12,7 @@ pub mod config;
 pub mod telemetry;
 
 pub mod app;
+pub mod dashboards;
 pub mod doctor;
 pub mod preview;
 

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Ok(Command::Outbox(command)) => outbox(command),
         Ok(Command::Write(command)) => write(&command),
         Ok(Command::Commands(command)) => commands(command),
+        Ok(Command::Dashboards(command)) => dashboards(&command),
         Ok(Command::Healthcheck) => healthcheck(),
         Ok(Command::Status(command)) => status(command),
         Ok(Command::Help(page)) => {
@@ -199,13 +200,44 @@ fn doctor(options: doctor::Options) -> ExitCode {
     if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn plan(options: &preview::PlanOptions) -> ExitCode {
-    let loaded = match &options.from {
+/// What every command needs that reads births: from captures, a server is not.
+fn begin_reading(from: &preview::PlanSource) -> Result<(Config, Runtime), ExitCode> {
+    match from {
         preview::PlanSource::Plant { .. } => load_with_log(&Environment),
         preview::PlanSource::Captures(_) => load_with_log(&preview::WithoutServer(Environment)),
+    }
+}
+
+/// Grafana dashboards of what births describe.
+fn dashboards(command: &cli::dashboards::Command) -> ExitCode {
+    let (out, from) = match command {
+        cli::dashboards::Command::Help => {
+            print(cli::dashboards::HELP);
+            return ExitCode::SUCCESS;
+        }
+        cli::dashboards::Command::Write { out, from } => (out, from),
     };
-    let (config, runtime) = match loaded {
-        Ok(loaded) => loaded,
+    let (config, runtime) = match begin_reading(from) {
+        Ok(begun) => begun,
+        Err(code) => return code,
+    };
+    let described = runtime.block_on(async { Box::pin(preview::plant(&config, from)).await });
+    let described = described.map_err(|error| error.to_string());
+    match described.and_then(|described| cli::dashboards::write(out, &described)) {
+        Ok(text) => {
+            print(&text);
+            ExitCode::SUCCESS
+        }
+        Err(reason) => {
+            complain(&format!("sparkwise dashboards: {reason}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn plan(options: &preview::PlanOptions) -> ExitCode {
+    let (config, runtime) = match begin_reading(&options.from) {
+        Ok(begun) => begun,
         Err(code) => return code,
     };
     match runtime.block_on(preview::against_aws(&config, options)) {

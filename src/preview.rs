@@ -8,6 +8,7 @@ mod capture;
 mod dry_run;
 mod json;
 mod listen;
+mod plant;
 mod report;
 mod text;
 
@@ -19,6 +20,7 @@ use tracing::info;
 
 pub use self::capture::{CaptureLine, CaptureLineError, line};
 use self::dry_run::{DryRun, answer};
+pub use self::plant::{DescribedPlant, plant};
 pub use self::report::{BirthsReceived, IngestCost, ModelChange, PlanReport, RuleSuggestion};
 use crate::app;
 use crate::config::{Config, NotUnicode, VariableSource};
@@ -79,6 +81,12 @@ pub enum PlanError {
          capture"
     )]
     NoBirth,
+    /// Nothing says what ids derive from.
+    #[error(
+        "ids derive from the AWS account and region: give AWS credentials, or set \
+         TWIN_NAMESPACE=<account>/<region>"
+    )]
+    NoNamespace,
     /// A capture cannot be read.
     #[error("{path} cannot be read: {error}")]
     Capture {
@@ -232,8 +240,27 @@ async fn survey<S: SiteWise>(
     sitewise: Option<S>,
     namespace: &str,
 ) -> Result<PlanReport, PlanError> {
+    let observed = Box::pin(observe(config, &options.from, sitewise, namespace)).await?;
+    Ok(observed.run.report(&observed.captured, observed.began))
+}
+
+/// What a dry run came to.
+struct Observed<S> {
+    run: PlanRun<S>,
+    captured: CapturedEvents,
+    /// When provisioning began, in computed time.
+    began: Instant,
+}
+
+/// Lets the twin follow what is received, until nothing is left to do.
+async fn observe<S: SiteWise>(
+    config: &Config,
+    from: &PlanSource,
+    sitewise: Option<S>,
+    namespace: &str,
+) -> Result<Observed<S>, PlanError> {
     let bridge = app::bridge_config(config, Namespace::new(namespace));
-    let captured = match &options.from {
+    let captured = match from {
         PlanSource::Plant { listen, rebirth } => {
             info!("listening for {listen:.0?}");
             listen::listen(config, &bridge.host, *listen, *rebirth).await?
@@ -243,7 +270,7 @@ async fn survey<S: SiteWise>(
     if !captured.events.iter().any(|(_, event)| matches!(event, Event::Birth(_))) {
         return Err(PlanError::NoBirth);
     }
-    let mut survey = PlanRun {
+    let mut run = PlanRun {
         twin: Twin::new(bridge.twin, SEED),
         dry_run: DryRun::new(sitewise),
         what_if: WhatIf::default(),
@@ -253,22 +280,22 @@ async fn survey<S: SiteWise>(
         arrival: Instant::START,
         now: captured.events.first().map_or(Now::default(), |(at, _)| *at),
     };
-    survey.now.instant = Instant::START;
-    survey.run_to_completion().await?;
-    let synced_at = survey.now.instant;
+    run.now.instant = Instant::START;
+    run.run_to_completion().await?;
+    let synced_at = run.now.instant;
     for (at, event) in &captured.events {
-        survey.feed(*at, event.clone());
+        run.feed(*at, event.clone());
     }
-    survey.run_to_completion().await?;
-    let done = survey.now.instant;
-    survey.advance_time(TAGS_TIMEOUT);
-    survey.run_to_completion().await?;
+    run.run_to_completion().await?;
+    let done = run.now.instant;
+    run.advance_time(TAGS_TIMEOUT);
+    run.run_to_completion().await?;
     // Waiting that is only simulated does not count as provisioning time.
-    let began = match survey.dry_run.last_write() {
+    let began = match run.dry_run.last_write() {
         Some(last) if last > done => synced_at + TAGS_TIMEOUT,
         Some(_) | None => synced_at,
     };
-    Ok(survey.report(&captured, began))
+    Ok(Observed { run, captured, began })
 }
 
 /// The twin, and a dry-run SiteWise.

@@ -1,0 +1,260 @@
+//! Grafana dashboards of what a plant's births describe: `sparkwise dashboards`.
+//!
+//! Ids follow from names, so a dashboard of a model is written without SiteWise: the properties are
+//! constants, and a variable lists the model's assets, new ones among them. Pure: the same plant is
+//! always the same text.
+
+mod alerts;
+mod layout;
+mod model;
+mod panel;
+mod plant;
+mod provisioning;
+pub mod query;
+mod range;
+pub mod survey;
+mod units;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::twin::identity::PropertyRole;
+use crate::twin::mapping::ValueForm;
+
+/// What tells a file of ours from everybody else's: only such a file is replaced.
+pub const MARK: &str = "Written by sparkwise dashboards";
+/// Panels that are shown at once; the rows of all others are collapsed, and cost nothing until
+/// somebody opens them.
+const OPEN_PANELS: usize = 12;
+/// Panels of one dashboard at most. What has no place is told.
+const MAX_PANELS: usize = 400;
+/// Alert rules at most, one for each edge node and device.
+const MAX_ALERTS: usize = 2_000;
+/// The dashboard's schema version that its fields are of: Grafana 10.4 and later read it.
+const SCHEMA_VERSION: u32 = 39;
+/// The data source of the alert rules and of the provisioning file.
+const DATASOURCE: &str = "sparkwise-sitewise";
+/// The folder in Grafana.
+const FOLDER: &str = "Sparkwise";
+/// The bridge's own dashboard, over Prometheus.
+const BRIDGE: &str = include_str!("../infra/grafana/dashboard.json");
+
+/// What births describe, as far as dashboards need it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plant {
+    /// What all ids derive from; a part of the plant dashboard's own id.
+    pub namespace: String,
+    /// Every model with at least one asset.
+    pub models: Vec<Model>,
+    /// Edge nodes and devices.
+    pub machines: Vec<Machine>,
+    /// The bridge's own asset.
+    pub bridge: Option<BridgeAsset>,
+}
+
+/// A model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// Its properties, in any order.
+    pub properties: Vec<Property>,
+    /// The property `Online` of the model that all its assets' parents have, where the parents are
+    /// nodes or devices and have one model together.
+    pub parent_online: Option<Uuid>,
+}
+
+/// A property of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Property {
+    /// Its id.
+    pub id: Uuid,
+    /// Names of the members down to it; of a static property, its own name last.
+    pub path: Vec<String>,
+    /// Why it is there.
+    pub role: PropertyRole,
+    /// The form of its values.
+    pub form: ValueForm,
+    /// Its unit as the sender spells it.
+    pub unit: Option<String>,
+    /// Of an attribute: the value that all assets show which were looked at.
+    pub value: Option<String>,
+}
+
+/// An edge node or device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Machine {
+    /// Its asset.
+    pub asset: Uuid,
+    /// Group, node and device, slashes between.
+    pub address: String,
+    /// Its group.
+    pub group: String,
+    /// Its edge node.
+    pub node: String,
+    /// Its device; none for an edge node.
+    pub device: Option<String>,
+    /// The property that tells whether it is alive.
+    pub online: Uuid,
+}
+
+/// The bridge's own asset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BridgeAsset {
+    /// Its asset.
+    pub asset: Uuid,
+    /// Its name.
+    pub name: String,
+    /// The property that is written once a minute.
+    pub heartbeat: Uuid,
+}
+
+/// A file to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Below the folder that was named, slashes between its parts.
+    pub path: String,
+    /// What is in it.
+    pub text: String,
+}
+
+/// What there is to write, and to tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rendered {
+    /// All files, by path.
+    pub files: Vec<File>,
+    /// A line for each dashboard of SiteWise: what it is, and what it costs.
+    pub costs: Vec<Cost>,
+    /// What has no place, a sentence each.
+    pub remarks: Vec<String>,
+}
+
+/// What a dashboard costs each time it is loaded: calls' entries to SiteWise, each of which is at
+/// least one query message (50 values or 4 KB).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// The dashboard's title.
+    pub title: String,
+    /// Its panels, those of collapsed rows among them.
+    pub panels: usize,
+    /// Entries for each asset that is selected, in the rows that are open.
+    pub open: usize,
+    /// The same with all rows opened.
+    pub all: usize,
+}
+
+/// A dashboard, and what it costs.
+#[derive(Debug)]
+struct Dashboard {
+    uid: String,
+    title: String,
+    json: Value,
+    cost: Cost,
+}
+
+/// All files for a plant.
+pub fn render(plant: &Plant) -> Rendered {
+    let mut rendered = Rendered::default();
+    let mut models: Vec<_> = plant.models.iter().collect();
+    models.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
+    let mut dashboards = vec![plant::dashboard(&plant.namespace, &models)];
+    for model in models {
+        dashboards.extend(model::dashboard(model, &mut rendered.remarks));
+    }
+    for dashboard in dashboards {
+        let path = format!("dashboards/{}.json", file_name(&dashboard.title, &dashboard.uid));
+        rendered.files.push(File { path, text: pretty(&dashboard.json) });
+        rendered.costs.push(dashboard.cost);
+    }
+    let bridge = File { path: "dashboards/bridge.json".into(), text: bridge() };
+    rendered.files.push(bridge);
+    let alerts = alerts::rules(plant, &mut rendered.remarks);
+    rendered.files.push(File { path: "provisioning/alerting/sparkwise.yaml".into(), text: alerts });
+    rendered.files.extend(provisioning::files());
+    rendered.files.sort_by(|a, b| a.path.cmp(&b.path));
+    rendered
+}
+
+/// The bridge's own dashboard, marked as ours.
+fn bridge() -> String {
+    let mut json: Value = serde_json::from_str(BRIDGE).unwrap_or_default();
+    let told = json.get("description").and_then(Value::as_str).unwrap_or_default();
+    let told = format!("{told} {MARK}.");
+    if let Some(fields) = json.as_object_mut() {
+        fields.insert("description".into(), told.into());
+    }
+    pretty(&json)
+}
+
+/// The frame of a dashboard.
+fn dashboard(uid: &str, title: &str, description: &str, variables: &[Value]) -> Value {
+    let datasource = json!({
+        "name": "datasource",
+        "label": "SiteWise",
+        "type": "datasource",
+        "query": query::PLUGIN,
+        "hide": 0,
+    });
+    let list: Vec<_> = std::iter::once(datasource).chain(variables.iter().cloned()).collect();
+    json!({
+        "uid": uid,
+        "title": title,
+        "description": format!("{description} {MARK}."),
+        "tags": ["sparkwise", "sitewise"],
+        "schemaVersion": SCHEMA_VERSION,
+        "version": 1,
+        "editable": true,
+        "graphTooltip": 1,
+        // Each refresh is billed: people ask for it.
+        "refresh": "",
+        "time": {"from": "now-6h", "to": "now"},
+        "timezone": "browser",
+        "annotations": {"list": []},
+        "links": [{
+            "title": "Sparkwise",
+            "type": "dashboards",
+            "tags": ["sparkwise"],
+            "asDropdown": true,
+            "includeVars": false,
+            "keepTime": true,
+            "targetBlank": false,
+            "icon": "external link",
+            "tooltip": "",
+        }],
+        "templating": {"list": list},
+    })
+}
+
+/// A readable file name that no other dashboard has.
+fn file_name(title: &str, uid: &str) -> String {
+    let mut slug = String::new();
+    for c in title.chars().flat_map(char::to_lowercase) {
+        match c {
+            'a'..='z' | '0'..='9' => slug.push(c),
+            _ if slug.ends_with('-') || slug.is_empty() => {}
+            _ => slug.push('-'),
+        }
+        if slug.len() >= 48 {
+            break;
+        }
+    }
+    // The end of an id tells more than its beginning.
+    let mut mark: Vec<char> =
+        uid.chars().rev().filter(char::is_ascii_alphanumeric).take(8).collect();
+    mark.reverse();
+    let mark = String::from_iter(mark);
+    match slug.trim_end_matches('-') {
+        "" => mark,
+        slug => format!("{slug}-{mark}"),
+    }
+}
+
+/// JSON for people and for version control, with keys in order and a line end.
+fn pretty(json: &Value) -> String {
+    serde_json::to_string_pretty(json).unwrap_or_default() + "\n"
+}
+
+#[cfg(test)]
+mod tests;

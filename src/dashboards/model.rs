@@ -1,0 +1,164 @@
+//! The dashboard of a model.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::layout::{Layout, Row};
+use super::panel::{Panel, Shown};
+use super::query::{self, variable};
+use super::range::Limits;
+use super::{Dashboard, Model, Property, dashboard as frame};
+use crate::twin::identity::PropertyRole;
+use crate::twin::mapping::ValueForm;
+
+/// The variable with the assets that are looked at.
+const ASSET: &str = "asset";
+/// The variable with what is right above them.
+const PARENT: &str = "parent";
+
+/// The dashboard of a model; none where it has nothing that is measured.
+pub(super) fn dashboard(model: &Model, remarks: &mut Vec<String>) -> Option<Dashboard> {
+    let mut measured: Vec<&Property> =
+        model.properties.iter().filter(|of| of.role == PropertyRole::Member).collect();
+    if measured.is_empty() {
+        return None;
+    }
+    measured.sort_by(|a, b| (&a.path, a.id).cmp(&(&b.path, b.id)));
+    let asset = variable(ASSET);
+    let mut rows = vec![overview(model, &asset, &measured)];
+    let mut folders: BTreeMap<Option<String>, Vec<Panel>> = BTreeMap::new();
+    let limits = limits(model);
+    for of in measured {
+        let (folder, title) = split(of);
+        let limits = limits.get(of.path.as_slice()).copied().unwrap_or_default();
+        folders.entry(folder).or_default().push(panel(&asset, of, &title, &limits));
+    }
+    rows.extend(folders.into_iter().map(|(folder, panels)| Row {
+        title: format!("{} · ${ASSET}", folder.as_deref().unwrap_or(&model.name)),
+        repeat: Some(ASSET),
+        panels,
+    }));
+    let layout = Layout::of(rows);
+    if layout.left_out > 0 {
+        remarks.push(format!(
+            "the dashboard of {} has no room for {} of its panels",
+            model.name, layout.left_out
+        ));
+    }
+    let (panels, cost) = layout.finish(&model.name);
+    let uid = model.id.to_string();
+    let description = format!(
+        "Machines of the model {}. Each time it is loaded it costs at least {} query messages for \
+         each machine that is selected; with all rows opened, {}.",
+        model.name, cost.open, cost.all
+    );
+    let mut json = frame(&uid, &model.name, &description, &variables(model));
+    if let Some(fields) = json.as_object_mut() {
+        fields.insert("panels".into(), Value::Array(panels));
+    }
+    Some(Dashboard { uid, title: model.name.clone(), json, cost })
+}
+
+/// Its variables: the assets, by name, of which the first is selected, and where it is of use what
+/// is above these.
+fn variables(model: &Model) -> Vec<Value> {
+    let asset = json!({
+        "name": ASSET,
+        "label": model.name,
+        "type": "query",
+        "datasource": query::datasource(),
+        "query": query::assets_of(model.id),
+        "refresh": 1,
+        "sort": 7,
+        "multi": true,
+        "includeAll": false,
+        "hide": 0,
+    });
+    let parent = model.parent_online.map(|_| {
+        json!({
+            "name": PARENT,
+            "type": "query",
+            "datasource": query::datasource(),
+            "query": query::parents_of(&variable(ASSET)),
+            "refresh": 1,
+            "sort": 0,
+            "multi": true,
+            "includeAll": true,
+            "current": {"text": "All", "value": "$__all"},
+            "hide": 2,
+        })
+    });
+    std::iter::once(asset).chain(parent).collect()
+}
+
+/// Whether it is alive, and how good its values are.
+fn overview(model: &Model, asset: &str, measured: &[&Property]) -> Row {
+    let presence = |name: &str| model.properties.iter().find(|of| of.is_presence(name));
+    let mut panels = Vec::new();
+    if let Some(online) = presence("Online") {
+        panels.push(Panel::states(asset, online, "Online", ["green", "red"]));
+    } else if let Some(online) = model.parent_online {
+        let online = Property::online(online);
+        panels.push(Panel::tiles(
+            &variable(PARENT),
+            &online,
+            "What it is connected through",
+            Shown::Presence,
+        ));
+    }
+    panels.push(Panel::qualities(asset, measured));
+    for name in ["Sequence gaps", "Rebirths"] {
+        if let Some(of) = presence(name) {
+            panels.push(Panel::tiles(asset, of, name, Shown::Number));
+        }
+    }
+    Row { title: format!("Presence and quality · ${ASSET}"), repeat: Some(ASSET), panels }
+}
+
+impl Property {
+    /// The property `Online` with this id.
+    pub(super) fn online(id: uuid::Uuid) -> Self {
+        Self {
+            id,
+            path: vec!["Online".into()],
+            role: PropertyRole::Presence,
+            form: ValueForm::Boolean,
+            unit: None,
+            value: None,
+        }
+    }
+}
+
+/// A member's panel.
+fn panel(asset: &str, of: &Property, title: &str, limits: &Limits) -> Panel {
+    match of.form {
+        ValueForm::Integer | ValueForm::Double => Panel::curve(asset, of, title, limits),
+        ValueForm::Boolean => Panel::states(asset, of, title, ["blue", "#8e8e8e"]),
+        ValueForm::String => Panel::table(asset, of, title, ""),
+        ValueForm::Seconds => Panel::table(asset, of, title, "Seconds since 1970."),
+    }
+}
+
+/// What the static properties of members say of their ranges, by the members' paths.
+fn limits(model: &Model) -> BTreeMap<&[String], Limits> {
+    let mut limits: BTreeMap<&[String], Limits> = BTreeMap::new();
+    let statics = model.properties.iter().filter(|of| of.role == PropertyRole::Property);
+    for of in statics {
+        if let (Some((name, path)), Some(value)) = (of.path.split_last(), &of.value) {
+            limits.entry(path).or_default().take(name, value);
+        }
+    }
+    limits
+}
+
+/// The first folder of a name, and what is left.
+fn split(of: &Property) -> (Option<String>, String) {
+    let name = of.path.join("/");
+    match name.split_once('/') {
+        Some((folder, rest)) if !folder.is_empty() && !rest.is_empty() => {
+            (Some(folder.to_owned()), rest.to_owned())
+        }
+        _ => (None, name),
+    }
+}

@@ -1,0 +1,298 @@
+//! Panels: how values of each form are shown.
+
+use serde_json::{Value, json};
+
+use super::query::{self, Before, Quality, Target};
+use super::range::Limits;
+use super::{Property, units};
+
+/// Width and height of a panel with a curve.
+const CURVE: (u32, u32) = (8, 7);
+/// Of a table.
+const TABLE: (u32, u32) = (12, 7);
+/// Of a row of tiles, and of a line of states.
+const TILES: (u32, u32) = (12, 5);
+/// Values of which the plugin has no quality of their own are drawn in grey.
+const GREY: &str = "#8e8e8e";
+
+/// A panel without its place.
+#[derive(Debug)]
+pub(super) struct Panel {
+    /// What it is called by in links, if no other is.
+    pub id: u32,
+    /// Columns and rows.
+    pub size: (u32, u32),
+    /// Its type.
+    kind: &'static str,
+    title: String,
+    description: String,
+    targets: Vec<Target>,
+    field_config: Value,
+    options: Value,
+}
+
+impl Panel {
+    /// Entries of calls that one look at it costs for each asset.
+    pub(super) fn entries(&self) -> usize {
+        self.targets.iter().map(|target| target.entries).sum()
+    }
+
+    /// In its place.
+    pub(super) fn json(self, id: u32, place: Value) -> Value {
+        let named = ('A'..='Z').map(String::from).zip(self.targets);
+        let named = named.map(|(ref_id, target)| {
+            let mut json = target.json;
+            if let Some(fields) = json.as_object_mut() {
+                fields.insert("refId".into(), ref_id.into());
+            }
+            json
+        });
+        json!({
+            "id": id,
+            "type": self.kind,
+            "title": self.title,
+            "description": self.description,
+            "datasource": query::datasource(),
+            "gridPos": place,
+            "targets": named.collect::<Vec<_>>(),
+            "fieldConfig": self.field_config,
+            "options": self.options,
+        })
+    }
+
+    /// A number over time: the line holds each value until the next, since what does not change is
+    /// not reported. Values of quality UNCERTAIN are grey points.
+    pub(super) fn curve(asset: &str, of: &Property, title: &str, limits: &Limits) -> Self {
+        let mut custom = json!({
+            "drawStyle": "line",
+            "lineInterpolation": "stepAfter",
+            "lineWidth": 1,
+            "fillOpacity": 5,
+            "showPoints": "auto",
+            "spanNulls": true,
+        });
+        let mut defaults = json!({
+            "unit": units::grafana(of.unit.as_deref()),
+            "color": {"mode": "palette-classic"},
+        });
+        if let Some(custom) = custom.as_object_mut() {
+            // Soft: what is outside of the range is not cut off.
+            custom.extend(limits.low.map(|low| ("axisSoftMin".to_owned(), low.into())));
+            custom.extend(limits.high.map(|high| ("axisSoftMax".to_owned(), high.into())));
+        }
+        if let Some(steps) = limits.steps() {
+            let style = json!({"mode": "dashed"});
+            custom.as_object_mut().map(|custom| custom.insert("thresholdsStyle".into(), style));
+            let thresholds = json!({"mode": "absolute", "steps": steps});
+            defaults.as_object_mut().map(|of| of.insert("thresholds".into(), thresholds));
+        }
+        defaults.as_object_mut().map(|of| of.insert("custom".into(), custom));
+        let uncertain = json!([{
+            "matcher": {"id": "byFrameRefID", "options": "B"},
+            "properties": [
+                {"id": "displayName", "value": "uncertain"},
+                {"id": "color", "value": {"mode": "fixed", "fixedColor": GREY}},
+                {"id": "custom.drawStyle", "value": "points"},
+                {"id": "custom.pointSize", "value": 6},
+            ],
+        }]);
+        Self {
+            id: id_of(of),
+            size: CURVE,
+            kind: "timeseries",
+            title: title.to_owned(),
+            description: String::new(),
+            targets: vec![
+                query::history(asset, of.id, Quality::Good, Before::Read),
+                query::history(asset, of.id, Quality::Uncertain, Before::Left),
+            ],
+            field_config: json!({"defaults": defaults, "overrides": uncertain}),
+            options: curve_options(),
+        }
+    }
+
+    /// A Boolean over time.
+    pub(super) fn states(asset: &str, of: &Property, title: &str, colors: [&str; 2]) -> Self {
+        let mapping = |text: &str, color: &str, index: u32| json!({"text": text, "color": color, "index": index});
+        let (yes, no) = match of.is_presence("Online") {
+            true => ("online", "offline"),
+            false => ("true", "false"),
+        };
+        let mappings = json!([{"type": "value", "options": {
+            "true": mapping(yes, colors[0], 0),
+            "false": mapping(no, colors[1], 1),
+        }}]);
+        Self {
+            id: id_of(of),
+            size: TILES,
+            kind: "state-timeline",
+            title: title.to_owned(),
+            description: String::new(),
+            targets: vec![query::history(asset, of.id, Quality::Good, Before::Read)],
+            field_config: json!({
+                "defaults": {
+                    "mappings": mappings,
+                    "color": {"mode": "thresholds"},
+                    "custom": {"fillOpacity": 70, "lineWidth": 0},
+                },
+                "overrides": [],
+            }),
+            options: json!({
+                "mergeValues": true,
+                "showValue": "auto",
+                "alignValue": "left",
+                "rowHeight": 0.9,
+                "legend": {"displayMode": "list", "placement": "bottom", "showLegend": false, "calcs": []},
+                "tooltip": {"mode": "single", "sort": "none"},
+            }),
+        }
+    }
+
+    /// Texts, and whatever is no number to draw, with their times.
+    pub(super) fn table(asset: &str, of: &Property, title: &str, description: &str) -> Self {
+        Self {
+            id: id_of(of),
+            size: TABLE,
+            kind: "table",
+            title: title.to_owned(),
+            description: description.to_owned(),
+            targets: vec![query::history(asset, of.id, Quality::Good, Before::Read)],
+            field_config: json!({
+                "defaults": {"custom": {"align": "auto"}},
+                "overrides": [],
+            }),
+            options: json!({
+                "showHeader": true,
+                "cellHeight": "sm",
+                "frameIndex": 0,
+                "sortBy": [{"displayName": "time", "desc": true}],
+            }),
+        }
+    }
+
+    /// A tile for each asset with the latest value of a property: `fields` says which field of the
+    /// answer, its value or its time.
+    pub(super) fn tiles(assets: &str, of: &Property, title: &str, shown: Shown) -> Self {
+        let mut defaults = json!({
+            "unit": "none",
+            "color": {"mode": "thresholds"},
+            "thresholds": {"mode": "absolute", "steps": [{"color": "blue", "value": null}]},
+        });
+        let (fields, color) = match shown {
+            Shown::Presence => {
+                let mappings = json!([{"type": "value", "options": {
+                    "true": {"text": "online", "color": "green", "index": 0},
+                    "false": {"text": "offline", "color": "red", "index": 1},
+                }}]);
+                defaults.as_object_mut().map(|of| of.insert("mappings".into(), mappings));
+                ("/^Online$/", "background")
+            }
+            Shown::Time => {
+                let unit = "dateTimeFromNow".into();
+                defaults.as_object_mut().map(|of| of.insert("unit".into(), unit));
+                ("/^time$/", "none")
+            }
+            Shown::Number => ("", "value"),
+        };
+        Self {
+            id: id_of(of).wrapping_add(shown as u32),
+            size: TILES,
+            kind: "stat",
+            title: title.to_owned(),
+            description: String::new(),
+            targets: vec![query::latest(assets, of.id)],
+            field_config: json!({"defaults": defaults, "overrides": []}),
+            options: json!({
+                "reduceOptions": {"calcs": ["lastNotNull"], "fields": fields, "values": false},
+                "colorMode": color,
+                "graphMode": "none",
+                "justifyMode": "auto",
+                "orientation": "auto",
+                "textMode": "value_and_name",
+                "percentChangeColorMode": "standard",
+                "showPercentChange": false,
+                "wideLayout": true,
+            }),
+        }
+    }
+
+    /// How many values came in each quality, of up to sixteen properties.
+    pub(super) fn qualities(asset: &str, of: &[&Property]) -> Self {
+        let some: Vec<_> =
+            of.iter().take(query::AGGREGATE_ENTRIES).map(|property| property.id).collect();
+        let color = |(ref_id, color): (&str, &str)| {
+            json!({
+                "matcher": {"id": "byFrameRefID", "options": ref_id},
+                "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": color}}],
+            })
+        };
+        let colors = [("A", "green"), ("B", "yellow"), ("C", "red")].map(color);
+        let description = match of.len() > some.len() {
+            true => format!(
+                "Values of the first {} of {} properties in a quarter of an hour: green are GOOD, \
+                 yellow UNCERTAIN, red BAD.",
+                some.len(),
+                of.len()
+            ),
+            false => "Values in a quarter of an hour: green are GOOD, yellow UNCERTAIN, red BAD."
+                .to_owned(),
+        };
+        Self {
+            id: 2,
+            size: TILES,
+            kind: "timeseries",
+            title: "Values by quality".to_owned(),
+            description,
+            targets: Quality::ALL
+                .into_iter()
+                .map(|quality| query::counts(asset, &some, quality))
+                .collect(),
+            field_config: json!({
+                "defaults": {
+                    "unit": "short",
+                    "custom": {
+                        "drawStyle": "bars",
+                        "fillOpacity": 80,
+                        "lineWidth": 0,
+                        "stacking": {"mode": "normal", "group": "A"},
+                    },
+                },
+                "overrides": colors,
+            }),
+            options: json!({
+                "legend": {"displayMode": "list", "placement": "bottom", "showLegend": false, "calcs": []},
+                "tooltip": {"mode": "multi", "sort": "desc"},
+            }),
+        }
+    }
+}
+
+/// What a tile shows of the latest value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Online or offline.
+    Presence = 0,
+    /// Since when.
+    Time = 1,
+    /// The number.
+    Number = 2,
+}
+
+impl Property {
+    /// Whether it is one of those by which a machine tells that it is alive.
+    pub(super) fn is_presence(&self, name: &str) -> bool {
+        self.role == crate::twin::identity::PropertyRole::Presence && self.path == [name]
+    }
+}
+
+fn curve_options() -> Value {
+    json!({
+        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": ["lastNotNull"]},
+        "tooltip": {"mode": "single", "sort": "none"},
+    })
+}
+
+/// An id that follows from the property's: 31 bits of it, as Grafana has room for.
+fn id_of(of: &Property) -> u32 {
+    of.id.as_u128() as u32 >> 1
+}

@@ -1,0 +1,64 @@
+//! The dashboard of the plant: who is online, since when, and how often messages were missing.
+
+use serde_json::{Value, json};
+
+use super::layout::{Layout, Row};
+use super::panel::{Panel, Shown};
+use super::query::{self, variable};
+use super::{Dashboard, Model, dashboard as frame};
+use crate::twin::identity::short_hash;
+
+/// Its title.
+const TITLE: &str = "Sparkwise Plant";
+
+/// The dashboard of all models whose assets tell whether they are alive.
+pub(super) fn dashboard(namespace: &str, models: &[&Model]) -> Dashboard {
+    let mut variables = Vec::new();
+    let mut rows = Vec::new();
+    for model in models {
+        let presence = |name: &str| model.properties.iter().find(|of| of.is_presence(name));
+        let Some(online) = presence("Online") else { continue };
+        let name = format!("machines{}", variables.len() + 1);
+        let assets = variable(&name);
+        variables.push(assets_of(model, &name));
+        let mut panels = vec![
+            Panel::tiles(&assets, online, "Online", Shown::Presence),
+            Panel::tiles(&assets, online, "Since", Shown::Time),
+        ];
+        for name in ["Sequence gaps", "Rebirths"] {
+            if let Some(of) = presence(name) {
+                panels.push(Panel::tiles(&assets, of, name, Shown::Number));
+            }
+        }
+        rows.push(Row { title: model.name.clone(), repeat: None, panels });
+    }
+    let (panels, cost) = Layout::of(rows).finish(TITLE);
+    let uid = format!("sparkwise-plant-{}", short_hash(&[namespace]));
+    let description = format!(
+        "Edge nodes and devices: who is online, and since when. Each time it is loaded it costs at \
+         least {} query messages for a machine of each model; with all rows opened, {}.",
+        cost.open, cost.all
+    );
+    let mut json = frame(&uid, TITLE, &description, &variables);
+    if let Some(fields) = json.as_object_mut() {
+        fields.insert("panels".into(), Value::Array(panels));
+    }
+    Dashboard { uid, title: TITLE.to_owned(), json, cost }
+}
+
+/// All assets of a model.
+fn assets_of(model: &Model, name: &str) -> Value {
+    json!({
+        "name": name,
+        "label": model.name,
+        "type": "query",
+        "datasource": query::datasource(),
+        "query": query::assets_of(model.id),
+        "refresh": 1,
+        "sort": 7,
+        "multi": true,
+        "includeAll": true,
+        "current": {"text": "All", "value": "$__all"},
+        "hide": 2,
+    })
+}

@@ -1,0 +1,303 @@
+//! What dashboards look like for a made-up plant.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+fn id(number: u128) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, &number.to_be_bytes())
+}
+
+fn property(number: u128, path: &[&str], role: PropertyRole, form: ValueForm) -> Property {
+    let path = path.iter().map(|name| (*name).to_owned()).collect();
+    Property { id: id(number), path, role, form, unit: None, value: None }
+}
+
+fn member(number: u128, path: &[&str], form: ValueForm) -> Property {
+    property(number, path, PropertyRole::Member, form)
+}
+
+fn limit(number: u128, path: &[&str], value: &str) -> Property {
+    let value = Some(value.to_owned());
+    Property { value, ..property(number, path, PropertyRole::Property, ValueForm::Double) }
+}
+
+fn turbine() -> Model {
+    let power = Property { unit: Some("kW".into()), ..member(1, &["Power"], ValueForm::Double) };
+    Model {
+        id: id(100),
+        name: "WindTurbine".into(),
+        properties: vec![
+            power,
+            limit(2, &["Power", "engLow"], "0"),
+            limit(3, &["Power", "engHigh"], "3600"),
+            member(4, &["Gearbox", "Oil Temperature"], ValueForm::Double),
+            member(5, &["Gearbox/Running"], ValueForm::Boolean),
+            member(6, &["State"], ValueForm::String),
+            member(7, &["Serviced"], ValueForm::Seconds),
+        ],
+        parent_online: Some(id(201)),
+    }
+}
+
+fn node() -> Model {
+    let presence = |number, name, form| property(number, &[name], PropertyRole::Presence, form);
+    Model {
+        id: id(200),
+        name: "Sparkplug Edge Node".into(),
+        properties: vec![
+            presence(201, "Online", ValueForm::Boolean),
+            presence(202, "Sequence gaps", ValueForm::Integer),
+        ],
+        parent_online: None,
+    }
+}
+
+fn plant() -> Plant {
+    let machine = |number, device: Option<&str>| Machine {
+        asset: id(number),
+        address: format!("Nordsee/gw{}", device.map(|d| format!("/{d}")).unwrap_or_default()),
+        group: "Nordsee".into(),
+        node: "gw".into(),
+        device: device.map(str::to_owned),
+        online: id(201),
+    };
+    Plant {
+        namespace: "plant".into(),
+        models: vec![turbine(), node()],
+        machines: vec![machine(301, Some("Mast")), machine(300, None)],
+        bridge: Some(BridgeAsset { asset: id(400), name: "Bridge $1".into(), heartbeat: id(401) }),
+    }
+}
+
+fn text<'a>(rendered: &'a Rendered, prefix: &str) -> &'a str {
+    &rendered.files.iter().find(|file| file.path.starts_with(prefix)).unwrap().text
+}
+
+fn json(rendered: &Rendered, prefix: &str) -> Value {
+    serde_json::from_str(text(rendered, prefix)).unwrap()
+}
+
+/// All panels, those of collapsed rows among them, without the rows.
+fn panels(dashboard: &Value) -> Vec<Value> {
+    let top = dashboard["panels"].as_array().unwrap().iter();
+    let all = top.flat_map(|panel| {
+        std::iter::once(panel.clone())
+            .chain(panel["panels"].as_array().cloned().unwrap_or_default())
+    });
+    all.filter(|panel| panel["type"] != "row").collect()
+}
+
+fn titled(dashboard: &Value, title: &str) -> Value {
+    panels(dashboard).into_iter().find(|panel| panel["title"] == title).unwrap()
+}
+
+#[test]
+fn the_same_plant_is_the_same_text_whatever_its_order() {
+    let there = render(&plant());
+    let mut turned = plant();
+    turned.models.reverse();
+    turned.machines.reverse();
+    turned.models.iter_mut().for_each(|model| model.properties.reverse());
+    assert_eq!(render(&turned), there);
+    assert!(there.files.iter().all(|file| file.text.contains(MARK)), "each is known to be ours");
+    assert!(there.files.is_sorted_by(|a, b| a.path < b.path));
+}
+
+#[test]
+fn each_form_of_values_has_its_panel() {
+    let rendered = render(&plant());
+    let dashboard = json(&rendered, "dashboards/windturbine");
+    assert_eq!(dashboard["uid"], id(100).to_string());
+    for (title, kind) in [
+        ("Power", "timeseries"),
+        ("Oil Temperature", "timeseries"),
+        ("Running", "state-timeline"),
+        ("State", "table"),
+        ("Serviced", "table"),
+        ("Values by quality", "timeseries"),
+        ("What it is connected through", "stat"),
+    ] {
+        assert_eq!(titled(&dashboard, title)["type"], kind, "{title}");
+    }
+    let rows: Vec<_> = dashboard["panels"].as_array().unwrap().iter().cloned().collect();
+    let rows: Vec<_> = rows.into_iter().filter(|panel| panel["type"] == "row").collect();
+    let titles: Vec<_> = rows.iter().map(|row| row["title"].as_str().unwrap()).collect();
+    assert_eq!(
+        titles,
+        ["Presence and quality · $asset", "WindTurbine · $asset", "Gearbox · $asset"]
+    );
+    assert!(rows.iter().all(|row| row["repeat"] == "asset" && row["collapsed"] == false));
+}
+
+#[test]
+fn a_curve_has_its_unit_its_range_and_what_is_uncertain() {
+    let dashboard = json(&render(&plant()), "dashboards/windturbine");
+    let power = titled(&dashboard, "Power");
+    let defaults = &power["fieldConfig"]["defaults"];
+    assert_eq!(defaults["unit"], "kwatt");
+    assert_eq!(defaults["custom"]["axisSoftMin"], 0.0);
+    assert_eq!(defaults["thresholds"]["steps"][2], json!({"color": "red", "value": 3600.0}));
+    let [good, uncertain] = power["targets"].as_array().unwrap().as_slice() else { panic!() };
+    assert_eq!((&good["refId"], &good["quality"]), (&json!("A"), &json!("GOOD")));
+    assert_eq!((&good["lastObservation"], &good["propertyIds"]), (&json!(true), &json!([id(1)])));
+    assert_eq!((&uncertain["refId"], &uncertain["quality"]), (&json!("B"), &json!("UNCERTAIN")));
+    let oil = titled(&dashboard, "Oil Temperature");
+    assert!(oil["fieldConfig"]["defaults"].get("thresholds").is_none(), "nobody said a range");
+}
+
+#[test]
+fn whoever_wants_the_value_before_the_range_asks_for_one_asset() {
+    let rendered = render(&plant());
+    for file in rendered.files.iter().filter(|file| file.path.starts_with("dashboards/")) {
+        let dashboard: Value = serde_json::from_str(&file.text).unwrap();
+        if file.path.ends_with("bridge.json") {
+            continue;
+        }
+        for row in dashboard["panels"].as_array().unwrap() {
+            // An open row's panels come behind it: all rows of a dashboard repeat, or none does.
+            let targets = panels(&dashboard)
+                .into_iter()
+                .flat_map(|panel| panel["targets"].as_array().cloned().unwrap_or_default());
+            for target in targets.filter(|target| target["lastObservation"] == true) {
+                assert_eq!(target["assetIds"], json!(["${asset}"]));
+                assert!(row["type"] != "row" || row["repeat"] == "asset");
+            }
+        }
+    }
+}
+
+#[test]
+fn past_twelve_panels_rows_are_collapsed_and_cost_nothing_until_then() {
+    let mut model = turbine();
+    model.properties = (0..40)
+        .map(|n| member(1_000 + n, &[&format!("{}/Tag {n:02}", n / 10)], ValueForm::Double))
+        .collect();
+    let plant = Plant { models: vec![model], ..plant() };
+    let rendered = render(&plant);
+    let dashboard = json(&rendered, "dashboards/windturbine");
+    let rows = dashboard["panels"].as_array().unwrap().iter().filter(|p| p["type"] == "row");
+    let collapsed: Vec<_> = rows.map(|row| row["collapsed"].as_bool().unwrap()).collect();
+    assert_eq!(collapsed, [false, false, true, true, true]);
+    let cost = &rendered.costs[1];
+    // Two panels above, ten of forty are open; a curve reads four times, the counts 16 of each quality.
+    assert_eq!((cost.panels, cost.open, cost.all), (42, 1 + 48 + 40, 1 + 48 + 160));
+    assert!(dashboard["description"].as_str().unwrap().contains("at least 89 query messages"));
+}
+
+#[test]
+fn a_model_with_more_tags_than_anybody_looks_at_says_what_it_leaves_out() {
+    let mut model = turbine();
+    model.properties =
+        (0..5_000).map(|n| member(1_000 + n, &[&format!("{n}")], ValueForm::Double)).collect();
+    let rendered = render(&Plant { models: vec![model], ..plant() });
+    assert_eq!(rendered.costs[1].panels, MAX_PANELS);
+    let said = "the dashboard of WindTurbine has no room for 4602 of its panels";
+    assert_eq!(rendered.remarks, [said]);
+}
+
+#[test]
+fn ids_of_panels_are_their_own_and_stay_when_others_are_added() {
+    let mut more = plant();
+    more.models[0].properties.push(member(8, &["Aa first"], ValueForm::Double));
+    let (before, after) = (render(&plant()), render(&more));
+    let ids = |rendered: &Rendered| -> BTreeSet<_> {
+        let dashboard = json(rendered, "dashboards/windturbine");
+        let ids: Vec<_> = panels(&dashboard)
+            .iter()
+            .map(|p| (p["title"].to_string(), p["id"].as_u64().unwrap()))
+            .collect();
+        let own: BTreeSet<_> = ids.iter().map(|(_, id)| *id).collect();
+        assert_eq!(own.len(), ids.len());
+        assert!(own.iter().all(|id| *id > 0 && *id < 1 << 31));
+        ids.into_iter().collect()
+    };
+    assert!(ids(&before).is_subset(&ids(&after)));
+}
+
+#[test]
+fn panels_stand_beside_each_other_without_overlap() {
+    let rendered = render(&plant());
+    for prefix in ["dashboards/windturbine", "dashboards/sparkwise-plant"] {
+        let dashboard = json(&rendered, prefix);
+        let mut taken = BTreeSet::new();
+        for panel in dashboard["panels"].as_array().unwrap() {
+            let place = |name: &str| panel["gridPos"][name].as_u64().unwrap();
+            assert!(place("x") + place("w") <= 24);
+            for x in place("x")..place("x") + place("w") {
+                for y in place("y")..place("y") + place("h") {
+                    assert!(taken.insert((x, y)), "{} {x} {y}", panel["title"]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_plant_lists_all_machines_that_tell_whether_they_are_alive() {
+    let dashboard = json(&render(&plant()), "dashboards/sparkwise-plant");
+    let variables = dashboard["templating"]["list"].as_array().unwrap();
+    assert_eq!(variables.len(), 2, "the data source, and the one model with presence");
+    assert_eq!(variables[1]["query"]["modelId"], id(200).to_string());
+    let online = titled(&dashboard, "Online");
+    assert_eq!(online["targets"][0]["queryType"], "PropertyValue");
+    assert_eq!(online["targets"][0]["assetIds"], json!(["${machines1}"]));
+    assert_eq!(titled(&dashboard, "Sequence gaps")["type"], "stat");
+}
+
+#[test]
+fn each_machine_and_the_bridge_have_a_rule() {
+    let rendered = render(&plant());
+    let yaml = text(&rendered, "provisioning/alerting");
+    let json = yaml.split_once('\n').unwrap().1;
+    let json: Value = serde_json::from_str(json).unwrap();
+    let rules = json["groups"][0]["rules"].as_array().unwrap();
+    let titles: Vec<_> = rules.iter().map(|rule| rule["title"].as_str().unwrap()).collect();
+    // Grafana reads $ as a variable of its environment.
+    let expected = ["Bridge $$1 is silent", "Nordsee/gw is offline", "Nordsee/gw/Mast is offline"];
+    assert_eq!(titles, expected);
+    assert_eq!(rules[2]["labels"], json!({"group": "Nordsee", "node": "gw", "device": "Mast"}));
+    assert_eq!(rules[1]["data"][0]["model"]["assetIds"], json!([id(300)]));
+    assert_eq!(
+        (&rules[0]["noDataState"], &rules[1]["noDataState"]),
+        (&json!("Alerting"), &json!("OK"))
+    );
+    for rule in rules {
+        assert!(rule["uid"].as_str().unwrap().len() <= 40, "Grafana takes 40 characters");
+        let refs: Vec<_> = rule["data"].as_array().unwrap().iter().map(|d| &d["refId"]).collect();
+        assert_eq!(refs, ["A", "B", "C"]);
+        assert_eq!(rule["condition"], "C");
+    }
+}
+
+#[test]
+fn a_plant_too_big_for_alerts_says_so() {
+    let mut plant = plant();
+    let machine = plant.machines[0].clone();
+    let of = |n: u128| Machine { asset: id(5_000 + n), address: format!("{n}"), ..machine.clone() };
+    plant.machines = (0..2_003).map(of).collect();
+    let said = "3 edge nodes and devices have no alert rule: there are at most 2000";
+    assert_eq!(render(&plant).remarks, [said]);
+}
+
+#[test]
+fn names_of_files_are_plain_and_tell_models_apart() {
+    for (title, name) in [
+        ("WindTurbine", "windturbine-00000000"),
+        ("Halle 1, Nord/Päckchen", "halle-1-nord-p-ckchen-00000000"),
+        ("../../etc/passwd", "etc-passwd-00000000"),
+        ("泵", "00000000"),
+    ] {
+        assert_eq!(file_name(title, &Uuid::nil().to_string()), name);
+    }
+}
+
+#[test]
+fn a_plant_without_anything_is_well_formed() {
+    let rendered = render(&Plant::default());
+    let plant = json(&rendered, "dashboards/sparkwise-plant");
+    assert_eq!(plant["panels"], json!([]));
+    let bridge = json(&rendered, "dashboards/bridge.json");
+    assert_eq!(bridge["uid"], "sparkwise");
+    assert!(bridge["panels"].as_array().unwrap().len() > 10, "the bridge's own is there");
+}
