@@ -13,6 +13,7 @@ const FILES: &[(&str, &str)] = &[
     ("configuration.md", include_str!("../../docs/configuration.md")),
     ("conformance.md", include_str!("../../docs/conformance.md")),
     ("connecting.md", include_str!("../../docs/connecting.md")),
+    ("dashboards.md", include_str!("../../docs/dashboards.md")),
     ("deploy.md", include_str!("../../docs/deploy.md")),
     ("faq.md", include_str!("../../docs/faq.md")),
     ("glossary.md", include_str!("../../docs/glossary.md")),
@@ -73,7 +74,7 @@ impl Anchors {
     }
 
     /// What a Markdown text consists of, with its anchors, without comments, and without links to
-    /// what is not served here.
+    /// what is not served here, and pictures.
     fn of<'a>(&mut self, parser: Parser<'a>) -> std::vec::IntoIter<Event<'a>> {
         let mut events: Vec<Event<'a>> = Vec::new();
         // Where the current heading begins, and its text.
@@ -101,11 +102,16 @@ impl Anchors {
                     events.push(Event::InlineHtml(row.into()));
                     continue;
                 }
-                Event::Start(Tag::Link { ref dest_url, .. }) if !is_served(dest_url) => {
+                // Of a picture its words are left.
+                Event::Start(Tag::Link { ref dest_url, .. } | Tag::Image { ref dest_url, .. })
+                    if !is_served(dest_url) =>
+                {
                     dead_link = true;
                     continue;
                 }
-                Event::End(TagEnd::Link) if std::mem::take(&mut dead_link) => continue,
+                Event::End(TagEnd::Link | TagEnd::Image) if std::mem::take(&mut dead_link) => {
+                    continue;
+                }
                 Event::End(TagEnd::Heading(_)) => {
                     if let Some((begin, words)) = heading.take() {
                         let anchor = heading_anchor(&words);

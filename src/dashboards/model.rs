@@ -24,9 +24,11 @@ pub(super) fn dashboard(model: &Model, remarks: &mut Vec<String>) -> Option<Dash
     if measured.is_empty() {
         return None;
     }
-    measured.sort_by(|a, b| (&a.path, a.id).cmp(&(&b.path, b.id)));
+    // Panels of one size beside each other.
+    measured.sort_by(|a, b| (rank(a), &a.path, a.id).cmp(&(rank(b), &b.path, b.id)));
     let asset = variable(ASSET);
-    let mut rows = vec![overview(model, &asset, &measured)];
+    let mut rows = connection(model).into_iter().collect::<Vec<_>>();
+    rows.push(overview(model, &asset, &measured));
     let mut folders: BTreeMap<Option<String>, Vec<Panel>> = BTreeMap::new();
     let limits = limits(model);
     for of in measured {
@@ -92,20 +94,21 @@ fn variables(model: &Model) -> Vec<Value> {
     std::iter::once(asset).chain(parent).collect()
 }
 
+/// Whether what an instance is connected through is alive. The plugin looks above the first selected
+/// asset alone, so this row is not repeated.
+fn connection(model: &Model) -> Option<Row> {
+    let online = Property::online(model.parent_online?);
+    let title = "What the first of them is connected through";
+    let tile = Panel::tiles(&variable(PARENT), &online, title, Shown::Presence);
+    Some(Row { title: "Connection".to_owned(), repeat: None, panels: vec![tile] })
+}
+
 /// Whether it is alive, and how good its values are.
 fn overview(model: &Model, asset: &str, measured: &[&Property]) -> Row {
     let presence = |name: &str| model.properties.iter().find(|of| of.is_presence(name));
     let mut panels = Vec::new();
     if let Some(online) = presence("Online") {
         panels.push(Panel::states(asset, online, "Online", ["green", "red"]));
-    } else if let Some(online) = model.parent_online {
-        let online = Property::online(online);
-        panels.push(Panel::tiles(
-            &variable(PARENT),
-            &online,
-            "What it is connected through",
-            Shown::Presence,
-        ));
     }
     panels.push(Panel::qualities(asset, measured));
     for name in ["Sequence gaps", "Rebirths"] {
@@ -127,6 +130,15 @@ impl Property {
             unit: None,
             value: None,
         }
+    }
+}
+
+/// The order of panels in a row: curves, states, tables.
+fn rank(of: &Property) -> u8 {
+    match of.form {
+        ValueForm::Integer | ValueForm::Double => 0,
+        ValueForm::Boolean => 1,
+        ValueForm::String | ValueForm::Seconds => 2,
     }
 }
 

@@ -116,7 +116,7 @@ fn each_form_of_values_has_its_panel() {
         ("State", "table"),
         ("Serviced", "table"),
         ("Values by quality", "timeseries"),
-        ("What it is connected through", "stat"),
+        ("What the first of them is connected through", "stat"),
     ] {
         assert_eq!(titled(&dashboard, title)["type"], kind, "{title}");
     }
@@ -125,9 +125,12 @@ fn each_form_of_values_has_its_panel() {
     let titles: Vec<_> = rows.iter().map(|row| row["title"].as_str().unwrap()).collect();
     assert_eq!(
         titles,
-        ["Presence and quality · $asset", "WindTurbine · $asset", "Gearbox · $asset"]
+        ["Connection", "Presence and quality · $asset", "WindTurbine · $asset", "Gearbox · $asset"]
     );
-    assert!(rows.iter().all(|row| row["repeat"] == "asset" && row["collapsed"] == false));
+    assert!(rows.iter().all(|row| row["collapsed"] == false));
+    assert!(
+        rows[0].get("repeat").is_none() && rows[1..].iter().all(|row| row["repeat"] == "asset")
+    );
 }
 
 #[test]
@@ -149,22 +152,25 @@ fn a_curve_has_its_unit_its_range_and_what_is_uncertain() {
 #[test]
 fn whoever_wants_the_value_before_the_range_asks_for_one_asset() {
     let rendered = render(&plant());
-    for file in rendered.files.iter().filter(|file| file.path.starts_with("dashboards/")) {
+    let of_sitewise =
+        |file: &&File| file.path.starts_with("dashboards/") && !file.path.ends_with("/bridge.json");
+    let mut asking = 0;
+    for file in rendered.files.iter().filter(of_sitewise) {
         let dashboard: Value = serde_json::from_str(&file.text).unwrap();
-        if file.path.ends_with("bridge.json") {
-            continue;
-        }
-        for row in dashboard["panels"].as_array().unwrap() {
-            // An open row's panels come behind it: all rows of a dashboard repeat, or none does.
-            let targets = panels(&dashboard)
-                .into_iter()
-                .flat_map(|panel| panel["targets"].as_array().cloned().unwrap_or_default());
-            for target in targets.filter(|target| target["lastObservation"] == true) {
-                assert_eq!(target["assetIds"], json!(["${asset}"]));
-                assert!(row["type"] != "row" || row["repeat"] == "asset");
+        // An open row's panels come behind it.
+        let mut repeat = Value::Null;
+        for panel in dashboard["panels"].as_array().unwrap() {
+            if panel["type"] == "row" {
+                repeat = panel["repeat"].clone();
+            }
+            let targets = panel["targets"].as_array().cloned().unwrap_or_default();
+            for target in targets.iter().filter(|target| target["lastObservation"] == true) {
+                assert_eq!((&target["assetIds"], &repeat), (&json!(["${asset}"]), &json!("asset")));
+                asking += 1;
             }
         }
     }
+    assert_eq!(asking, 5);
 }
 
 #[test]
@@ -178,7 +184,7 @@ fn past_twelve_panels_rows_are_collapsed_and_cost_nothing_until_then() {
     let dashboard = json(&rendered, "dashboards/windturbine");
     let rows = dashboard["panels"].as_array().unwrap().iter().filter(|p| p["type"] == "row");
     let collapsed: Vec<_> = rows.map(|row| row["collapsed"].as_bool().unwrap()).collect();
-    assert_eq!(collapsed, [false, false, true, true, true]);
+    assert_eq!(collapsed, [false, false, false, true, true, true]);
     let cost = &rendered.costs[1];
     // Two panels above, ten of forty are open; a curve reads four times, the counts 16 of each quality.
     assert_eq!((cost.panels, cost.open, cost.all), (42, 1 + 48 + 40, 1 + 48 + 160));

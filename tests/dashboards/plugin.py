@@ -52,9 +52,10 @@ class Plugin:
             case "ListAssociatedAssets":
                 # Without a hierarchy, and without all children, what is above.
                 assert not query["loadAllChildren"] and "hierarchyId" not in query
+                # Of several assets, of the first alone.
                 pages = [
                     found
-                    for asset in interpolated(query["assetIds"], variables)
+                    for asset in interpolated(query["assetIds"], variables)[:1]
                     for found in self._pages(
                         "list_associated_assets", assetId=asset, traversalDirection="PARENT"
                     )

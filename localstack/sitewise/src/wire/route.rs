@@ -8,6 +8,14 @@ use super::operations;
 /// An operation and its path's labels with their values.
 pub(crate) type Route = (&'static Operation, Vec<(&'static str, String)>);
 
+/// What clients may well call and what is left out on purpose: method, path, and what to do instead.
+const LEFT_OUT: [(&str, &str, &str); 1] = [(
+    "POST",
+    "/queries/execution",
+    "ExecuteQuery is not emulated: read values with the operations for values \
+     (docs/decisions/0009-no-sql-in-the-emulator.md)",
+)];
+
 /// Matches `method` and the raw `path`. Segments are decoded after splitting, so that an encoded
 /// slash stays inside its segment; a trailing slash makes no difference, since SDKs disagree on it.
 ///
@@ -28,10 +36,12 @@ pub(crate) fn route(method: &str, path: &str) -> Result<Route> {
         }
     }
     let Some((operation, labels)) = best else {
-        return Err(Error::new(
-            Kind::UnknownOperation,
-            format!("Unknown operation: {method} {path}"),
-        ));
+        let known = LEFT_OUT.iter().find(|(has, of, ..)| (*has, *of) == (method, path));
+        let message = match known {
+            Some((.., reason)) => (*reason).to_owned(),
+            None => format!("Unknown operation: {method} {path}"),
+        };
+        return Err(Error::new(Kind::UnknownOperation, message));
     };
     Ok((operation, decoded(labels)?))
 }
@@ -64,4 +74,16 @@ fn labels(pattern: &'static str, segments: &[&str]) -> Option<Vec<(&'static str,
         }
     }
     parts.next().is_none().then_some(labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_on_purpose_says_what_to_do_instead() {
+        let said = |method, path| route(method, path).unwrap_err().message;
+        assert!(said("POST", "/queries/execution").contains("ExecuteQuery is not emulated"));
+        assert!(said("GET", "/queries/execution").contains("Unknown operation"));
+    }
 }
