@@ -394,7 +394,7 @@ mod tests {
             ),
             (
                 tls(rustls::Error::InvalidCertificate(CertificateError::NotValidForName)),
-                "another name",
+                "does not name this host",
             ),
             (
                 ConnectionError::MqttState(StateError::Io(io::Error::new(
