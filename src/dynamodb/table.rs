@@ -1,7 +1,7 @@
 //! The table, through the SDK's orchestrator
 //! (`docs/decisions/0009-the-lease-without-a-generated-client.md`).
 
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
@@ -44,6 +44,16 @@ impl LeaseTable {
     pub async fn from_env(at: LeaseUrl) -> Result<Self, NoClient> {
         let config = ServiceConfig::from_env(CALL_TIMEOUT).await?;
         Ok(Self::with(&config, at)?)
+    }
+
+    /// From a configuration of the SDK, whose retries, timeouts and behaviour version are
+    /// replaced by ours.
+    ///
+    /// # Errors
+    ///
+    /// Without a region.
+    pub fn new(config: &SdkConfig, at: LeaseUrl) -> Result<Self, NoRegion> {
+        Self::with(&ServiceConfig::new(config, CALL_TIMEOUT, None), at)
     }
 
     pub(super) fn with(config: &ServiceConfig, at: LeaseUrl) -> Result<Self, NoRegion> {
