@@ -326,6 +326,7 @@ pub(crate) fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Co
             namespace,
             model_prefix: twin.model_prefix.clone(),
             host_id: sparkplug.host_id.clone(),
+            groups: sparkplug.groups.clone(),
             nested: twin.nested,
             rules: twin.rules.clone(),
             kinds: twin.kinds.clone(),

@@ -87,6 +87,8 @@ pub struct Config {
     pub model_prefix: String,
     /// The bridge's own name in SiteWise.
     pub host_id: String,
+    /// The groups that this bridge hears; none means all. Others may be another bridge's.
+    pub groups: Option<Vec<String>>,
     /// How nested templates are mapped.
     pub nested: Nested,
     /// How flat metrics are grouped into assets.

@@ -23,6 +23,7 @@ const FILES: &[(&str, &str)] = &[
     ("operations.md", include_str!("../../docs/operations.md")),
     ("outbox.md", include_str!("../../docs/outbox.md")),
     ("performance.md", include_str!("../../docs/performance.md")),
+    ("scaling.md", include_str!("../../docs/scaling.md")),
     ("security.md", include_str!("../../docs/security.md")),
     ("semantics.md", include_str!("../../docs/semantics.md")),
     ("troubleshooting.md", include_str!("../../docs/troubleshooting.md")),

@@ -44,6 +44,8 @@ impl KnownAsset {
 /// The pages that are read at the start.
 #[derive(Debug, Default)]
 pub(super) struct InitialSync {
+    /// The groups that are heard; none means all.
+    pub(super) groups: Option<Vec<String>>,
     /// The page of models that comes next.
     pub(super) models: Option<String>,
     pub(super) models_done: bool,
@@ -209,11 +211,15 @@ impl Plan {
         // An asset that is locked by an update of its model accepts values nevertheless.
         let active = matches!(state, ResourceState::Active | ResourceState::Updating);
         let source = presence::source(self.namespace, id, description.as_deref());
-        let stands = source.is_some();
-        let of = match stands {
-            true => None,
-            false => presence::instance_of(self.namespace, id, description.as_deref()),
+        let of = match &source {
+            Some(_) => None,
+            None => presence::instance_of(self.namespace, id, description.as_deref()),
         };
+        // Whether a machine is online that cannot be heard is not for this bridge to say: another
+        // may hear its group.
+        let source = source.filter(|source| self.hears(&source.edge.group));
+        let of = of.filter(|source| self.hears(&source.edge.group));
+        let stands = source.is_some();
         let online = PriorPresence::Offline;
         let known = KnownAsset { name, model, source, online, presence_time: None, active };
         // A page may repeat items of an earlier one.

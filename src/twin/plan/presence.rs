@@ -51,6 +51,18 @@ impl PresenceRead {
 }
 
 impl Plan {
+    /// Follows only these groups' nodes and devices from before the start; none means all.
+    #[must_use]
+    pub fn hearing(mut self, groups: Option<Vec<String>>) -> Self {
+        self.initial_sync.groups = groups;
+        self
+    }
+
+    pub(super) fn hears(&self, group: &str) -> bool {
+        let groups = self.initial_sync.groups.as_ref();
+        groups.is_none_or(|groups| groups.iter().any(|heard| heard == group))
+    }
+
     /// The instances of a source that SiteWise had at the start. They are returned once.
     pub fn take_instances(&mut self, source: &Source) -> Vec<Uuid> {
         self.initial_sync.instances.remove(source).unwrap_or_default()

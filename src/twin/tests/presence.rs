@@ -30,6 +30,32 @@ fn who_was_online_is_expected_after_a_restart() {
     assert_eq!(rig.sitewise.writes, [""; 0]);
 }
 
+/// A bridge of other groups asked them for births that it does not hear, and wrote them offline.
+#[test]
+fn machines_of_groups_that_another_bridge_hears_are_left_to_it() {
+    for (groups, expected) in [
+        (None, &["Nordsee/gw mast pump"][..]),
+        (Some(vec!["Alpen".to_owned(), "Nordsee".to_owned()]), &["Nordsee/gw mast pump"][..]),
+        (Some(vec!["Alpen".to_owned(), "nordsee".to_owned()]), &[][..]),
+    ] {
+        let mut rig = left().restart_with(Config { groups: groups.clone(), ..config() });
+        rig.seconds(10);
+        assert_eq!(rig.expected, expected, "{groups:?}");
+        assert_eq!(rig.twin.plan().online().count(), expected.len() * 3, "{groups:?}");
+        assert_eq!(rig.twin.plan().offline().count(), expected.len(), "{groups:?}");
+        // Nor are they in the way of its own.
+        rig.event(birth(
+            Source { edge: EdgeNode::new("Alpen", "gw"), device: None },
+            Vec::new(),
+            vec![leaf(0, "Wind", DataType::Double, sample(0, Value::Double(7.0)))],
+        ));
+        rig.seconds(100);
+        assert!(!rig.points.is_empty());
+        assert!(rig.points.iter().all(|waiting| waiting.gate.is_none()), "{groups:?}");
+        rig.check_conservation();
+    }
+}
+
 #[test]
 fn who_stays_silent_is_written_offline_and_its_last_values_are_marked() {
     let mut rig = left().restart();
