@@ -423,3 +423,18 @@ fn a_late_birth_of_a_device_ends_what_its_names_meant() {
     stage.pass(secs(700));
     assert!(stage.look().contains(&"rebirth 0 g/n".to_owned()));
 }
+
+/// It waits for the answer to a request that is on its way, and not for the one after.
+#[test]
+fn what_waits_for_its_birth_is_given_up_once_a_request_was_in_vain() {
+    let mut stage = Stage::new();
+    stage.send(&edge().ndata(stage.time(), [Metric::new("a", 1)]));
+    let skipped =
+        |stage: &Stage| stage.host.counters().skipped_values[SkipReason::BeforeBirth as usize];
+    let given_up = (1..=100).find(|_| {
+        stage.pass(secs(1));
+        skipped(&stage) == 1
+    });
+    // Asked after 2, 7 and 17 seconds, and each time it has ten seconds.
+    assert!(given_up.is_some_and(|second| second <= 27), "{given_up:?}");
+}

@@ -138,3 +138,42 @@ fn two_messages_of_a_device_wait_for_its_birth() {
     }
     check_sums(&stage);
 }
+
+/// Names are compared without their case as long as the node is online, also those of dead devices.
+#[test]
+fn names_of_dead_devices_are_counted_as_long_as_they_are_compared() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), []));
+    let taken: Vec<_> = (0..1000)
+        .map(|number| {
+            let device = format!("{number:0>4}");
+            stage.send(&edge.dbirth(&device, stage.time(), []));
+            stage.send(&edge.ddeath(&device, stage.time()));
+            stage.host.memory_use.tables
+        })
+        .collect();
+    // Beside its name each leaves what it was known by, which is alike.
+    let each = taken[1] - taken[0];
+    let names = taken[999] - taken[0] - 999 * each;
+    assert!(names >= 999 * size_of::<(u64, u64)>(), "{names} {each}");
+    check_sums(&stage);
+}
+
+/// What the dead left was dropped for want of room, and counted once more each time.
+#[test]
+fn what_the_dead_left_is_not_counted_any_more_once_it_is_dropped() {
+    let mut stage = Stage::with(|config| {
+        config.table_bytes = 256 << 10;
+        config.unproven_table_bytes = 1 << 30;
+    });
+    let mut left = Vec::new();
+    for number in 0..100 {
+        let mut edge = Edge::new(EdgeNode::new("g", number.to_string()), 0);
+        stage.send(&edge.nbirth(stage.time(), many(50)));
+        stage.send(&edge.will());
+        check_sums(&stage);
+        left.push(stage.host.memory_use.past_leaves);
+    }
+    assert!(left.windows(2).any(|pair| pair[1] < pair[0]), "{left:?}");
+}

@@ -264,3 +264,16 @@ fn who_was_not_asked_yet_had_no_time_to_answer() {
     stage.pass(secs(10));
     assert!(had(&stage));
 }
+
+#[test]
+fn who_was_online_is_asked_before_who_may_have_come_back() {
+    let mut stage = Stage::with(|config| config.rebirth.per_second = 1);
+    for number in 0..10 {
+        let away = EdgeNode::new("g", format!("away {number}"));
+        stage.host.expect_maybe(&away, stage.now);
+    }
+    stage.host.expect_online(&EdgeNode::new("g", "online"), &[], stage.now);
+    stage.pass(secs(3));
+    let asked = stage.look();
+    assert!(asked.len() < 6 && asked.contains(&"rebirth 0 g/online".to_owned()), "{asked:?}");
+}

@@ -353,3 +353,73 @@ fn no_more_silent_nodes_are_asked_than_room_is_needed_for() {
     // What is born meanwhile takes some, too.
     assert!((needed / 2..needed + 5).contains(&few), "{few} of {needed}");
 }
+
+/// Each is larger than what is left of the limit, which was not kept then.
+#[test]
+fn large_births_of_made_up_nodes_take_no_more_than_they_may() {
+    let born = |stage: &mut Stage, name: usize, metrics: usize| {
+        let metrics = (0..metrics).map(|n| Metric::new(&format!("metric {n}"), 1_i32));
+        stage.send(&node(name).nbirth(stage.time(), metrics));
+        stage.host.memory_use.unproven
+    };
+    // Two of them are more than there is room for.
+    let metrics = 1_000 * (UNPROVEN * 5 / 8) / born(&mut stage(), 0, 1_000);
+    let mut stage = stage();
+    for number in 0..10 {
+        stage.pass(ms(1));
+        let taken = born(&mut stage, number, metrics);
+        assert!(taken > UNPROVEN / 2 && taken < UNPROVEN * 3 / 2, "{number}: {taken}");
+    }
+}
+
+/// They were taken for nodes that are asked whether they live, and nobody else was let go.
+#[test]
+fn who_is_expected_and_never_spoke_gives_no_room_back() {
+    let mut stage = Stage::with(|config| {
+        config.table_bytes = ALL;
+        config.unproven_table_bytes = usize::MAX / 2;
+    });
+    let devices: Vec<Arc<str>> = (0..20).map(|n| format!("{n:0>1000}").into()).collect();
+    for number in 0..20 {
+        let expected = EdgeNode::new("g", number.to_string());
+        stage.host.expect_online(&expected, &devices, stage.now);
+    }
+    assert!(stage.host.memory_use.tables > ALL / 4, "{:?}", stage.host.memory_use);
+    for number in 0..200 {
+        stage.send(&node(format!("x{number}")).nbirth(stage.time(), metrics()));
+        assert!(stage.host.memory_use.tables <= ALL - ALL / 8 + ONE, "{:?}", stage.host.memory_use);
+    }
+    assert_eq!(stage.host.counters().findings.count(Finding::TooManyLeaves), 0);
+}
+
+/// A hundred, also where that does not give back enough: the rest once these had time to answer.
+#[test]
+fn no_more_than_a_hundred_silent_nodes_are_asked_at_once() {
+    use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
+    let mut stage = Stage::with(|config| {
+        config.rebirth.per_second = 1_000;
+        config.rebirth.reasons = RebirthReasons::NONE.with(RebirthReason::Probe);
+    });
+    // Their births cannot be read, and twenty names of devices are left of each.
+    let devices: Vec<_> = (0..20).map(|n| format!("{n:0>100}")).collect();
+    for number in 0..600 {
+        let mut edge = node(number);
+        stage.send(&edge.nbirth(stage.time(), [Metric::new("a", 1_i32)]));
+        for device in &devices {
+            stage.send(&edge.dbirth(device, stage.time(), []));
+        }
+        stage.send(&edge.ndata(stage.time(), [Metric::new("a", 2_i32)]));
+        let birth = edge.nbirth(stage.time(), []);
+        stage.send(&Message { payload: vec![0xff], ..birth });
+    }
+    stage.pass(secs(3600));
+    stage.look();
+    // A quarter of them would have to go.
+    stage.host.config.table_bytes = stage.host.memory_use.tables;
+    let mut new = node("new");
+    for second in 0..3 {
+        stage.send(&new.nbirth(stage.time(), [Metric::new("a", second)]));
+        stage.pass(secs(1));
+    }
+    assert_eq!(stage.host.counters().rebirths[RebirthReason::Probe as usize], 100);
+}

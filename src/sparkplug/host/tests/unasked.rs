@@ -1,6 +1,8 @@
 //! Where nobody may be asked for births.
 
 use super::*;
+use crate::globs::Globs;
+use crate::sparkplug::filter::Filter;
 use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
 
 fn a(value: i32) -> [Metric; 1] {
@@ -152,4 +154,28 @@ fn births_are_kept_within_bounds_and_only_where_nobody_may_be_asked() {
     }
     let bytes = stage.host.memory_use.bytes;
     assert!((20 << 20..=limits::TOTAL_WINDOW_BYTES / 2).contains(&bytes), "{bytes}");
+}
+
+/// Nothing of its last birth is taken, but it was told as online by the one before: it stayed offline.
+#[test]
+fn after_a_drop_a_node_that_was_told_is_told_again_although_nothing_of_its_birth_is_taken() {
+    let include = Some(Globs::parse_trees("g/n/a").unwrap());
+    let mut stage = Stage::with(|config| {
+        config.rebirth.reasons = RebirthReasons::NONE;
+        config.filter = Filter { include, exclude: None };
+    });
+    let mut edge = edge();
+    let b = |value: i32| [Metric::new("b", value)];
+    stage.send(&edge.nbirth(stage.time(), a(1)));
+    stage.send(&edge.nbirth(stage.time(), b(1)));
+    let told = stage.look();
+    assert!(matches!(&told[..], [_, last] if last == "birth g/n: "), "{told:?}");
+    stage.host.handle_disconnected(SERVER, stage.now);
+    stage.pass(secs(3));
+    stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+    assert!(stage.look().iter().any(|line| line.starts_with("death g/n connection")));
+    stage.send(&edge.ndata(stage.time(), b(2)));
+    stage.check(&["birth g/n: "]);
+    stage.send(&edge.will());
+    assert!(stage.look().iter().any(|line| line.starts_with("death g/n certificate")));
 }
