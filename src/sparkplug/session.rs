@@ -309,9 +309,13 @@ impl EdgeSession {
             SessionState::Awaited(awaited) => {
                 self.server = Some(message.server);
                 if awaited.has_stored_birth(message.server) {
-                    return self.apply_stored_births(vec![message.own()], context);
+                    let mut early = self.take_waiting(message.server, context);
+                    early.push(message.own());
+                    return self.apply_stored_births(early, context);
                 }
                 if let Some(lost) = awaited.take_archived_births(message.server) {
+                    let early = self.take_waiting(message.server, context);
+                    self.notes.skip_waiting(SkipReason::BeforeBirth, &early);
                     return self.resume(lost, message, context);
                 }
                 awaited.sign_of_life();

@@ -108,12 +108,14 @@ impl EdgeSession {
         message: Incoming<'_>,
         context: &mut SessionContext<'_>,
     ) {
-        let BirthsBeforeDrop { archive: BirthArchive { own, devices, .. }, next_seq, .. } =
+        let BirthsBeforeDrop { archive: BirthArchive { own, devices, bytes }, next_seq, .. } =
             archived;
         let Some(own) = own else { return };
         let birth = own.incoming();
         let freed = self.memory_use();
         context.room_left.tables += freed.tables;
+        // What is kept of it is kept again.
+        context.room_left.bytes += freed.bytes + bytes;
         let before = PriorSession { birth_emitted: self.birth_emitted, ..PriorSession::default() };
         let (source, notes) = (&self.source, &mut self.notes);
         let mut online = emit_as_history(context, |context| {

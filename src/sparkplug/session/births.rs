@@ -124,7 +124,7 @@ impl EdgeSession {
         };
         let freed = self.memory_use();
         let unknown = SessionState::Awaited(AwaitingBirth::unknown());
-        let CarriedState { mut waiting, mut uncounted, devices, prior_tables, .. } =
+        let CarriedState { waiting, mut uncounted, devices, prior_tables, .. } =
             match std::mem::replace(&mut self.state, unknown) {
                 SessionState::Awaited(awaited) => awaited.into_carried(),
                 SessionState::Online(mut online) => {
@@ -166,6 +166,7 @@ impl EdgeSession {
         if online.bd_seq().is_some_and(two) {
             self.notes.findings.note(Finding::TwoSenders);
         }
+        let mut waiting = self.skip_foreign(waiting, message.server);
         let next = |message: &SessionMessage| follows(message) && online.is_next(message);
         let mut place = waiting.iter().position(next);
         while let Some(next) = place {
@@ -173,10 +174,6 @@ impl EdgeSession {
             uncounted = uncounted.saturating_sub(1);
             place = waiting.iter().position(|early| follows(early) && online.is_next(early));
         }
-        let (waiting, foreign): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|early| early.server == message.server);
-        self.notes.findings.add(Finding::ForeignServer, foreign.len() as u64);
-        self.notes.skip_waiting(SkipReason::ForeignServer, &foreign);
         self.notes.findings.add(Finding::BeforeBirth, uncounted as u64);
         online.take_over(waiting, past, message.time(), &mut self.notes, context);
         self.state = SessionState::Online(online);

@@ -5,8 +5,6 @@
 
 use super::online::PriorSession;
 use super::{EdgeSession, Incoming, OnlineSession, SessionContext, SessionMessage, SessionState};
-use crate::sparkplug::findings::Finding;
-use crate::sparkplug::host::SkipReason;
 use crate::sparkplug::topic::MessageType;
 
 impl EdgeSession {
@@ -22,12 +20,12 @@ impl EdgeSession {
         match &mut self.state {
             SessionState::Awaited(awaited) => {
                 let server = message.server;
+                let before = awaited.bytes();
                 awaited.keep_certificate(message.own(), context);
+                let room = context.room_left.bytes + before;
+                context.room_left.bytes = room.saturating_sub(awaited.bytes());
                 if awaited.has_stored_birth(server) {
-                    let (early, others): (Vec<_>, Vec<_>) =
-                        awaited.take_waiting().into_iter().partition(|m| m.server == server);
-                    self.notes.findings.add(Finding::ForeignServer, others.len() as u64);
-                    self.notes.skip_waiting(SkipReason::ForeignServer, &others);
+                    let early = self.take_waiting(server, context);
                     self.apply_stored_births(early, context);
                 }
             }
@@ -46,6 +44,8 @@ impl EdgeSession {
         early: Vec<SessionMessage>,
         context: &mut SessionContext<'_>,
     ) {
+        // Before anything is taken of it.
+        let freed = self.memory_use();
         let SessionState::Awaited(awaited) = &mut self.state else { return };
         let Some(first) = early.first() else { return };
         let Some((birth, devices)) = awaited.take_certificates(first.server) else { return };
@@ -57,7 +57,6 @@ impl EdgeSession {
         let before = first.seq().and_then(|seq| u8::try_from(seq).ok());
         self.server = Some(birth.server);
         self.note_birth(context);
-        let freed = self.memory_use();
         context.room_left.tables += freed.tables;
         context.room_left.bytes += freed.bytes;
         let birth = birth.incoming();

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::online::OnlineSession;
 use super::prior_tables::{PriorTables, readable};
 use super::reading::read_until;
-use super::{Borrowed, SessionContext, SessionMessage, SessionNotes};
+use super::{
+    Borrowed, EdgeSession, ServerId, SessionContext, SessionMessage, SessionNotes, SessionState,
+};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::event::SequenceOrder;
 use crate::sparkplug::findings::Finding;
@@ -129,6 +131,34 @@ impl OnlineSession {
             past.insert(device, table);
         }
         self.await_births(context);
+    }
+}
+
+impl EdgeSession {
+    /// The messages that waited for a birth on `server`; those of others are skipped.
+    pub(super) fn take_waiting(
+        &mut self,
+        server: ServerId,
+        sink: &mut SessionContext<'_>,
+    ) -> Vec<SessionMessage> {
+        let SessionState::Awaited(awaited) = &mut self.state else { return Vec::new() };
+        let waiting = awaited.take_waiting();
+        sink.room_left.bytes += waiting.iter().map(|message| message.bytes).sum::<usize>();
+        self.skip_foreign(waiting, server)
+    }
+
+    /// Of messages that waited those that came from `server`, where the session is; the others are
+    /// counted.
+    pub(super) fn skip_foreign(
+        &mut self,
+        waiting: Vec<SessionMessage>,
+        server: ServerId,
+    ) -> Vec<SessionMessage> {
+        let (own, foreign): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|message| message.server == server);
+        self.notes.findings.add(Finding::ForeignServer, foreign.len() as u64);
+        self.notes.skip_waiting(SkipReason::ForeignServer, &foreign);
+        own
     }
 }
 

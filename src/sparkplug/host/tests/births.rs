@@ -438,3 +438,20 @@ fn what_waits_for_its_birth_is_given_up_once_a_request_was_in_vain() {
     // Asked after 2, 7 and 17 seconds, and each time it has ten seconds.
     assert!(given_up.is_some_and(|second| second <= 27), "{given_up:?}");
 }
+
+/// It was told as what the node had said, whose own message was a duplicate then.
+#[test]
+fn what_another_server_brought_before_a_birth_does_not_go_on_after_it() {
+    let mut stage = Stage::new();
+    let second = ServerId(1);
+    stage.host.handle_connected(second, stage.time(), stage.now);
+    stage.look();
+    let mut edge = edge();
+    let birth = edge.nbirth(stage.time(), [Metric::new("a", 1)]);
+    let foreign = edge.clone().ndata(stage.time(), [Metric::new("a", 66)]);
+    stage.send_via(second, &foreign);
+    stage.send(&birth);
+    stage.send(&edge.ndata(stage.time(), [Metric::new("a", 2)]));
+    stage.check(&["birth g/n: a#2=1", "data g/n: #2=2"]);
+    assert_eq!(stage.host.counters().skipped_values[SkipReason::ForeignServer as usize], 1);
+}

@@ -179,3 +179,47 @@ fn after_a_drop_a_node_that_was_told_is_told_again_although_nothing_of_its_birth
     stage.send(&edge.will());
     assert!(stage.look().iter().any(|line| line.starts_with("death g/n certificate")));
 }
+
+/// The first to speak after a drop was not known any more after the next: its own birth took the room.
+#[test]
+fn births_that_fill_their_room_are_kept_over_each_drop() {
+    let mut stage = Stage::with(|config| config.rebirth.reasons = RebirthReasons::NONE);
+    let text = "x".repeat(1 << 20);
+    let nodes = (0..40).map(|n| EdgeNode::new("g", n.to_string()));
+    let mut edges: Vec<_> = nodes.map(|node| Edge::new(node, 0)).collect();
+    for edge in &mut edges {
+        let metrics = [Metric::new("text", text.as_str()), Metric::new("a", 1_i32)];
+        stage.send(&edge.nbirth(stage.time(), metrics));
+    }
+    let read = [1, 2, 3].map(|_| {
+        stage.host.handle_disconnected(SERVER, stage.now);
+        stage.pass(secs(3));
+        stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+        stage.look();
+        for edge in &mut edges {
+            stage.send(&edge.ndata(stage.time(), a(7)));
+        }
+        stage.look().iter().filter(|line| line.ends_with("=7")).count()
+    });
+    assert!((20..40).contains(&read[0]), "{read:?}");
+    assert_eq!(read, [read[0]; 3]);
+}
+
+/// It was in no account.
+#[test]
+fn what_waited_from_another_server_is_counted_once_kept_births_are_used() {
+    let mut stage = Stage::with(|config| config.rebirth.reasons = RebirthReasons::NONE);
+    let second = ServerId(1);
+    stage.host.handle_connected(second, stage.time(), stage.now);
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), a(1)));
+    stage.host.handle_disconnected(SERVER, stage.now);
+    stage.host.handle_connected(SERVER, stage.time(), stage.now);
+    stage.look();
+    let data = edge.clone().ndata(stage.time(), a(66));
+    stage.send_via(second, &data);
+    stage.send(&edge.ndata(stage.time(), a(2)));
+    assert_eq!(stage.look().last().map(String::as_str), Some("data g/n: #2=2"));
+    assert_eq!(stage.host.counters().skipped_values[SkipReason::ForeignServer as usize], 1);
+    stage.check_found_of(Finding::ForeignServer, 1);
+}

@@ -126,3 +126,45 @@ fn a_device_that_is_expected_and_of_which_nothing_is_stored_ends() {
     let ended: Vec<_> = told.iter().filter(|line| line.starts_with("death ")).collect();
     assert!(matches!(ended[..], [one] if one.starts_with("death g/n/gone ")), "{told:?}");
 }
+
+/// The names of its devices were counted twice: its birth was cut where it had room.
+#[test]
+fn a_stored_birth_has_the_room_that_names_of_devices_took() {
+    const ALL: usize = 64 << 10;
+    let metrics = || (0..400).map(|n| Metric::new(&format!("metric {n}"), 1_i32));
+    let taken = {
+        let mut stage = Stage::new();
+        stage.send(&edge().nbirth(stage.time(), metrics()));
+        stage.host.memory_use.tables
+    };
+    let mut stage = Stage::with(|config| config.table_bytes = ALL);
+    let mut edge = edge();
+    let devices: Vec<Arc<str>> = (0..40).map(|n| format!("{n:0>1000}").into()).collect();
+    stage.host.expect_online(edge.node(), &devices, stage.now);
+    let names = stage.host.memory_use.tables;
+    assert!(ALL - names < taken && taken < ALL, "{names} {taken}");
+    let birth = edge.nbirth(stage.time(), metrics());
+    store(&mut stage, &birth);
+    stage.send(&edge.ndata(stage.time(), [Metric::new("metric 399", 7_i32)]));
+    stage.check_found_of(Finding::TooManyLeaves, 0);
+    assert!(stage.look().iter().any(|line| line.ends_with("=7")));
+}
+
+/// It was in no account.
+#[test]
+fn what_waited_from_another_server_is_counted_once_a_stored_birth_is_used() {
+    let mut stage = Stage::new();
+    let second = ServerId(1);
+    stage.host.handle_connected(second, stage.time(), stage.now);
+    let mut edge = edge();
+    let birth = edge.nbirth(stage.time(), [Metric::new("a", 1_i32)]);
+    store(&mut stage, &birth);
+    stage.look();
+    let mut other = edge.clone();
+    let data = other.ndata(stage.time(), [Metric::new("a", 66_i32)]);
+    stage.send_via(second, &data);
+    stage.send(&edge.ndata(stage.time(), [Metric::new("a", 2_i32)]));
+    stage.check(&["birth g/n: a#2=1", "data g/n: #2=2"]);
+    assert_eq!(stage.host.counters().skipped_values[SkipReason::ForeignServer as usize], 1);
+    stage.check_found_of(Finding::ForeignServer, 1);
+}
