@@ -23,7 +23,7 @@ def many(count, **more):
 def unknown_ids(world, operation, base):
     """The base request about things that do not exist."""
     given = dict(base)
-    for name in ("assetModelId", "assetId", "composedAssetModelId"):
+    for name in ("assetModelId", "assetId", "composedAssetModelId", "jobId"):
         if name in given:
             given[name] = new_id()
     if "alias" in given:
@@ -45,8 +45,11 @@ def natural(world, operation, error):
         return {**base, "maxResults": 0} if "maxResults" in base else malformed(base, operation)
     if error == NOT_FOUND and "assetModelName" in base and operation == "CreateAssetModel":
         return {**base, "assetModelHierarchies": [{"name": "h", "childAssetModelId": new_id()}]}
-    if error == NOT_FOUND and operation in ("ListTimeSeries", "DescribeLoggingOptions", "PutLoggingOptions"):
+    workspaces = ("ListTimeSeries", "DescribeLoggingOptions", "PutLoggingOptions", "ListBulkImportJobs")
+    if error == NOT_FOUND and operation in workspaces:
         return {**base, "workspaceName": "nowhere"}
+    if error == NOT_FOUND and operation == "CreateBulkImportJob":
+        return {**base, "workspaceName": "nowhere", "datasetId": new_id()}
     if error == NOT_FOUND:
         given = unknown_ids(world, operation, base)
         return given if given != base else None
@@ -78,6 +81,7 @@ def special(world, operation, error, base, api):
             "CreateAssetModelCompositeModel": {**base, "assetModelCompositeModelId": world.inline},
             "UpdateAssetModelCompositeModel": None,
             "CreateAsset": {"assetName": "G1", "assetModelId": model},
+            "CreateBulkImportJob": world.bulk_import("the first"),
             "UpdateAsset": {"assetId": world.spare, "assetName": "G1"},
             "AssociateAssets": {"assetId": world.parent, "hierarchyId": world.hierarchy, "childAssetId": asset},
         }.get(operation)

@@ -3,6 +3,7 @@ quota page, each broken once and, where it matters, met once."""
 
 import json
 import sys
+import time
 
 from errors import many
 from wire import Api, check_answer, check_error, new_id
@@ -407,9 +408,46 @@ def reads(world):
     test("shows its default", [] if shown == {"stringValue": "s-1"} else [default])
 
 
+def imports(world):
+    create, base = "CreateBulkImportJob", world.bulk_import("another")
+    file = base["files"][0]
+    columns = base["jobConfiguration"]["fileFormat"]["csv"]["columnNames"]
+
+    def of(*names):
+        return {"fileFormat": {"csv": {"columnNames": list(names)}}}
+
+    for name, changed in {
+        "no file": {"files": []},
+        "101 files": {"files": [file] * 101},
+        "reports without a slash": {"errorReportLocation": {"bucket": "late", "prefix": "errors"}},
+        "no format": {"jobConfiguration": {}},
+        "two formats": {"jobConfiguration": {"fileFormat": {"csv": {"columnNames": columns}, "parquet": {}}}},
+        "a column twice": {"jobConfiguration": of(*columns, "VALUE")},
+        "no value": {"jobConfiguration": of(*columns[:-1])},
+        "ids and alias": {"jobConfiguration": of("ALIAS", *columns)},
+        "half of the ids": {"jobConfiguration": of(*columns[1:])},
+        "a workspace without its dataset": {"workspaceName": "nowhere"},
+    }.items():
+        refused(world, name, INVALID, create, **{**base, **changed})
+    accepted(world, "a file's own format", create, **{**base, "jobConfiguration": {},
+             "files": [{**file, "fileFormat": {"csv": {"columnNames": ["ALIAS", *columns[2:]]}}}]})
+    refused(world, "a job's name twice", EXISTS, create, **base)
+    for at in range(50):
+        status = world.api.call("DescribeBulkImportJob", jobId=world.job)["jobStatus"]
+        if status == "FAILED":
+            break
+        time.sleep(0.1)
+    test("a job without S3 fails", [] if status == "FAILED" else [status])
+    listed = world.api.call("ListBulkImportJobs", filter="COMPLETED")["jobSummaries"]
+    test("and is not among those that did not", [] if listed == [] else [listed])
+    world.api.call("PutStorageConfiguration", storageType="SITEWISE_DEFAULT_STORAGE",
+                   disassociatedDataStorage="ENABLED")
+    refused(world, "no tier", INVALID, create, **{**base, "jobName": "without a tier"})
+
+
 def main(address):
     api = Api(address)
-    for rules in (batches, values, partial_entries, seconds, streams, models, quotas, trees, reads):
+    for rules in (batches, values, partial_entries, seconds, streams, models, quotas, trees, reads, imports):
         rules(World(api))
     for fault in failed:
         print("FAILED", fault[:600])

@@ -79,8 +79,9 @@ serve_program() {
 }
 
 install_python() {
-    [ -x "$cache/venv/bin/aws" ] && return
-    python3 -m venv "$cache/venv" && "$cache/venv/bin/pip" install --quiet --disable-pip-version-check boto3 awscli
+    [ -x "$cache/venv/bin/aws" ] && [ -x "$cache/venv/bin/moto_server" ] && return
+    python3 -m venv "$cache/venv" &&
+        "$cache/venv/bin/pip" install --quiet --disable-pip-version-check boto3 awscli "moto[s3,server]"
 }
 
 install_node() {
@@ -132,6 +133,7 @@ serve --create-delay 1s --update-delay 300ms --conflict-delay 1s
 part "questions to an account" 180 "$python" "$here/account.py" --endpoint "http://$address" --as-emulated
 part "questions that are stopped" 180 "$python" "$here/stopped.py" "$address"
 part "state across restarts" 60 "$python" "$here/restart.py" "$target/debug/sitewise-local" "$work/state"
+part "bulk import" 120 "$python" "$here/bulk_import.py" "$target/debug/sitewise-local"
 # There is no MQTT server: what a device would be told is dropped.
 serve_program iot-local --mqtt mqtt://127.0.0.1:1
 part "service model of iot" 120 env CONTRACT_MODEL=iot/2015-05-28 "$python" "$here/commands.py" "$address"

@@ -243,7 +243,11 @@ def span(shape, value, path):
 
 
 # Python has no Unicode categories; what is asked for here tells these apart.
-CATEGORIES = {r"[^\p{C}]": r"[^\x00-\x1f\x7f-\x9f]", r"\p{L}\p{Z}\p{N}": r"\w "}
+CATEGORIES = {
+    r"[^\p{C}]": r"[^\x00-\x1f\x7f-\x9f]",
+    r"\p{L}\p{Z}\p{N}": r"\w ",
+    r"\p{L}\p{N}\p{Zs}": r"\w ",
+}
 
 
 def matches(pattern, text):

@@ -126,7 +126,9 @@ class World:
             "PutStorageConfiguration",
             storageType="SITEWISE_DEFAULT_STORAGE",
             disassociatedDataStorage="ENABLED",
+            warmTier="ENABLED",
         )
+        self.job = call("CreateBulkImportJob", **self.bulk_import("the first"))["jobId"]
         self.now = int(time.time())
         answer = call(
             "BatchPutAssetPropertyValue",
@@ -273,6 +275,20 @@ class World:
             "DescribeLoggingOptions": {},
             "PutLoggingOptions": {"loggingOptions": {"level": "INFO"}},
             "DescribeDefaultEncryptionConfiguration": {},
+            "CreateBulkImportJob": self.bulk_import("the second"),
+            "DescribeBulkImportJob": {"jobId": self.job},
+            "ListBulkImportJobs": {"filter": "ALL", "maxResults": 1},
+        }
+
+    def bulk_import(self, name):
+        """A bulk import job; without an S3 endpoint it ends FAILED."""
+        columns = ["ASSET_ID", "PROPERTY_ID", "DATA_TYPE", "TIMESTAMP_SECONDS", "TIMESTAMP_NANO_OFFSET", "VALUE"]
+        return {
+            "jobName": name,
+            "jobRoleArn": "arn:aws:iam::123456789012:role/import",
+            "files": [{"bucket": "late", "key": "values.csv"}],
+            "errorReportLocation": {"bucket": "late", "prefix": "errors/"},
+            "jobConfiguration": {"fileFormat": {"csv": {"columnNames": columns}}},
         }
 
     def deletable(self):

@@ -29,6 +29,7 @@ pub(crate) mod define;
 pub(crate) mod definition;
 pub(crate) mod describe_models;
 pub(crate) mod expressions;
+pub(crate) mod jobs;
 pub(crate) mod list_assets;
 pub(crate) mod model;
 pub(crate) mod models;
@@ -52,6 +53,7 @@ pub(crate) struct Setting {
     pub(crate) update_delay: Duration,
     pub(crate) conflict_delay: Duration,
     pub(crate) read_delay: Duration,
+    pub(crate) import_delay: Duration,
     pub(crate) limits: Limits,
     pub(crate) double_limit: f64,
     pub(crate) history_per_stream: usize,
@@ -73,6 +75,8 @@ pub(crate) struct State {
     pub(crate) steps_made: u64,
     /// Values that were taken and cannot be read yet, with the time from which on they can.
     pub(crate) unreadable: VecDeque<(Moment, StreamKey, Point)>,
+    /// Bulk import jobs.
+    pub(crate) jobs: BTreeMap<Uuid, jobs::Job>,
 }
 
 /// Look-ups made from the state.
@@ -95,6 +99,8 @@ pub(crate) struct Account {
     pub(crate) setting: Setting,
     pub(crate) state: State,
     pub(crate) index: Index,
+    /// Jobs whose files are being read.
+    pub(crate) importing: BTreeSet<Uuid>,
     /// The name of the model whose creation or update, under way now, shall end FAILED.
     pub(crate) doomed: Option<String>,
     /// Counts changes, so that an unchanged state is not written again.
@@ -110,12 +116,20 @@ impl Account {
             update_delay: options.update_delay,
             conflict_delay: options.conflict_delay,
             read_delay: options.read_delay,
+            import_delay: options.import_delay,
             limits: options.limits.clone(),
             double_limit: options.double_limit,
             history_per_stream: options.history_per_stream.max(1),
             entries_per_second: options.entries_per_second,
         };
-        Self { setting, state: State::default(), index: Index::default(), doomed: None, changes: 0 }
+        Self {
+            setting,
+            state: State::default(),
+            index: Index::default(),
+            importing: BTreeSet::new(),
+            doomed: None,
+            changes: 0,
+        }
     }
 
     /// Takes over a state that was kept, and makes its look-ups.

@@ -17,6 +17,8 @@ Usage: sitewise-local [options]
   --update-delay TIME       how long updates and deletions take (200ms)
   --conflict-delay TIME     how long CreateAsset conflicts after its model is ACTIVE (0)
   --read-delay TIME         how long a value that was taken cannot be read yet (0)
+  --import-delay TIME       how long a bulk import job takes (1s)
+  --s3-endpoint URL         where bulk imports find their objects (nowhere: each job fails)
   --denied-for TIME         how long everything is denied after the start (0)
   --account NUMBER          the account in ARNs (123456789012)
   --region NAME             the region in ARNs (us-east-1)
@@ -46,7 +48,12 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command<S
     let delay = Duration::from_millis(200);
     let mut serve = Serve {
         listen: SocketAddr::from(([127, 0, 0, 1], 4567)),
-        options: Options { create_delay: delay, update_delay: delay, ..Options::default() },
+        options: Options {
+            create_delay: delay,
+            update_delay: delay,
+            import_delay: Duration::from_secs(1),
+            ..Options::default()
+        },
     };
     let mut rates: Vec<(String, f64)> = Vec::new();
     let mut values = None;
@@ -63,6 +70,8 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command<S
             "--update-delay" => options.update_delay = program::duration(&name, &value()?)?,
             "--conflict-delay" => options.conflict_delay = program::duration(&name, &value()?)?,
             "--read-delay" => options.read_delay = program::duration(&name, &value()?)?,
+            "--import-delay" => options.import_delay = program::duration(&name, &value()?)?,
+            "--s3-endpoint" => options.s3_endpoint = Some(value()?),
             "--denied-for" => options.denied_for = program::duration(&name, &value()?)?,
             "--account" => options.account = value()?,
             "--region" => options.region = value()?,

@@ -91,6 +91,18 @@ pub(crate) const AGGREGATE_RESULTS: usize = 2_500;
 pub(crate) const BATCH_AGGREGATE_RESULTS: usize = 4_000;
 /// Values of one stream in one second and one quality.
 pub(crate) const VALUES_PER_SECOND: usize = 10;
+/// Files of one bulk import job (API Reference, `CreateBulkImportJob`).
+pub(crate) const JOB_FILES: usize = 100;
+/// Bulk import jobs that wait or run at a time.
+pub(crate) const JOBS_RUNNING: usize = 100;
+/// Bytes of one file in CSV.
+pub(crate) const CSV_BYTES: u64 = 5 * 1024 * 1024 * 1024;
+/// Streams of one file.
+pub(crate) const FILE_STREAMS: usize = 10_000;
+/// Values that a message holds in a bulk import, over all streams (pricing page).
+pub(crate) const IMPORT_MESSAGE_VALUES: u64 = 60;
+/// Bytes that a message holds in a bulk import.
+pub(crate) const IMPORT_MESSAGE_BYTES: u64 = 5 * 1024;
 /// Magnitude of a double, by the API's model; the user guide says 1e100.
 pub(crate) const DOUBLE_MAGNITUDE: f64 = 1e10;
 /// Bytes of a string value.

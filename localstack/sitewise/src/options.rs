@@ -64,6 +64,11 @@ pub struct Options {
     pub conflict_delay: Duration,
     /// How long a value that was taken cannot be read yet.
     pub read_delay: Duration,
+    /// How long a bulk import job takes, half of it PENDING.
+    pub import_delay: Duration,
+    /// Where bulk imports find their objects: `http://HOST:PORT` of anything that speaks S3. Without
+    /// it every job ends FAILED.
+    pub s3_endpoint: Option<String>,
     /// How long everything is denied after the start, as to a role that was just made.
     pub denied_for: Duration,
     /// The account's number, for ARNs.
@@ -93,6 +98,8 @@ impl Default for Options {
             update_delay: Duration::ZERO,
             conflict_delay: Duration::ZERO,
             read_delay: Duration::ZERO,
+            import_delay: Duration::ZERO,
+            s3_endpoint: None,
             denied_for: Duration::ZERO,
             account: "123456789012".into(),
             region: "us-east-1".into(),

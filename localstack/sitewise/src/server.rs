@@ -12,7 +12,9 @@ use tracing::{error, info};
 
 use crate::fault::Fault;
 use crate::http;
+use crate::importer;
 use crate::options::Options;
+use crate::s3::S3;
 use crate::service;
 use crate::shared::Shared;
 use crate::store::Store;
@@ -28,6 +30,7 @@ pub struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
     store: Option<Arc<Store>>,
+    s3: Option<S3>,
 }
 
 /// Looks at a server from within its process.
@@ -80,11 +83,13 @@ impl Server {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let store = options.data_dir.as_deref().map(Store::open).transpose()?.map(Arc::new);
+        let s3 = options.s3_endpoint.as_deref().map(|endpoint| S3::new(endpoint, &options.region));
+        let s3 = s3.transpose().map_err(io::Error::other)?;
         let shared = Arc::new(Shared::new(options));
         if let Some(state) = store.as_ref().map(|store| store.load()).transpose()?.flatten() {
             shared.lock().account.restore(state);
         }
-        Ok(Self { listener, address, shared, store })
+        Ok(Self { listener, address, shared, store, s3 })
     }
 
     /// The address that is bound.
@@ -114,6 +119,7 @@ impl Server {
             let shared = Arc::clone(&shared);
             async move { service::serve(&shared, request).await }
         };
+        let importing = tokio::spawn(importer::run(Arc::clone(&self.shared), self.s3));
         let mut serving = pin!(http::serve(self.listener, shutdown, answer));
         loop {
             tokio::select! {
@@ -127,6 +133,7 @@ impl Server {
                 }
             }
         }
+        importing.abort();
         save(self.store.as_ref(), &self.shared, saved).await;
         info!("stopped");
         Ok(())

@@ -8,7 +8,7 @@ use crate::fault::{Fault, Faults, Lost, Verdict};
 use crate::options::{Clock, Options};
 use crate::quota::Buckets;
 use crate::replay::{Replays, Ticket};
-use crate::usage::Usage;
+use crate::usage::{ImportTally, Usage};
 use crate::values::batch::Batch;
 use crate::values::stream::StreamKey;
 use crate::values::write::{Gate, Refusal};
@@ -205,6 +205,11 @@ impl Core {
             self.usage.entry_error(error.error_code);
         }
         bind::answer(&output)
+    }
+
+    /// Counts what a bulk import job brought.
+    pub(crate) fn count_import(&mut self, tally: ImportTally) {
+        self.usage.import(tally);
     }
 
     /// Orders a fault.

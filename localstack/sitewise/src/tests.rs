@@ -16,6 +16,7 @@ use crate::wire::operation::{Answer, Call};
 use crate::wire::route::route;
 
 mod faults;
+mod jobs;
 mod limits;
 mod noise;
 mod properties;

@@ -6,7 +6,17 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::limits::{IMPORT_MESSAGE_BYTES, IMPORT_MESSAGE_VALUES};
 use crate::values::write::Tally;
+
+/// What a bulk import job brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ImportTally {
+    pub(crate) received: u64,
+    pub(crate) accepted: u64,
+    pub(crate) overwritten: u64,
+    pub(crate) bytes: u64,
+}
 
 /// Counters since the start or since a mark.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -26,6 +36,17 @@ pub struct Usage {
     pub entry_errors: BTreeMap<String, u64>,
     /// Messages that would be billed for stored values.
     pub billed_messages: u64,
+    /// Values that came in by bulk imports.
+    pub imported_received: u64,
+    /// Values that bulk imports stored.
+    pub imported_values: u64,
+    /// Stored values of bulk imports that took the place of one with the same time and quality.
+    pub imported_overwritten: u64,
+    /// Messages of bulk imports if AWS counts values: 60 each, job by job. The least that a period
+    /// is billed with is not in it.
+    pub imported_messages: u64,
+    /// The same if AWS counts bytes: 5 KB each.
+    pub imported_messages_by_bytes: u64,
     /// Requests and entries that were throttled.
     pub throttles: u64,
     /// Asset models there are.
@@ -62,6 +83,14 @@ impl Usage {
         self.billed_messages += tally.messages;
     }
 
+    pub(crate) fn import(&mut self, import: ImportTally) {
+        self.imported_received += import.received;
+        self.imported_values += import.accepted;
+        self.imported_overwritten += import.overwritten;
+        self.imported_messages += import.accepted.div_ceil(IMPORT_MESSAGE_VALUES);
+        self.imported_messages_by_bytes += import.bytes.div_ceil(IMPORT_MESSAGE_BYTES);
+    }
+
     /// What was counted after `mark`. The numbers of things there are stay as they are.
     #[must_use]
     pub fn since(&self, mark: &Self) -> Self {
@@ -79,6 +108,15 @@ impl Usage {
             values_overwritten: self.values_overwritten.saturating_sub(mark.values_overwritten),
             entry_errors: difference(&self.entry_errors, &mark.entry_errors),
             billed_messages: self.billed_messages.saturating_sub(mark.billed_messages),
+            imported_received: self.imported_received.saturating_sub(mark.imported_received),
+            imported_values: self.imported_values.saturating_sub(mark.imported_values),
+            imported_overwritten: self
+                .imported_overwritten
+                .saturating_sub(mark.imported_overwritten),
+            imported_messages: self.imported_messages.saturating_sub(mark.imported_messages),
+            imported_messages_by_bytes: self
+                .imported_messages_by_bytes
+                .saturating_sub(mark.imported_messages_by_bytes),
             throttles: self.throttles.saturating_sub(mark.throttles),
             ..self.clone()
         }

@@ -3,6 +3,7 @@
 pub(crate) mod aggregate;
 pub(crate) mod batch;
 pub(crate) mod batch_read;
+pub(crate) mod import;
 pub(crate) mod interpolate;
 pub(crate) mod point;
 pub(crate) mod read;

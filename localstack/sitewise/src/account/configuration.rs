@@ -63,6 +63,13 @@ impl Storage {
             .is_some_and(|put| put.disassociated_data_storage.as_deref() == Some("ENABLED"))
     }
 
+    /// Whether the warm tier or the cold tier is enabled, as bulk import asks for.
+    pub(crate) fn has_tier(&self) -> bool {
+        self.put.as_ref().is_some_and(|put| {
+            put.storage_type == "MULTI_LAYER_STORAGE" || put.warm_tier.as_deref() == Some("ENABLED")
+        })
+    }
+
     pub(crate) fn refuses_null_and_nan(&self) -> bool {
         self.put.as_ref().is_some_and(|put| put.disallow_ingest_null_nan == Some(true))
     }

@@ -46,6 +46,7 @@ pub(crate) enum Step {
     ModelGone(Uuid),
     AssetReady(Uuid),
     AssetGone(Uuid),
+    JobRuns(Uuid),
 }
 
 impl Account {
@@ -106,6 +107,7 @@ impl Account {
                 }
             }
             Step::AssetGone(id) => self.remove_asset(id),
+            Step::JobRuns(id) => self.job_runs(id, now),
         }
     }
 

@@ -68,10 +68,10 @@ pub(crate) trait Gate {
 }
 
 /// Where an entry's values go.
-struct Place {
-    key: StreamKey,
+pub(super) struct Place {
+    pub(super) key: StreamKey,
     /// None for a free stream that does not exist yet.
-    data_type: Option<DataType>,
+    pub(super) data_type: Option<DataType>,
     entries_per_second: u32,
 }
 
@@ -167,7 +167,7 @@ impl Account {
     }
 
     /// Finds the stream that an entry names.
-    fn place(&self, target: &Target<'_>) -> Result<Place, Refusal> {
+    pub(super) fn place(&self, target: &Target<'_>) -> Result<Place, Refusal> {
         let key = match target {
             Target::Ids { asset, property } => StreamKey { asset: *asset, property: *property },
             Target::Alias(alias) => match self.state.properties.owner(&alias.0) {
@@ -287,6 +287,16 @@ impl Account {
             );
             return Err((Kind::TimestampOutOfRange, message));
         }
+        self.judge_value(given, data_type)
+    }
+
+    /// The point that is given, whatever its time.
+    pub(super) fn judge_value(
+        &self,
+        given: &Given<'_>,
+        data_type: Option<DataType>,
+    ) -> Result<Point, Refusal> {
+        let time = given.time.moment();
         let value = scalar(&given.value, self.setting.double_limit)?;
         if self.state.storage.refuses_null_and_nan()
             && (matches!(value, Scalar::Null(_))
@@ -350,7 +360,7 @@ fn scalar(variant: &Variant<'_>, double_limit: f64) -> Result<Scalar, Refusal> {
 }
 
 /// At most ten values of a stream stand in one second with one quality.
-fn room_in_second(
+pub(super) fn room_in_second(
     point: &Point,
     stream: Option<&Stream>,
     earlier: &[Point],

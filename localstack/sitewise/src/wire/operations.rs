@@ -1,6 +1,7 @@
 //! The table of supported operations. Source: service model of API version 2019-12-02.
 
 mod assets;
+mod jobs;
 mod models;
 mod resources;
 mod time_series;
@@ -12,7 +13,7 @@ use super::shapes;
 
 /// Every supported operation.
 pub(crate) fn all() -> impl Iterator<Item = &'static Operation> {
-    [values::TABLE, assets::TABLE, models::TABLE, time_series::TABLE, resources::TABLE]
+    [values::TABLE, assets::TABLE, models::TABLE, time_series::TABLE, resources::TABLE, jobs::TABLE]
         .into_iter()
         .flatten()
 }

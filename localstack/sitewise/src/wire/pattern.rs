@@ -29,6 +29,8 @@ pub(crate) const VERSION: Pattern = Pattern { matches: is_version, text: "^(LATE
 pub(crate) const NEXT_TOKEN: Pattern = Pattern { matches: is_next_token, text: "[A-Za-z0-9+/=]+" };
 pub(crate) const RESOLUTION: Pattern = Pattern { matches: is_resolution, text: "1m|15m|1h|1d" };
 pub(crate) const VARIABLE: Pattern = Pattern { matches: is_variable, text: "^[a-z][a-z0-9_]*$" };
+pub(crate) const JOB_NAME: Pattern =
+    Pattern { matches: is_job_name, text: r"^[\p{L}\p{N}\p{Zs}._:/-]+$" };
 pub(crate) const ARN: Pattern =
     Pattern { matches: is_arn, text: r"^arn:aws(-cn|-us-gov)?:[a-zA-Z0-9-:\/_\.]+$" };
 
@@ -101,6 +103,16 @@ fn is_resolution(text: &str) -> bool {
 fn is_variable(text: &str) -> bool {
     text.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
         && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+}
+
+fn is_job_name(text: &str) -> bool {
+    let is_space = |letter: char| letter.is_whitespace() && !letter.is_control();
+    !text.is_empty()
+        && text.chars().all(|letter| {
+            letter.is_alphanumeric()
+                || matches!(letter, '.' | '_' | ':' | '/' | '-')
+                || (is_space(letter) && !matches!(letter, '\u{2028}' | '\u{2029}'))
+        })
 }
 
 fn is_arn(text: &str) -> bool {
