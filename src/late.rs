@@ -1,0 +1,469 @@
+//! Late values, pure: what is too old for SiteWise's live way, or would be before its turn, is
+//! collected in files that travel through S3 and bulk import.
+//!
+//! ```text
+//! point -> route -> row, appended to the open file -> saved -> settled in the outbox -> flushed there
+//!                                     |
+//!                    full, of too many streams, or old: closed -> course: S3, job, report, deleted
+//! ```
+//!
+//! A row is in the file, flushed, before its point leaves the outbox. So a crash can leave a point in
+//! both. A file is closed only when its points have left the outbox, flushed; so only a file that was
+//! open can have such rows, and whoever restores it first deletes from the outbox what it holds.
+
+pub mod course;
+mod file;
+pub mod price;
+pub mod report;
+pub mod route;
+pub mod row;
+mod status;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+
+use course::{Course, JobRecord, Progress, Step, StepResult};
+use file::OpenFile;
+pub use file::{FILE_BYTES, FILE_STREAMS};
+pub use status::{LateFigures, LateStatus};
+
+use crate::delivery::point::{Key, Point};
+use crate::time::{Instant, Now};
+
+/// Rows that are not yet flushed: past this the disk does not keep up, and points are refused.
+const MAX_UNSAVED: usize = 100_000;
+/// Files whose steps are under way at once.
+const PARALLEL: usize = 4;
+/// Jobs that are not over: SiteWise takes a hundred of the account.
+const MAX_JOBS: usize = 20;
+/// How often the account's storage configuration is read while no tier is enabled, and otherwise.
+const READ_TIERS: Duration = Duration::from_secs(300);
+const CONFIRM_TIERS: Duration = Duration::from_secs(3600);
+
+/// Where late values go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Before each object's key; empty, or without a slash at its end.
+    pub prefix: String,
+    /// Keeps bridges apart that share a bucket.
+    pub host_id: String,
+    /// How long after its first row a file is closed.
+    pub every: Duration,
+    /// Bytes of all files on disk.
+    pub max_bytes: u64,
+}
+
+/// Names a file, and with it its object and its job. Names are in the order in which the files were
+/// opened, unless the clock was set back, and never used twice: half of a name is random.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileName {
+    millis: u64,
+    random: u64,
+}
+
+impl FileName {
+    /// Of a file opened at this time.
+    pub fn new(millis: u64, random: u64) -> Self {
+        Self { millis, random }
+    }
+
+    /// A name as it is written; none if the text is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (millis, random) = text.split_once('-')?;
+        let name =
+            Self { millis: millis.parse().ok()?, random: u64::from_str_radix(random, 16).ok()? };
+        (name.to_string() == text).then_some(name)
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:013}-{:016x}", self.millis, self.random)
+    }
+}
+
+impl Config {
+    /// The key of a file's object.
+    pub fn key(&self, name: FileName) -> String {
+        self.below_prefix(&format!("{name}.csv"))
+    }
+
+    /// The name of a file's job: its key, so that it can be made once.
+    pub fn job_name(&self, name: FileName, attempt: u32) -> String {
+        let key = self.key(name);
+        let allowed = |letter: char| {
+            letter.is_alphanumeric() || matches!(letter, ' ' | '.' | '_' | ':' | '/' | '-')
+        };
+        let key: String =
+            key.chars().map(|letter| if allowed(letter) { letter } else { '-' }).collect();
+        match attempt {
+            0 | 1 => key,
+            attempt => format!("{key}:{attempt}"),
+        }
+    }
+
+    /// Where the job of a file writes its reports, with a slash at the end.
+    pub fn report_prefix(&self, name: FileName, attempt: u32) -> String {
+        self.below_prefix(&format!("reports/{name}/{attempt}/"))
+    }
+
+    fn below_prefix(&self, rest: &str) -> String {
+        let Self { prefix, host_id, .. } = self;
+        if prefix.is_empty() {
+            format!("{host_id}/{rest}")
+        } else {
+            format!("{prefix}/{host_id}/{rest}")
+        }
+    }
+}
+
+/// Whether the account has the storage that bulk import needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tiers {
+    /// It was not read yet.
+    #[default]
+    Unknown,
+    /// The warm tier or the cold tier is enabled.
+    Enabled,
+    /// Neither is.
+    Disabled,
+}
+
+/// Why a point cannot be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Refusal {
+    /// The account has neither the warm nor the cold tier.
+    NoTier,
+    /// The files take all the room they may.
+    Full,
+    /// The disk does not keep up, or refuses.
+    Disk,
+    /// It has no form in a file: [`route`] says why.
+    NoRow,
+}
+
+impl Refusal {
+    /// Why, for people.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::NoTier => {
+                "older than seven days, and bulk import needs SiteWise's warm tier or cold tier, \
+                 neither of which is enabled"
+            }
+            Self::Full => "older than seven days, and the files of late values take all their room",
+            Self::Disk => "older than seven days, and the files of late values cannot be written",
+            Self::NoRow => "older than seven days, and it has no form in the files of bulk import",
+        }
+    }
+}
+
+/// A file that an earlier process left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoredFile {
+    /// Its name.
+    pub name: FileName,
+    /// Its whole rows; what is torn was cut off.
+    pub rows: u64,
+    /// Its length.
+    pub bytes: u64,
+    /// What was written beside it.
+    pub record: JobRecord,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Append a row to a file, which is made if need be, and tell with
+    /// [`handle_saved`](Late::handle_saved) when it is flushed.
+    Append {
+        /// The file.
+        file: FileName,
+        /// Counts rows over all files.
+        row: u64,
+        /// The line, its end included.
+        line: String,
+    },
+    /// Delete these points from the outbox, and tell with [`handle_settled`](Late::handle_settled)
+    /// when their deletion is flushed.
+    Settle {
+        /// The points.
+        keys: Vec<Key>,
+        /// The last row that is settled with them.
+        row: u64,
+    },
+    /// Close a file, flushed; nothing is to be told.
+    Close(FileName),
+    /// Do this for a file, and tell with [`handle_step`](Late::handle_step) how it ended.
+    Do(FileName, Step),
+    /// Read the account's storage configuration, and tell with
+    /// [`handle_tiers`](Late::handle_tiers).
+    ReadTiers,
+    /// The job of a file came to nothing, for all that is known; another is created later.
+    JobFailed(FileName),
+    /// The job of a file is over: so many rows were taken, so many refused.
+    Delivered {
+        /// The file.
+        file: FileName,
+        /// Rows that SiteWise took.
+        taken: u64,
+        /// Rows that it refused: they are dead letters.
+        refused: u64,
+    },
+}
+
+/// Late values on their way.
+///
+/// After each `handle_*`, [`poll_output`](Self::poll_output) is drained; then
+/// [`handle_timeout`](Self::handle_timeout) is due at [`poll_timeout`](Self::poll_timeout).
+#[derive(Debug)]
+pub struct Late {
+    config: Config,
+    random: fastrand::Rng,
+    tiers: Tiers,
+    read_tiers_at: Option<Instant>,
+    open: Option<OpenFile>,
+    /// Closed by rule, but some of their points may still be in the outbox: closed once these are
+    /// settled there, flushed.
+    closing: VecDeque<OpenFile>,
+    /// By their names, so the oldest file first.
+    courses: Vec<Course>,
+    last_row: u64,
+    /// Points up to this row have left the outbox, flushed.
+    settled_row: u64,
+    /// Rows that are not flushed yet.
+    unsaved: VecDeque<(u64, Key)>,
+    outputs: VecDeque<Output>,
+    figures: LateFigures,
+}
+
+impl Late {
+    /// With the files that earlier processes left, of which the outbox has no point any more. All of
+    /// these are closed: rows of this process go to files of its own.
+    pub fn new(config: Config, restored: Vec<RestoredFile>, seed: u64, now: Now) -> Self {
+        let mut late = Self {
+            config,
+            random: fastrand::Rng::with_seed(seed),
+            tiers: Tiers::Unknown,
+            read_tiers_at: Some(now.instant),
+            open: None,
+            closing: VecDeque::new(),
+            courses: Vec::new(),
+            last_row: 0,
+            settled_row: 0,
+            unsaved: VecDeque::new(),
+            outputs: VecDeque::new(),
+            figures: LateFigures::default(),
+        };
+        for RestoredFile { name, rows, bytes, record } in restored {
+            late.figures.restored += rows;
+            let mut course = Course::new(name, (rows, bytes), record, now.instant);
+            if rows == 0 {
+                course.next = Step::Remove;
+                course.is_over = true;
+            }
+            late.courses.push(course);
+        }
+        late.courses.sort_by_key(|course| course.name);
+        late
+    }
+
+    /// Takes a point that [`route`] sends this way.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be taken; it is given back to become a dead letter.
+    pub fn handle_point(&mut self, point: Point, now: Now) -> Result<(), (Point, Refusal)> {
+        let Ok(line) = row::line(&point) else { return Err((point, Refusal::NoRow)) };
+        let key = point.key();
+        if self.tiers == Tiers::Disabled {
+            return Err((point, Refusal::NoTier));
+        }
+        if self.unsaved.len() >= MAX_UNSAVED {
+            return Err((point, Refusal::Disk));
+        }
+        let bytes = line.len() as u64;
+        if self.bytes() + bytes > self.config.max_bytes {
+            return Err((point, Refusal::Full));
+        }
+        if self.open.as_ref().is_some_and(|open| !open.has_room(key.stream, bytes)) {
+            self.close_open();
+        }
+        let random = self.random.u64(..);
+        let file = self.open.get_or_insert_with(|| {
+            let millis = u64::try_from(now.wall.as_millis()).unwrap_or(0);
+            OpenFile::new(FileName::new(millis, random), now.instant)
+        });
+        self.last_row += 1;
+        file.add(self.last_row, key.stream, bytes);
+        self.unsaved.push_back((self.last_row, key));
+        self.figures.rows += 1;
+        self.figures.quoted += u64::from(row::is_quoted(&line));
+        self.outputs.push_back(Output::Append { file: file.name, row: self.last_row, line });
+        Ok(())
+    }
+
+    /// All rows up to this one are flushed.
+    pub fn handle_saved(&mut self, row: u64) {
+        let mut keys = Vec::new();
+        while let Some((_, key)) = self.unsaved.pop_front_if(|(number, _)| *number <= row) {
+            keys.push(key);
+        }
+        if !keys.is_empty() {
+            self.outputs.push_back(Output::Settle { keys, row });
+        }
+    }
+
+    /// The deletion of all points up to this row from the outbox is flushed.
+    pub fn handle_settled(&mut self, row: u64, now: Now) {
+        self.settled_row = self.settled_row.max(row);
+        self.close_settled(now);
+    }
+
+    /// The account's storage configuration was read; `Unknown` if it could not be.
+    pub fn handle_tiers(&mut self, tiers: Tiers, now: Now) {
+        // What was read once holds until it is read otherwise.
+        if tiers != Tiers::Unknown {
+            self.tiers = tiers;
+        }
+        let wait = if tiers == Tiers::Enabled { CONFIRM_TIERS } else { READ_TIERS };
+        self.read_tiers_at = Some(now.instant + wait);
+        self.start_steps(now);
+    }
+
+    /// The step of a file has ended; one of an unknown file is ignored.
+    pub fn handle_step(&mut self, file: FileName, result: StepResult, now: Now) {
+        let jitter = self.random.f64();
+        let Some(course) = self.courses.iter_mut().find(|course| course.name == file) else {
+            return;
+        };
+        let rows = course.rows;
+        match course.handle(result, jitter, now.instant) {
+            Progress::None => {}
+            Progress::Retried(_) => self.figures.retries += 1,
+            Progress::JobFailed => {
+                self.figures.failed_jobs += 1;
+                // Perhaps somebody has switched the tiers off.
+                self.read_tiers_at = Some(now.instant);
+                self.outputs.push_back(Output::JobFailed(file));
+            }
+            Progress::JobOver(refused) => {
+                let taken = rows - refused;
+                self.figures.jobs += 1;
+                self.figures.delivered += taken;
+                self.figures.refused += refused;
+                self.outputs.push_back(Output::Delivered { file, taken, refused });
+            }
+            Progress::Gone => self.courses.retain(|course| course.name != file),
+        }
+        self.start_steps(now);
+    }
+
+    /// Handles expired timers.
+    pub fn handle_timeout(&mut self, now: Now) {
+        if self.read_tiers_at.is_some_and(|due| due <= now.instant) {
+            self.read_tiers_at = None;
+            self.outputs.push_back(Output::ReadTiers);
+        }
+        if self.closes_at().is_some_and(|due| due <= now.instant) {
+            self.close_open();
+        }
+        self.close_settled(now);
+    }
+
+    /// Closes the open file before its time: what it holds travels at once.
+    pub fn flush(&mut self, now: Now) {
+        self.close_open();
+        self.close_settled(now);
+    }
+
+    /// When the next timer expires.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let steps = self.startable().filter_map(Course::due).min();
+        let under_way = self.under_way();
+        let steps = steps.filter(|_| under_way < PARALLEL);
+        [self.read_tiers_at, self.closes_at(), steps].into_iter().flatten().min()
+    }
+
+    /// The next output.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Rows whose jobs are not over: what was taken and is neither delivered nor refused.
+    pub fn waiting(&self) -> u64 {
+        let open = self.open.iter().chain(&self.closing).map(|file| file.rows);
+        let closed = self.courses.iter().filter(|course| !course.is_over);
+        open.chain(closed.map(|course| course.rows)).sum()
+    }
+
+    /// Rows that a crash would take back into the outbox, or lose where that has no disk.
+    pub fn unsaved(&self) -> usize {
+        self.unsaved.len()
+    }
+
+    /// Whether the account has the storage that is needed.
+    pub fn tiers(&self) -> Tiers {
+        self.tiers
+    }
+
+    /// Where things go.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What was counted since the start.
+    pub fn figures(&self) -> LateFigures {
+        self.figures
+    }
+
+    /// Bytes of all files on disk.
+    fn bytes(&self) -> u64 {
+        let open = self.open.iter().chain(&self.closing).map(|file| file.bytes);
+        open.chain(self.courses.iter().map(|course| course.bytes)).sum()
+    }
+
+    fn closes_at(&self) -> Option<Instant> {
+        self.open.as_ref().map(|open| open.since + self.config.every)
+    }
+
+    fn close_open(&mut self) {
+        self.closing.extend(self.open.take());
+    }
+
+    /// Closes what is to be closed and whose points have left the outbox, and starts steps that are due.
+    fn close_settled(&mut self, now: Now) {
+        let settled = self.settled_row;
+        while let Some(file) = self.closing.pop_front_if(|file| file.last_row <= settled) {
+            self.outputs.push_back(Output::Close(file.name));
+            let size = (file.rows, file.bytes);
+            let course = Course::new(file.name, size, JobRecord::default(), now.instant);
+            self.courses.push(course);
+        }
+        self.start_steps(now);
+    }
+
+    fn under_way(&self) -> usize {
+        self.courses.iter().filter(|course| course.due().is_none()).count()
+    }
+
+    /// Files whose next step may be done, as far as tiers and the number of jobs go.
+    fn startable(&self) -> impl Iterator<Item = &Course> {
+        let jobs = self.courses.iter().filter(|course| course.has_job()).count();
+        let may_create = jobs < MAX_JOBS && self.tiers == Tiers::Enabled;
+        self.courses.iter().filter(move |course| course.has_job() || course.is_over || may_create)
+    }
+
+    fn start_steps(&mut self, now: Now) {
+        while self.under_way() < PARALLEL {
+            let due = |course: &&Course| course.due().is_some_and(|due| due <= now.instant);
+            let Some(name) = self.startable().find(due).map(|course| course.name) else { return };
+            let course = self.courses.iter_mut().find(|course| course.name == name);
+            let Some(step) = course.and_then(|course| course.begin(now.instant)) else { return };
+            self.outputs.push_back(Output::Do(name, step));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,342 @@
+//! The course of one closed file, from the disk to the end of its job.
+//!
+//! Each step is done by the shell and answered; one is under way at a time. What was done survives a
+//! crash: the object's key and the job's name follow from the file's name, so putting the object
+//! again puts the same one, and a job that was created is found by its name. The number of the
+//! attempt is written before its job is created.
+
+use std::time::Duration;
+
+use super::FileName;
+use crate::time::Instant;
+
+/// First delay after a step that failed; doubled each time.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// Longest such delay.
+const LONGEST_RETRY: Duration = Duration::from_secs(300);
+/// First delay before the state of a job is read, and the longest between two readings.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
+const LONGEST_LOOK: Duration = Duration::from_secs(30);
+/// First and longest delay before another job is created for a file whose job failed as a whole: a
+/// person has to act.
+const FIRST_ATTEMPT: Duration = Duration::from_secs(900);
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(6 * 3600);
+
+/// What is to be done next for a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Put the object.
+    Upload,
+    /// Write the number of the attempt beside the file, flushed.
+    RecordAttempt(u32),
+    /// Create the job of this attempt.
+    Create(u32),
+    /// Find the id of the job of this attempt: it exists already.
+    Find(u32),
+    /// Write the job's id beside the file, flushed.
+    RecordJob(u32, String),
+    /// Read the job's state.
+    Describe(String),
+    /// Read the report of this attempt's job, keep the rows that it names as dead letters, flushed,
+    /// and tell how many there were.
+    ReadReport(u32),
+    /// Delete the file, and what was written beside it.
+    Remove,
+}
+
+/// The state of a job, as the API names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobState {
+    /// It waits for other jobs.
+    Pending,
+    /// It reads its files.
+    Running,
+    /// All rows were taken.
+    Completed,
+    /// Some were not.
+    CompletedWithFailures,
+    /// None were, as far as is known.
+    Failed,
+    /// Somebody cancelled it.
+    Cancelled,
+}
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepResult {
+    /// As it should.
+    Done,
+    /// The job was created, or found; its id.
+    Job(String),
+    /// A job with this name exists already.
+    Exists,
+    /// There is no such job.
+    NoJob,
+    /// The job's state.
+    State(JobState),
+    /// So many rows were refused.
+    Refused(u64),
+    /// Not at all, for this reason: it is to be tried again.
+    Failed(String),
+}
+
+/// What became of a step, beyond the next one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Nothing to tell.
+    None,
+    /// The step failed, for this reason, and is tried again.
+    Retried(String),
+    /// The job came to nothing: another is created later.
+    JobFailed,
+    /// The job is over, and so many of its rows were refused.
+    JobOver(u64),
+    /// The file is gone.
+    Gone,
+}
+
+/// What was written beside a file: its last attempt, and the id of that attempt's job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobRecord {
+    /// Counted from 1.
+    pub attempt: u32,
+    /// None before it is known.
+    pub job: Option<String>,
+}
+
+/// A closed file and where it stands.
+#[derive(Debug)]
+pub(super) struct Course {
+    pub(super) name: FileName,
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+    pub(super) next: Step,
+    /// Since when its step may be done; none while it is being done.
+    due: Option<Instant>,
+    attempt: u32,
+    retry_delay: Duration,
+    look_delay: Duration,
+    /// The job is over: only the file is to be deleted.
+    pub(super) is_over: bool,
+    /// Why the last step failed.
+    pub(super) last_error: Option<String>,
+}
+
+impl Course {
+    /// A file that was just closed, or was found closed with what is written beside it.
+    pub(super) fn new(
+        name: FileName,
+        (rows, bytes): (u64, u64),
+        record: JobRecord,
+        now: Instant,
+    ) -> Self {
+        let next = match record {
+            JobRecord { job: Some(job), .. } => Step::Describe(job),
+            // The object was put before this was written.
+            JobRecord { attempt: attempt @ 1.., job: None } => Step::Create(attempt),
+            JobRecord { .. } => Step::Upload,
+        };
+        Self {
+            name,
+            rows,
+            bytes,
+            next,
+            due: Some(now),
+            attempt: record.attempt.max(1),
+            retry_delay: FIRST_RETRY,
+            look_delay: FIRST_LOOK,
+            is_over: false,
+            last_error: None,
+        }
+    }
+
+    /// Whether its job exists or is about to, and is not over.
+    pub(super) fn has_job(&self) -> bool {
+        !self.is_over && !matches!(self.next, Step::Upload | Step::RecordAttempt(_))
+    }
+
+    /// When its next step is due; none while one is under way.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// The step that is due is under way from now on.
+    pub(super) fn begin(&mut self, now: Instant) -> Option<Step> {
+        self.due.filter(|due| *due <= now)?;
+        self.due = None;
+        Some(self.next.clone())
+    }
+
+    /// The step under way has ended. `jitter` is between 0 and 1.
+    pub(super) fn handle(&mut self, result: StepResult, jitter: f64, now: Instant) -> Progress {
+        let result = match result {
+            StepResult::Failed(reason) => return self.retry(reason, jitter, now),
+            result => result,
+        };
+        let next = match (&self.next, result) {
+            (Step::Upload, StepResult::Done) => Step::RecordAttempt(self.attempt),
+            (Step::RecordAttempt(attempt), StepResult::Done) => Step::Create(*attempt),
+            (Step::Create(attempt) | Step::Find(attempt), StepResult::Job(job)) => {
+                Step::RecordJob(*attempt, job)
+            }
+            (Step::Create(attempt), StepResult::Exists) => Step::Find(*attempt),
+            // What exists by name and not in the list appears there in a while, or was no job.
+            (Step::Find(attempt), StepResult::NoJob) => {
+                self.next = Step::Create(*attempt);
+                return self.retry("the job is not in the list of jobs".to_owned(), jitter, now);
+            }
+            (Step::RecordJob(_, job), StepResult::Done) => {
+                self.look_delay = FIRST_LOOK;
+                self.advance(Step::Describe(job.clone()), now + FIRST_LOOK);
+                return Progress::None;
+            }
+            (Step::Describe(_), StepResult::State(state)) => match state {
+                JobState::Pending | JobState::Running => {
+                    self.look_delay = self.look_delay.mul_f64(1.5).min(LONGEST_LOOK);
+                    self.advance(self.next.clone(), now + self.look_delay);
+                    return Progress::None;
+                }
+                JobState::Completed => return self.job_over(0, now),
+                JobState::CompletedWithFailures => Step::ReadReport(self.attempt),
+                JobState::Failed | JobState::Cancelled => return self.job_failed(now),
+            },
+            (Step::Describe(_), StepResult::NoJob) => return self.job_failed(now),
+            (Step::ReadReport(_), StepResult::Refused(rows)) => return self.job_over(rows, now),
+            (Step::Remove, StepResult::Done) => return Progress::Gone,
+            (step, result) => {
+                let reason = format!("{result:?} is no answer to {step:?}");
+                return self.retry(reason, jitter, now);
+            }
+        };
+        self.advance(next, now);
+        Progress::None
+    }
+
+    fn advance(&mut self, next: Step, due: Instant) {
+        self.next = next;
+        self.due = Some(due);
+        self.retry_delay = FIRST_RETRY;
+        self.last_error = None;
+    }
+
+    fn retry(&mut self, reason: String, jitter: f64, now: Instant) -> Progress {
+        self.due = Some(now + self.retry_delay.mul_f64(0.5 + jitter / 2.0));
+        self.retry_delay = (self.retry_delay * 2).min(LONGEST_RETRY);
+        self.last_error = Some(reason.clone());
+        Progress::Retried(reason)
+    }
+
+    fn job_over(&mut self, refused: u64, now: Instant) -> Progress {
+        self.is_over = true;
+        self.advance(Step::Remove, now);
+        Progress::JobOver(refused.min(self.rows))
+    }
+
+    /// None of its rows was taken, as far as is known: the object is put again, since it may be what
+    /// was missing, for a job of another name.
+    fn job_failed(&mut self, now: Instant) -> Progress {
+        let tried = self.attempt.min(10);
+        self.attempt += 1;
+        let wait = FIRST_ATTEMPT.saturating_mul(1 << (tried - 1)).min(LONGEST_ATTEMPT);
+        self.advance(Step::Upload, now + wait);
+        Progress::JobFailed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JITTER: f64 = 1.0;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_start(Duration::from_secs(seconds))
+    }
+
+    fn course(record: JobRecord) -> Course {
+        Course::new(FileName::new(0, 1), (10, 1_000), record, at(0))
+    }
+
+    /// Does what is due, whenever that is.
+    fn step(course: &mut Course, result: StepResult) -> (Step, Progress) {
+        let due = course.due().unwrap();
+        let step = course.begin(due).unwrap();
+        assert_eq!(course.begin(due), None, "one step at a time");
+        (step, course.handle(result, JITTER, due))
+    }
+
+    #[test]
+    fn a_file_ends_with_its_job() {
+        let mut course = course(JobRecord::default());
+        let job = || "j".to_owned();
+        let state = StepResult::State;
+        for (expected, result) in [
+            (Step::Upload, StepResult::Done),
+            (Step::RecordAttempt(1), StepResult::Done),
+            (Step::Create(1), StepResult::Job(job())),
+            (Step::RecordJob(1, job()), StepResult::Done),
+            (Step::Describe(job()), state(JobState::Pending)),
+            (Step::Describe(job()), state(JobState::Running)),
+        ] {
+            assert_eq!(step(&mut course, result), (expected, Progress::None));
+        }
+        let over = step(&mut course, state(JobState::Completed));
+        assert_eq!(over, (Step::Describe(job()), Progress::JobOver(0)));
+        assert!(!course.has_job());
+        assert_eq!(step(&mut course, StepResult::Done), (Step::Remove, Progress::Gone));
+    }
+
+    #[test]
+    fn a_job_that_exists_is_found_and_not_made_twice() {
+        let mut course = course(JobRecord { attempt: 1, job: None });
+        assert_eq!(step(&mut course, StepResult::Exists).0, Step::Create(1));
+        assert_eq!(step(&mut course, StepResult::Job("j".into())).0, Step::Find(1));
+        assert_eq!(step(&mut course, StepResult::Done).0, Step::RecordJob(1, "j".into()));
+        assert_eq!(course.next, Step::Describe("j".into()));
+    }
+
+    #[test]
+    fn after_a_crash_a_file_goes_on_where_it_was() {
+        assert_eq!(course(JobRecord::default()).next, Step::Upload);
+        let created = JobRecord { attempt: 2, job: None };
+        assert_eq!(course(created).next, Step::Create(2));
+        let known = JobRecord { attempt: 2, job: Some("j".into()) };
+        assert_eq!(course(known).next, Step::Describe("j".into()));
+    }
+
+    #[test]
+    fn a_job_that_failed_gets_another_name_later() {
+        let mut course = course(JobRecord { attempt: 1, job: Some("j".into()) });
+        let failed = StepResult::State(JobState::Failed);
+        assert_eq!(step(&mut course, failed).1, Progress::JobFailed);
+        assert_eq!(course.due(), Some(at(900)));
+        assert_eq!(step(&mut course, StepResult::Done).0, Step::Upload);
+        assert_eq!(step(&mut course, StepResult::Done).0, Step::RecordAttempt(2));
+        assert_eq!(course.next, Step::Create(2));
+    }
+
+    #[test]
+    fn refused_rows_are_told_once_the_report_is_read() {
+        let mut course = course(JobRecord { attempt: 1, job: Some("j".into()) });
+        step(&mut course, StepResult::State(JobState::CompletedWithFailures));
+        assert_eq!(
+            step(&mut course, StepResult::Refused(3)),
+            (Step::ReadReport(1), Progress::JobOver(3))
+        );
+    }
+
+    #[test]
+    fn what_fails_is_tried_again_ever_more_slowly() {
+        let mut course = course(JobRecord::default());
+        let mut last = Instant::START;
+        for wait in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
+            let (step, progress) = step(&mut course, StepResult::Failed("no".into()));
+            assert_eq!((step, progress), (Step::Upload, Progress::Retried("no".into())));
+            let due = course.due().unwrap();
+            assert_eq!(due.since(last), Duration::from_secs(wait));
+            last = due;
+        }
+        step(&mut course, StepResult::Done);
+        assert_eq!(course.last_error, None);
+    }
+}

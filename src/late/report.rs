@@ -1,0 +1,116 @@
+//! Reports of rows that a job refused.
+//!
+//! What a report looks like is not documented. A line counts as the report of a row of ours if it
+//! begins with that row's fields, up to the quality; what stands behind is the reason. Where a report
+//! names no row of the file, nobody knows which rows were taken: all of them are given back, to be
+//! kept as dead letters, and writing one again that was taken overwrites it with itself.
+
+use rustc_hash::FxHashMap;
+
+use super::row;
+use crate::delivery::point::{Key, Point};
+
+/// Reasons that are kept apart; what is refused beyond is told with the first.
+const REASONS: usize = 1_000;
+
+/// The rows that a report names.
+#[derive(Debug, Default)]
+pub struct RefusedRows {
+    rows: FxHashMap<Key, u16>,
+    reasons: Vec<String>,
+    /// Lines that name no row.
+    foreign: Vec<String>,
+    foreign_lines: u64,
+}
+
+impl RefusedRows {
+    /// Takes an object of a report.
+    pub fn read(&mut self, report: &[u8]) {
+        for record in row::records(report) {
+            let fields: Vec<&str> = record.iter().collect();
+            match row::key(&record) {
+                Some(key) => {
+                    let reason = fields.get(row::COLUMNS.len()..).unwrap_or_default();
+                    let reason = row::text(reason);
+                    let number = self.reason(&reason);
+                    self.rows.insert(key, number);
+                }
+                None => {
+                    self.foreign_lines += 1;
+                    if self.foreign.len() < 3 {
+                        self.foreign.push(row::text(&fields));
+                    }
+                }
+            }
+        }
+    }
+
+    fn reason(&mut self, reason: &str) -> u16 {
+        let found = self.reasons.iter().position(|other| other == reason);
+        let number = found.unwrap_or_else(|| {
+            if self.reasons.len() < REASONS {
+                self.reasons.push(reason.to_owned());
+                self.reasons.len() - 1
+            } else {
+                0
+            }
+        });
+        u16::try_from(number).unwrap_or(0)
+    }
+
+    /// Why a row of the file was refused, or may have been; none if it was taken.
+    pub fn reason_of(&self, point: &Point) -> Option<String> {
+        if self.rows.is_empty() {
+            let said = self.foreign.join("; ");
+            return Some(format!("the job's report names no row: {said}"));
+        }
+        let number = self.rows.get(&point.key())?;
+        Some(self.reasons.get(usize::from(*number)).cloned().unwrap_or_default())
+    }
+
+    /// Lines of the report that name no row.
+    pub fn foreign_lines(&self) -> u64 {
+        self.foreign_lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::delivery::point::{Class, Stream};
+    use crate::sitewise::api::{Quality, Variant};
+    use crate::time::Timestamp;
+
+    fn point(millis: i64) -> Point {
+        Point {
+            stream: Stream { asset: Uuid::from_u128(1), property: Uuid::from_u128(2) },
+            time: Timestamp::from_millis(millis),
+            quality: Quality::Good,
+            value: Variant::Double(1.0),
+            class: Class::History,
+        }
+    }
+
+    #[test]
+    fn a_report_names_the_rows_that_were_refused() {
+        let mut refused = RefusedRows::default();
+        let line = row::line(&point(5_001)).unwrap();
+        refused.read(format!("{},\"No, not found\"\n", line.trim_end()).as_bytes());
+        assert_eq!(refused.reason_of(&point(5_001)).as_deref(), Some("\"No, not found\""));
+        assert_eq!(refused.reason_of(&point(5_002)), None);
+        assert_eq!(refused.foreign_lines(), 0);
+    }
+
+    /// Otherwise rows that were refused would be counted as delivered.
+    #[test]
+    fn a_report_that_names_no_row_gives_all_of_them_back() {
+        let mut refused = RefusedRows::default();
+        assert!(refused.reason_of(&point(1)).is_some(), "a report without an object");
+        refused.read(b"{\"errors\": 3}\n");
+        let reason = refused.reason_of(&point(1)).unwrap();
+        assert!(reason.contains("errors"), "{reason}");
+        assert_eq!(refused.foreign_lines(), 1);
+    }
+}
