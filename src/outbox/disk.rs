@@ -17,6 +17,7 @@ mod disk_writer;
 mod faults;
 pub mod folder;
 mod inbound;
+pub mod late_files;
 mod machines;
 mod memory_points;
 mod outbox_impl;

@@ -1,0 +1,414 @@
+//! The files of late values on disk: rows appended and flushed, records beside them, and what an
+//! earlier process left.
+//!
+//! A file is named as [`FileName`] writes it: `<name>.open` while rows are appended, `<name>.csv` from
+//! then on, and beside it `<name>.job` with the attempt and the job's id in JSON. Foreign files are
+//! left alone. A torn last row is cut off: its point is still in the store.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::delivery::point::Point;
+use crate::late::course::JobRecord;
+use crate::late::{FileName, RestoredFile, row};
+
+/// How the names of files end: one that is written, one that is closed, and the record of its job.
+const OPEN: &str = "open";
+const CLOSED: &str = "csv";
+const JOB: &str = "job";
+
+/// The record of a job, as it is written.
+#[derive(Debug, Serialize, Deserialize)]
+struct RecordLine {
+    attempt: u32,
+    job: Option<String>,
+}
+
+/// A file that rows are appended to.
+#[derive(Debug)]
+struct OpenRows {
+    name: FileName,
+    file: File,
+    /// Rows that are not written yet.
+    unwritten: Vec<u8>,
+    /// Bytes that are written whole.
+    written: u64,
+    needs_sync: bool,
+}
+
+/// The folder of the files: what is done with closed ones.
+#[derive(Clone, Debug)]
+pub struct LateFolder(PathBuf);
+
+/// The files that rows are appended to.
+#[derive(Debug)]
+pub struct LateFiles {
+    folder: LateFolder,
+    /// A few at most: those that are being closed, and one that is written.
+    open: Vec<OpenRows>,
+}
+
+impl LateFiles {
+    /// The files in a folder, which is made with the first row.
+    pub fn new(folder: LateFolder) -> Self {
+        Self { folder, open: Vec::new() }
+    }
+
+    /// Appends a row, its end included; it is safe after the next [`sync`](Self::sync).
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be made. What the disk refuses later is told by [`sync`](Self::sync), and
+    /// tried again there.
+    pub fn append(&mut self, name: FileName, line: &str) -> io::Result<()> {
+        let at = match self.open.iter().position(|open| open.name == name) {
+            Some(at) => at,
+            None => {
+                self.begin(name)?;
+                self.open.len() - 1
+            }
+        };
+        if let Some(open) = self.open.get_mut(at) {
+            open.unwritten.extend_from_slice(line.as_bytes());
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, name: FileName) -> io::Result<()> {
+        self.folder.make()?;
+        let path = self.folder.path(name, OPEN);
+        let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
+        self.folder.sync()?;
+        let rows = OpenRows { name, file, unwritten: Vec::new(), written: 0, needs_sync: false };
+        self.open.push(rows);
+        Ok(())
+    }
+
+    /// Waits until the disk has all rows.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says. What was not written is kept, and tried again the next time.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.open.iter_mut().try_for_each(OpenRows::sync)
+    }
+
+    /// Closes a file whose rows are flushed.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says; it can be tried again.
+    pub fn close(&mut self, name: FileName) -> io::Result<()> {
+        for open in self.open.iter_mut().filter(|open| open.name == name) {
+            open.sync()?;
+        }
+        self.folder.close(name)?;
+        self.open.retain(|open| open.name != name);
+        Ok(())
+    }
+}
+
+impl LateFolder {
+    /// In this folder, which is made with the first row.
+    pub fn new(folder: &Path) -> Self {
+        Self(folder.to_owned())
+    }
+
+    fn make(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
+    }
+
+    fn close(&self, name: FileName) -> io::Result<()> {
+        match fs::rename(self.path(name, OPEN), self.path(name, CLOSED)) {
+            // It was closed, and the folder could not be flushed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::metadata(self.path(name, CLOSED))?;
+            }
+            renamed => renamed?,
+        }
+        self.sync()
+    }
+
+    /// What a closed file holds.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub fn read(&self, name: FileName) -> io::Result<Vec<u8>> {
+        fs::read(self.path(name, CLOSED))
+    }
+
+    /// Writes a record beside a file, flushed, over one that is there.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says; the one before is whole then.
+    pub fn record(&self, name: FileName, record: &JobRecord) -> io::Result<()> {
+        let line = RecordLine { attempt: record.attempt, job: record.job.clone() };
+        let text = serde_json::to_vec(&line)?;
+        let new = self.path(name, "job.new");
+        let mut options = OpenOptions::new();
+        let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(&text)?;
+        file.sync_data()?;
+        fs::rename(new, self.path(name, JOB))?;
+        self.sync()
+    }
+
+    /// Deletes a file and its record. The file goes first: a record alone is deleted at the next
+    /// start.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says; it can be tried again.
+    pub fn remove(&self, name: FileName) -> io::Result<()> {
+        for kind in [CLOSED, JOB] {
+            match fs::remove_file(self.path(name, kind)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        self.sync()
+    }
+
+    /// What earlier processes left, the oldest first. A file that was being written is cut after its
+    /// last whole row; `settle` deletes its points from the store, flushed, and then it is closed.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says, or what `settle` does. It can be tried again.
+    pub fn restore<E: From<io::Error>>(
+        &self,
+        mut settle: impl FnMut(Vec<Point>) -> Result<(), E>,
+    ) -> Result<Vec<RestoredFile>, E> {
+        let (mut open, mut closed, mut records) = (Vec::new(), Vec::new(), Vec::new());
+        for (name, kind) in self.names()? {
+            match kind.as_str() {
+                OPEN => open.push(name),
+                CLOSED => closed.push(name),
+                JOB => records.push(name),
+                _ => {}
+            }
+        }
+        for name in open {
+            let path = self.path(name, OPEN);
+            let text = fs::read(&path)?;
+            let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            let file = OpenOptions::new().write(true).open(&path)?;
+            file.set_len(whole as u64)?;
+            file.sync_data()?;
+            let rows = row::records(text.get(..whole).unwrap_or_default());
+            settle(rows.filter_map(|record| row::point(&record)).collect())?;
+            self.close(name)?;
+            closed.push(name);
+        }
+        for name in records.iter().filter(|name| !closed.contains(name)) {
+            fs::remove_file(self.path(*name, JOB))?;
+        }
+        closed.sort_unstable();
+        let mut restored = Vec::new();
+        for name in closed {
+            let text = self.read(name)?;
+            restored.push(RestoredFile {
+                name,
+                // Text in rows has no line ends.
+                rows: text.iter().filter(|byte| **byte == b'\n').count() as u64,
+                bytes: text.len() as u64,
+                record: self.read_record(name),
+            });
+        }
+        Ok(restored)
+    }
+
+    /// The record beside a file. One that cannot be read is as none: the job that it speaks of is
+    /// found by its name.
+    fn read_record(&self, name: FileName) -> JobRecord {
+        let text = fs::read(self.path(name, JOB)).unwrap_or_default();
+        let line = serde_json::from_slice::<RecordLine>(&text).ok();
+        line.map(|RecordLine { attempt, job }| JobRecord { attempt, job }).unwrap_or_default()
+    }
+
+    /// The names in the folder, with their ends.
+    fn names(&self) -> io::Result<Vec<(FileName, String)>> {
+        let entries = match self.0.read_dir() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry?.file_name();
+            let Some((name, kind)) = name.to_str().and_then(|name| name.split_once('.')) else {
+                continue;
+            };
+            names.extend(FileName::parse(name).map(|name| (name, kind.to_owned())));
+        }
+        Ok(names)
+    }
+
+    fn path(&self, name: FileName, kind: &str) -> PathBuf {
+        self.0.join(format!("{name}.{kind}"))
+    }
+
+    /// Waits until the disk has the names.
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.0)?.sync_all()
+    }
+}
+
+impl OpenRows {
+    fn sync(&mut self) -> io::Result<()> {
+        if !self.unwritten.is_empty() {
+            // What was written in part before is written over.
+            self.file.seek(SeekFrom::Start(self.written))?;
+            self.file.write_all(&self.unwritten)?;
+            self.written += self.unwritten.len() as u64;
+            self.unwritten.clear();
+            self.needs_sync = true;
+        }
+        if self.needs_sync {
+            self.file.sync_data()?;
+            self.needs_sync = false;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::super::tests::tempdir::Folder;
+    use super::*;
+    use crate::delivery::point::{Class, Stream};
+    use crate::sitewise::api::{Quality, Variant};
+    use crate::time::Timestamp;
+
+    fn point(number: i64) -> Point {
+        Point {
+            stream: Stream { asset: Uuid::from_u128(1), property: Uuid::from_u128(2) },
+            time: Timestamp::from_millis(number),
+            quality: Quality::Good,
+            value: Variant::String(format!("text {number}, \"quoted\"").into()),
+            class: Class::History,
+        }
+    }
+
+    fn name(number: u64) -> FileName {
+        FileName::new(number, number)
+    }
+
+    fn late(folder: &Folder) -> LateFolder {
+        LateFolder::new(&folder.path().join("late"))
+    }
+
+    /// What is left, and which points were to be deleted from the store.
+    fn restore(folder: &Folder) -> (Vec<RestoredFile>, Vec<Point>) {
+        let mut doubtful = Vec::new();
+        let restored = late(folder).restore(|points| -> io::Result<()> {
+            doubtful.extend(points);
+            Ok(())
+        });
+        (restored.unwrap(), doubtful)
+    }
+
+    fn append(files: &mut LateFiles, file: u64, rows: std::ops::Range<i64>) {
+        for row in rows {
+            files.append(name(file), &row::line(&point(row)).unwrap()).unwrap();
+        }
+    }
+
+    #[test]
+    fn rows_that_were_flushed_are_there_for_the_next_process() {
+        let folder = Folder::new();
+        assert_eq!(restore(&folder), (Vec::new(), Vec::new()));
+        let mut files = LateFiles::new(late(&folder));
+        append(&mut files, 1, 0..3);
+        files.sync().unwrap();
+        append(&mut files, 1, 3..5);
+        files.sync().unwrap();
+        append(&mut files, 2, 5..6);
+        // Not flushed: a kill may take it.
+        drop(files);
+        let (restored, doubtful) = restore(&folder);
+        let rows: Vec<_> = restored.iter().map(|file| (file.name, file.rows)).collect();
+        assert_eq!(rows, [(name(1), 5), (name(2), 0)]);
+        assert_eq!(doubtful, (0..5).map(point).collect::<Vec<_>>());
+        // They are closed by now.
+        let (again, doubtful) = restore(&folder);
+        assert_eq!((again, doubtful), (restored, Vec::new()));
+    }
+
+    /// Its point is still in the store, and comes again.
+    #[test]
+    fn a_torn_row_is_cut_off() {
+        let folder = Folder::new();
+        let mut files = LateFiles::new(late(&folder));
+        append(&mut files, 1, 0..2);
+        files.sync().unwrap();
+        let path = folder.path().join("late").join(format!("{}.open", name(1)));
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        let (restored, doubtful) = restore(&folder);
+        assert_eq!((restored[0].rows, doubtful), (1, vec![point(0)]));
+        assert_eq!(late(&folder).read(name(1)).unwrap(), row::line(&point(0)).unwrap().as_bytes());
+    }
+
+    #[test]
+    fn a_file_keeps_its_record_until_it_is_removed() {
+        let folder = Folder::new();
+        let mut files = LateFiles::new(late(&folder));
+        append(&mut files, 1, 0..1);
+        files.sync().unwrap();
+        files.close(name(1)).unwrap();
+        files.close(name(1)).unwrap();
+        let first = JobRecord { attempt: 1, job: None };
+        late(&folder).record(name(1), &first).unwrap();
+        assert_eq!(restore(&folder).0[0].record, first);
+        let second = JobRecord { attempt: 2, job: Some("id".to_owned()) };
+        late(&folder).record(name(1), &second).unwrap();
+        assert_eq!(restore(&folder).0[0].record, second);
+        late(&folder).remove(name(1)).unwrap();
+        late(&folder).remove(name(1)).unwrap();
+        assert_eq!(restore(&folder), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn foreign_files_are_left_alone_and_records_alone_are_deleted() {
+        let folder = Folder::new();
+        let inside = folder.path().join("late");
+        fs::create_dir(&inside).unwrap();
+        for foreign in ["notes", "notes.csv", "1-2.csv"] {
+            fs::write(inside.join(foreign), "a\nb\n").unwrap();
+        }
+        late(&folder).record(name(1), &JobRecord::default()).unwrap();
+        assert_eq!(restore(&folder), (Vec::new(), Vec::new()));
+        let left = fs::read_dir(&inside).unwrap().count();
+        assert_eq!(left, 3);
+    }
+
+    /// A damaged record must not keep its file from its job, which is found by its name.
+    #[test]
+    fn a_record_that_cannot_be_read_is_none() {
+        let folder = Folder::new();
+        let mut files = LateFiles::new(late(&folder));
+        append(&mut files, 1, 0..1);
+        files.close(name(1)).unwrap();
+        fs::write(folder.path().join("late").join(format!("{}.job", name(1))), "{").unwrap();
+        assert_eq!(restore(&folder).0[0].record, JobRecord::default());
+    }
+
+    #[test]
+    fn what_the_store_refuses_leaves_the_file_open() {
+        let folder = Folder::new();
+        let mut files = LateFiles::new(late(&folder));
+        append(&mut files, 1, 0..1);
+        files.sync().unwrap();
+        let refused = late(&folder).restore(|_| -> io::Result<()> { Err(io::Error::other("no")) });
+        assert!(refused.is_err());
+        assert_eq!(restore(&folder).1, [point(0)], "it would be in the file and in the store");
+    }
+}
