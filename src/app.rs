@@ -18,6 +18,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
 
+pub(crate) use self::doors::signed_address;
 use self::engine::{Engine, EngineResult, Reporting, ShutdownPatience};
 pub use self::ledger::{Ledger, MessageCounts, OutboxLosses};
 use self::servers::{ServerState, ServerStates};
@@ -62,6 +63,9 @@ pub enum Error {
     /// are, under the names of its own variables.
     #[error("AWS IoT commands cannot be set up: {}", .0.to_string().replace("MQTT_", "COMMANDS_IOT_"))]
     Door(#[source] mqtt::Error),
+    /// The connection of AWS IoT commands cannot be signed.
+    #[error("COMMANDS_IOT_URL cannot be used: {0}")]
+    Signer(#[source] NoClient),
     /// No client for the queues of commands can be built.
     #[error("COMMANDS_QUEUE_URL cannot be used: {0}")]
     Queue(#[source] NoClient),

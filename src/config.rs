@@ -29,7 +29,7 @@ mod process;
 mod fault;
 mod help;
 
-pub use commands::{Commands, IotCommands, QueueCommands};
+pub use commands::{Commands, IotCommands, IotSignIn, QueueCommands};
 pub use console::Console;
 pub use delivery::Delivery;
 pub use fault::{ConfigError, ConfigErrors};

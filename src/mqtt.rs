@@ -15,6 +15,7 @@ mod options;
 mod reconnect_backoff;
 mod session;
 mod sieve;
+mod signed;
 mod tls;
 
 use bytes::Bytes;
@@ -25,6 +26,7 @@ use crate::time::Timestamp;
 
 pub use connection::Connection;
 pub use inbox::ConnectionStats;
+pub use signed::{SignedAddress, SigningError};
 pub use tls::{Error, check as check_tls};
 
 /// A message to be published.

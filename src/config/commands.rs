@@ -62,8 +62,9 @@ const THING: Variable = Variable {
 const IOT_URL: Variable = Variable {
     name: "COMMANDS_IOT_URL",
     default: DefaultValue::Words("none"),
-    form: "mqtts://host:8883",
-    doc: "The account's AWS IoT endpoint of type iot:Data-ATS, for a connection of its own.",
+    form: "mqtts://host:8883 or wss://host",
+    doc: "The account's AWS IoT endpoint of type iot:Data-ATS, for a connection of its own: mqtts with \
+          the thing's certificate, or wss, signed with the bridge's AWS credentials (its role).",
     secret: false,
     file: false,
 };
@@ -165,6 +166,17 @@ pub struct IotCommands {
     pub topics: Topics,
     /// The connection.
     pub mqtt: Mqtt,
+    /// How the bridge shows there who it is.
+    pub sign_in: IotSignIn,
+}
+
+/// How the bridge shows AWS IoT who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IotSignIn {
+    /// By the thing's certificate, or, to a server of a test, not at all.
+    Certificate,
+    /// By a WebSocket whose address is signed with its AWS credentials.
+    Signature,
 }
 
 /// The queue that commands come in over.
@@ -253,9 +265,21 @@ fn read_iot(reader: &mut VariableReader<'_>) -> Option<Option<IotCommands>> {
         }
         (None, None) => return Some(None),
     };
+    let sign_in = match url.scheme.is_websocket() {
+        true => IotSignIn::Signature,
+        false => IotSignIn::Certificate,
+    };
+    if client.is_some() && sign_in == IotSignIn::Signature {
+        reader.fault(
+            &IOT_CERT,
+            "is not used with ws and wss, which are signed with the bridge's AWS credentials: \
+             remove it together with COMMANDS_IOT_KEY, or use mqtts in COMMANDS_IOT_URL",
+        );
+        return None;
+    }
     let client_id = client_id.unwrap_or_else(|| topics.thing().to_owned());
     let files = [&IOT_CA, &IOT_CERT, &IOT_KEY].map(|var| reader.file_of(var));
     let mqtt =
         Mqtt::of_its_own("COMMANDS_IOT_", (url, client_id), (ca, client), files, IOT_MAX_PACKET);
-    Some(Some(IotCommands { topics, mqtt }))
+    Some(Some(IotCommands { topics, mqtt, sign_in }))
 }

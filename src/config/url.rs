@@ -52,6 +52,7 @@ impl Scheme {
         matches!(self, Self::Ws | Self::Wss)
     }
 
+    /// The port where a URL has none.
     const fn port(self) -> u16 {
         match self {
             Self::Mqtt => 1883,
@@ -59,6 +60,13 @@ impl Scheme {
             Self::Ws => 80,
             Self::Wss => 443,
         }
+    }
+}
+
+impl ServerUrl {
+    /// The port, where it is not the one that its scheme has anyway.
+    pub fn unusual_port(&self) -> Option<u16> {
+        Some(self.port).filter(|port| *port != self.scheme.port())
     }
 }
 

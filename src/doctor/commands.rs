@@ -3,6 +3,7 @@
 use tokio::time::timeout;
 
 use super::{Check, PATIENCE, Section, no_answer, server, spawn};
+use crate::app::signed_address;
 use crate::config::{Commands, Config, IotCommands, QueueCommands};
 use crate::mqtt::Connection;
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
@@ -29,7 +30,12 @@ async fn check_iot(iot: &IotCommands, url: &str, take_over: bool) -> Check {
         return Check::not_checked(what, why);
     }
     let topic = iot.topics.requests();
-    match Connection::of_commands(&iot.mqtt, vec![topic.clone()], iot.topics.verdicts()) {
+    let signed = match Box::pin(signed_address(iot)).await {
+        Ok(signed) => signed,
+        Err(error) => return Check::wrong(what, error.to_string()),
+    };
+    let verdicts = iot.topics.verdicts();
+    match Connection::of_commands(&iot.mqtt, vec![topic.clone()], verdicts, signed) {
         Ok(Some(connection)) => {
             let figures = connection.figures();
             match server::connect(connection, url).await {

@@ -15,7 +15,7 @@ use super::inbox::{ConnectionStats, Inbox};
 use super::options::{ClientRole, SessionOptions};
 use super::reconnect_backoff::ReconnectBackoff;
 use super::session::{MqttSession, SessionEnd, SessionReach, SessionResult};
-use super::{Error, Inbound, Outgoing};
+use super::{Error, Inbound, Outgoing, SignedAddress};
 use crate::config::{self, ServerUrl};
 use crate::sparkplug::topic;
 use crate::time::Timestamp;
@@ -33,6 +33,8 @@ pub struct Connection {
     optional: Vec<String>,
     mqtt: config::Mqtt,
     template: SessionOptions,
+    /// Whether its WebSocket is opened at a signed address.
+    is_signed: bool,
     max_packet: usize,
     figures: ConnectionStats,
 }
@@ -67,6 +69,7 @@ impl Connection {
             optional: Vec::new(),
             mqtt: mqtt.clone(),
             template: SessionOptions::new(url, mqtt, who)?,
+            is_signed: false,
             max_packet: mqtt.max_packet,
             figures: ConnectionStats::default(),
         })
@@ -92,7 +95,7 @@ impl Connection {
     /// A connection of its own, for commands: to the one server of `mqtt`, without a will and
     /// without STATE, and of these topics alone. Its place is 0. It does without the `optional` ones
     /// where the server refuses them, or closes two sessions in a row when they are asked for; see
-    /// [`ConnectionStats::has_optional`].
+    /// [`ConnectionStats::has_optional`]. A WebSocket may be opened at a `signed` address.
     ///
     /// # Errors
     ///
@@ -101,17 +104,24 @@ impl Connection {
         mqtt: &config::Mqtt,
         filters: Vec<String>,
         optional: Vec<String>,
+        signed: Option<SignedAddress>,
     ) -> Result<Option<Self>, Error> {
         let (Some(url), Some(id)) = (mqtt.servers.first(), mqtt.client_id.as_deref()) else {
             return Ok(None);
         };
+        let template = SessionOptions::new(url, mqtt, ClientRole::Observer(id))?;
+        let is_signed = signed.is_some();
         Ok(Some(Self {
+            is_signed,
             server: 0,
             url: url.clone(),
             filters,
             optional,
             mqtt: mqtt.clone(),
-            template: SessionOptions::new(url, mqtt, ClientRole::Observer(id))?,
+            template: match signed {
+                Some(signed) => template.signed(signed),
+                None => template,
+            },
             max_packet: mqtt.max_packet,
             figures: ConnectionStats::default(),
         }))
@@ -190,7 +200,10 @@ impl Connection {
                     reason
                 }
                 Evidence::Forbidden => failure.explain_repeated(&self.url),
-                Evidence::None => failure.explain(&self.url),
+                Evidence::None => match failure.explain_signed(&self.url) {
+                    Some(reason) if self.is_signed => reason,
+                    _ => failure.explain(&self.url),
+                },
             };
             let reason = reason.replace(config::MQTT_PREFIX, self.mqtt.prefix);
             figures.set_trouble(Some(&reason));

@@ -62,6 +62,18 @@ impl SessionError {
         }
     }
 
+    /// The same where the address of the WebSocket was signed, if the signature is to blame.
+    pub(super) fn explain_signed(&self, url: &ServerUrl) -> Option<String> {
+        let Self::Client(error, _) = self else { return None };
+        let ConnectionError::Websocket(error) = &**error else { return None };
+        let status = status_of(&error.to_string()).filter(|status| matches!(status, 401 | 403))?;
+        Some(format!(
+            "{url} refuses the signature of the WebSocket (HTTP {status}): check that the host is \
+             the account's endpoint of AWS IoT in the region that it names, that the bridge's AWS \
+             credentials are valid and its clock is right, and that its role allows iot:Connect"
+        ))
+    }
+
     /// One sentence for people, for the server at `url`.
     pub(super) fn explain(&self, url: &ServerUrl) -> String {
         match self {
@@ -148,6 +160,9 @@ fn explain(error: &ConnectionError, moment: &Moment, url: &ServerUrl) -> String 
             ),
         },
         ConnectionError::Websocket(error) => explain_websocket(&error.to_string(), url),
+        ConnectionError::RequestModifier(error) => {
+            format!("the address of the WebSocket to {url} cannot be signed: {error}")
+        }
         ConnectionError::ResponseValidation(_) => {
             format!("the WebSocket at {url} does not speak MQTT: check the path in MQTT_URL")
         }
@@ -158,11 +173,14 @@ fn explain(error: &ConnectionError, moment: &Moment, url: &ServerUrl) -> String 
     }
 }
 
+/// The status that an upgrade to a WebSocket was answered with: the client has no other word for it.
+fn status_of(error: &str) -> Option<u16> {
+    error.strip_prefix("HTTP error: ")?.get(..3)?.parse().ok()
+}
+
 /// The upgrade to a WebSocket was answered otherwise, or not at all.
 fn explain_websocket(error: &str, url: &ServerUrl) -> String {
-    // The client has no other word for a status.
-    let status = error.strip_prefix("HTTP error: ").and_then(|status| status.get(..3));
-    let Some(status) = status.and_then(|status| status.parse::<u16>().ok()) else {
+    let Some(status) = status_of(error) else {
         return format!("no WebSocket at {url} ({error}): check scheme, port and path in MQTT_URL");
     };
     match status {

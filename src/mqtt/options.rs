@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::Uri;
+use hyper::header::{HOST, HeaderValue};
 use rumqttc::{Broker, LastWill, MqttOptions, QoS, Transport};
 use tracing::warn;
 
 use super::connector::Connector;
 use super::sieve::{self, CutMarker};
-use super::tls;
+use super::{SignedAddress, SigningError, tls};
 use crate::config::{self, Environment, Scheme, Secret, ServerUrl};
 use crate::sparkplug::topic;
 use crate::time::Timestamp;
@@ -36,6 +38,22 @@ pub(super) enum ClientRole<'a> {
 }
 
 impl SessionOptions {
+    /// With an address that is signed for each attempt to open the WebSocket.
+    pub(super) fn signed(mut self, address: SignedAddress) -> Self {
+        self.options.set_fallible_request_modifier(move |mut request| {
+            let address = address();
+            async move {
+                let uri: Uri = address.await?.parse().map_err(SigningError::new)?;
+                let host = uri.authority().map(|authority| authority.as_str());
+                let host = HeaderValue::from_str(host.unwrap_or_default());
+                request.headers_mut().insert(HOST, host.map_err(SigningError::new)?);
+                *request.uri_mut() = uri;
+                Ok::<_, SigningError>(request)
+            }
+        });
+        self
+    }
+
     /// The client identifier.
     pub(super) fn client_id(&self) -> String {
         self.options.client_id()

@@ -1,6 +1,7 @@
 mod commands;
 mod endings;
 mod optional;
+mod signed;
 mod tls;
 mod websocket;
 

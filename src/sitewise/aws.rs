@@ -10,6 +10,7 @@ mod response_inspector;
 pub(crate) mod sdk;
 pub(crate) mod unmodelled;
 mod values;
+mod websocket;
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -42,6 +43,7 @@ pub use sdk::NoClient;
 use sdk::NoRegion;
 use sdk::ServiceConfig;
 use values::PutValues;
+pub use websocket::WebSocketSigner;
 
 /// How long a call may take as a whole, loading credentials included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);

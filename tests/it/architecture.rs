@@ -46,7 +46,7 @@ fn only_mqtt_names_the_mqtt_client() {
 
 #[test]
 fn only_sitewise_sqs_and_dynamodb_name_the_aws_sdk() {
-    let words = ["aws_sdk", "aws_config", "aws_types", "aws_smithy", "aws_credential"];
+    let words = ["aws_sdk", "aws_config", "aws_types", "aws_sigv4", "aws_smithy", "aws_credential"];
     only(&["sitewise", "sqs", "dynamodb"], &words);
     only(&["sitewise"], &["aws_sdk_iotsitewise", "aws_sdk_sts"]);
     only(&["sqs"], &["aws_sdk_sqs"]);

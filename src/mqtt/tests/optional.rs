@@ -9,7 +9,8 @@ fn start(listener: &TcpListener) -> Bridge {
     let url = format!("mqtt://{}", listener.local_addr().unwrap());
     let config = config(&url, &[("MQTT_CLIENT_ID", "commands")]);
     let optional = VERDICTS.map(str::to_owned).to_vec();
-    let connection = Connection::of_commands(&config.mqtt, vec![REQUESTS.to_owned()], optional);
+    let filters = vec![REQUESTS.to_owned()];
+    let connection = Connection::of_commands(&config.mqtt, filters, optional, None);
     let connection = connection.unwrap().unwrap();
     let (inbound_tx, inbound) = mpsc::channel(100);
     let (outbound, outbound_rx) = mpsc::channel(64);

@@ -54,14 +54,23 @@ async fn there_and_back(url: &str, variables: &[(&str, &str)], broker: &Broker) 
 
 /// A WebSocket server at `path` in front of `behind`; its address.
 async fn serve(behind: SocketAddr, path: &'static str) -> SocketAddr {
+    serve_where(behind, move |target, _| if target == path { 101 } else { 404 }).await
+}
+
+/// The same, where `judge` gives the status for what is asked for and the host that it is asked of.
+pub(super) async fn serve_where(
+    behind: SocketAddr,
+    judge: impl Fn(&str, &str) -> u16 + Clone + Send + Sync + 'static,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {
+            let judge = judge.clone();
             tokio::spawn(async move {
                 let (read, mut write) = socket.into_split();
                 let mut read = BufReader::new(read);
-                if shake_hands(&mut read, &mut write, path).await.is_some() {
+                if shake_hands(&mut read, &mut write, judge).await.is_some() {
                     let (back, forth) = TcpStream::connect(behind).await.unwrap().into_split();
                     tokio::join!(unpack(read, forth), pack(back, write));
                 }
@@ -74,7 +83,7 @@ async fn serve(behind: SocketAddr, path: &'static str) -> SocketAddr {
 async fn shake_hands(
     read: &mut BufReader<OwnedReadHalf>,
     write: &mut OwnedWriteHalf,
-    path: &str,
+    judge: impl Fn(&str, &str) -> u16,
 ) -> Option<()> {
     let mut lines = Vec::new();
     loop {
@@ -85,15 +94,18 @@ async fn shake_hands(
             line => lines.push(line.to_owned()),
         }
     }
-    if lines.first()? != &format!("GET {path} HTTP/1.1") {
-        write.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").await.ok()?;
-        return None;
-    }
     let header = |name: &str| {
         let headers = lines.iter().filter_map(|line| line.split_once(": "));
         let mut found = headers.filter(|(header, _)| header.eq_ignore_ascii_case(name));
         found.next().map(|(_, value)| value.to_owned())
     };
+    let target = lines.first()?.strip_prefix("GET ")?.strip_suffix(" HTTP/1.1")?;
+    let status = judge(target, &header("host")?);
+    if status != 101 {
+        let refusal = format!("HTTP/1.1 {status} No\r\ncontent-length: 0\r\n\r\n");
+        write.write_all(refusal.as_bytes()).await.ok()?;
+        return None;
+    }
     assert_eq!(header("sec-websocket-protocol").as_deref(), Some("mqtt"));
     let key = header("sec-websocket-key")? + MAGIC;
     let accept = base64(&sha1_smol::Sha1::from(key).digest().bytes());
