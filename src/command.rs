@@ -19,6 +19,7 @@ mod metrics;
 pub mod queue;
 pub mod request;
 mod rules;
+pub mod survey;
 mod value;
 
 use std::collections::{BTreeMap, VecDeque};

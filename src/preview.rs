@@ -23,6 +23,8 @@ use self::dry_run::{DryRun, answer};
 pub use self::plant::{DescribedPlant, plant};
 pub use self::report::{BirthsReceived, IngestCost, ModelChange, PlanReport, RuleSuggestion};
 use crate::app;
+use crate::command::AllowRules;
+use crate::command::survey::WriteSurvey;
 use crate::config::{Config, NotUnicode, VariableSource};
 use crate::delivery::whatif::WhatIf;
 use crate::mqtt;
@@ -271,6 +273,7 @@ async fn observe<S: SiteWise>(
         return Err(PlanError::NoBirth);
     }
     let mut run = PlanRun {
+        allow: config.commands.as_ref().map(|commands| commands.rules.allow.clone()),
         twin: Twin::new(bridge.twin, SEED),
         dry_run: DryRun::new(sitewise),
         what_if: WhatIf::default(),
@@ -300,6 +303,8 @@ async fn observe<S: SiteWise>(
 
 /// The twin, and a dry-run SiteWise.
 struct PlanRun<S> {
+    /// What may be written to the plant, if anything.
+    allow: Option<AllowRules>,
     twin: Twin,
     dry_run: DryRun<S>,
     what_if: WhatIf,
@@ -384,7 +389,10 @@ impl<S: SiteWise> PlanRun<S> {
         });
         let takes = takes.unwrap_or_default();
         let writes = self.dry_run.writes();
-        PlanReport::new(captured, &self.twin, writes, &self.findings, takes, cost)
+        let writable =
+            self.allow.map(|rules| WriteSurvey::of(&rules, captured.births(), &self.twin));
+        let report = PlanReport::new(captured, &self.twin, writes, &self.findings, takes, cost);
+        PlanReport { writable, ..report }
     }
 }
 

@@ -9,8 +9,8 @@ use super::rules::{AllowRule, AllowRules, WriteGuard};
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::host::NodePhase;
 use crate::twin::identity::{Address, PropertyRole};
-use crate::twin::is_control;
 use crate::twin::view::{AssetIx, AssetKind, DesiredAsset, Liveness};
+use crate::twin::{Twin, is_control};
 
 /// Levels of an address at most: group, node, device and a path with as many ways to be taken
 /// apart as are worth a look.
@@ -75,17 +75,16 @@ fn allowed<'a>(
     rules: &'a AllowRules,
     plant: PlantView<'_>,
 ) -> Result<Target<'a>, Refusal> {
-    let by_model = by_model(metric, plant);
+    let by_model = by_model(metric, plant.twin);
     match rules.find(&metric.address, by_model.as_deref(), metric.guard()) {
         Some(rule) => Ok(Target { metric, rule }),
         None => Err(not_allowed(&metric.address, metric.guard())),
     }
 }
 
-/// A metric as `model/member`.
-fn by_model(metric: &Writable, plant: PlantView<'_>) -> Option<String> {
+/// A metric as `model/member`; none where it is no property of an asset.
+pub(super) fn by_model(metric: &Writable, twin: &Twin) -> Option<String> {
     let source = &metric.key.source;
-    let twin = plant.twin;
     if metric.levels.is_empty() && is_control(&metric.name) {
         let (_, asset) = twin.asset(twin.asset_id(&Address::Source(source)))?;
         return Some(format!("{}/{}", twin.plain_model_name(asset.model), metric.name));

@@ -217,7 +217,7 @@ fn has_already(metric: &Writable, wanted: &Value) -> bool {
 }
 
 /// Whether a number is within what the birth says of the metric.
-fn within(number: &Value, low: Option<f64>, high: Option<f64>) -> Result<(), Refusal> {
+pub(super) fn within(number: &Value, low: Option<f64>, high: Option<f64>) -> Result<(), Refusal> {
     let (from, to) = (low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY));
     if value::is_within(number, from, to) {
         return Ok(());

@@ -122,6 +122,11 @@ impl Metrics {
         (self.count, self.over_limit)
     }
 
+    /// All, in no order.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Writable> {
+        self.edges.values().flat_map(BTreeMap::values).flat_map(|of| &of.metrics)
+    }
+
     /// What is known of a source.
     pub(super) fn source(&self, source: &Source) -> Option<&SourceMetrics> {
         self.edges.get(&source.edge)?.get(&source.device)

@@ -123,7 +123,18 @@ impl AllowRules {
         by_model: Option<&str>,
         guard: WriteGuard,
     ) -> Option<&AllowRule> {
-        let first = self.0.iter().find(|rule| {
+        let (_, first) = self.first(address, by_model, guard)?;
+        (!first.is_never()).then_some(first)
+    }
+
+    /// The same with its place among the rules, also if it forbids the metric.
+    pub(super) fn first(
+        &self,
+        address: &str,
+        by_model: Option<&str>,
+        guard: WriteGuard,
+    ) -> Option<(usize, &AllowRule)> {
+        self.0.iter().enumerate().find(|(_, rule)| {
             let pattern = &rule.pattern;
             let by_address = pattern.matches(address);
             let open = guard == WriteGuard::Open || rule.effect == Effect::Never;
@@ -131,8 +142,21 @@ impl AllowRules {
                 true => by_address || by_model.is_some_and(|name| pattern.matches(name)),
                 false => by_address && pattern.is_name(),
             }
-        });
-        first.filter(|rule| rule.effect != Effect::Never)
+        })
+    }
+
+    /// All rules, in their order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &AllowRule> {
+        self.0.iter()
+    }
+
+    /// The rules with those that forbid as ones that allow: to find the metrics of either.
+    pub(super) fn with_forbidden(&self) -> Self {
+        let mut rules = self.clone();
+        for rule in rules.0.iter_mut().filter(|rule| rule.is_never()) {
+            rule.effect = Effect::OneOf(Vec::new());
+        }
+        rules
     }
 
     /// Whether a rule may allow to write a metric, of which so far only the address is known: its
@@ -180,6 +204,28 @@ impl AllowRule {
                 false => outside(format!("listed in the rule `{}`", self.text)),
             },
         }
+    }
+
+    /// Whether it forbids.
+    pub(super) fn is_never(&self) -> bool {
+        self.effect == Effect::Never
+    }
+
+    /// The range that it allows, if it has one.
+    pub(super) fn range(&self) -> Option<(f64, f64)> {
+        match self.effect {
+            Effect::Range(low, high, _) => Some((low, high)),
+            Effect::Never | Effect::OneOf(_) => None,
+        }
+    }
+
+    /// The values that it lists.
+    pub(super) fn listed(&self) -> impl Iterator<Item = &str> {
+        let items = match &self.effect {
+            Effect::OneOf(items) => items.as_slice(),
+            Effect::Never | Effect::Range(..) => &[],
+        };
+        items.iter().map(|item| item.text.as_str())
     }
 
     /// The machine's resolution.

@@ -163,6 +163,32 @@ pub(super) fn is_writable(datatype: DataType) -> bool {
     )
 }
 
+/// Whether values of a type are numbers.
+pub(super) fn is_number(datatype: DataType) -> bool {
+    use DataType as D;
+    is_writable(datatype) && !matches!(datatype, D::Boolean | D::String | D::Text | D::Uuid)
+}
+
+/// The least and the greatest number of a numeric type.
+pub(super) fn bounds(datatype: DataType) -> (f64, f64) {
+    use DataType as D;
+    let signed = |bits: i32| (-(2_f64.powi(bits - 1)), 2_f64.powi(bits - 1) - 1.0);
+    let unsigned = |bits: i32| (0.0, 2_f64.powi(bits) - 1.0);
+    match datatype {
+        D::Int8 => signed(8),
+        D::Int16 => signed(16),
+        D::Int32 => signed(32),
+        D::Int64 => signed(64),
+        D::UInt8 => unsigned(8),
+        D::UInt16 => unsigned(16),
+        D::UInt32 => unsigned(32),
+        D::UInt64 => unsigned(64),
+        D::DateTime => unsigned(63),
+        D::Float => (f64::from(f32::MIN), f64::from(f32::MAX)),
+        _ => (f64::MIN, f64::MAX),
+    }
+}
+
 /// Whether a value that came back is the one that was sent: integers, Booleans and text exactly,
 /// other numbers to one part in a million; or both within `step` of each other, which itself is too
 /// far.

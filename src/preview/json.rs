@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::report::{IngestCost, ModelChange, PlanReport};
+use crate::command::survey::{RuleSurvey, WriteSurvey};
 use crate::delivery::whatif::LINGERS;
 use crate::sitewise::api::{Property, PropertyKind};
 use crate::twin::mapping;
@@ -34,7 +35,26 @@ pub(super) fn of(report: &PlanReport) -> Value {
                 "rule": rule.rule, "assets": rule.assets, "members": rule.members,
             }))
             .collect::<Vec<_>>(),
+        "writable": report.writable.as_ref().map(writable),
         "ingest": report.cost.as_ref().map(cost),
+    })
+}
+
+fn writable(survey: &WriteSurvey) -> Value {
+    let rule = |of: &RuleSurvey| {
+        let metrics = of.metrics.iter().map(|metric| {
+            let (values, why) = match &metric.values {
+                Ok(values) => (Some(values), None),
+                Err(why) => (None, Some(why)),
+            };
+            json!({ "metric": metric.address, "values": values, "whyNot": why })
+        });
+        let metrics: Vec<_> = metrics.collect();
+        json!({ "rule": of.rule, "metrics": metrics, "forbidden": of.forbidden })
+    };
+    json!({
+        "rules": survey.rules.iter().map(rule).collect::<Vec<_>>(),
+        "leftOut": survey.left_out,
     })
 }
 

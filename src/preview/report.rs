@@ -6,6 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{CapturedEvents, json};
+use crate::command::survey::WriteSurvey;
 use crate::delivery::whatif::LINGERS;
 use crate::sitewise::api::{Hierarchy, Property};
 use crate::twin::Twin;
@@ -43,6 +44,8 @@ pub struct PlanReport {
     pub conflicts: Vec<(String, String)>,
     /// Rules that would turn further flat metrics into assets.
     pub rules: Vec<RuleSuggestion>,
+    /// What could be written to the plant; none without `COMMANDS_ALLOW`.
+    pub writable: Option<WriteSurvey>,
     /// What ingest would cost; none where the capture has no times.
     pub cost: Option<IngestCost>,
 }
@@ -127,6 +130,7 @@ impl PlanReport {
             duration,
             conflicts,
             rules: folders::suggestions(captured.births(), twin.rules()),
+            writable: None,
             cost,
         }
     }

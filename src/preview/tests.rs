@@ -14,6 +14,8 @@ use crate::time::Timestamp;
 use crate::twin::plan::api_call::{ApiCall, CallResult};
 use crate::twin::tests::fake::{FakeModel, FakeSiteWise};
 
+mod commands;
+
 const START: i64 = 1_790_000_000_000;
 
 /// SiteWise in memory. That anything is written to it is a failure.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::report::{BirthsReceived, PlanReport, RuleSuggestion};
+use crate::command::survey::{MetricSurvey, RuleSurvey, WriteSurvey};
 use crate::delivery::whatif::LINGERS;
 use crate::sitewise::api::{Property, PropertyKind};
 use crate::twin::mapping;
@@ -52,6 +53,9 @@ impl fmt::Display for PlanReport {
                 let (assets, members) = (count(*assets, "asset"), count(*members, "member"));
                 writeln!(f, "    would make {assets} with {members} each")?;
             }
+        }
+        if let Some(survey) = &self.writable {
+            write_writable(survey, f)?;
         }
         self.write_cost(f)
     }
@@ -132,6 +136,40 @@ impl PlanReport {
         }
         Ok(())
     }
+}
+
+/// What could be written to the plant: an operator reads each line, so a rule has no more of them
+/// than can be read.
+fn write_writable(survey: &WriteSurvey, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    writeln!(f, "\nWritable by COMMANDS_ALLOW")?;
+    for of in &survey.rules {
+        let RuleSurvey { rule, metrics, forbidden } = of;
+        writeln!(f, "  {rule}")?;
+        for MetricSurvey { address, values } in metrics.iter().take(NAMES) {
+            match values {
+                Ok(values) => writeln!(f, "      {address}: {values}")?,
+                Err(why) => writeln!(f, "    ! {address}: {why}")?,
+            }
+        }
+        if let Some(rest) = metrics.get(NAMES..).filter(|rest| !rest.is_empty()) {
+            let unwritable = rest.iter().filter(|metric| metric.values.is_err()).count();
+            write!(f, "      {} more", rest.len())?;
+            match unwritable {
+                0 => writeln!(f)?,
+                _ => writeln!(f, ", {unwritable} of them not writable")?,
+            }
+        }
+        if *forbidden > 0 {
+            writeln!(f, "      forbids {}", count(*forbidden, "metric"))?;
+        }
+        if of.is_unused() {
+            writeln!(f, "    ! matches no metric that an earlier rule does not")?;
+        }
+    }
+    if survey.left_out > 0 {
+        writeln!(f, "  ! {} more metrics could not be kept in memory", survey.left_out)?;
+    }
+    Ok(())
 }
 
 /// A property in a line.

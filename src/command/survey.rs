@@ -1,0 +1,144 @@
+//! What `COMMANDS_ALLOW` would allow to write, of the metrics in births: for `sparkwise plan`.
+
+use serde_json::Value as Json;
+
+use super::address::by_model;
+use super::decide::within;
+use super::metrics::{Metrics, Writable};
+use super::rules::{AllowRule, AllowRules, WriteGuard};
+use super::value;
+use crate::sparkplug::event::Birth;
+use crate::time::Now;
+use crate::twin::Twin;
+
+/// Each rule, with the metrics for which it decides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WriteSurvey {
+    /// The rules, in their order.
+    pub rules: Vec<RuleSurvey>,
+    /// Metrics for which there was no room: they could not be written.
+    pub left_out: u64,
+}
+
+/// A rule, and the metrics for which it decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleSurvey {
+    /// As it is written.
+    pub rule: String,
+    /// Those that it allows to write, or would if nothing else spoke against it.
+    pub metrics: Vec<MetricSurvey>,
+    /// How many it forbids.
+    pub forbidden: usize,
+}
+
+/// A metric, and what may be written to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetricSurvey {
+    /// As `group/node/device/metric`.
+    pub address: String,
+    /// The values that rule, metric and datatype allow together, as a rule would write them; or why
+    /// there are none.
+    pub values: Values,
+}
+
+/// Values as a rule would write them, or why there are none.
+pub type Values = Result<String, &'static str>;
+
+impl WriteSurvey {
+    /// Of the last birth of each source; the twin has seen them all.
+    pub fn of<'a>(
+        rules: &AllowRules,
+        births: impl Iterator<Item = &'a Birth>,
+        twin: &Twin,
+    ) -> Self {
+        // Also what is forbidden is looked at: a rule that forbids nothing may be misspelt.
+        let all = rules.with_forbidden();
+        let mut metrics = Metrics::default();
+        for birth in births {
+            metrics.handle_birth(birth, &all, Now::default(), |_| {});
+        }
+        let mut survey = Self {
+            rules: rules
+                .iter()
+                .map(|rule| RuleSurvey {
+                    rule: rule.text.clone(),
+                    metrics: Vec::new(),
+                    forbidden: 0,
+                })
+                .collect(),
+            left_out: metrics.count().1,
+        };
+        for metric in metrics.all() {
+            let Some((at, values)) = judge(metric, rules, twin) else { continue };
+            let Some(of) = survey.rules.get_mut(at) else { continue };
+            match values {
+                Some(values) => {
+                    let address = metric.address.to_string();
+                    of.metrics.push(MetricSurvey { address, values });
+                }
+                None => of.forbidden += 1,
+            }
+        }
+        for rule in &mut survey.rules {
+            rule.metrics.sort_by(|one, other| one.address.cmp(&other.address));
+        }
+        survey
+    }
+}
+
+impl RuleSurvey {
+    /// Whether no metric is one for which it decides.
+    pub fn is_unused(&self) -> bool {
+        self.metrics.is_empty() && self.forbidden == 0
+    }
+}
+
+/// The place of the rule that decides for a metric, and what may be written by it: none where it
+/// forbids to write it. None at all without such a rule.
+fn judge(metric: &Writable, rules: &AllowRules, twin: &Twin) -> Option<(usize, Option<Values>)> {
+    let by_model = by_model(metric, twin);
+    let first = |guard| rules.first(&metric.address, by_model.as_deref(), guard);
+    let guard = metric.guard();
+    let Some((at, rule)) = first(guard) else {
+        let (at, _) = first(WriteGuard::Open).filter(|_| guard == WriteGuard::FullName)?;
+        let why = "read-only, or a control: needs a rule with exactly this address";
+        return Some((at, Some(Err(why))));
+    };
+    if rule.is_never() {
+        return Some((at, None));
+    }
+    let values = match by_model {
+        Some(_) => values(metric, rule),
+        None => Err("has no property in SiteWise by which a request could name it"),
+    };
+    Some((at, Some(values)))
+}
+
+/// What may be written.
+fn values(metric: &Writable, rule: &AllowRule) -> Values {
+    let datatype = metric.datatype.ok_or("its birth does not state its datatype")?;
+    let own = (metric.low, metric.high);
+    if let Some((low, high)) = rule.range() {
+        if !value::is_number(datatype) {
+            return Err("is not numeric: the rule must list its values");
+        }
+        let (least, most) = value::bounds(datatype);
+        let low = own.0.unwrap_or(f64::NEG_INFINITY).max(low).max(least);
+        let high = own.1.unwrap_or(f64::INFINITY).min(high).min(most);
+        return match low <= high {
+            true => Ok(format!("{low}..{high}")),
+            false => Err("the rule's range is outside of the metric's own"),
+        };
+    }
+    let allowed = |text: &str| {
+        let value = value::typed(&Json::from(text), datatype).ok()?;
+        let number = value::of_value(&value);
+        rule.check(&value, number).ok()?;
+        number.map_or(Ok(()), |_| within(&value, own.0, own.1)).ok()
+    };
+    let listed: Vec<_> = rule.listed().filter(|text| allowed(text).is_some()).collect();
+    match listed.is_empty() {
+        true => Err("none of the rule's values is of its type and within its own range"),
+        false => Ok(listed.join(", ")),
+    }
+}
