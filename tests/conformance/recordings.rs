@@ -12,6 +12,10 @@ use tokio::runtime::Runtime;
 use crate::server::{Connect, Packet, Publish, Record, Server, What, now};
 use crate::world::{Bridge, HOST, SiteWise, Value};
 
+mod commanded;
+
+pub(crate) use commanded::COMMANDED;
+
 /// What one server wrote down, to be asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Recording(Vec<Record>);
@@ -333,7 +337,15 @@ pub(crate) static DEATHS: LazyLock<Deaths> = LazyLock::new(|| {
     })
 });
 
-/// Every recording there is.
-pub(crate) fn all() -> [&'static Recording; 6] {
-    [&LIFE.recording, &LOSS.recording, &PAIR[0], &PAIR[1], &UNHEARD.recording, &DEATHS.recording]
+/// Every recording of a plant's server there is.
+pub(crate) fn all() -> [&'static Recording; 7] {
+    [
+        &LIFE.recording,
+        &LOSS.recording,
+        &PAIR[0],
+        &PAIR[1],
+        &UNHEARD.recording,
+        &DEATHS.recording,
+        &COMMANDED.recording,
+    ]
 }

@@ -3,11 +3,11 @@
 use aws_sdk_iotsitewise::types::Quality;
 use sparkwise::sparkplug::payload;
 use sparkwise::sparkplug::proto::Payload;
-use sparkwise::sparkplug::proto::payload::metric;
+use sparkwise::sparkplug::proto::payload::{self as wire, metric};
 
 use crate::judged;
 use crate::recordings::{self, DEATHS, LIFE, PAIR, Recording, UNHEARD, edge};
-use crate::server::Publish;
+use crate::server::{Publish, Record};
 use crate::world::{REORDER, Value};
 
 fn offline([online, last_death, _]: &[Vec<Value>; 3]) -> i64 {
@@ -112,57 +112,125 @@ judged! {
 
 // Commands.
 
-/// Every command in all recordings, with when it was sent.
-fn commands() -> Vec<(i64, &'static Publish, Payload)> {
+/// A command, and when it was sent.
+struct Command {
+    at: i64,
+    publish: &'static Publish,
+    payload: Payload,
+}
+
+impl Command {
+    /// The one metric that it is for.
+    fn metric(&self) -> &wire::Metric {
+        let [metric] = &self.payload.metrics[..] else { panic!("{:?}", self.payload) };
+        metric
+    }
+
+    fn name(&self) -> &[u8] {
+        self.metric().name.as_deref().expect("a name")
+    }
+}
+
+/// Every command in all recordings that is for a node, or for a device.
+fn commands(verb: &str) -> Vec<Command> {
     let published = recordings::all().into_iter().flat_map(Recording::published);
-    let commands = published.filter(|(_, publish)| publish.topic.contains("CMD/"));
-    let commands: Vec<_> = commands
-        .map(|(record, publish)| (record.at, publish, payload::decode(&publish.payload).unwrap()))
-        .collect();
-    assert!(commands.len() >= 2);
-    commands
+    let commands = published.filter(|(_, publish)| publish.topic.contains(verb));
+    let command = |(record, publish): (&'static Record, &'static Publish)| {
+        let payload = payload::decode(&publish.payload).unwrap();
+        Command { at: record.at, publish, payload }
+    };
+    commands.map(command).collect()
+}
+
+/// Requests for births, and writes to metrics: there are both.
+fn of_nodes() -> Vec<Command> {
+    let (rebirths, writes) = (rebirths(), writes());
+    assert!(rebirths.len() >= 2 && writes.len() == 1, "{} {}", rebirths.len(), writes.len());
+    rebirths.into_iter().chain(writes).collect()
+}
+
+fn is_rebirth(command: &Command) -> bool {
+    command.name() == b"Node Control/Rebirth"
+}
+
+fn rebirths() -> Vec<Command> {
+    commands("/NCMD/").into_iter().filter(is_rebirth).collect()
+}
+
+fn writes() -> Vec<Command> {
+    commands("/NCMD/").into_iter().filter(|command| !is_rebirth(command)).collect()
+}
+
+/// The one write to a device.
+fn of_device() -> Command {
+    let mut commands = commands("/DCMD/");
+    assert_eq!(commands.len(), 1);
+    commands.remove(0)
+}
+
+/// The metric is the one of the birth, with its datatype and the value that was asked for.
+fn writes_as_born(command: &Command, value: u32) {
+    let metric = command.metric();
+    assert_eq!((command.name(), metric.datatype), (b"a".as_slice(), Some(3)));
+    assert_eq!(metric.value, Some(metric::Value::IntValue(value)));
+}
+
+fn is_dated(command: &Command) {
+    let time = i64::try_from(command.payload.timestamp.unwrap()).unwrap();
+    assert!(time <= command.at && command.at - time < 5_000, "{time} {}", command.at);
+    assert_eq!(command.metric().timestamp, command.payload.timestamp);
 }
 
 judged! {
     operational_behavior_data_commands_ncmd_rebirth_verb, topics_ncmd_topic,
     operational_behavior_data_commands_ncmd_verb =>
-    fn requests_go_to_the_node_byte_for_byte() {
-        for (_, publish, _) in commands() {
-            assert!(publish.topic.starts_with("spBv1.0/Nordsee 1.ü/NCMD/"), "{publish:?}");
+    fn commands_go_to_the_node_byte_for_byte() {
+        for command in of_nodes() {
+            let topic = &command.publish.topic;
+            assert!(topic.starts_with("spBv1.0/Nordsee 1.ü/NCMD/"), "{topic}");
         }
+        assert_eq!(writes()[0].publish.topic, "spBv1.0/Nordsee 1.ü/NCMD/gw");
         assert_eq!(requests(&LIFE.recording).len(), 1);
     }
 }
 
 judged! {
     operational_behavior_data_commands_ncmd_rebirth_name,
-    operational_behavior_data_commands_ncmd_rebirth_value, topics_ncmd_payload,
-    operational_behavior_data_commands_ncmd_metric_name,
-    operational_behavior_data_commands_ncmd_metric_value =>
+    operational_behavior_data_commands_ncmd_rebirth_value =>
     fn a_request_writes_true_to_rebirth_and_nothing_else() {
-        for (_, _, payload) in commands() {
-            let [metric] = &payload.metrics[..] else { panic!("{payload:?}") };
-            assert_eq!(metric.name.as_deref(), Some(b"Node Control/Rebirth".as_slice()));
-            assert_eq!(metric.value, Some(metric::Value::BooleanValue(true)));
+        for command in rebirths() {
+            assert_eq!(command.metric().value, Some(metric::Value::BooleanValue(true)));
         }
     }
 }
 
 judged! {
+    topics_ncmd_payload, operational_behavior_data_commands_ncmd_metric_name,
+    operational_behavior_data_commands_ncmd_metric_value =>
+    fn a_command_to_a_node_has_the_name_and_type_of_the_birth() {
+        writes_as_born(&writes()[0], 5);
+        a_request_writes_true_to_rebirth_and_nothing_else();
+    }
+}
+
+judged! {
     payloads_alias_data_cmd_requirement =>
-    fn a_request_has_a_name_also_where_the_node_has_aliases() {
-        // The node with the gap sends data by alias alone; the request still has the name.
+    fn a_command_has_a_name_also_where_the_node_has_aliases() {
+        // The nodes send data by alias alone; what is sent to them still has the name.
         let (_, publish) = &requests(&LIFE.recording)[0];
         let payload = payload::decode(&publish.payload).unwrap();
         assert_eq!((payload.metrics[0].alias, payload.metrics[0].name.is_some()), (None, true));
+        for command in [&writes()[0], &of_device()] {
+            assert_eq!((command.metric().alias, command.name()), (None, b"a".as_slice()));
+        }
         crate::consumer::data_is_read_by_alias_by_name_and_by_both();
     }
 }
 
 judged! {
     topics_ncmd_mqtt, payloads_ncmd_qos, payloads_ncmd_retain =>
-    fn requests_travel_at_qos_0_and_are_not_retained() {
-        for (_, publish, _) in commands() {
+    fn commands_to_nodes_travel_at_qos_0_and_are_not_retained() {
+        for Command { publish, .. } in of_nodes() {
             assert_eq!((publish.qos, publish.retain), (0, false));
         }
     }
@@ -170,37 +238,58 @@ judged! {
 
 judged! {
     topics_ncmd_timestamp, payloads_ncmd_timestamp, payloads_name_cmd_requirement =>
-    fn requests_say_when_they_were_sent() {
-        for (at, _, payload) in commands() {
-            let time = i64::try_from(payload.timestamp.unwrap()).unwrap();
-            assert!(time <= at && at - time < 5_000, "{time} {at}");
-            assert_eq!(payload.metrics[0].timestamp, payload.timestamp);
-        }
+    fn commands_to_nodes_say_when_they_were_sent() {
+        of_nodes().iter().for_each(is_dated);
     }
 }
 
 judged! {
     payloads_ncmd_seq =>
-    fn requests_have_no_sequence_number() {
-        assert!(commands().iter().all(|(_, _, payload)| payload.seq.is_none()));
+    fn commands_to_nodes_have_no_sequence_number() {
+        assert!(of_nodes().iter().all(|command| command.payload.seq.is_none()));
     }
 }
 
 judged! {
     payloads_metric_datatype_not_req =>
-    fn the_request_has_a_datatype_and_data_needs_none() {
-        assert!(commands().iter().all(|(_, _, payload)| payload.metrics[0].datatype == Some(11)));
+    fn commands_have_a_datatype_and_data_needs_none() {
+        assert!(rebirths().iter().all(|command| command.metric().datatype == Some(11)));
+        assert_eq!(writes()[0].metric().datatype, Some(3));
         crate::consumer::data_without_datatypes_is_read_by_the_birth();
     }
 }
 
 judged! {
-    topics_dcmd_topic, topics_dcmd_mqtt, payloads_dcmd_qos, payloads_dcmd_retain,
-    topics_dcmd_timestamp, payloads_dcmd_timestamp, payloads_dcmd_seq, topics_dcmd_payload,
-    operational_behavior_data_commands_dcmd_verb,
-    operational_behavior_data_commands_dcmd_metric_name,
+    topics_dcmd_topic, operational_behavior_data_commands_dcmd_verb =>
+    fn a_command_goes_to_the_device_byte_for_byte() {
+        assert_eq!(of_device().publish.topic, "spBv1.0/Nordsee 1.ü/DCMD/gw/d");
+    }
+}
+
+judged! {
+    topics_dcmd_mqtt, payloads_dcmd_qos, payloads_dcmd_retain =>
+    fn a_command_to_a_device_travels_at_qos_0_and_is_not_retained() {
+        let Command { publish, .. } = of_device();
+        assert_eq!((publish.qos, publish.retain), (0, false));
+    }
+}
+
+judged! {
+    topics_dcmd_timestamp, payloads_dcmd_timestamp =>
+    fn a_command_to_a_device_says_when_it_was_sent() { is_dated(&of_device()) }
+}
+
+judged! {
+    payloads_dcmd_seq =>
+    fn a_command_to_a_device_has_no_sequence_number() {
+        assert_eq!(of_device().payload.seq, None);
+    }
+}
+
+judged! {
+    topics_dcmd_payload, operational_behavior_data_commands_dcmd_metric_name,
     operational_behavior_data_commands_dcmd_metric_value =>
-    fn no_command_goes_to_a_device() {
-        assert!(commands().iter().all(|(_, publish, _)| !publish.topic.contains("/DCMD/")));
+    fn a_command_to_a_device_has_the_name_and_type_of_the_birth() {
+        writes_as_born(&of_device(), 6);
     }
 }

@@ -283,34 +283,56 @@ pub(crate) const HOST: &[Group] = &[
         ],
     },
     Group {
-        says: "A rebirth request writes true to `Node Control/Rebirth`; a command contains the \
-            metrics that it writes, with a name and datatype of the birth.",
+        says: "A rebirth request writes true to `Node Control/Rebirth`.",
         verdict: Met,
         of: &[
             ("operational-behavior-data-commands-ncmd-rebirth-name", "5:972"),
             ("operational-behavior-data-commands-ncmd-rebirth-value", "5:974"),
+        ],
+    },
+    Group {
+        says: "NCMD contains the metrics that it writes, with a name of the birth and a value of \
+            its type.",
+        verdict: Met,
+        of: &[
             ("topics-ncmd-payload", "4:349"),
             ("operational-behavior-data-commands-ncmd-metric-name", "5:1000"),
             ("operational-behavior-data-commands-ncmd-metric-value", "5:1005"),
         ],
     },
     Group {
-        says: "DCMD: its topic, QoS 0, not retained, a time, no sequence number, names and types \
-            of the DBIRTH.",
-        verdict: NotApplicable(
-            "Without `COMMANDS_ALLOW` and `COMMANDS_THING` Sparkwise sends no device commands, as \
-                recorded here; those that it sends with them are tested in `src/command`.",
-        ),
+        says: "Commands to a device are DCMD, on the topic of its group, node and id.",
+        verdict: Met,
         of: &[
             ("topics-dcmd-topic", "4:497"),
+            ("operational-behavior-data-commands-dcmd-verb", "5:1011"),
+        ],
+    },
+    Group {
+        says: "DCMD has QoS 0 and is not retained.",
+        verdict: Met,
+        of: &[
             ("topics-dcmd-mqtt", "4:508"),
             ("payloads-dcmd-qos", "6:1463"),
             ("payloads-dcmd-retain", "6:1465"),
-            ("topics-dcmd-timestamp", "4:510"),
-            ("payloads-dcmd-timestamp", "6:1458"),
-            ("payloads-dcmd-seq", "6:1461"),
+        ],
+    },
+    Group {
+        says: "DCMD says when it was sent.",
+        verdict: Met,
+        of: &[("topics-dcmd-timestamp", "4:510"), ("payloads-dcmd-timestamp", "6:1458")],
+    },
+    Group {
+        says: "DCMD has no sequence number.",
+        verdict: Met,
+        of: &[("payloads-dcmd-seq", "6:1461")],
+    },
+    Group {
+        says: "DCMD contains the metrics that it writes, with a name of the DBIRTH and a value of \
+            its type.",
+        verdict: Met,
+        of: &[
             ("topics-dcmd-payload", "4:513"),
-            ("operational-behavior-data-commands-dcmd-verb", "5:1011"),
             ("operational-behavior-data-commands-dcmd-metric-name", "5:1013"),
             ("operational-behavior-data-commands-dcmd-metric-value", "5:1018"),
         ],
@@ -339,15 +361,15 @@ pub(crate) const HOST: &[Group] = &[
         of: &[("payloads-ncmd-seq", "6:1417")],
     },
     Group {
-        says: "If aliases are in use, data and commands may carry only the alias; the rebirth \
-            request carries the metric's name.",
+        says: "If aliases are in use, data and commands may carry only the alias; commands carry the \
+            metric's name, and with `COMMANDS_FORM=both` also the alias.",
         verdict: Met,
         of: &[("payloads-alias-data-cmd-requirement", "6:470")],
     },
     Group {
         says: "Data and commands should carry no datatype.",
         verdict: NotMet(
-            "The rebirth request carries its datatype, since real edge nodes ignore a request \
+            "Commands carry their datatype, since real edge nodes ignore a rebirth request \
                 without one. Data is read with and without datatypes.",
         ),
         of: &[("payloads-metric-datatype-not-req", "6:491")],
