@@ -10,8 +10,10 @@
 //! still rises to what the longest queue took.
 //!
 //! `--in-step` has 4,000 properties with a value each second, all in the rhythm of the linger, which
-//! is the worst case for a steady rate. `--disk` keeps the outbox on disk. Without `--bench`, or with
-//! `--quick`, some seconds show that it works.
+//! is the worst case for a steady rate. `--disk` keeps the outbox on disk. `--commands` takes two
+//! minutes, in the second of which a thousand requests a second to write to the plant come in beside
+//! the values. Without `--bench`, or with `--quick`, some seconds show that it works, the last of
+//! them with requests.
 
 #![expect(
     clippy::unwrap_used,
@@ -22,6 +24,7 @@
 
 #[path = "../support/arguments.rs"]
 mod arguments;
+mod commands;
 #[path = "../support/cpu.rs"]
 mod cpu;
 #[path = "../support/farm.rs"]
@@ -45,9 +48,11 @@ mod stub;
 #[path = "../support/world.rs"]
 mod world;
 
+use std::ffi::OsStr;
 use std::time::{Duration, Instant};
 
 use arguments::Arguments;
+use commands::Requests;
 use farm::Farm;
 use figures::{Latencies, complaints, figure, judged};
 use link::Link;
@@ -60,6 +65,7 @@ use world::World;
 const NAME: &str = "steady";
 const DISK: &str = "--disk";
 const IN_STEP: &str = "--in-step";
+const COMMANDS: &str = "--commands";
 
 /// How much of what.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +79,7 @@ struct Plan {
 
 const WHOLE: Plan = Plan { turbines: 200, messages: 400.0, length: Duration::from_secs(600) };
 const STEPS: Plan = Plan { turbines: 80, ..WHOLE };
+const BESIDE: Plan = Plan { length: Duration::from_secs(120), ..WHOLE };
 const QUICK: Plan = Plan { turbines: 20, messages: 40.0, length: Duration::from_secs(5) };
 /// `INGEST_LINGER`, as it comes.
 const LINGER: Duration = Duration::from_secs(1);
@@ -98,7 +105,12 @@ fn main() {
         };
         let disk = has(DISK);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        runtime.block_on(run(&plan, disk));
+        if !has(COMMANDS) {
+            runtime.block_on(run(&plan, disk));
+        }
+        if quick || has(COMMANDS) {
+            runtime.block_on(run_beside(if quick { &QUICK } else { &BESIDE }));
+        }
     }
 }
 
@@ -151,6 +163,57 @@ async fn run(plan: &Plan, disk: bool) {
     figure("MiB, the most", memory::peak(bridge.id()).unwrap_or(f64::NAN));
     figure("rebirths asked for: messages lost", link.rebirths() as f64);
     complaints(&bridge.terminate().await);
+}
+
+/// Half of the time without requests, the other half beside them.
+#[expect(clippy::print_stdout, reason = "the figures")]
+async fn run_beside(plan: &Plan) {
+    let length = plan.length;
+    let mut farm = Farm::new(plan.turbines);
+    let messages = (plan.messages * length.as_secs_f64()) as u64;
+    println!(
+        "{NAME}, commands: {} properties, {messages} messages of {} values within {length:?}, in \
+         the second half {:.0} requests to write a second",
+        farm.properties(),
+        plant::MEMBERS.len(),
+        commands::RATE
+    );
+    let options = Options { quotas: Quotas::aws(), history_per_stream: 100, ..Options::default() };
+    let world = World::start(Door::Emulator, options).await;
+    let stamps = &world.stamps;
+    let requests = Requests::bind().await;
+    let variables = requests.variables();
+    let variables = variables.each_ref().map(|(name, value)| (*name, OsStr::new(value.as_str())));
+    let bridge = Bridge::start(world.mqtt, world.sitewise, &variables);
+    let (link, iot) = tokio::join!(Link::accept(&world.plant), requests.accept());
+    bridge.learned().await;
+    link.write(&farm.births(stamps::wall())).await.unwrap();
+    let all = farm.properties() as u64;
+    let born = stamps.until(BIRTH, |stamps| stamps.zeros() >= all).await;
+    assert!(born, "{} of {all} values of the births have come", stamps.zeros());
+
+    let cpu_before = cpu::used(bridge.id());
+    let began = Instant::now();
+    let (asked, ()) = tokio::join!(
+        commands::ask(&iot, length / 2),
+        speak(&mut farm, &link, stamps, (messages, plan.messages)),
+    );
+    let said = usize::try_from(messages).unwrap() * plant::MEMBERS.len();
+    let arrived = stamps.until(10 * LINGER, |stamps| stamps.stamped() >= said).await;
+    let answers = commands::answered(&iot, asked.0).await;
+    let cpu_used = cpu::used(bridge.id()).zip(cpu_before).map(|(now, then)| now - then);
+
+    let taken = stamps.stamped();
+    judged("values taken", taken as f64, arrived && taken == said, "all that were said");
+    let holds = commands::judge(stamps, began, asked, answers);
+    figure("commands sent to the plant", link.commands() as f64);
+    let cpu_used = cpu_used.map_or(f64::NAN, |used| used.as_secs_f64());
+    figure("CPU of the program, per cent of one core", 100.0 * cpu_used / length.as_secs_f64());
+    figure("rebirths asked for: messages lost", link.rebirths() as f64);
+    let log = bridge.terminate().await;
+    println!("{} lines of the log", log.len());
+    // A bound on time needs a machine of its own; a number of answers does not.
+    assert!(answers == asked.0 && taken == said && link.commands() > 0, "{holds} {answers}");
 }
 
 /// The plant speaks: every turbine in its turn.

@@ -1,7 +1,11 @@
 //! As much of an MQTT server as the bridge needs: it takes CONNECT, SUBSCRIBE and PUBLISH, and
 //! answers PINGREQ. What it sends is made elsewhere.
 
+#![allow(dead_code, reason = "each user needs a part of it")]
+
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -22,11 +26,19 @@ pub(crate) struct Published {
 }
 
 /// The reading side of one connection.
-pub(crate) struct Reader(BufReader<OwnedReadHalf>);
+pub(crate) struct Reader {
+    socket: BufReader<OwnedReadHalf>,
+    subscriptions: Arc<AtomicU64>,
+}
 
 impl Reader {
     pub(crate) fn new(socket: OwnedReadHalf) -> Self {
-        Self(BufReader::new(socket))
+        Self { socket: BufReader::new(socket), subscriptions: Arc::default() }
+    }
+
+    /// How many SUBSCRIBE packets have come.
+    pub(crate) fn subscriptions(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.subscriptions)
     }
 
     /// The next message; what else comes is answered on the way. None at the end.
@@ -35,13 +47,14 @@ impl Reader {
         answers: &Mutex<OwnedWriteHalf>,
     ) -> io::Result<Option<Published>> {
         loop {
-            let Ok(first) = self.0.read_u8().await else { return Ok(None) };
+            let Ok(first) = self.socket.read_u8().await else { return Ok(None) };
             let mut body = vec![0; self.length().await?];
-            self.0.read_exact(&mut body).await?;
+            self.socket.read_exact(&mut body).await?;
             let mut message = None;
             let answer = match first >> 4 {
                 CONNECT => vec![0x20, 2, 0, 0],
                 SUBSCRIBE => {
+                    self.subscriptions.fetch_add(1, Ordering::Relaxed);
                     let filters = filters(&body);
                     let mut answer = vec![0x90, 2 + filters, body[0], body[1]];
                     answer.extend(std::iter::repeat_n(0, usize::from(filters)));
@@ -67,7 +80,7 @@ impl Reader {
     async fn length(&mut self) -> io::Result<usize> {
         let (mut length, mut shift) = (0, 0);
         loop {
-            let byte = self.0.read_u8().await?;
+            let byte = self.socket.read_u8().await?;
             length |= usize::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
                 return Ok(length);
