@@ -55,6 +55,10 @@ pub const IN_FLIGHT: usize = 100;
 /// Characters of a reason at most, none of them a control character: what AWS IoT takes.
 pub const REASON_CHARS: usize = 1_024;
 
+/// What to do about a machine that did not say that it obeyed.
+const UNCONFIRMED_REMEDY: &str = "; look at the machine (local mode, interlocks), and read the metric \
+    before you send again";
+
 /// How a metric is named to the plant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
@@ -265,7 +269,8 @@ impl Commander {
     /// more.
     pub fn handle_stop(&mut self, now: Now) {
         self.role = Role::Stopped;
-        self.give_up(now, |_| true, "the bridge is shutting down: the value was not confirmed");
+        let why = "the bridge is shutting down: the value was not confirmed";
+        self.give_up(now, |_| true, why, "");
     }
 
     /// Handles expired timers.
@@ -277,6 +282,7 @@ impl Commander {
             now,
             |flight| flight.deadline <= now.instant,
             "the metric did not report the value",
+            UNCONFIRMED_REMEDY,
         );
     }
 
@@ -310,7 +316,13 @@ impl Commander {
     }
 
     /// Commands whose value is not waited for any more.
-    fn give_up(&mut self, now: Now, is_over: impl Fn(&InFlightCommand) -> bool, why: &str) {
+    fn give_up(
+        &mut self,
+        now: Now,
+        is_over: impl Fn(&InFlightCommand) -> bool,
+        why: &str,
+        remedy: &str,
+    ) {
         let mut over: Vec<_> = self
             .in_flight
             .extract_if(|_, flight| is_over(flight))
@@ -323,7 +335,7 @@ impl Commander {
                 None => "; the metric reported no value".to_owned(),
             };
             let after = now.instant.since(flight.sent_at).as_millis();
-            let reason = format!("{why} within {after} ms{seen}");
+            let reason = format!("{why} within {after} ms{seen}{remedy}");
             self.answer(
                 flight.key,
                 build_answer(Code::NotConfirmed, reason, Some(&flight.address)),

@@ -4,6 +4,7 @@ A provocation returns the moment from which it could be known, by the monotonic 
 the log, of `/readyz`, of what the page shows and of `sparkwise status` must each name all three:
 the machine, the cause and the remedy."""
 
+import json
 import subprocess
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from paho.mqtt import publish
 from plant import Gateway
 from wire import Codec, payload
 from world import HOST_ID, World, end, eventually
@@ -340,7 +342,32 @@ def farm(world: World, fault: str, known_after: float = 0) -> float:
     return world.farm(fault) + known_after
 
 
+# What a command waits for the machine's value.
+CONFIRM = 2
+THING = "$aws/commands/things/plant-1/executions"
+
+
+def farm_deaf_turbine(world: World) -> float:
+    """A command to a machine that does not obey: it comes in where AWS IoT would send it."""
+    world.farm(
+        "deaf-turbine",
+        COMMANDS_ALLOW="WindTurbine/Pitch Limit = 0..90 step 0.5",
+        COMMANDS_THING="plant-1",
+        COMMANDS_IOT_URL=f"mqtt://127.0.0.1:{world.port}",
+        COMMANDS_CONFIRM=f"{CONFIRM}s",
+    )
+    asset = "Nordsee/Gateway Nord/Row 1/T01"
+    request = json.dumps({"asset": asset, "property": "Pitch Limit", "value": 41.5})
+    publish.single(f"{THING}/e-1/request/json", request, hostname="127.0.0.1", port=world.port)
+    return time.monotonic() + CONFIRM
+
+
 CASES = [
+    Case(
+        "farm_deaf_turbine", farm_deaf_turbine, f"{CONFIRM} s after the command",
+        "T01/Pitch Limit", "NOT_CONFIRMED", "look at the machine",
+        readings=("log",),
+    ),
     Case(
         "farm_hot_gearbox", partial(farm, fault="hot-gearbox", known_after=90),
         "90 s after the cooling broke",

@@ -160,11 +160,11 @@ class World:
         while self._started:
             end(self._started.pop())
 
-    def farm(self, fault: str) -> float:
+    def farm(self, fault: str, **bridge: str) -> float:
         """The wind farm, all of it well, and then its fault; when that began."""
         log = self.work / "windfarm.log"
         url = f"mqtt://127.0.0.1:{self.port}"
-        self.start_bridge()
+        self.start_bridge(**bridge)
         options = ["--turbines", "2", "--fault", fault, "--after", str(FARM_IS_WELL)]
         self._start([os.environ["DIAGNOSIS_WINDFARM"], url, *options], log)
         self.until_well()
