@@ -270,7 +270,7 @@ fn who_was_online_is_asked_before_who_may_have_come_back() {
     let mut stage = Stage::with(|config| config.rebirth.per_second = 1);
     for number in 0..10 {
         let away = EdgeNode::new("g", format!("away {number}"));
-        stage.host.expect_maybe(&away, stage.now);
+        stage.host.request_birth_if_back(&away, stage.now);
     }
     stage.host.expect_online(&EdgeNode::new("g", "online"), &[], stage.now);
     stage.pass(secs(3));
