@@ -44,7 +44,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command<S
         let options = &mut serve.options;
         match name.as_str() {
             "--listen" => serve.listen = program::value(&name, &value()?)?,
-            "--mqtt" => options.mqtt = server(&value()?)?,
+            "--mqtt" => options.mqtt = program::mqtt_server(&name, &value()?)?,
             "--account" => options.account = value()?,
             "--region" => options.region = value()?,
             "--update-gap" => options.update_gap = program::duration(&name, &value()?)?,
@@ -59,14 +59,6 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command<S
         }
     }
     Ok(Command::Serve(Box::new(serve)))
-}
-
-fn server(url: &str) -> Result<(String, u16), String> {
-    let wrong = || format!("--mqtt takes mqtt://HOST:PORT, not {url}");
-    let address = url.strip_prefix("mqtt://").ok_or_else(wrong)?.trim_end_matches('/');
-    let (host, port) = address.rsplit_once(':').unwrap_or((address, "1883"));
-    let port = port.parse().map_err(|_| wrong())?;
-    if host.is_empty() { Err(wrong()) } else { Ok((host.to_owned(), port)) }
 }
 
 #[cfg(test)]

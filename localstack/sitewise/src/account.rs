@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::limits::Limits;
-use crate::options::{EntriesPerSecond, Options};
+use crate::options::{EntriesPerSecond, Notify, Options};
 use crate::values::point::Point;
 use crate::values::stream::{StreamKey, Streams};
 use crate::wire::error::{Error, Kind, Resource, Result};
@@ -58,6 +58,7 @@ pub(crate) struct Setting {
     pub(crate) double_limit: f64,
     pub(crate) history_per_stream: usize,
     pub(crate) entries_per_second: EntriesPerSecond,
+    pub(crate) notify: Option<Notify>,
 }
 
 /// The state that survives a restart.
@@ -121,6 +122,7 @@ impl Account {
             double_limit: options.double_limit,
             history_per_stream: options.history_per_stream.max(1),
             entries_per_second: options.entries_per_second,
+            notify: options.notify.clone(),
         };
         Self {
             setting,

@@ -27,6 +27,7 @@ Usage: sitewise-local [options]
   --rate OPERATION=NUMBER   requests a second of one operation; may be repeated
   --values-per-second N     values a second of the account
   --double-limit NUMBER     the largest magnitude of a double (1e10)
+  --notify mqtt://HOST:PORT publish notifications on this MQTT server (nowhere)
   --data-dir PATH           keep the state there across restarts (kept nowhere)
   --help                    this text
 
@@ -37,6 +38,8 @@ Times are written as 0, 200ms, 5s. RUST_LOG sets what is logged (info).
 pub(crate) struct Serve {
     pub(crate) listen: SocketAddr,
     pub(crate) options: Options,
+    /// The MQTT server for notifications.
+    pub(crate) notify: Option<(String, u16)>,
 }
 
 /// Reads the arguments.
@@ -54,6 +57,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command<S
             import_delay: Duration::from_secs(1),
             ..Options::default()
         },
+        notify: None,
     };
     let mut rates: Vec<(String, f64)> = Vec::new();
     let mut values = None;
@@ -77,6 +81,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command<S
             "--region" => options.region = value()?,
             "--history" => options.history_per_stream = program::value(&name, &value()?)?,
             "--double-limit" => options.double_limit = program::value(&name, &value()?)?,
+            "--notify" => serve.notify = Some(program::mqtt_server(&name, &value()?)?),
             "--data-dir" => options.data_dir = Some(PathBuf::from(value()?)),
             "--values-per-second" => values = Some(program::value(&name, &value()?)?),
             "--quotas" => {

@@ -41,7 +41,7 @@ mod tests;
 
 pub use fault::{Effect, Fault};
 pub use limits::Limits;
-pub use options::{Clock, EntriesPerSecond, Options};
+pub use options::{Clock, EntriesPerSecond, Notification, Notify, Options};
 pub use quota::Quotas;
 pub use server::{Handle, Server};
 pub use usage::Usage;

@@ -6,14 +6,20 @@ use std::process::ExitCode;
 use sitewise_local::{Server, program};
 
 mod arguments;
+mod publisher;
 
 fn main() -> ExitCode {
     let command = arguments::parse(std::env::args().skip(1));
     program::run("sitewise-local", arguments::HELP, command, run)
 }
 
-fn run(serve: arguments::Serve) -> io::Result<()> {
+fn run(mut serve: arguments::Serve) -> io::Result<()> {
     let runtime = program::runtime()?;
+    if let Some(server) = serve.notify.take() {
+        let (notify, events) = publisher::publisher(server);
+        serve.options.notify = Some(notify);
+        runtime.spawn(publisher::keep(events));
+    }
     let server = Server::bind(serve.listen, serve.options)?;
     let address = server.local_addr();
     let mut out = io::stdout();

@@ -37,6 +37,37 @@ impl fmt::Debug for Clock {
     }
 }
 
+/// What SiteWise publishes on AWS IoT Core's MQTT server about values of a property whose notification
+/// is on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// `$aws/sitewise/asset-models/.../assets/.../properties/...`.
+    pub topic: String,
+    /// JSON: up to ten values.
+    pub payload: Vec<u8>,
+}
+
+/// Takes notifications, while the account is locked: it must not wait.
+#[derive(Clone)]
+pub struct Notify(Arc<dyn Fn(Notification) + Send + Sync>);
+
+impl Notify {
+    /// Hands each notification to `take`.
+    pub fn new(take: impl Fn(Notification) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(take))
+    }
+
+    pub(crate) fn tell(&self, notification: Notification) {
+        (self.0)(notification);
+    }
+}
+
+impl fmt::Debug for Notify {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Notify")
+    }
+}
+
 /// Entries that one property takes in a second (quotas of the General Reference, not adjustable at
 /// AWS).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +118,8 @@ pub struct Options {
     pub entries_per_second: EntriesPerSecond,
     /// The largest magnitude of a double. The API's model says 1e10, the user guide 1e100.
     pub double_limit: f64,
+    /// Who takes notifications; nobody by default.
+    pub notify: Option<Notify>,
     /// Where the state is kept across restarts; nowhere by default.
     pub data_dir: Option<PathBuf>,
 }
@@ -109,6 +142,7 @@ impl Default for Options {
             quotas: Quotas::default(),
             entries_per_second: EntriesPerSecond::default(),
             double_limit: limits::DOUBLE_MAGNITUDE,
+            notify: None,
             data_dir: None,
         }
     }

@@ -86,6 +86,19 @@ pub fn value<T: FromStr>(name: &str, text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("{name} cannot be {text}"))
 }
 
+/// An argument's value as an MQTT server: `mqtt://HOST:PORT`, without a port 1883.
+///
+/// # Errors
+///
+/// It is none, in a sentence.
+pub fn mqtt_server(name: &str, url: &str) -> Result<(String, u16), String> {
+    let wrong = || format!("{name} takes mqtt://HOST:PORT, not {url}");
+    let address = url.strip_prefix("mqtt://").ok_or_else(wrong)?.trim_end_matches('/');
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, "1883"));
+    let port = port.parse().map_err(|_| wrong())?;
+    if host.is_empty() { Err(wrong()) } else { Ok((host.to_owned(), port)) }
+}
+
 /// An argument's value as a time: `0`, `200ms`, `5s`.
 ///
 /// # Errors

@@ -19,6 +19,7 @@ mod faults;
 mod jobs;
 mod limits;
 mod noise;
+mod notifications;
 mod properties;
 mod reference;
 mod states;

@@ -5,6 +5,7 @@ pub(crate) mod batch;
 pub(crate) mod batch_read;
 pub(crate) mod import;
 pub(crate) mod interpolate;
+mod notify;
 pub(crate) mod point;
 pub(crate) mod read;
 pub(crate) mod stream;

@@ -59,6 +59,12 @@ pub(crate) struct NamedCompositeModel {
     asset_composite_model_id: Reference,
 }
 
+/// Where notifications about a property of an asset are published.
+pub(crate) fn notification_topic(key: StreamKey, model: Uuid) -> String {
+    let StreamKey { asset, property } = key;
+    format!("$aws/sitewise/asset-models/{model}/assets/{asset}/properties/{property}")
+}
+
 impl Account {
     /// The id of the property that `reference` names in the model of an asset.
     pub(super) fn property_id(&self, asset: Uuid, reference: &Reference) -> Result<Uuid> {
@@ -79,11 +85,7 @@ impl Account {
         } else {
             "DISABLED"
         };
-        let StreamKey { asset, property } = key;
-        json!({
-            "topic": format!("$aws/sitewise/asset-models/{model}/assets/{asset}/properties/{property}"),
-            "state": state,
-        })
+        json!({ "topic": notification_topic(key, model), "state": state })
     }
 
     /// `AssetProperty`.

@@ -130,6 +130,7 @@ impl Account {
         if points.is_empty() || (!partial && !errors.is_empty()) {
             return errors;
         }
+        let notification = self.notice(place.key, &points);
         let most = self.setting.history_per_stream;
         let stream = self
             .state
@@ -154,6 +155,9 @@ impl Account {
             } else {
                 self.state.unreadable.push_back((due, place.key, point));
             }
+        }
+        if let (Some(notify), Some(notification)) = (&self.setting.notify, notification) {
+            notify.tell(notification);
         }
         tally.accepted += count as u64;
         tally.messages += count.div_ceil(10).max(bytes.div_ceil(1024)) as u64;
