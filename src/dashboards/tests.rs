@@ -120,8 +120,8 @@ fn each_form_of_values_has_its_panel() {
     ] {
         assert_eq!(titled(&dashboard, title)["type"], kind, "{title}");
     }
-    let rows: Vec<_> = dashboard["panels"].as_array().unwrap().iter().cloned().collect();
-    let rows: Vec<_> = rows.into_iter().filter(|panel| panel["type"] == "row").collect();
+    let rows = dashboard["panels"].as_array().unwrap().iter();
+    let rows: Vec<_> = rows.filter(|panel| panel["type"] == "row").collect();
     let titles: Vec<_> = rows.iter().map(|row| row["title"].as_str().unwrap()).collect();
     assert_eq!(
         titles,
