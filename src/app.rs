@@ -5,6 +5,7 @@
 
 mod doors;
 mod engine;
+pub mod late;
 mod ledger;
 mod request_workers;
 mod servers;

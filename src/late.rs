@@ -64,7 +64,7 @@ pub struct FileName {
 
 impl FileName {
     /// Of a file opened at this time.
-    pub fn new(millis: u64, random: u64) -> Self {
+    pub const fn new(millis: u64, random: u64) -> Self {
         Self { millis, random }
     }
 

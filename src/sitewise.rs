@@ -12,6 +12,7 @@ pub mod endpoint;
 pub(crate) mod fault;
 mod host_prefix;
 mod http;
+pub mod import;
 pub mod limits;
 mod merge;
 #[cfg(test)]
