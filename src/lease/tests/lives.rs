@@ -6,7 +6,8 @@ use super::process::{ABLE, Micros, Network, SECOND};
 use super::world::{Fault, World};
 use crate::lease::{Ability, Sense};
 
-/// Lives in every run of the tests; `LEASE_LIVES` says another number, `LEASE_SEED` other lives.
+/// Lives in every run of the tests; where `LEASE_LIVES` is set while they are built, so many, and
+/// with `LEASE_SEED` others.
 const LIVES: u64 = 300;
 
 /// What has to be reached, in how many of a thousand lives at least.
@@ -25,8 +26,8 @@ const CORNERS: &[(&str, u32)] = &[
     ("the answer to a take is lost", 15),
 ];
 
-fn number(name: &str, usual: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+fn number(said: Option<&str>, usual: u64) -> u64 {
+    said.and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
 /// Two bridges, sometimes a third, and what happens to them.
@@ -113,7 +114,8 @@ fn plan(world: &mut World, at: Micros, deletes: bool) {
 
 #[test]
 fn never_do_two_act_and_never_is_there_long_nobody() {
-    let (lives, first) = (number("LEASE_LIVES", LIVES), number("LEASE_SEED", 1));
+    let (lives, first) =
+        (number(option_env!("LEASE_LIVES"), LIVES), number(option_env!("LEASE_SEED"), 1));
     let mut reached: BTreeMap<&str, u32> = BTreeMap::new();
     let (mut closest, mut longest) = (Micros::MAX, 0);
     for seed in first..first + lives {
