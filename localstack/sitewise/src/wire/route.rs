@@ -13,7 +13,7 @@ const LEFT_OUT: [(&str, &str, &str); 1] = [(
     "POST",
     "/queries/execution",
     "ExecuteQuery is not emulated: read values with the operations for values \
-     (docs/decisions/0010-no-sql-in-the-emulator.md)",
+     (docs/decisions/0011-no-sql-in-the-emulator.md)",
 )];
 
 /// Matches `method` and the raw `path`. Segments are decoded after splitting, so that an encoded
