@@ -66,4 +66,4 @@ pub trait CommandQueues: Send + Sync + 'static {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,7 @@
 //! Receiving and answering against queues of a test, and the client against a stub.
 
 mod answers;
+pub(crate) mod by_hand;
 mod calls;
 mod requests;
 

@@ -1,6 +1,7 @@
-//! What must never happen, over random plants, requests, restarts, reconnects, duplicates and late
-//! answers: nothing that is not listed, out of range, expired or sent before reaches the plant, and
-//! every request gets exactly one answer, or none where the process was killed in between.
+//! What must never happen, over random plants, requests, restarts, duplicates, late answers, and
+//! reconnects of the plant's server and of both doors: nothing that is not listed, out of range,
+//! expired or sent before reaches the plant, and every request gets exactly one final answer, or
+//! none and a lapse: the process was killed in between, or the door could not be reached.
 //!
 //! `COMMAND_CASES` is how many plants are tried, `COMMAND_SEED` which.
 
@@ -8,18 +9,22 @@ use std::cell::RefCell;
 
 use proptest::prelude::*;
 
+use self::doors::Door;
 use self::world::{Act, Ask, What, World};
 use super::*;
 use crate::random;
 
+mod doors;
 mod plant;
 mod world;
 
 const CASES: u32 = 512;
 
 fn ask() -> impl Strategy<Value = Ask> {
-    (any::<u8>(), 0..12u8, 0..3u8, 0..20u8, 0..24u8, 0..20u8, 0..12u8).prop_map(
-        |(tag, value, form, sent, expires, timeout, expected)| Ask {
+    let door = prop_oneof![2 => Just(Door::Terminal), 1 => Just(Door::Iot), 1 => Just(Door::Queue)];
+    (door, any::<u8>(), 0..12u8, 0..3u8, 0..20u8, 0..24u8, 0..20u8, 0..12u8).prop_map(
+        |(door, tag, value, form, sent, expires, timeout, expected)| Ask {
+            door,
             tag,
             value,
             form,
@@ -46,6 +51,10 @@ fn what() -> impl Strategy<Value = What> {
         What::OldBirth,
         What::Unreadable,
         What::Change,
+        What::IotDown,
+        What::IotUp,
+        What::QueueAway,
+        What::QueueBack,
     ];
     prop_oneof![
         14 => ask().prop_map(What::Request),

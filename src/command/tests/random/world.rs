@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::doors::{self, Door, Doors};
 use super::plant::{self, Kind, Stray, Tag};
 use super::*;
 use crate::bridge::{self, Bridge, Output as BridgeOutput};
@@ -18,6 +19,7 @@ use crate::twin::tests::config as twin_config;
 use crate::twin::tests::fake::FakeSiteWise;
 
 mod asking;
+mod handover;
 mod said;
 mod watch;
 
@@ -57,12 +59,19 @@ pub(super) enum What {
     Unreadable,
     /// Metrics come and go, limits and access change with the next birth.
     Change,
+    /// The connection to AWS IoT ends, or is there again.
+    IotDown,
+    IotUp,
+    /// Calls to the queues fail from now on, or no longer.
+    QueueAway,
+    QueueBack,
     Pass(u32),
 }
 
 /// How a request is put together.
 #[derive(Clone, Debug)]
 pub(super) struct Ask {
+    pub(super) door: Door,
     pub(super) tag: u8,
     pub(super) value: u8,
     pub(super) form: u8,
@@ -75,6 +84,7 @@ pub(super) struct Ask {
 /// A request as it was sent.
 #[derive(Clone, Debug)]
 struct Sent {
+    door: Door,
     tag: Option<usize>,
     payload: String,
     sent: Option<i64>,
@@ -82,6 +92,8 @@ struct Sent {
     until: i64,
     value: Option<f64>,
     expected: Option<f64>,
+    /// How often it was handed over.
+    handed: u32,
     /// Which process had it first, and when.
     process: u32,
     met: i64,
@@ -111,6 +123,7 @@ pub(super) struct World {
     stopped: bool,
     process: u32,
     began: i64,
+    doors: Doors,
     requests: Vec<Sent>,
     /// The request at hand, and what it published.
     at_hand: Option<(usize, bool)>,
@@ -155,6 +168,7 @@ impl World {
             stopped: false,
             process: 0,
             began: START,
+            doors: Doors::new(seed, now),
             requests: Vec::new(),
             at_hand: None,
             corners: BTreeSet::new(),
@@ -208,9 +222,11 @@ impl World {
             What::Connect => self.connect(),
             What::Kill => self.restart(),
             What::Stop => {
+                self.finish_queue();
                 self.stopped = true;
                 self.bridge.shut_down(self.now);
                 self.drain();
+                self.settle_doors();
                 self.restart();
             }
             What::Role => {
@@ -241,17 +257,25 @@ impl World {
                 }
                 self.node_birth();
             }
+            What::IotDown => self.doors.iot.disconnect(),
+            What::IotUp => self.iot_up(),
+            What::QueueAway => self.doors.queue.set_away(true),
+            What::QueueBack => self.doors.queue.set_away(false),
             What::Pass(millis) => self.pass(u64::from(*millis)),
         }
+        self.pump();
     }
 
     /// Lets everything come to its end; every request has its answer then.
     pub(super) fn quieten(&mut self) {
-        self.pass(60_000);
+        self.iot_up();
+        self.doors.quieten();
+        self.pass(200_000);
+        self.check_doors();
         let process = self.process;
         for (id, request) in self.requests.iter().enumerate() {
             let was_killed = request.process < process && request.published;
-            if request.answer.is_none() && !was_killed {
+            if request.handed > 0 && request.answer.is_none() && !was_killed {
                 self.violations.push(format!("request {id} has no answer: {request:?}"));
             }
         }
@@ -273,9 +297,11 @@ impl World {
         if self.requests.iter().any(|request| in_flight(&request)) {
             self.corners.insert("killed in flight");
         }
+        self.doors.kill(self.rng.bool());
         self.process += 1;
         self.now = self.now.plus(Duration::from_millis(self.rng.u64(1..3_000)));
         self.began = self.now.wall.as_millis();
+        self.doors.start(self.now);
         self.bridge = bridge(self.rng.u64(..), self.now);
         (self.connected, self.stopped, self.active) = (false, false, true);
         self.clocks = ClockAgreement::Agree;
@@ -283,6 +309,9 @@ impl World {
         self.written.iter_mut().for_each(Vec::clear);
         self.said.fill(None);
         self.connect();
+        if self.rng.bool() {
+            self.iot_up();
+        }
         if self.rng.bool() {
             self.node_birth();
         }
@@ -329,17 +358,6 @@ impl World {
         if self.rng.u8(..) < 160 { self.focus } else { self.rng.usize(..self.tags.len()) }
     }
 
-    fn deliver(&mut self, id: usize) {
-        let Some(request) = self.requests.get(id) else { return };
-        let key = RequestKey::new(CommandChannel::Queue, id.to_string());
-        let envelope = Envelope { key, sent_at: request.sent.map(Timestamp::from_millis) };
-        let payload = request.payload.clone();
-        self.at_hand = Some((id, false));
-        self.bridge.handle_request(envelope, payload.as_bytes(), &[Uplink::Open], self.now);
-        self.drain();
-        self.at_hand = None;
-    }
-
     fn send(&mut self, message: &Message) {
         if self.connected {
             let Message { topic, payload, .. } = message;
@@ -350,10 +368,15 @@ impl World {
 
     fn pass(&mut self, millis: u64) {
         let end = self.now.plus(Duration::from_millis(millis));
-        while let Some(at) = self.bridge.poll_timeout().filter(|at| *at <= end.instant) {
+        let due = |world: &Self| {
+            let all = [world.bridge.poll_timeout(), world.doors.poll_timeout()];
+            all.into_iter().flatten().min().filter(|at| *at <= end.instant)
+        };
+        while let Some(at) = due(self) {
             self.now = self.now.plus(at.since(self.now.instant));
             self.bridge.handle_timeout(self.now);
             self.drain();
+            self.pump();
         }
         self.now = end;
     }
@@ -371,13 +394,15 @@ impl World {
                     Ok(command) => self.published(&command),
                     Err(what) => self.violations.push(format!("it published {what}")),
                 },
-                Output::Started { key, .. } => {
+                Output::Started { key, value, .. } => {
                     let id: usize = key.id.parse().unwrap();
+                    self.doors.started(id, key.channel, &value, self.now);
                     if self.at_hand != Some((id, true)) {
                         self.violations.push(format!("{id} was started and not sent"));
                     }
                 }
                 Output::Answer { key, answer, repeated } => {
+                    self.doors.answer(&key, &answer, repeated, self.now);
                     self.answered(key.id.parse().unwrap(), answer, repeated);
                 }
             }

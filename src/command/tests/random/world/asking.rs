@@ -40,7 +40,10 @@ impl World {
         let mut request = json!({ "asset": asset, "property": property, "value": value });
         let fields = request.as_object_mut().unwrap();
         let sent = match ask.sent {
-            0 => None,
+            // That door takes what comes now.
+            _ if ask.door == Door::Iot => Some(now),
+            0 if ask.door == Door::Terminal => None,
+            0 => Some(now),
             1 => Some(now - 30_000),
             2 => Some(now + 500),
             other => Some(now - i64::from(other) * 50),
@@ -62,18 +65,20 @@ impl World {
         }
         let read = |number: f64| if boolean { f64::from(u8::from(number != 0.0)) } else { number };
         self.requests.push(Sent {
+            door: ask.door,
             tag: (at < self.tags.len()).then_some(at),
             payload: request.to_string(),
             sent,
             until: until.into_iter().min().unwrap_or(from + 10_000),
             value: number.map(read),
             expected: expected.map(read),
+            handed: 0,
             process: self.process,
             met: now,
             published: false,
             answer: None,
         });
-        self.deliver(self.requests.len() - 1);
+        self.hand_in(self.requests.len() - 1);
     }
 
     /// A door delivers again what it could not take off. One that keeps requests knows when each
@@ -85,7 +90,9 @@ impl World {
         let Some(request) = self.requests.get(id) else { return };
         let over_a_restart = request.process < self.process;
         let is_old = self.now.wall.as_millis() - request.met >= 720_000;
-        if (over_a_restart || is_old) && request.sent.is_none() {
+        let keeps_none = request.door == Door::Iot || request.sent.is_none();
+        let never_came = request.door == Door::Iot && request.handed == 0;
+        if (over_a_restart || is_old) && keeps_none || never_came {
             return;
         }
         if over_a_restart {
@@ -93,6 +100,6 @@ impl World {
         } else if request.published && request.answer.is_none() {
             self.corners.insert("repeated in flight");
         }
-        self.deliver(id);
+        self.hand_in(id);
     }
 }
