@@ -75,7 +75,7 @@ fn case() -> impl Strategy<Value = (u64, Vec<Act>)> {
 }
 
 /// What the plants and requests reach, each in at least so many of a thousand cases.
-const CORNERS: [(&str, u32); 30] = [
+const CORNERS: [(&str, u32); 40] = [
     ("CONFIRMED", 100),
     ("ALREADY", 100),
     ("SENT_UNCONFIRMED", 20),
@@ -106,6 +106,16 @@ const CORNERS: [(&str, u32); 30] = [
     ("in doubt by an older value", 20),
     ("an old birth", 50),
     ("an unreadable birth", 50),
+    ("lost while AWS IoT was not connected", 20),
+    ("an answer lost with the connection to AWS IoT", 20),
+    ("an answer that AWS IoT rejected", 20),
+    ("an answer that AWS IoT rejected for good", 5),
+    ("an answer taken after it was rejected", 10),
+    ("requests received and not seen", 5),
+    ("a deletion that failed or seemed to", 10),
+    ("an answer that seemed not to be sent", 10),
+    ("sent over AWS IoT", 50),
+    ("sent over the queue", 50),
 ];
 
 #[test]

@@ -56,6 +56,11 @@ impl World {
                     3 => drop(self.corners.insert("sent to a template three deep")),
                     _ => drop(self.corners.insert("sent to a template")),
                 }
+                match request.door {
+                    Door::Terminal => {}
+                    Door::Iot => drop(self.corners.insert("sent over AWS IoT")),
+                    Door::Queue => drop(self.corners.insert("sent over the queue")),
+                }
                 if told.device.is_some() {
                     self.corners.insert("sent to a device");
                 }
