@@ -32,6 +32,8 @@ def main() -> int:
     suite = loader.loadTestsFromNames(names) if names else loader.discover(".")
     at_once = int(os.environ.pop("INTEROP_AT_ONCE", "1"))
     if at_once > 1:
+        # Of a module that cannot be imported, the process of its tests says less than this.
+        print(*loader.errors, sep="\n", end="")
         return run_at_once(list(dict.fromkeys(map(unit, flattened(suite)))), at_once)
     try:
         result = unittest.TextTestRunner(verbosity=2).run(suite)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import socket
 import subprocess
@@ -183,11 +184,15 @@ class Stack:
         return process
 
     def _start_mosquitto(self) -> str:
-        # Mosquitto takes no port 0: another process may take the one that was free just now.
-        for _ in range(5):
+        # Mosquitto takes no port 0: another process may take the one that was free just now, and while
+        # a server is restarted its own. So none of those that clients are given.
+        for _ in range(20):
+            port = random.randrange(20_000, 32_000)
             with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = probe.getsockname()[1]
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
             config = self.folder / "mosquitto.conf"
             config.write_text(
                 f"listener {port} 127.0.0.1\n"

@@ -1,6 +1,6 @@
 // The head, the figures below it, and which view is shown.
 
-import { attr, h, icon, keyed, set } from '/dom.js';
+import { attr, h, icon, keyed, set, spoken } from '/dom.js';
 import { Feed, onLost } from '/feed.js';
 import { compact, count, moment, money, rate, span, time } from '/format.js';
 import { Recent } from '/chart.js';
@@ -98,12 +98,12 @@ function showHealth() {
   health.dataset.words = words + more;
   health.className = `health ${kind}`;
   health.title = kind === '' ? more : '';
-  health.replaceChildren(icon(picture), h('span', { text: words }));
-  // What is wrong, in a sentence that needs no pointer to be seen.
-  const wrong = kind !== '';
-  why.hidden = !wrong;
+  health.replaceChildren(icon(picture), h('span', { text: words }), spoken(kind === '' && more ? `: ${more}` : ''));
+  // What is wrong, in a sentence that needs no pointer to be seen. Its link stays, with its focus.
+  why.hidden = kind === '';
   why.className = `why ${kind}`;
-  why.replaceChildren(...(wrong ? [h('span', { text: more }), ' ', lost === null ? h('a', { href: '#/problems', text: 'What to do' }) : ''] : []));
+  set(why.firstElementChild, more);
+  why.lastElementChild.hidden = lost !== null;
 }
 
 function showFoot(now) {
