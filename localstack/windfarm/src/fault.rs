@@ -49,11 +49,11 @@ impl Fault {
             Self::HotGearbox => {
                 "T01's gearbox loses its cooling: the oil heats up until the turbine stops itself"
             }
-            Self::LostGateway => "Gateway Nord falls off the network without a word",
+            Self::LostGateway => "Gateway Nord loses its network, without a death",
             Self::WrongClock => "Gateway Nord's clock is an hour ahead",
             Self::NoBirth => "Gateway Nord restarts without births, and ignores requests for them",
             Self::TwoSenders => "another gateway publishes under Gateway Nord's id as well",
-            Self::DeafTurbine => "T01 ignores what it is told",
+            Self::DeafTurbine => "T01 ignores commands",
         }
     }
 }
