@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import sys
+import time
 import types
 
 from cfnlint.decode import decode
@@ -39,15 +40,19 @@ def function(value="true", pause="300"):
     boto3 = types.ModuleType("boto3")
     boto3.client = lambda service, endpoint_url: client
     sys.modules["boto3"] = boto3
-    os.environ.update(COMMAND_ARN="command", THING_ARN="thing", ENDPOINT="h", VALUE=value, PAUSE=pause)
+    os.environ.update(COMMAND_ARN="command", THING_ARN="thing", ENDPOINT="h", VALUE=value)
+    os.environ.update(PAUSE=pause, MAX_AGE="900")
     code = template("anomaly-to-command")["Function"]["Properties"]["Code"]["ZipFile"]
     names = {}
     exec(compile(code, "index.py", "exec"), names)
     return client, names["handler"]
 
 
-def notification(*results, quality="GOOD"):
-    values = [{"quality": quality, "value": {"stringValue": json.dumps(result)}} for result in results]
+def notification(*values, quality="GOOD", age=0):
+    """Of these values, or results, so many seconds old."""
+    variants = [value if "doubleValue" in value else {"stringValue": json.dumps(value)} for value in values]
+    at = {"timeInSeconds": int(time.time()) - age, "offsetInNanos": 0}
+    values = [{"timestamp": at, "quality": quality, "value": variant} for variant in variants]
     return {"type": "PropertyValueUpdate", "payload": {"assetId": ASSET, "values": values}}
 
 
@@ -76,7 +81,8 @@ def what_is_none_starts_nothing():
     for event in (
         notification(NORMAL),
         notification(ANOMALY, quality="BAD"),
-        {"payload": {"assetId": ASSET, "values": [{"quality": "GOOD", "value": {"doubleValue": 1.0}}]}},
+        notification({"doubleValue": 1.0}),
+        notification(ANOMALY, age=3600),
     ):
         assert handler(event, None) is None, event
     assert client.started == []
@@ -104,6 +110,13 @@ def the_rule_makes_a_request_that_the_bridge_reads():
     assert "#" not in sql, "a rule on these topics may not have it"
 
 
+def the_rule_takes_no_value_of_long_ago():
+    sql = template("value-to-command")["Rule"]["Properties"]["TopicRulePayload"]["Sql"]["Fn::Sub"]
+    conditions = re.split(r"\s+AND\s+", sql.split(" WHERE ")[1])
+    age = "get(payload.values, 0).timestamp.timeInSeconds * 1000 > timestamp() - 60000"
+    assert age in [condition.strip() for condition in conditions], sql
+
+
 def main():
     checks = [
         an_anomaly_starts_the_command,
@@ -112,6 +125,7 @@ def main():
         within_the_pause_the_token_is_the_same,
         the_function_fits_where_it_stands,
         the_rule_makes_a_request_that_the_bridge_reads,
+        the_rule_takes_no_value_of_long_ago,
     ]
     wrong = 0
     for check in checks:
