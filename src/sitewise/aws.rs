@@ -91,7 +91,7 @@ impl AwsSiteWise {
         make: Option<ProviderFactory>,
     ) -> Result<Self, NoRegion> {
         let endpoint = Endpoint::of(base).ok_or(NoRegion)?;
-        let ServiceConfig { sdk: config, timeouts, inspector } =
+        let ServiceConfig { sdk: config, timeouts, inspector, .. } =
             ServiceConfig::new(base, call_timeout, make);
         let service = Builder::from(&config).interceptor(NoHostPrefix);
         let mut service = service.interceptor(inspector.clone());

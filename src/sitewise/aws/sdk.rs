@@ -81,6 +81,8 @@ pub(crate) struct ServiceConfig {
     pub(crate) timeouts: TimeoutConfig,
     /// To be added to each client: it invalidates credentials that AWS rejects.
     pub(crate) inspector: ResponseInspector,
+    /// For what is signed without a client.
+    pub(super) credentials: RenewableCredentials,
 }
 
 impl ServiceConfig {
@@ -112,10 +114,10 @@ impl ServiceConfig {
         let renewed = RenewableCredentials::new(base.credentials_provider(), make, call_timeout);
         let inspector = ResponseInspector::new(Some(renewed.clone()));
         config.set_credentials_provider(Some(SharedCredentialsProvider::new(renewed.clone())));
-        config.set_identity_cache(Some(SharedIdentityCache::new(renewed)));
+        config.set_identity_cache(Some(SharedIdentityCache::new(renewed.clone())));
         config.set_time_source(Some(SharedTimeSource::new(inspector.clone())));
         config.set_app_name(AppName::new(APP_NAME).ok());
         config.set_behavior_version(Some(BehaviorVersion::latest()));
-        Self { sdk: config.build(), timeouts, inspector }
+        Self { sdk: config.build(), timeouts, inspector, credentials: renewed }
     }
 }

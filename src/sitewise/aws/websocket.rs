@@ -12,6 +12,7 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4::SigningParams;
 use hyper::Request;
 
+use super::credentials::RenewableCredentials;
 use super::sdk::{NoClient, NoRegion, ServiceConfig};
 use super::{CREDENTIALS_TIMEOUT, load_credentials};
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
@@ -24,7 +25,7 @@ const VALID: Duration = Duration::from_secs(5 * 60);
 /// Signs addresses of WebSockets to one endpoint of AWS IoT.
 #[derive(Clone, Debug)]
 pub struct WebSocketSigner {
-    credentials: Option<SharedCredentialsProvider>,
+    credentials: RenewableCredentials,
     region: String,
     /// With the port where that is not the usual one of its scheme: it is signed as it is sent.
     authority: String,
@@ -39,10 +40,10 @@ impl WebSocketSigner {
     ///
     /// Neither names a region, or the certificate authorities are none.
     pub async fn from_env(host: &str, port: Option<u16>, path: &str) -> Result<Self, NoClient> {
-        let config = Box::pin(ServiceConfig::from_env(CREDENTIALS_TIMEOUT)).await?.sdk;
-        let of_environment = || config.region().map(|region| region.as_ref().to_owned());
+        let config = Box::pin(ServiceConfig::from_env(CREDENTIALS_TIMEOUT)).await?;
+        let of_environment = || config.sdk.region().map(|region| region.as_ref().to_owned());
         let region = region_of(host).or_else(of_environment).ok_or(NoRegion)?;
-        Ok(Self::new(config.credentials_provider(), region, (host, port, path)))
+        Ok(Self::new(config.credentials, region, (host, port, path)))
     }
 
     /// With these credentials.
@@ -55,12 +56,13 @@ impl WebSocketSigner {
             None,
             "test",
         );
-        let credentials = Some(SharedCredentialsProvider::new(credentials));
+        let provider = Some(SharedCredentialsProvider::new(credentials));
+        let credentials = RenewableCredentials::new(provider, None, CREDENTIALS_TIMEOUT);
         Self::new(credentials, "eu-west-1".to_owned(), (at.0, Some(at.1), "/mqtt"))
     }
 
     fn new(
-        credentials: Option<SharedCredentialsProvider>,
+        credentials: RenewableCredentials,
         region: String,
         (host, port, path): (&str, Option<u16>, &str),
     ) -> Self {
@@ -76,9 +78,10 @@ impl WebSocketSigner {
     /// There are no credentials.
     pub async fn address(&self, at: SystemTime) -> Result<String, ApiFault> {
         let denied = |why: String| ApiFault::new(ApiFaultKind::Denied, why);
-        let provider = self.credentials.as_ref();
-        let provider = provider.ok_or_else(|| denied("no source of credentials".to_owned()))?;
-        let identity = load_credentials(provider).await?.into();
+        // AWS IoT rejects old keys where no client of the SDK sees it: the files are read again.
+        self.credentials.invalidate();
+        let provider = SharedCredentialsProvider::new(self.credentials.clone());
+        let identity = load_credentials(&provider).await?.into();
         let mut settings = SigningSettings::default();
         settings.signature_location = SignatureLocation::QueryParams;
         settings.session_token_mode = SessionTokenMode::Exclude;
@@ -119,19 +122,27 @@ mod tests {
     use aws_credential_types::Credentials;
 
     use super::*;
+    use crate::sitewise::aws::credentials::ProviderFactory;
+
+    const HOST: &str = "a1b2c3-ats.iot.eu-central-1.amazonaws.com";
+
+    fn keys(key: &str, token: Option<&str>) -> Option<SharedCredentialsProvider> {
+        let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+        let token = token.map(str::to_owned);
+        let credentials = Credentials::new(key, secret, token, None, "test");
+        Some(SharedCredentialsProvider::new(credentials))
+    }
+
+    fn signer(credentials: RenewableCredentials, port: Option<u16>) -> WebSocketSigner {
+        WebSocketSigner::new(credentials, region_of(HOST).unwrap(), (HOST, port, "/mqtt"))
+    }
+
+    fn fixed(provider: Option<SharedCredentialsProvider>) -> RenewableCredentials {
+        RenewableCredentials::new(provider, None, CREDENTIALS_TIMEOUT)
+    }
 
     async fn address(token: Option<&str>, port: Option<u16>) -> String {
-        let credentials = Credentials::new(
-            "AKIDEXAMPLE",
-            "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
-            token.map(str::to_owned),
-            None,
-            "test",
-        );
-        let host = "a1b2c3-ats.iot.eu-central-1.amazonaws.com";
-        let provider = Some(SharedCredentialsProvider::new(credentials));
-        let region = region_of(host).unwrap();
-        let signer = WebSocketSigner::new(provider, region, (host, port, "/mqtt"));
+        let signer = signer(fixed(keys("AKIDEXAMPLE", token)), port);
         let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
         signer.address(at).await.unwrap()
     }
@@ -162,9 +173,21 @@ mod tests {
 
     #[tokio::test]
     async fn without_credentials_there_is_no_address() {
-        let signer = WebSocketSigner::new(None, "eu-west-1".to_owned(), ("h", None, "/mqtt"));
+        let signer = signer(fixed(None), None);
         let fault = signer.address(SystemTime::UNIX_EPOCH).await.unwrap_err();
         assert_eq!(fault.kind, ApiFaultKind::Denied);
+    }
+
+    /// Keys that were replaced in a profile's file were used only after a restart: AWS IoT rejects
+    /// the old ones, and no client of the SDK is there to see it.
+    #[tokio::test]
+    async fn an_address_is_signed_with_the_keys_that_replaced_the_first_ones() {
+        let load: ProviderFactory = Box::new(|| Box::pin(async { keys("AKIDNEW", None) }));
+        let first = keys("AKIDOLD", None);
+        let credentials = RenewableCredentials::new(first, Some(load), CREDENTIALS_TIMEOUT);
+        let signer = signer(credentials, None);
+        let address = signer.address(SystemTime::UNIX_EPOCH).await.unwrap();
+        assert!(address.contains("X-Amz-Credential=AKIDNEW%2F"), "{address}");
     }
 
     #[test]
