@@ -89,12 +89,17 @@ def what_is_none_starts_nothing():
 
 
 def within_the_pause_the_token_is_the_same():
-    client, handler = function(pause="86400")
-    handler(notification(ANOMALY), None)
-    handler(notification(ANOMALY), None)
-    tokens = {started["clientToken"] for started in client.started}
-    # Midnight may fall between the two.
-    assert len(tokens) <= 2 and all(token.startswith(ASSET) for token in tokens), tokens
+    client, handler = function(pause="300")
+    event = notification(ANOMALY)
+    first = int(time.time()) // 300 * 300
+    tokens = []
+    for now in (first, first + 1, first + 299.9, first + 300):
+        handler.__globals__["time"] = types.SimpleNamespace(time=lambda now=now: now)
+        handler(event, None)
+        tokens.append(client.started[-1]["clientToken"])
+    assert len(client.started) == 4, client.started
+    assert len(set(tokens[:3])) == 1 and tokens[3] != tokens[0], tokens
+    assert all(token.startswith(ASSET) for token in tokens), tokens
 
 
 def the_function_fits_where_it_stands():
