@@ -120,3 +120,30 @@ fn the_template_knows_every_variable() {
         }
     }
 }
+
+/// `aws cloudformation deploy --template-file` takes no larger one without a bucket.
+#[test]
+fn the_template_is_small_enough_to_be_sent_with_the_call() {
+    let size = template().len();
+    assert!(size <= 51_200, "{size} bytes");
+}
+
+/// A bridge that begins before its role has all its rights is refused, and the deployment with it.
+#[test]
+fn the_service_waits_for_every_policy() {
+    let text = template();
+    let (_, waits) = text.split_once("\n  ServiceWaits:\n").unwrap();
+    let (waits, _) = waits.split_once("\n\n").unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let policies: Vec<&str> = lines
+        .windows(2)
+        .filter(|pair| pair.last() == Some(&"    Type: AWS::IAM::Policy"))
+        .filter_map(|pair| pair.first()?.trim().strip_suffix(':'))
+        .collect();
+    assert!(policies.contains(&"CommandsPolicy"), "{policies:?}");
+    for policy in policies {
+        let reference = format!("!Ref {policy}");
+        let mut words = waits.split([',', '[', ']']).map(str::trim);
+        assert!(words.any(|word| word == reference), "the service does not wait for {policy}");
+    }
+}
