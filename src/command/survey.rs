@@ -51,11 +51,13 @@ impl WriteSurvey {
         births: impl Iterator<Item = &'a Birth>,
         twin: &Twin,
     ) -> Self {
-        // Also what is forbidden is looked at: a rule that forbids nothing may be misspelt.
-        let all = rules.with_forbidden();
-        let mut metrics = Metrics::default();
+        // Also what is forbidden is looked at: a rule that forbids nothing may be misspelt. By itself,
+        // so that it takes no room from what is allowed.
+        let with_forbidden = rules.with_forbidden();
+        let (mut metrics, mut all) = (Metrics::default(), Metrics::default());
         for birth in births {
-            metrics.handle_birth(birth, &all, Now::default(), |_| {});
+            metrics.handle_birth(birth, rules, Now::default(), |_| {});
+            all.handle_birth(birth, &with_forbidden, Now::default(), |_| {});
         }
         let mut survey = Self {
             rules: rules
@@ -69,14 +71,17 @@ impl WriteSurvey {
             left_out: metrics.count().1,
         };
         for metric in metrics.all() {
-            let Some((at, values)) = judge(metric, rules, twin) else { continue };
-            let Some(of) = survey.rules.get_mut(at) else { continue };
-            match values {
-                Some(values) => {
-                    let address = metric.address.to_string();
-                    of.metrics.push(MetricSurvey { address, values });
-                }
-                None => of.forbidden += 1,
+            if let Some((at, Some(values))) = judge(metric, rules, twin)
+                && let Some(of) = survey.rules.get_mut(at)
+            {
+                of.metrics.push(MetricSurvey { address: metric.address.to_string(), values });
+            }
+        }
+        for metric in all.all() {
+            if let Some((at, None)) = judge(metric, rules, twin)
+                && let Some(of) = survey.rules.get_mut(at)
+            {
+                of.forbidden += 1;
             }
         }
         for rule in &mut survey.rules {
@@ -140,5 +145,58 @@ fn values(metric: &Writable, rule: &AllowRule) -> Values {
     match listed.is_empty() {
         true => Err("none of the rule's values is of its type and within its own range"),
         false => Ok(listed.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::metrics::METRICS;
+    use super::*;
+    use crate::sparkplug::address::{EdgeNode, Source};
+    use crate::sparkplug::datatype::DataType;
+    use crate::sparkplug::event::{BirthMetric, Content, Sample, Slot, SparkplugQuality};
+    use crate::time::Timestamp;
+    use crate::twin::tests::config;
+
+    fn metric(number: usize, name: &str) -> BirthMetric {
+        let sample = Sample {
+            time: Timestamp::default(),
+            value: None,
+            rejected_value: None,
+            quality: SparkplugQuality::Good,
+            historical: false,
+            transient: false,
+            alarm: false,
+            without_value: false,
+        };
+        let slot = Slot(u32::try_from(number).unwrap());
+        let content = Content::Leaf { slot, datatype: Some(DataType::Double), sample };
+        BirthMetric { name: name.into(), properties: Vec::new(), content }
+    }
+
+    fn birth(metrics: Vec<BirthMetric>) -> Birth {
+        Birth {
+            source: Source { edge: EdgeNode::new("Nordsee", "gw"), device: None },
+            time: Timestamp::default(),
+            definitions: Vec::new(),
+            slots: u32::try_from(metrics.len()).unwrap(),
+            metrics,
+        }
+    }
+
+    /// They took the room of those that may be written, which were reported as left out.
+    #[test]
+    fn forbidden_metrics_take_no_room_from_those_that_may_be_written() {
+        let names = (0..METRICS).map(|number| format!("Test Bench/{number}"));
+        let names = names.chain(["Limit".to_owned()]);
+        let metrics = names.enumerate().map(|(number, name)| metric(number, &name)).collect();
+        let rules = "Nordsee/*/Test Bench/* = never\nNordsee/gw/Limit = 0..90";
+        let rules = AllowRules::parse(rules).unwrap();
+        let twin = Twin::new(config(), 1);
+        let survey = WriteSurvey::of(&rules, std::iter::once(&birth(metrics)), &twin);
+        assert_eq!(survey.left_out, 0);
+        let found: Vec<_> =
+            survey.rules.iter().map(|rule| (rule.forbidden, rule.metrics.len())).collect();
+        assert_eq!(found, [(METRICS, 0), (0, 1)]);
     }
 }
