@@ -7,6 +7,7 @@ use super::decide::within;
 use super::metrics::{Metrics, Writable};
 use super::rules::{AllowRule, AllowRules, WriteGuard};
 use super::value;
+use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::event::Birth;
 use crate::time::Now;
 use crate::twin::Twin;
@@ -123,16 +124,28 @@ fn judge(metric: &Writable, rules: &AllowRules, twin: &Twin) -> Option<(usize, O
 fn values(metric: &Writable, rule: &AllowRule) -> Values {
     let datatype = metric.datatype.ok_or("its birth does not state its datatype")?;
     let own = (metric.low, metric.high);
+    let is_number = value::is_number(datatype);
+    if is_number && [own.0, own.1].into_iter().flatten().any(f64::is_nan) {
+        return Err("its own engLow or engHigh is not a number");
+    }
     if let Some((low, high)) = rule.range() {
-        if !value::is_number(datatype) {
+        if !is_number {
             return Err("is not numeric: the rule must list its values");
         }
         let (least, most) = value::bounds(datatype);
         let low = own.0.unwrap_or(f64::NEG_INFINITY).max(low).max(least);
         let high = own.1.unwrap_or(f64::INFINITY).min(high).min(most);
+        if low > high {
+            return Err("the rule's range is outside of the metric's own");
+        }
+        if matches!(datatype, DataType::Float | DataType::Double) {
+            return Ok(format!("{low}..{high}"));
+        }
+        // Without a minus before a zero that was rounded.
+        let (low, high) = (low.ceil() + 0.0, high.floor() + 0.0);
         return match low <= high {
             true => Ok(format!("{low}..{high}")),
-            false => Err("the rule's range is outside of the metric's own"),
+            false => Err("is an integer, and none is within the rule's range and its own"),
         };
     }
     let allowed = |text: &str| {
@@ -153,12 +166,14 @@ mod tests {
     use super::super::metrics::METRICS;
     use super::*;
     use crate::sparkplug::address::{EdgeNode, Source};
-    use crate::sparkplug::datatype::DataType;
-    use crate::sparkplug::event::{BirthMetric, Content, Sample, Slot, SparkplugQuality};
+    use crate::sparkplug::event::{
+        BirthMetric, Content, Sample, Slot, SparkplugQuality, StaticProperty,
+    };
+    use crate::sparkplug::value::Value;
     use crate::time::Timestamp;
     use crate::twin::tests::config;
 
-    fn metric(number: usize, name: &str) -> BirthMetric {
+    fn metric(number: usize, name: &str, datatype: DataType) -> BirthMetric {
         let sample = Sample {
             time: Timestamp::default(),
             value: None,
@@ -170,7 +185,7 @@ mod tests {
             without_value: false,
         };
         let slot = Slot(u32::try_from(number).unwrap());
-        let content = Content::Leaf { slot, datatype: Some(DataType::Double), sample };
+        let content = Content::Leaf { slot, datatype: Some(datatype), sample };
         BirthMetric { name: name.into(), properties: Vec::new(), content }
     }
 
@@ -189,7 +204,9 @@ mod tests {
     fn forbidden_metrics_take_no_room_from_those_that_may_be_written() {
         let names = (0..METRICS).map(|number| format!("Test Bench/{number}"));
         let names = names.chain(["Limit".to_owned()]);
-        let metrics = names.enumerate().map(|(number, name)| metric(number, &name)).collect();
+        let metrics = names.enumerate();
+        let metrics =
+            metrics.map(|(number, name)| metric(number, &name, DataType::Double)).collect();
         let rules = "Nordsee/*/Test Bench/* = never\nNordsee/gw/Limit = 0..90";
         let rules = AllowRules::parse(rules).unwrap();
         let twin = Twin::new(config(), 1);
@@ -198,5 +215,29 @@ mod tests {
         let found: Vec<_> =
             survey.rules.iter().map(|rule| (rule.forbidden, rule.metrics.len())).collect();
         assert_eq!(found, [(METRICS, 0), (0, 1)]);
+    }
+    /// Ranges were promised that the bridge refuses as a whole, or at their ends.
+    #[test]
+    fn a_range_is_one_that_the_bridge_takes() {
+        let of = |datatype: DataType, rule: &str, high: Option<f64>| {
+            let mut limit = metric(0, "Limit", datatype);
+            limit.properties.extend(high.map(|high| StaticProperty {
+                name: "engHigh".into(),
+                datatype: Some(DataType::Double),
+                value: Some(Value::Double(high)),
+            }));
+            let rules = AllowRules::parse(&format!("Nordsee/gw/Limit = {rule}")).unwrap();
+            let mut metrics = Metrics::default();
+            metrics.handle_birth(&birth(vec![limit]), &rules, Now::default(), |_| {});
+            values(metrics.all().next().unwrap(), rules.iter().next().unwrap())
+        };
+        let nan: Values = Err("its own engLow or engHigh is not a number");
+        assert_eq!(of(DataType::Double, "0..90", Some(f64::NAN)), nan);
+        assert_eq!(of(DataType::Int32, "1, 2", Some(f64::NAN)), nan);
+        let ok = |range: &str| Ok(range.to_owned());
+        assert_eq!(of(DataType::Double, "0.2..0.8", None), ok("0.2..0.8"));
+        let none: Values = Err("is an integer, and none is within the rule's range and its own");
+        assert_eq!(of(DataType::Int32, "0.2..0.8", None), none);
+        assert_eq!(of(DataType::Int32, "-0.5..10.5", Some(8.5)), ok("0..8"));
     }
 }
