@@ -1,8 +1,10 @@
 //! A thousand requests a second to write to the plant, beside the values of a steady load.
 //!
-//! They come over the connection to AWS IoT: one in ten is a command to the plant, which does not
-//! obey, so that its answer takes a second; the others are refused, each for another reason. The
-//! same run has a half without requests, and the way of a value must take no longer beside them.
+//! They come over the connection to AWS IoT. One in ten asks for what is allowed. The plant does not
+//! obey, so that the answer to a command takes a second; five such requests a second are for the same
+//! turbine, so that one of them is sent to it, and the other four are refused meanwhile: one in fifty
+//! of all is a command. The nine others are refused, each for another reason. The same run has a half
+//! without requests, and the way of a value must take no longer beside them.
 
 use std::time::{Duration, Instant};
 
@@ -72,7 +74,7 @@ pub(super) async fn ask(link: &Link, length: Duration) -> (u64, Instant) {
     let many = (RATE * length.as_secs_f64()) as u64;
     farm::pace(link, RATE, |bytes, number, _| {
         let (asset, property, value) = ASKED[usize::try_from(number).unwrap() % ASKED.len()];
-        // Each command to another turbine, so that none is in the way of another.
+        // Each in its turn to one of twenty turbines, which are then busy for a second.
         let turbine = format!("Turbine {}", number / 10 % 20);
         let asset = asset.replace("Turbine 0", &turbine);
         let payload = format!(

@@ -3,9 +3,10 @@
 
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
+use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex as StdMutex};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -32,7 +33,8 @@ pub(crate) struct Link {
 struct Heard {
     rebirths: AtomicU64,
     commands: AtomicU64,
-    answers: AtomicU64,
+    /// Final answers, by the topic of their execution.
+    answers: StdMutex<BTreeMap<String, u64>>,
 }
 
 impl Link {
@@ -87,9 +89,10 @@ impl Link {
         self.heard.commands.load(Ordering::Relaxed)
     }
 
-    /// Final answers that the bridge has given to requests.
+    /// Requests to which the bridge has given one final answer, and no second one.
     pub(crate) fn answers(&self) -> u64 {
-        self.heard.answers.load(Ordering::Relaxed)
+        let answers = self.heard.answers.lock().unwrap();
+        answers.values().filter(|times| **times == 1).count() as u64
     }
 
     /// Waits until the bridge has gone.
@@ -116,7 +119,7 @@ async fn listen(
             count(if has(b"Node Control/Rebirth") { &heard.rebirths } else { &heard.commands });
         }
         if topic.ends_with("/response/json") && !has(b"\"IN_PROGRESS\"") {
-            count(&heard.answers);
+            *heard.answers.lock().unwrap().entry(topic).or_default() += 1;
         }
     }
 }
