@@ -163,7 +163,11 @@ fn write_writable(survey: &WriteSurvey, f: &mut fmt::Formatter<'_>) -> fmt::Resu
             writeln!(f, "      forbids {}", count(*forbidden, "metric"))?;
         }
         if of.is_unused() {
-            writeln!(f, "    ! matches no metric that an earlier rule does not")?;
+            writeln!(
+                f,
+                "    ! matches no metric of a type that can be written, or an earlier rule takes all \
+                 of them"
+            )?;
         }
     }
     if survey.left_out > 0 {

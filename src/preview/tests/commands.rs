@@ -53,7 +53,7 @@ async fn what_could_be_written_is_listed_by_rule_and_rules_without_a_metric_are_
     let expected = "  Nordsee/*/Test = never
       forbids 1 metric
   */Nobody = never
-    ! matches no metric that an earlier rule does not
+    ! matches no metric of a type that can be written, or an earlier rule takes all of them
   Turbine/Limit = 0..90 step 0.5
       Nordsee/gw/T1/Limit: 0..60
       Nordsee/gw/T2/Limit: 0..40
@@ -72,7 +72,7 @@ async fn what_could_be_written_is_listed_by_rule_and_rules_without_a_metric_are_
   Nordsee/gw/Node Control/Reboot = true pulse
       Nordsee/gw/Node Control/Reboot: true
   Turbine/Pich = 0..5
-    ! matches no metric that an earlier rule does not
+    ! matches no metric of a type that can be written, or an earlier rule takes all of them
   Nordsee/gw/Far = 200..300
     ! Nordsee/gw/Far: the rule's range is outside of the metric's own
 ";
