@@ -62,9 +62,18 @@ impl SessionError {
         }
     }
 
-    /// The same where the address of the WebSocket was signed, if the signature is to blame.
+    /// The same where the address of the WebSocket was signed, if the signature or the rights of
+    /// the role behind it are to blame.
     pub(super) fn explain_signed(&self, url: &ServerUrl) -> Option<String> {
-        let Self::Client(error, _) = self else { return None };
+        let Self::Client(error, moment) = self else { return None };
+        // The WebSocket stood, so that host, scheme and signature are right.
+        let stood = matches!(**error, ConnectionError::MqttState(_));
+        if stood && is_closed(error) && *moment == Moment::Connecting {
+            return Some(format!(
+                "{url} closes the connection before CONNECT is answered: check that the role of \
+                 the bridge's AWS credentials allows iot:Connect for the client id in MQTT_CLIENT_ID"
+            ));
+        }
         let ConnectionError::Websocket(error) = &**error else { return None };
         let status = status_of(&error.to_string()).filter(|status| matches!(status, 401 | 403))?;
         Some(format!(
@@ -452,6 +461,13 @@ mod tests {
             assert!(text.contains("restarted") && !text.contains("scheme"), "{text}");
             let text = explained_at(error(), Moment::Connecting);
             assert!(text.contains("without TLS") && !text.contains("MQTT_CLIENT_ID"), "{text}");
+            let signed = |moment| SessionError::Client(Box::new(error()), moment);
+            let text = signed(Moment::Connecting).explain_signed(&url()).unwrap();
+            assert!(text.contains("allows iot:Connect") && !text.contains("TLS"), "{text}");
+            assert_eq!(signed(Moment::Open).explain_signed(&url()), None);
+            let reset = ConnectionError::Io(io::ErrorKind::ConnectionReset.into());
+            let reset = SessionError::Client(Box::new(reset), Moment::Connecting);
+            assert_eq!(reset.explain_signed(&url()), None, "there was no WebSocket yet");
             let text = explained_at(error(), Moment::Subscribing);
             assert!(text.contains("at the subscription"), "{text}");
             let published = Moment::Published("spBv1.0/STATE/h".into());
