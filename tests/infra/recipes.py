@@ -34,14 +34,14 @@ class Client:
         return {"executionId": "e-1"}
 
 
-def function(value="true", pause="300"):
+def function(value="true", window="300"):
     """The function's code with a client that notes what it is asked for."""
     client = Client()
     boto3 = types.ModuleType("boto3")
     boto3.client = lambda service, endpoint_url: client
     sys.modules["boto3"] = boto3
     os.environ.update(COMMAND_ARN="command", THING_ARN="thing", ENDPOINT="h", VALUE=value)
-    os.environ.update(PAUSE=pause, MAX_AGE="900")
+    os.environ.update(WINDOW=window, MAX_AGE="900")
     code = template("anomaly-to-command")["Function"]["Properties"]["Code"]["ZipFile"]
     names = {}
     exec(compile(code, "index.py", "exec"), names)
@@ -88,8 +88,8 @@ def what_is_none_starts_nothing():
     assert client.started == []
 
 
-def within_the_pause_the_token_is_the_same():
-    client, handler = function(pause="300")
+def within_a_window_the_token_is_the_same():
+    client, handler = function(window="300")
     event = notification(ANOMALY)
     first = int(time.time()) // 300 * 300
     tokens = []
@@ -127,7 +127,7 @@ def main():
         an_anomaly_starts_the_command,
         numbers_are_sent_as_such,
         what_is_none_starts_nothing,
-        within_the_pause_the_token_is_the_same,
+        within_a_window_the_token_is_the_same,
         the_function_fits_where_it_stands,
         the_rule_makes_a_request_that_the_bridge_reads,
         the_rule_takes_no_value_of_long_ago,
