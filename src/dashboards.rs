@@ -96,8 +96,10 @@ pub struct Machine {
     pub node: String,
     /// Its device; none for an edge node.
     pub device: Option<String>,
-    /// The property that tells whether it is alive.
-    pub online: Uuid,
+    /// The property with the time of its last birth, a number.
+    pub last_birth: Uuid,
+    /// The property with the time of its last death, a number; without a value until it dies.
+    pub last_death: Uuid,
 }
 
 /// The bridge's own asset.

@@ -12,8 +12,17 @@ use super::{BridgeAsset, DATASOURCE, FOLDER, MARK, MAX_ALERTS, Machine, Plant};
 const EVERY: &str = "5m";
 /// For how long it must be so.
 const FOR: &str = "5m";
-/// Seconds without a heartbeat, which is written once a minute.
-const SILENCE: u32 = 600;
+/// Seconds without a heartbeat, which is written once a minute. With the time between two looks and
+/// that for which it must be so, the rule fires ten to fifteen minutes after the last one.
+const SILENCE: u32 = 300;
+/// The form of an answer that Grafana's expressions take: times and numbers, the quality as a label.
+const SERIES: &str = "timeseries";
+/// The data source of Grafana's own expressions.
+const EXPRESSION: &str = "__expr__";
+/// The expression that decides.
+const CONDITION: &str = "C";
+/// Bytes of a rule's title at most.
+const MAX_TITLE: usize = 190;
 
 /// The file of rules: JSON, which is YAML as well.
 pub(super) fn rules(plant: &Plant, remarks: &mut Vec<String>) -> String {
@@ -42,24 +51,37 @@ pub(super) fn rules(plant: &Plant, remarks: &mut Vec<String>) -> String {
     format!("# {MARK}. JSON, which is YAML as well.\n{}", super::pretty(&json))
 }
 
+/// Dead is whose last death is behind its last birth. Not `Online`: Grafana's alerting takes numbers
+/// alone.
 fn silent_machine(machine: &Machine) -> Value {
-    let query = json!({
-        "refId": "A",
-        "queryType": "PropertyValue",
-        "region": "",
-        "assetIds": [machine.asset],
-        "propertyIds": [machine.online],
-    });
-    let mut labels = json!({"group": machine.group, "node": machine.node});
+    let latest = |ref_id: &str, property: Uuid| {
+        json!({
+            "refId": ref_id,
+            "queryType": "PropertyValue",
+            "region": "",
+            "assetIds": [machine.asset],
+            "propertyIds": [property],
+            "responseFormat": SERIES,
+        })
+    };
+    let mut labels = json!({"group": dollars(&machine.group), "node": dollars(&machine.node)});
     if let (Some(labels), Some(device)) = (labels.as_object_mut(), &machine.device) {
-        labels.insert("device".into(), device.as_str().into());
+        labels.insert("device".into(), dollars(device).into());
     }
     let what = if machine.device.is_some() { "device" } else { "edge node" };
+    let uid = Uuid::new_v5(&machine.asset, b"offline");
     rule(
-        Uuid::new_v5(&machine.asset, b"offline"),
-        &format!("{} is offline", machine.address),
-        [query, reduced("last"), below_one()],
-        // A machine that has never told anything is not a silent one.
+        uid,
+        &title(&machine.address, "is offline", uid),
+        vec![
+            (DATASOURCE, latest("A", machine.last_death)),
+            (DATASOURCE, latest("B", machine.last_birth)),
+            (EXPRESSION, reduced("death", "A", "last")),
+            (EXPRESSION, reduced("birth", "B", "last")),
+            (EXPRESSION, later_death()),
+        ],
+        // A machine that has never died has no value of its last death, and Grafana calls the empty
+        // answer an error. Where it really fails, the bridge's rule says so.
         "OK",
         &labels,
         &format!(
@@ -79,37 +101,41 @@ fn silent_bridge(bridge: &BridgeAsset) -> Value {
         "quality": "GOOD",
         "timeOrdering": "ASCENDING",
         "lastObservation": false,
+        "responseFormat": SERIES,
     });
+    let uid = Uuid::new_v5(&bridge.asset, b"silent");
     rule(
-        Uuid::new_v5(&bridge.asset, b"silent"),
-        &format!("{} is silent", bridge.name),
-        [query, reduced("count"), below_one()],
+        uid,
+        &title(&bridge.name, "is silent", uid),
+        vec![
+            (DATASOURCE, query),
+            (EXPRESSION, reduced("B", "A", "count")),
+            (EXPRESSION, below_one()),
+        ],
+        // An answer without a heartbeat is empty, which Grafana calls an error.
         "Alerting",
         &json!({}),
-        &format!(
-            "The bridge has written no heartbeat for {} minutes: it does not run, or reaches no \
-             SiteWise. Until it is back nothing in SiteWise is current.",
-            SILENCE / 60
-        ),
+        "The bridge has written no heartbeat for ten minutes or more: it does not run, or reaches no \
+         SiteWise; or Grafana cannot read SiteWise. Until it is back nothing in SiteWise is current.",
     )
 }
 
-/// One number of the values that were read. A Boolean counts as 1 or 0.
-fn reduced(by: &str) -> Value {
+/// One number of the values that a query has read.
+fn reduced(ref_id: &str, query: &str, by: &str) -> Value {
     json!({
-        "refId": "B",
+        "refId": ref_id,
         "type": "reduce",
         "datasource": expression(),
-        "expression": "A",
+        "expression": query,
         "reducer": by,
         "settings": {"mode": "dropNN"},
     })
 }
 
-/// Whether that is nought.
+/// Whether there is none.
 fn below_one() -> Value {
     json!({
-        "refId": "C",
+        "refId": CONDITION,
         "type": "threshold",
         "datasource": expression(),
         "expression": "B",
@@ -117,22 +143,50 @@ fn below_one() -> Value {
     })
 }
 
-/// Grafana's own expressions.
-fn expression() -> Value {
-    json!({"type": "__expr__", "uid": "__expr__"})
+/// Whether it died after it was born. Grafana reads no environment in a query's model, so these
+/// dollar signs stand alone.
+fn later_death() -> Value {
+    json!({
+        "refId": CONDITION,
+        "type": "math",
+        "datasource": expression(),
+        "expression": "$death > $birth",
+    })
 }
 
+/// Grafana's own expressions.
+fn expression() -> Value {
+    json!({"type": EXPRESSION, "uid": EXPRESSION})
+}
+
+/// Text of which Grafana would read a dollar sign as a variable of the environment: it does so in
+/// titles and labels, and not in annotations.
+fn dollars(text: &str) -> String {
+    text.replace('$', "$$")
+}
+
+/// A title that Grafana takes: a long name is cut, and a part of the rule's uid tells it from others.
+fn title(name: &str, is: &str, uid: Uuid) -> String {
+    let whole = format!("{name} {is}");
+    if whole.len() <= MAX_TITLE {
+        return whole;
+    }
+    let end = format!("… {:08x} {is}", uid.as_fields().0);
+    let cut = name.floor_char_boundary(MAX_TITLE.saturating_sub(end.len()));
+    format!("{}{end}", name.get(..cut).unwrap_or_default())
+}
+
+/// `without` is the rule's state both where there is nothing, and where Grafana cannot tell.
 fn rule(
     uid: Uuid,
     title: &str,
-    [query, reduce, threshold]: [Value; 3],
-    no_data: &str,
+    data: Vec<(&str, Value)>,
+    without: &str,
     labels: &Value,
     summary: &str,
 ) -> Value {
     let range = json!({"from": SILENCE, "to": 0});
-    let data = [(DATASOURCE, query), ("__expr__", reduce), ("__expr__", threshold)];
-    let data = data.map(|(datasource, model)| {
+    let data = data.into_iter().map(|(datasource, model)| {
         json!({
             "refId": model.get("refId"),
             "relativeTimeRange": range,
@@ -142,15 +196,14 @@ fn rule(
     });
     json!({
         "uid": uid.to_string(),
-        // A dollar sign would be read as a variable of the environment.
-        "title": title.replace('$', "$$"),
-        "condition": "C",
-        "data": data,
-        "noDataState": no_data,
-        "execErrState": "Error",
+        "title": dollars(title),
+        "condition": CONDITION,
+        "data": data.collect::<Vec<_>>(),
+        "noDataState": without,
+        "execErrState": without,
         "for": FOR,
         "labels": labels,
-        "annotations": {"summary": summary.replace('$', "$$")},
+        "annotations": {"summary": summary},
         "isPaused": false,
     })
 }

@@ -8,7 +8,8 @@ use super::{BridgeAsset, Machine, Model, Plant, Property};
 use crate::sitewise::api::Variant;
 use crate::twin::Twin;
 use crate::twin::identity::PropertyRole;
-use crate::twin::view::{AssetIx, AssetKind, DesiredModel, ModelIx, ShownValue};
+use crate::twin::mapping::ValueForm;
+use crate::twin::view::{AssetIx, AssetKind, DesiredModel, DesiredProperty, ModelIx, ShownValue};
 
 /// Assets of a model whose attributes are looked at: a range that these agree on is drawn.
 const LOOKED_AT: usize = 20;
@@ -20,18 +21,22 @@ pub fn plant(twin: &Twin, namespace: &str) -> Plant {
     for (ix, asset) in twin.assets_from(0) {
         of_model.entry(asset.model).or_default().push((asset.id, ix));
         match &asset.kind {
-            AssetKind::Source(source) => plant.machines.extend(
-                presence(twin.model_at(asset.model), "Online").map(|online| Machine {
+            AssetKind::Source(source) => {
+                let of = |name| presence(twin.model_at(asset.model), name, ValueForm::Seconds);
+                let times = of("Last birth").zip(of("Last death"));
+                plant.machines.extend(times.map(|(last_birth, last_death)| Machine {
                     asset: asset.id,
                     address: asset.address.to_string(),
                     group: source.edge.group.to_string(),
                     node: source.edge.node.to_string(),
                     device: source.device.as_deref().map(str::to_owned),
-                    online,
-                }),
-            ),
+                    last_birth,
+                    last_death,
+                }));
+            }
             AssetKind::Bridge => {
-                let heartbeat = presence(twin.model_at(asset.model), "Heartbeat");
+                let model = twin.model_at(asset.model);
+                let heartbeat = presence(model, "Heartbeat", ValueForm::Seconds);
                 plant.bridge = plant.bridge.or(heartbeat.map(|heartbeat| BridgeAsset {
                     asset: asset.id,
                     name: asset.name.to_string(),
@@ -46,7 +51,7 @@ pub fn plant(twin: &Twin, namespace: &str) -> Plant {
         assets.sort_unstable();
         let values = attribute_values(twin, ix, &assets);
         let model = twin.model_at(ix);
-        let property = |of: &crate::twin::view::DesiredProperty| Property {
+        let property = |of: &DesiredProperty| Property {
             id: of.id,
             path: of.path().map(str::to_owned).collect(),
             role: of.role,
@@ -64,9 +69,13 @@ pub fn plant(twin: &Twin, namespace: &str) -> Plant {
     plant
 }
 
-fn presence(model: &DesiredModel, name: &str) -> Option<Uuid> {
-    let of = |role, has: &str| role == PropertyRole::Presence && has == name;
-    model.properties.iter().find(|has| of(has.role, &has.name)).map(|has| has.id)
+/// By its path: where an account has a property of the same path in another form, one of the two
+/// has another name.
+fn presence(model: &DesiredModel, path: &str, form: ValueForm) -> Option<Uuid> {
+    let is_it = |has: &&DesiredProperty| {
+        has.role == PropertyRole::Presence && has.form == form && has.path().eq([path])
+    };
+    model.properties.iter().find(is_it).map(|has| has.id)
 }
 
 /// What the first assets of a model show of each attribute, where they agree.
@@ -121,7 +130,7 @@ fn parent_online(twin: &Twin, assets: &[(Uuid, AssetIx)]) -> Option<Uuid> {
         models.insert(parent.model);
     }
     match models.into_iter().collect::<Vec<_>>().as_slice() {
-        [model] => presence(twin.model_at(*model), "Online"),
+        [model] => presence(twin.model_at(*model), "Online", ValueForm::Boolean),
         _ => None,
     }
 }

@@ -60,7 +60,8 @@ fn plant() -> Plant {
         group: "Nordsee".into(),
         node: "gw".into(),
         device: device.map(str::to_owned),
-        online: id(201),
+        last_birth: id(203),
+        last_death: id(204),
     };
     Plant {
         namespace: "plant".into(),
@@ -251,29 +252,93 @@ fn the_plant_lists_all_machines_that_tell_whether_they_are_alive() {
     assert_eq!(titled(&dashboard, "Sequence gaps")["type"], "stat");
 }
 
-#[test]
-fn each_machine_and_the_bridge_have_a_rule() {
-    let rendered = render(&plant());
+/// All alert rules.
+fn rules(plant: &Plant) -> Vec<Value> {
+    let rendered = render(plant);
     let yaml = text(&rendered, "provisioning/alerting");
     let json = yaml.split_once('\n').unwrap().1;
     let json: Value = serde_json::from_str(json).unwrap();
-    let rules = json["groups"][0]["rules"].as_array().unwrap();
+    json["groups"][0]["rules"].as_array().unwrap().clone()
+}
+
+#[test]
+fn each_machine_and_the_bridge_have_a_rule() {
+    let mut plant = plant();
+    plant.machines[0].address += " $2";
+    plant.machines[0].device = Some("Mast $2".into());
+    let rules = rules(&plant);
     let titles: Vec<_> = rules.iter().map(|rule| rule["title"].as_str().unwrap()).collect();
     // Grafana reads $ as a variable of its environment.
-    let expected = ["Bridge $$1 is silent", "Nordsee/gw is offline", "Nordsee/gw/Mast is offline"];
+    let expected =
+        ["Bridge $$1 is silent", "Nordsee/gw is offline", "Nordsee/gw/Mast $$2 is offline"];
     assert_eq!(titles, expected);
-    assert_eq!(rules[2]["labels"], json!({"group": "Nordsee", "node": "gw", "device": "Mast"}));
-    assert_eq!(rules[1]["data"][0]["model"]["assetIds"], json!([id(300)]));
     assert_eq!(
-        (&rules[0]["noDataState"], &rules[1]["noDataState"]),
-        (&json!("Alerting"), &json!("OK"))
+        rules[2]["labels"],
+        json!({"group": "Nordsee", "node": "gw", "device": "Mast $$2"}),
+        "also in a label"
     );
-    for rule in rules {
+    let summary = rules[2]["annotations"]["summary"].as_str().unwrap();
+    assert!(summary.starts_with("The device Nordsee/gw/Mast $2 has been"), "not there: {summary}");
+    for (rule, state, expected) in [
+        (&rules[0], "Alerting", ["A", "B", "C"].as_slice()),
+        (&rules[1], "OK", &["A", "B", "death", "birth", "C"]),
+        (&rules[2], "OK", &["A", "B", "death", "birth", "C"]),
+    ] {
         assert!(rule["uid"].as_str().unwrap().len() <= 40, "Grafana takes 40 characters");
         let refs: Vec<_> = rule["data"].as_array().unwrap().iter().map(|d| &d["refId"]).collect();
-        assert_eq!(refs, ["A", "B", "C"]);
+        assert_eq!(refs, expected);
         assert_eq!(rule["condition"], "C");
+        // An empty answer is an error to Grafana.
+        assert_eq!((&rule["noDataState"], &rule["execErrState"]), (&json!(state), &json!(state)));
     }
+}
+
+#[test]
+fn rules_ask_for_numbers_in_the_form_that_grafanas_expressions_take() {
+    let rules = rules(&plant());
+    let mut properties = Vec::new();
+    for rule in &rules {
+        for data in rule["data"].as_array().unwrap() {
+            let model = &data["model"];
+            if data["datasourceUid"] == DATASOURCE {
+                assert_eq!(model["responseFormat"], "timeseries");
+                properties.push((model["assetIds"][0].clone(), model["propertyIds"][0].clone()));
+            }
+        }
+    }
+    let of = |asset, property| (json!(id(asset)), json!(id(property)));
+    let expected = [of(400, 401), of(300, 204), of(300, 203), of(301, 204), of(301, 203)];
+    assert_eq!(properties, expected, "the heartbeat, each last death and last birth");
+    let model = |at: usize| rules[1]["data"][at]["model"].clone();
+    assert_eq!((&model(2)["expression"], &model(2)["reducer"]), (&json!("A"), &json!("last")));
+    assert_eq!((&model(3)["expression"], &model(3)["reducer"]), (&json!("B"), &json!("last")));
+    assert_eq!(
+        (&model(4)["type"], &model(4)["expression"]),
+        (&json!("math"), &json!("$death > $birth"))
+    );
+}
+
+#[test]
+fn a_long_address_is_cut_in_the_title_alone() {
+    let mut plant = plant();
+    let machine = plant.machines[0].clone();
+    let long = "Ü".repeat(100);
+    let of = |number: u128| Machine {
+        asset: id(number),
+        address: format!("{long}/{number}"),
+        ..machine.clone()
+    };
+    plant.machines = vec![of(1), of(2)];
+    let rules = rules(&plant);
+    let title = |at: usize| rules[at]["title"].as_str().unwrap();
+    for at in 1..3 {
+        // Grafana takes 190 bytes.
+        assert!((187..=190).contains(&title(at).len()), "{}", title(at).len());
+        assert!(title(at).starts_with("ÜÜ") && title(at).ends_with(" is offline"), "{}", title(at));
+        let summary = rules[at]["annotations"]["summary"].as_str().unwrap();
+        assert!(summary.contains(&format!("{long}/{at}")), "{summary}");
+    }
+    assert_ne!(title(1), title(2));
 }
 
 #[test]

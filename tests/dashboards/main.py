@@ -324,8 +324,11 @@ def every_panel_answers_with_what_the_plant_sent(plant: Plant) -> None:
 
 
 def the_plant_is_online_by_its_rules(plant: Plant) -> None:
-    for title, numbers in alert_values(plant).items():
-        assert all(number >= 1 for number in numbers), (title, numbers)
+    fired = fires(plant)
+    # A machine that has never died has no last death.
+    assert {title: fire for title, fire in fired.items() if fire} == {}, fired
+    bridges = [fire for title, fire in fired.items() if title.endswith(" is silent")]
+    assert bridges == [False], fired
 
 
 def a_dead_plant_is_grey_and_its_rules_fire(plant: Plant) -> None:
@@ -333,9 +336,8 @@ def a_dead_plant_is_grey_and_its_rules_fire(plant: Plant) -> None:
     plant.farm.wait()
 
     def offline() -> bool:
-        values = alert_values(plant)
-        machines = [v for title, v in values.items() if title.endswith(" is offline")]
-        return bool(machines) and all(v == [0] for v in machines)
+        machines = [fire for title, fire in fires(plant).items() if title.endswith(" is offline")]
+        return bool(machines) and all(machines)
 
     eventually(offline, "offline")
     paths = plant.paths()
@@ -355,21 +357,58 @@ def a_dead_plant_is_grey_and_its_rules_fire(plant: Plant) -> None:
     eventually(grey, "values of quality UNCERTAIN in every curve", 30)
 
 
-def alert_values(plant: Plant) -> dict[str, list[float]]:
-    """What each rule reduces to, by its title."""
+def fires(plant: Plant) -> dict[str, bool | None]:
+    """Whether the condition of each rule holds, by its title; none where it has no numbers."""
     yaml = (plant.work / "out/provisioning/alerting/sparkwise.yaml").read_text()
     (group,) = json.loads(yaml.split("\n", 1)[1])["groups"]
-    found = {}
+    found: dict[str, bool | None] = {}
     for rule in group["rules"]:
-        query, reduce, threshold = (data["model"] for data in rule["data"])
-        assert threshold["conditions"][0]["evaluator"] == {"type": "lt", "params": [1]}
-        now = time.time()
-        frames = plant.plugin.frames(query, (now - 600, now), {})
-        if reduce["reducer"] == "count":
-            found[rule["title"]] = [len(frame.rows) for frame in frames]
-        else:
-            found[rule["title"]] = [float(frame.rows[-1][1]) for frame in frames if frame.rows]
+        # By their names: rows of queries, numbers of reductions, at last the condition.
+        known: Json = {}
+        for data in rule["data"]:
+            model, name = data["model"], data["refId"]
+            assert model["refId"] == name, rule["title"]
+            match model.get("type"):
+                case None:
+                    known[name] = alert_rows(plant, data)
+                case "reduce":
+                    assert model["settings"] == {"mode": "dropNN"}, rule["title"]
+                    known[name] = reduced(model["reducer"], known[model["expression"]])
+                case "threshold":
+                    evaluator = model["conditions"][0]["evaluator"]
+                    assert evaluator == {"type": "lt", "params": [1]}, rule["title"]
+                    number = known[model["expression"]]
+                    known[name] = None if number is None else number < 1
+                case "math":
+                    assert model["expression"] == "$death > $birth", rule["title"]
+                    death, birth = known["death"], known["birth"]
+                    known[name] = None if death is None or birth is None else death > birth
+        found[rule["title"]] = known[rule["condition"]]
     return found
+
+
+def alert_rows(plant: Plant, data: Json) -> list[tuple[float, Any, str]]:
+    """What a rule's query reads, if Grafana's expressions take it: numbers, their quality a label."""
+    query, now = data["model"], time.time()
+    assert query.get("responseFormat") == "timeseries", query
+    span = (now - data["relativeTimeRange"]["from"], now - data["relativeTimeRange"]["to"])
+    (frame,) = plant.plugin.frames(query, span, {})
+    assert frame.data_type in ("DOUBLE", "INTEGER"), (frame.property_name, frame.data_type)
+    # Of two qualities Grafana makes two series.
+    assert len({quality for _, _, quality in frame.rows}) <= 1, frame.rows
+    return frame.rows
+
+
+def reduced(by: str, rows: list[tuple[float, Any, str]]) -> float | None:
+    """An answer without a row is refused: it is no series."""
+    match by, rows:
+        case _, []:
+            return None
+        case "count", _:
+            return len(rows)
+        case "last", _:
+            return rows[-1][1]
+    raise ValueError(by)
 
 
 CHECKS = [
