@@ -55,8 +55,8 @@ const KNOWN: [(&[&str], &str); 59] = [
     (&["m3/s", "m³/s"], "flowcms"),
     (&["°", "deg", "degree", "degrees"], "degree"),
     (&["rad"], "radian"),
-    (&["nm", "n·m", "n.m"], "forceNm"),
-    (&["knm", "kn·m"], "forcekNm"),
+    (&["n·m", "n.m"], "forceNm"),
+    (&["kn·m"], "forcekNm"),
     (&["lx", "lux"], "lux"),
     (&["ms", "milliseconds"], "ms"),
     (&["s", "sec", "second", "seconds"], "s"),
@@ -65,7 +65,7 @@ const KNOWN: [(&[&str], &str); 59] = [
 ];
 
 /// Spellings whose case says what they mean.
-const EXACT: [(&str, &str); 12] = [
+const EXACT: [(&str, &str); 14] = [
     ("MW", "megwatt"),
     ("mW", "mwatt"),
     ("mA", "mamp"),
@@ -76,12 +76,15 @@ const EXACT: [(&str, &str); 12] = [
     ("Pa", "pressurepa"),
     ("N", "forceN"),
     ("kN", "forcekN"),
+    ("Nm", "forceNm"),
+    ("kNm", "forcekNm"),
     ("d", "d"),
     ("dBm", "dBm"),
 ];
 
 /// Spellings that mean something else in another case, and are nothing that Grafana knows.
-const OTHERS: [&str; 8] = ["MHz", "MA", "MV", "S", "H", "G", "M", "Min"];
+const OTHERS: [&str; 14] =
+    ["MHz", "MA", "MV", "S", "H", "G", "M", "Min", "ML", "MG", "mS", "MS", "T", "Mm"];
 
 /// The unit of a field; what Grafana does not know stands behind the number as it was sent.
 pub(super) fn grafana(unit: Option<&str>) -> String {
@@ -123,6 +126,22 @@ mod tests {
             (Some("min"), "m"),
             (Some("m"), "lengthm"),
             (Some("K"), "kelvin"),
+            (Some("Nm"), "forceNm"),
+            (Some("kNm"), "forcekNm"),
+            (Some("N·m"), "forceNm"),
+            // Nanometres, nautical miles, megalitres, siemens, tesla, megametres.
+            (Some("nm"), "suffix: nm"),
+            (Some("NM"), "suffix: NM"),
+            (Some("ML"), "suffix: ML"),
+            (Some("MG"), "suffix: MG"),
+            (Some("mS"), "suffix: mS"),
+            (Some("MS"), "suffix: MS"),
+            (Some("T"), "suffix: T"),
+            (Some("Mm"), "suffix: Mm"),
+            (Some("mL"), "mlitre"),
+            (Some("ms"), "ms"),
+            (Some("t"), "masst"),
+            (Some("mm"), "lengthmm"),
             (Some(" "), "none"),
             (None, "none"),
         ] {
