@@ -63,6 +63,11 @@ fn put(path: &Path, text: &str) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.tmp", std::process::id()));
     let beside = PathBuf::from(beside);
+    // In a container every process has the same id: a run that was cut off has left it.
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
     let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&beside)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
     let written = written.and_then(|()| fs::rename(&beside, path));
@@ -112,6 +117,16 @@ mod tests {
         assert_eq!(fs::read_to_string(out.join("c.json")).unwrap(), ours);
         assert_eq!(fs::read_to_string(out.join("a/other.json")).unwrap(), "theirs");
         assert_eq!(fs::read_dir(out.join("a")).unwrap().count(), 2, "nothing is left beside");
+    }
+
+    #[test]
+    fn what_a_run_that_was_cut_off_left_beside_is_in_nobodys_way() {
+        let folder = Folder::new("cut-off");
+        let left = folder.0.join(format!("a.json.{}.tmp", std::process::id()));
+        fs::write(&left, "half").unwrap();
+        write(&folder.0, &[file("a.json", MARK)]).unwrap();
+        assert_eq!(fs::read_to_string(folder.0.join("a.json")).unwrap(), MARK);
+        assert!(!left.exists());
     }
 
     #[test]
