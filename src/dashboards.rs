@@ -161,7 +161,7 @@ pub fn render(plant: &Plant) -> Rendered {
     let mut rendered = Rendered::default();
     let mut models: Vec<_> = plant.models.iter().collect();
     models.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
-    let mut dashboards = vec![plant::dashboard(&plant.namespace, &models)];
+    let mut dashboards = vec![plant::dashboard(&plant.namespace, &models, &mut rendered.remarks)];
     for model in models {
         dashboards.extend(model::dashboard(model, &mut rendered.remarks));
     }

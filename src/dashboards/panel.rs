@@ -135,7 +135,14 @@ impl Panel {
                     "color": {"mode": "thresholds"},
                     "custom": {"fillOpacity": 70, "lineWidth": 0},
                 },
-                "overrides": [],
+                // A text as well, which would be a second line.
+                "overrides": [{
+                    "matcher": {"id": "byName", "options": "quality"},
+                    "properties": [{
+                        "id": "custom.hideFrom",
+                        "value": {"viz": true, "legend": true, "tooltip": true},
+                    }],
+                }],
             }),
             options: json!({
                 "mergeValues": true,
@@ -170,8 +177,7 @@ impl Panel {
         }
     }
 
-    /// A tile for each asset with the latest value of a property: `fields` says which field of the
-    /// answer, its value or its time.
+    /// A tile for each asset with the latest value of a property.
     pub(super) fn tiles(assets: &str, of: &Property, title: &str, shown: Shown) -> Self {
         let mut defaults = json!({
             "unit": "none",
@@ -185,17 +191,13 @@ impl Panel {
                     "false": {"text": "offline", "color": "red", "index": 1},
                 }}]);
                 defaults.as_object_mut().map(|of| of.insert("mappings".into(), mappings));
-                ("/^Online$/", "background")
-            }
-            Shown::Time => {
-                let unit = "dateTimeFromNow".into();
-                defaults.as_object_mut().map(|of| of.insert("unit".into(), unit));
-                ("/^time$/", "none")
+                // Of several assets Grafana puts the name in front.
+                ("/(^| )Online$/", "background")
             }
             Shown::Number => ("", "value"),
         };
         Self {
-            id: id_of(of).wrapping_add(shown as u32),
+            id: id_of(of),
             size: TILES,
             kind: "stat",
             title: title.to_owned(),
@@ -271,11 +273,9 @@ impl Panel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
     /// Online or offline.
-    Presence = 0,
-    /// Since when.
-    Time = 1,
+    Presence,
     /// The number.
-    Number = 2,
+    Number,
 }
 
 impl Property {

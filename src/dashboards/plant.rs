@@ -1,4 +1,4 @@
-//! The dashboard of the plant: who is online, since when, and how often messages were missing.
+//! The dashboard of the plant: who is online, and how often messages were missing.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,11 @@ use crate::twin::identity::short_hash;
 const TITLE: &str = "Sparkwise Plant";
 
 /// The dashboard of all models whose assets tell whether they are alive.
-pub(super) fn dashboard(namespace: &str, models: &[&Model]) -> Dashboard {
+pub(super) fn dashboard(
+    namespace: &str,
+    models: &[&Model],
+    remarks: &mut Vec<String>,
+) -> Dashboard {
     let mut variables = Vec::new();
     let mut rows = Vec::new();
     for model in models {
@@ -21,10 +25,7 @@ pub(super) fn dashboard(namespace: &str, models: &[&Model]) -> Dashboard {
         let name = format!("machines{}", variables.len() + 1);
         let assets = variable(&name);
         variables.push(assets_of(model, &name));
-        let mut panels = vec![
-            Panel::tiles(&assets, online, "Online", Shown::Presence),
-            Panel::tiles(&assets, online, "Since", Shown::Time),
-        ];
+        let mut panels = vec![Panel::tiles(&assets, online, "Online", Shown::Presence)];
         for name in ["Sequence gaps", "Rebirths"] {
             if let Some(of) = presence(name) {
                 panels.push(Panel::tiles(&assets, of, name, Shown::Number));
@@ -32,11 +33,18 @@ pub(super) fn dashboard(namespace: &str, models: &[&Model]) -> Dashboard {
         }
         rows.push(Row { title: model.name.clone(), repeat: None, panels });
     }
-    let (panels, cost) = Layout::of(rows).finish(TITLE);
+    let layout = Layout::of(rows);
+    if layout.left_out > 0 {
+        remarks.push(format!(
+            "the dashboard {TITLE} has no room for {} of its panels",
+            layout.left_out
+        ));
+    }
+    let (panels, cost) = layout.finish(TITLE);
     let uid = format!("sparkwise-plant-{}", short_hash(&[namespace]));
     let description = format!(
-        "Edge nodes and devices: who is online, and since when. Each time it is loaded it costs at \
-         least {} query messages for a machine of each model; with all rows opened, {}.",
+        "Edge nodes and devices: who is online. Each time it is loaded it costs at least {} query \
+         messages for a machine of each model; with all rows opened, {}.",
         cost.open, cost.all
     );
     let mut json = frame(&uid, TITLE, &description, &variables);

@@ -249,7 +249,27 @@ fn the_plant_lists_all_machines_that_tell_whether_they_are_alive() {
     let online = titled(&dashboard, "Online");
     assert_eq!(online["targets"][0]["queryType"], "PropertyValue");
     assert_eq!(online["targets"][0]["assetIds"], json!(["${machines1}"]));
+    // Of several assets Grafana calls the field `gw1 Online`.
+    assert_eq!(online["options"]["reduceOptions"]["fields"], "/(^| )Online$/");
     assert_eq!(titled(&dashboard, "Sequence gaps")["type"], "stat");
+    assert_eq!(panels(&dashboard).len(), 2);
+}
+
+#[test]
+fn a_plant_dashboard_with_too_many_models_says_what_it_leaves_out() {
+    let model = |n: u128| Model { id: id(6_000 + n), name: format!("Node {n:03}"), ..node() };
+    let rendered = render(&Plant { models: (0..201).map(model).collect(), ..plant() });
+    assert_eq!(rendered.costs[0].panels, MAX_PANELS);
+    let said = "the dashboard Sparkwise Plant has no room for 2 of its panels";
+    assert_eq!(rendered.remarks, [said]);
+}
+
+#[test]
+fn a_state_timeline_does_not_draw_the_quality() {
+    let dashboard = json(&render(&plant()), "dashboards/windturbine");
+    let overrides = &titled(&dashboard, "Running")["fieldConfig"]["overrides"];
+    assert_eq!(overrides[0]["matcher"], json!({"id": "byName", "options": "quality"}));
+    assert_eq!(overrides[0]["properties"][0]["id"], "custom.hideFrom");
 }
 
 /// All alert rules.
