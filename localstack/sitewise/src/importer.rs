@@ -134,11 +134,17 @@ fn streams(columns: &[Column], content: &[u8]) -> usize {
     let mut seen = HashSet::new();
     let mut reader = reader(content);
     let mut record = StringRecord::new();
-    while let Ok(true) = reader.read_record(&mut record) {
-        let name: Vec<&str> = names.iter().filter_map(|at| record.get(*at)).collect();
-        seen.insert(name.join("\n"));
+    loop {
+        match reader.read_record(&mut record) {
+            Ok(true) => {
+                let name: Vec<&str> = names.iter().filter_map(|at| record.get(*at)).collect();
+                seen.insert(name.join("\n"));
+            }
+            Ok(false) => return seen.len(),
+            // A row that is no text names nothing.
+            Err(_) => {}
+        }
     }
-    seen.len()
 }
 
 /// Stores what a file holds.

@@ -11,7 +11,7 @@ use aws_sigv4::http_request::{
 };
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -113,8 +113,12 @@ impl S3 {
             let response = sender.send_request(request).await.map_err(|error| passing(&error))?;
             let status = response.status();
             let body = Limited::new(response.into_body(), OBJECT_BYTES).collect().await;
-            let body = body.map_err(|error| Fault::Passing(error.to_string()))?.to_bytes();
-            judge(method, path, status, body)
+            let body = body.map_err(|error| match error.is::<LengthLimitError>() {
+                // It is not shorter the next time.
+                true => Fault::Final(format!("{method} {path}: {error}")),
+                false => Fault::Passing(error.to_string()),
+            })?;
+            judge(method, path, status, body.to_bytes())
         };
         tokio::pin!(exchange);
         tokio::select! {

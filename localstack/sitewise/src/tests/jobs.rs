@@ -115,8 +115,11 @@ fn a_hundred_jobs_run_at_most() {
 }
 
 fn import(emulator: &Emulator, content: &str, adaptive: bool) -> Outcome {
+    import_bytes(emulator, content.as_bytes(), adaptive)
+}
+
+fn import_bytes(emulator: &Emulator, content: &[u8], adaptive: bool) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let content = content.as_bytes();
     runtime.block_on(import_file(&emulator.shared, &COLUMNS, content, "k.csv", adaptive))
 }
 
@@ -178,7 +181,37 @@ fn a_file_of_too_many_streams_is_refused_as_a_whole() {
     for at in 0..10_000 {
         content += &format!("{ASSET},{at},DOUBLE,{old},0,GOOD,1\n");
     }
-    let outcome = import(&emulator, &content, false);
-    assert!(outcome.failed);
-    assert_eq!(outcome.tally.accepted, 0);
+    // A row that is no text does not hide those behind it.
+    let with_noise = [b"\xff\n".as_slice(), content.as_bytes()].concat();
+    for content in [content.into_bytes(), with_noise] {
+        let outcome = import_bytes(&emulator, &content, false);
+        assert!(outcome.failed);
+        assert_eq!(outcome.tally.accepted, 0);
+    }
+}
+
+#[test]
+fn a_structure_is_imported_as_text() {
+    const STATE: &str = "20000000-0000-4000-8000-000000000002";
+    const PLACE: &str = "30000000-0000-4000-8000-000000000002";
+    let emulator = plant();
+    let model = "10000000-0000-4000-8000-000000000002";
+    let body = json!({
+        "assetModelName": "states",
+        "assetModelId": model,
+        "assetModelProperties": [{
+            "name": "state",
+            "id": STATE,
+            "dataType": "STRUCT",
+            "dataTypeSpec": "AWS/ALARM_STATE",
+            "type": { "measurement": {} },
+        }],
+    });
+    emulator.post("/asset-models", &body).expect("a model");
+    let asset = json!({ "assetName": "b", "assetId": PLACE, "assetModelId": model });
+    emulator.post("/assets", &asset).expect("an asset");
+    let old = emulator.now() - 10;
+    let row = format!("{PLACE},{STATE},STRING,{old},0,GOOD,{{}}\n");
+    let outcome = import(&emulator, &row, false);
+    assert_eq!((outcome.tally.accepted, outcome.refused), (1, 0));
 }

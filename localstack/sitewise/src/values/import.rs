@@ -151,20 +151,13 @@ impl Account {
             kind => format!("{}: {message}", kind.name()),
         };
         let place = self.place(&target).map_err(said)?;
-        if let Some(expected) = place.data_type
-            && expected != data_type
-        {
-            return Err(format!(
-                "DATA_TYPE {} is not that of the property, {}",
-                data_type.name(),
-                expected.name()
-            ));
-        }
         let point = self.judge_value(&given, place.data_type).map_err(said)?;
         room_in_second(&point, self.state.streams.by_key.get(&place.key), &[]).map_err(said)?;
         let bytes = point.value.bytes() as u64 + 13;
         let most = self.setting.history_per_stream;
         let streams = &mut self.state.streams.by_key;
+        // A structure comes as text.
+        let data_type = place.data_type.unwrap_or(data_type);
         let stream = streams.entry(place.key).or_insert_with(|| Stream::new(data_type, now));
         stream.updated = now;
         let overwrote = stream.put(point, most);
