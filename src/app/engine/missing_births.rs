@@ -12,6 +12,7 @@ use crate::sitewise::client::SiteWise;
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::host::NodePhase;
 use crate::time::{Instant, Now};
+use crate::twin::plan::Plan;
 
 /// How long after the initial sync the values on disk are checked first, and then how often.
 const FIRST_CHECK: Duration = Duration::from_secs(1);
@@ -43,9 +44,16 @@ impl MissingBirths {
         self.due
     }
 
-    /// Takes the edge nodes that were not asked yet; the host repeats requests itself.
-    fn take_unasked(&mut self, edges: impl Iterator<Item = EdgeNode>) -> Vec<EdgeNode> {
-        edges.filter(|edge| self.asked.insert(edge.clone())).collect()
+    /// Takes the edge nodes that were not asked yet; the host repeats requests itself. One of a
+    /// group that is not heard is not asked: it may be another bridge's, and its birth would not
+    /// arrive.
+    fn take_unasked(
+        &mut self,
+        edges: impl Iterator<Item = EdgeNode>,
+        plan: &Plan,
+    ) -> Vec<EdgeNode> {
+        let heard = edges.filter(|edge| plan.hears(&edge.group));
+        heard.filter(|edge| self.asked.insert(edge.clone())).collect()
     }
 
     /// Takes the reasons that hold now. Returns those that get a line, and the names of further
@@ -97,9 +105,9 @@ impl<S: SiteWise> Engine<S> {
             .filter_map(|waiting| self.outbox.machine_of(waiting.asset))
             .map(|source| source.edge.clone())
             .collect();
-        let host = self.bridge.host();
+        let (host, plan) = (self.bridge.host(), self.bridge.twin().plan());
         let silent = owners.into_iter().filter(|edge| host.phase(edge) != NodePhase::Online);
-        for edge in self.missing_births.take_unasked(silent) {
+        for edge in self.missing_births.take_unasked(silent, plan) {
             info!(
                 sparkplug.edge_node = %edge,
                 "values of {edge} wait on disk since before the start, and its asset is not in \
@@ -127,6 +135,8 @@ impl<S: SiteWise> Engine<S> {
 mod tests {
     use super::*;
     use crate::time::Timestamp;
+    use crate::twin::identity::Namespace;
+    use crate::twin::plan::rates::ProvisioningRates;
 
     fn waiting(numbers: std::ops::Range<usize>) -> Vec<DegradedReason> {
         let one = |number| DegradedReason::AwaitsBirth {
@@ -137,12 +147,25 @@ mod tests {
         numbers.map(one).collect()
     }
 
+    fn plan(groups: Option<Vec<String>>) -> Plan {
+        Plan::new(Namespace::new("test"), ProvisioningRates::default(), 7).hearing(groups)
+    }
+
+    /// A command went to a machine that another bridge had taken over with its group.
+    #[test]
+    fn nodes_of_groups_that_are_not_heard_are_not_asked() {
+        let mut births = MissingBirths::default();
+        let edges = ["Alpen", "Nordsee"].map(|group| EdgeNode::new(group, "n"));
+        let plan = plan(Some(vec!["Nordsee".to_owned()]));
+        assert_eq!(births.take_unasked(edges.clone().into_iter(), &plan), edges[1..]);
+    }
+
     #[test]
     fn each_is_asked_once_and_logged_once_while_its_values_wait() {
         let mut births = MissingBirths::default();
         let edges = || (0..3).map(|n| EdgeNode::new("g", n.to_string()));
-        assert_eq!(births.take_unasked(edges()).len(), 3);
-        assert_eq!(births.take_unasked(edges()), []);
+        assert_eq!(births.take_unasked(edges(), &plan(None)).len(), 3);
+        assert_eq!(births.take_unasked(edges(), &plan(None)), []);
         assert_eq!(births.take_new(waiting(0..2)), (waiting(0..2), Vec::new()));
         assert_eq!(births.take_new(waiting(0..2)), (Vec::new(), Vec::new()));
         let (lines, more) = births.take_new(waiting(0..40));

@@ -66,7 +66,8 @@ impl DegradedReason {
             }
         }
         let is_silent = |edge: &EdgeNode| {
-            host.phase(edge) != NodePhase::Online
+            twin.plan().hears(&edge.group)
+                && host.phase(edge) != NodePhase::Online
                 && host.had_time_to_answer(edge, Self::ANSWER_FOR, look.now.instant)
         };
         let silent = rows.into_iter().filter(|(edge, _)| edge.is_none_or(is_silent));

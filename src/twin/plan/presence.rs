@@ -58,7 +58,8 @@ impl Plan {
         self
     }
 
-    pub(super) fn hears(&self, group: &str) -> bool {
+    /// Whether a group is one of these.
+    pub(crate) fn hears(&self, group: &str) -> bool {
         let groups = self.initial_sync.groups.as_ref();
         groups.is_none_or(|groups| groups.iter().any(|heard| heard == group))
     }
