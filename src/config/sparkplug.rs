@@ -24,8 +24,9 @@ const GROUPS: Variable = Variable {
     name: "SPARKPLUG_GROUPS",
     default: DefaultValue::Words("all"),
     form: "group ids separated by commas",
-    doc: "Groups to subscribe to, each with its own topic filter. Other groups are never received. \
-          A comma within an id is written `\\,`.",
+    doc: "Groups to subscribe to, each with its own topic filter. Other groups are never received, \
+          and machines of a group that is no longer named stay in SiteWise as they were last \
+          written. A comma within an id is written `\\,`.",
     secret: false,
     file: false,
 };
@@ -48,7 +49,8 @@ const EXCLUDE: Variable = Variable {
     default: DefaultValue::Words("nothing"),
     form: "globs separated by commas",
     doc: "What to exclude from the included part, matched in the same way: Nordsee/Test*, \
-          */Diagnostics. It creates no model, asset, property or value, and is counted.",
+          */Diagnostics. It creates no model, asset, property or value, and is counted. A machine \
+          that is excluded and was online before is written offline after the start.",
     secret: false,
     file: false,
 };
