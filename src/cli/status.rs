@@ -281,7 +281,7 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
     for (name, counts) in [
         ("rejected", [&values.refused_early[..], &values.refused[..]].concat()),
         ("discarded", values.discarded.clone()),
-        ("dropped by rule", values.dropped.clone()),
+        ("dropped", values.dropped.clone()),
     ] {
         if let Some(list) = list(&counts) {
             row(name, list);

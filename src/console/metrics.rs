@@ -183,7 +183,7 @@ are in none of these.
 |---|---|---|
 | excluded | `excluded` | by the filter |
 | not read | `unread` | could not be interpreted |
-| dropped | `dropped` | by rule, before it became a point |
+| dropped | `dropped` | before it became a point |
 | point | `points` | a value addressed to one property of one asset |
 | rejected | `refused` | by SiteWise, or before sending: a dead letter |
 | queued | `waiting` | in the outbox, or in delivery |
