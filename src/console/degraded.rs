@@ -14,7 +14,7 @@ pub(crate) use retried_values::while_others;
 pub(in crate::console) use words::refused_remedy;
 pub(crate) use words::{
     AWAITS_BIRTH_REMEDY, CROWDED, CROWDED_REMEDY, DISK_REMEDY, NOBODY_ADMITTED, NOTHING_DELIVERED,
-    OFFLINE_REMEDY, SLOW_REMEDY, STORED_DROPPED, clock_offset_text, colon_after, first_names,
+    OFFLINE_REMEDY, SLOW_REMEDY, STORED_DROPPED, clock_offset_text, colon_after, drop_order, first_names,
 };
 
 use std::fmt;
@@ -142,8 +142,8 @@ pub enum DegradedReason {
         /// Why, and what to do.
         reason: &'static str,
     },
-    /// The outbox was full and dropped values within the last minute.
-    OutboxFull,
+    /// The outbox was full and dropped values within the last minute, in this order.
+    OutboxFull(&'static str),
     /// Values wait that are so old that SiteWise soon takes them no more.
     Expiring {
         /// The time of the oldest.
@@ -260,7 +260,7 @@ impl DegradedReason {
             | Self::SenderClock { edge, .. }
             | Self::AllNodesExcluded { edge, .. } => edge,
             Self::OnlyStored { edges, .. } => edges,
-            Self::OutboxFull
+            Self::OutboxFull(_)
             | Self::Expiring { .. }
             | Self::OutboxNotWritable(_)
             | Self::OutboxUnreadable(_)
@@ -337,8 +337,8 @@ impl DegradedReason {
                 refusal.label(),
                 refused_remedy(*refusal)
             ),
-            Self::OutboxFull => {
-                "is full (OUTBOX_MAX_BYTES) and drops values, the oldest first".to_owned()
+            Self::OutboxFull(order) => {
+                format!("is full (OUTBOX_MAX_BYTES) and drops values: {order}")
             }
             Self::Expiring { since } => format!(
                 "has values since {}: SiteWise accepts those of the last 7 days, older ones become \

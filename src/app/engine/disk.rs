@@ -5,6 +5,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::{Engine, SyncState, logging};
+use crate::console::degraded::drop_order;
 use crate::outbox::{DiskEvent, DiskState};
 use crate::sitewise::client::SiteWise;
 use crate::time::{Instant, Now};
@@ -75,10 +76,7 @@ impl<S: SiteWise> Engine<S> {
     /// The outbox dropped values. Logged at most once in a while.
     pub(super) fn note_outbox_full(&mut self, now: Now) {
         if !self.is_full(now) {
-            let order = match self.outbox.disk() {
-                Some(disk) if disk.state == DiskState::Writable => "the oldest on disk first",
-                _ => "the oldest history first, then values from births, then live values",
-            };
+            let order = drop_order(self.outbox.disk().as_ref());
             warn!("the outbox is full (OUTBOX_MAX_BYTES), values are being dropped: {order}");
         }
         self.last_full = Some(now.instant);

@@ -50,7 +50,7 @@ pub(super) fn of(twin: &Twin, why: &DegradedReason) -> Option<Link> {
         | DegradedReason::Oversized { .. }
         | DegradedReason::Foreign { .. }
         | DegradedReason::NothingDelivered { .. }
-        | DegradedReason::OutboxFull
+        | DegradedReason::OutboxFull(_)
         | DegradedReason::Expiring { .. }
         | DegradedReason::OutboxNotWritable(_)
         | DegradedReason::OutboxUnreadable(_)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{DegradedReason, EngineView, RetriedValues, first_names};
+use super::{DegradedReason, EngineView, RetriedValues, drop_order, first_names};
 use crate::delivery::failing::FailingValues;
 use crate::delivery::point::RejectReason;
 use crate::delivery::rejections::OtherProperties;
@@ -109,7 +109,7 @@ impl DegradedReason {
             | Self::SiteWise { .. } => 0,
             Self::Slow { .. } => 1,
             Self::MessagesLost { .. } | Self::StoredLost { .. } | Self::MessagesLate { .. } => 1,
-            Self::OutboxFull
+            Self::OutboxFull(_)
             | Self::Expiring { .. }
             | Self::AwaitsBirth { .. }
             | Self::OutboxNotWritable(_)
@@ -197,7 +197,8 @@ fn sitewise(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
 
 fn outbox(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     if look.outbox_full {
-        all.push(DegradedReason::OutboxFull);
+        let order = drop_order(look.outbox.disk().as_ref());
+        all.push(DegradedReason::OutboxFull(order));
     }
     all.extend(DegradedReason::expiring(look));
     all.extend(DegradedReason::awaiting_birth(look));

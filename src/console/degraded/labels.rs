@@ -57,7 +57,7 @@ impl DegradedReason {
             Self::Offline { .. } => "node_offline",
             Self::Refused { .. } => "values_rejected",
             Self::OverRate { .. } => "values_too_fast",
-            Self::OutboxFull => "outbox_full",
+            Self::OutboxFull(_) => "outbox_full",
             Self::Expiring { .. } => "values_expiring",
             Self::AwaitsBirth { .. } => "values_await_birth",
             Self::OutboxNotWritable(_) => "outbox_not_writable",

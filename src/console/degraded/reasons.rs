@@ -84,6 +84,7 @@ mod tests {
     use super::super::*;
     use super::*;
     use crate::delivery::rejections::OtherProperties;
+    use crate::outbox::{DiskFigures, DiskState};
     use crate::sitewise::cause::Cause;
 
     fn capped(machine: usize) -> DegradedReason {
@@ -110,10 +111,26 @@ mod tests {
         );
     }
 
+    /// It said the oldest, whatever they were.
+    #[test]
+    fn a_full_outbox_says_which_values_go_first() {
+        let writable = DiskFigures::default();
+        let state = DiskState::NotWritable("EIO".to_owned());
+        let broken = DiskFigures { state, ..DiskFigures::default() };
+        for (disk, first) in [
+            (None, "the oldest history first"),
+            (Some(&broken), "the oldest history first"),
+            (Some(&writable), "the oldest on disk first"),
+        ] {
+            let reason = DegradedReason::OutboxFull(drop_order(disk)).reason();
+            assert!(reason.contains(first), "{reason}");
+        }
+    }
+
     #[test]
     fn more_reasons_than_anybody_reads_are_counted() {
         let all: DegradedReasons =
-            (0..250).map(capped).chain([DegradedReason::OutboxFull]).collect();
+            (0..250).map(capped).chain([DegradedReason::OutboxFull(drop_order(None))]).collect();
         assert_eq!((all.lines().len(), all.named().len()), (101, 100));
         assert_eq!(all.lines().last().unwrap(), "and 151 more");
         assert_eq!((all.count("capped_assets"), all.count("outbox_full")), (250, 1));
@@ -183,7 +200,7 @@ mod tests {
                 values: 1,
                 example: String::new(),
             },
-            DegradedReason::OutboxFull,
+            DegradedReason::OutboxFull(drop_order(None)),
             DegradedReason::Expiring { since: Timestamp::from_millis(0) },
             DegradedReason::AwaitsBirth {
                 machine: None,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::delivery::point::RejectReason;
+use crate::outbox::{DiskFigures, DiskState};
 use crate::time::rounded;
 
 /// What it means that the filter admits nobody, and what to do.
@@ -39,6 +40,14 @@ pub(crate) const CROWDED: &str = "sends more values than SiteWise accepts, which
 /// What to do about it.
 pub(crate) const CROWDED_REMEDY: &str =
     "let the edge node send less often, by a deadband or a slower scan of these tags";
+
+/// Which values a full outbox drops first.
+pub(crate) fn drop_order(disk: Option<&DiskFigures>) -> &'static str {
+    match disk {
+        Some(disk) if disk.state == DiskState::Writable => "the oldest on disk first",
+        _ => "the oldest history first, then values from births, then live values",
+    }
+}
 
 /// What to do about the outbox's disk.
 pub(crate) const DISK_REMEDY: &str =
