@@ -251,18 +251,7 @@ impl EdgeSession {
     }
 
     pub(crate) fn memory_use(&self) -> MemoryUse {
-        let load = match &self.state {
-            SessionState::Awaited(awaited) => {
-                let (past, names) = (awaited.tables(), awaited.names());
-                MemoryUse {
-                    tables: past + names,
-                    past_leaves: past,
-                    unproven: 0,
-                    bytes: awaited.bytes(),
-                }
-            }
-            SessionState::Online(online) => online.memory_use(),
-        };
+        let load = self.state_use();
         let tables = load.tables + self.device_clocks.bytes();
         let unproven = if self.has_answered { 0 } else { tables };
         MemoryUse { tables, unproven, ..load }

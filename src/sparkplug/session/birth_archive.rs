@@ -112,7 +112,7 @@ impl EdgeSession {
             archived;
         let Some(own) = own else { return };
         let birth = own.incoming();
-        let freed = self.memory_use();
+        let freed = self.state_use();
         context.room_left.tables += freed.tables;
         // What is kept of it is kept again.
         context.room_left.bytes += freed.bytes + bytes;

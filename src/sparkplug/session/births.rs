@@ -6,13 +6,30 @@ use std::time::Duration;
 use super::awaited::{AwaitingBirth, CarriedState};
 use super::online::{OnlineSession, PriorSession};
 use super::{
-    EdgeSession, Incoming, RebirthTrigger, ServerId, SessionContext, SessionMessage, SessionState,
+    EdgeSession, Incoming, MemoryUse, RebirthTrigger, ServerId, SessionContext, SessionMessage,
+    SessionState,
 };
 use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::SkipReason;
 
 impl EdgeSession {
+    /// What a birth replaces.
+    pub(super) fn state_use(&self) -> MemoryUse {
+        match &self.state {
+            SessionState::Awaited(awaited) => {
+                let (past, names) = (awaited.tables(), awaited.names());
+                MemoryUse {
+                    tables: past + names,
+                    past_leaves: past,
+                    unproven: 0,
+                    bytes: awaited.bytes(),
+                }
+            }
+            SessionState::Online(online) => online.memory_use(),
+        }
+    }
+
     /// An undecodable birth: no table is better than a wrong one. Its sender is alive, but its data
     /// cannot be interpreted.
     pub(super) fn handle_unreadable_birth(
@@ -122,7 +139,7 @@ impl EdgeSession {
             SessionState::Online(online) => Some(online.next()),
             SessionState::Awaited(_) => None,
         };
-        let freed = self.memory_use();
+        let freed = self.state_use();
         let unknown = SessionState::Awaited(AwaitingBirth::unknown());
         let CarriedState { waiting, mut uncounted, devices, prior_tables, .. } =
             match std::mem::replace(&mut self.state, unknown) {

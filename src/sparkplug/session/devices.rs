@@ -12,7 +12,6 @@ use crate::sparkplug::event::{AttributeHolder, ClockSource, Death, DeathCause, E
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::{ServerId, SkipReason};
 use crate::sparkplug::limits;
-use crate::sparkplug::memory;
 use crate::sparkplug::table::{BirthTable, InstanceId, NameTarget};
 use crate::time::Instant;
 
@@ -134,9 +133,7 @@ impl OnlineSession {
                 self.forget(&before, context);
                 (name, before.birth_emitted)
             }
-            None if self.devices.len() >= limits::DEVICES
-                || context.room_left.tables < memory::SOURCE =>
-            {
+            None if !self.take_place(name, context) => {
                 notes.findings.note(Finding::TooManyDevices);
                 notes.skip_payload(SkipReason::Limits, message.payload);
                 return;

@@ -121,6 +121,10 @@ impl OnlineSession {
             notes.findings.note(Finding::NoRebirth);
         }
         let PriorSession { birth_emitted, devices, next_seq } = before;
+        let longest_device_name = devices.iter().map(|name| name.len()).max().unwrap_or_default();
+        let room = context.room_left.tables;
+        context.room_left.tables =
+            room.saturating_sub(devices_bytes(devices.len(), longest_device_name));
         let scope = scope(source, message.at.wall, context);
         let mut definitions = TemplateDefinitions::default();
         let (born, table) = birth::read(scope, payload, &mut definitions, &mut notes.findings);
@@ -148,7 +152,7 @@ impl OnlineSession {
             folded: CaseFoldedNames::default(),
             alias_usage,
             devices_unborn: devices.len(),
-            longest_device_name: devices.iter().map(|name| name.len()).max().unwrap_or_default(),
+            longest_device_name,
             devices: devices.into_iter().map(device).collect(),
             prior_tables: None,
             waiting: Vec::new(),
@@ -182,10 +186,23 @@ impl OnlineSession {
         }
     }
 
+    /// A device that was not known before takes its place. False where there is no room for it.
+    pub(super) fn take_place(&self, name: &str, context: &mut SessionContext<'_>) -> bool {
+        let before = devices_bytes(self.devices.len(), self.longest_device_name);
+        let longest = self.longest_device_name.max(name.len());
+        let more = devices_bytes(self.devices.len() + 1, longest).saturating_sub(before);
+        let room = context.room_left.tables;
+        if self.devices.len() >= limits::DEVICES || room < memory::SOURCE {
+            return false;
+        }
+        context.room_left.tables = room.saturating_sub(more);
+        true
+    }
+
     /// What its tables, definitions and window take.
     pub(super) fn memory_use(&self) -> MemoryUse {
         let past = self.prior_tables.as_ref().map_or(0, |past| past.bytes());
-        let devices = self.devices.len() * (memory::SOURCE + self.longest_device_name);
+        let devices = devices_bytes(self.devices.len(), self.longest_device_name);
         let tables = self.table_bytes + self.definitions.bytes() + past + devices;
         MemoryUse {
             tables: tables + self.folded.bytes(),
@@ -452,4 +469,9 @@ impl OnlineSession {
             (MessageType::Birth | MessageType::Death, None) | (MessageType::Command, _) => {}
         }
     }
+}
+
+/// Bytes that so many devices take beside their tables, the longest name of which is this long.
+fn devices_bytes(devices: usize, longest_name: usize) -> usize {
+    devices * (memory::SOURCE + longest_name)
 }

@@ -45,7 +45,7 @@ impl EdgeSession {
         context: &mut SessionContext<'_>,
     ) {
         // Before anything is taken of it.
-        let freed = self.memory_use();
+        let freed = self.state_use();
         let SessionState::Awaited(awaited) = &mut self.state else { return };
         let Some(first) = early.first() else { return };
         let Some((birth, devices)) = awaited.take_certificates(first.server) else { return };
