@@ -243,6 +243,11 @@ impl AwaitingBirth {
         self.stored_births.iter().any(|kept| kept.server == server && kept.device.is_none())
     }
 
+    /// Whether something from `server` waits for a birth.
+    pub(super) fn has_waiting_from(&self, server: ServerId) -> bool {
+        self.waiting.iter().any(|message| message.server == server)
+    }
+
     /// What `server` has stored: the node's own birth, and those of its devices.
     pub(super) fn take_certificates(
         &mut self,

@@ -24,7 +24,8 @@ impl EdgeSession {
                 awaited.keep_certificate(message.own(), context);
                 let room = context.room_left.bytes + before;
                 context.room_left.bytes = room.saturating_sub(awaited.bytes());
-                if awaited.has_stored_birth(server) {
+                // What waits from another server goes on to wait for a birth there.
+                if awaited.has_stored_birth(server) && awaited.has_waiting_from(server) {
                     let early = self.take_waiting(server, context);
                     self.apply_stored_births(early, context);
                 }

@@ -168,3 +168,26 @@ fn what_waited_from_another_server_is_counted_once_a_stored_birth_is_used() {
     assert_eq!(stage.host.counters().skipped_values[SkipReason::ForeignServer as usize], 1);
     stage.check_found_of(Finding::ForeignServer, 1);
 }
+
+/// It was skipped, and nothing was asked of the node any more.
+#[test]
+fn what_waits_from_one_server_waits_on_where_another_has_stored_a_birth() {
+    let mut stage = Stage::new();
+    let second = ServerId(1);
+    stage.host.handle_connected(second, stage.time(), stage.now);
+    stage.look();
+    let mut edge = edge();
+    let old = edge.nbirth(stage.time(), [Metric::new("old", 1_i32)]);
+    let data = edge.ndata(stage.time(), [Metric::new("a", 2_i32)]);
+    stage.send_via(second, &data);
+    store(&mut stage, &old);
+    stage.pass(secs(2));
+    stage.check(&["rebirth 1 g/n"]);
+    assert_eq!(stage.host.counters().skipped_values[SkipReason::ForeignServer as usize], 0);
+    let birth = edge.nbirth(stage.time(), [Metric::new("a", 3_i32)]);
+    stage.send_via(second, &birth);
+    let told = stage.look();
+    assert!(told.contains(&"birth g/n: a#2=3".to_owned()), "{told:?}");
+    assert!(told.iter().any(|line| line.ends_with("#2=2")), "{told:?}");
+    stage.check_found_of(Finding::ForeignServer, 0);
+}
