@@ -14,7 +14,8 @@ pub(crate) use retried_values::while_others;
 pub(in crate::console) use words::refused_remedy;
 pub(crate) use words::{
     AWAITS_BIRTH_REMEDY, CROWDED, CROWDED_REMEDY, DISK_REMEDY, NOBODY_ADMITTED, NOTHING_DELIVERED,
-    OFFLINE_REMEDY, SLOW_REMEDY, STORED_DROPPED, clock_offset_text, colon_after, drop_order, first_names,
+    OFFLINE_REMEDY, SLOW_REMEDY, STORED_DROPPED, clock_offset_text, colon_after, drop_order,
+    first_names,
 };
 
 use std::fmt;

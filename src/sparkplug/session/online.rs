@@ -22,6 +22,7 @@ use crate::sparkplug::edge::REBIRTH;
 use crate::sparkplug::event::SequenceOrder;
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::{ServerId, SkipReason};
+use crate::sparkplug::limits;
 use crate::sparkplug::memory;
 use crate::sparkplug::proto::Payload;
 use crate::sparkplug::rebirth::RebirthTrigger;
