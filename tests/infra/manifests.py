@@ -159,7 +159,7 @@ def nobody_is_root_and_nothing_is_written_but_the_outbox():
 
 def systemd_takes_the_unit():
     text = UNIT.read_text()
-    assert "RestartPreventExitStatus=64" in text and "WRONG_ENVIRONMENT: u8 = 64" in (ROOT / "src/main.rs").read_text()
+    assert "RestartPreventExitStatus=64" in text and "USAGE: u8 = 64" in (ROOT / "src/main.rs").read_text()
     assert re.search(r"^Environment=OUTBOX_DIR=/var/lib/sparkwise/", text, re.MULTILINE)
     assert re.search(r"^StateDirectory=sparkwise$", text, re.MULTILINE)
     with tempfile.TemporaryDirectory() as folder:
