@@ -70,12 +70,12 @@ pub fn line(point: &Point) -> Result<String, NoRow> {
     Ok(String::from_utf8(bytes).unwrap_or_default())
 }
 
-/// Whether a text is quoted in a line of [`line`].
+/// Whether a text is quoted in a line of [`line()`].
 pub fn is_quoted(line: &str) -> bool {
     line.contains('"')
 }
 
-/// The point of a row that [`line`] wrote; none of any other.
+/// The point of a row that [`line()`] wrote; none of any other.
 pub fn point(record: &StringRecord) -> Option<Point> {
     let field = |at: usize| record.get(at);
     if record.len() != COLUMNS.len() {

@@ -14,7 +14,7 @@ use super::names;
 use crate::sparkplug::address::Source;
 use crate::sparkplug::text::shown;
 
-/// Index of an asset in [`DesiredAssets`].
+/// Index of an asset among the desired ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AssetIx(pub u32);
 

@@ -39,7 +39,7 @@ const BUILT_IN: [&str; 4] = [GROUP_MODEL, NODE_MODEL, DEVICE_MODEL, BRIDGE_MODEL
 /// Properties by which a node or device tells that it is alive.
 const PRESENCE: usize = 5;
 
-/// Index of a model in [`DesiredModels`].
+/// Index of a model among the desired ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelIx(pub u32);
 
