@@ -75,7 +75,7 @@ async function look(page, name) {
   check(page.weight > 0 && page.weight < WEIGHT, `${name}: the page weighs ${page.weight} bytes`);
   check((await page.locator('#health.lost').count()) === 0, `${name}: the page says that the bridge does not respond`);
   if ((await page.locator('#health.not').count()) > 0) {
-    check(await page.locator('#why').isVisible() && /\w{4}\W*\s+What to do$/.test(await page.locator('#why').innerText()), `${name}: the reason of the state is nowhere to be read`);
+    check(await page.locator('#why').isVisible() && /\w{4}.*\s+What to do$/s.test(await page.locator('#why').innerText()), `${name}: the reason of the state is nowhere to be read`);
   }
   const cut = await page.evaluate(() => [...document.querySelectorAll('#strip dt')].filter((label) => label.scrollWidth > label.clientWidth).map((label) => label.textContent));
   check(cut.length === 0, `${name}: ${cut} is cut off`);
