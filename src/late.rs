@@ -466,4 +466,4 @@ impl Late {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

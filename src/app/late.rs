@@ -138,20 +138,15 @@ fn reason(fault: ApiFault) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::path::PathBuf;
     use std::sync::Mutex;
-    use std::sync::atomic::{AtomicU32, Ordering};
-    use std::time::Duration;
-
-    use uuid::Uuid;
 
     use super::*;
-    use crate::delivery::point::{Class, Stream};
-    use crate::late::Tiers;
     use crate::late::course::JobState;
+    use crate::late::tests::config;
+    use crate::late::{self, Tiers};
     use crate::outbox::disk::late_files::LateFiles;
-    use crate::sitewise::api::{Quality, Variant};
-    use crate::time::Timestamp;
+    use crate::outbox::disk::tests::tempdir::Folder;
+    use crate::sitewise::api::Variant;
 
     /// S3 and SiteWise of a test: what was put, and the jobs by name.
     #[derive(Debug, Default)]
@@ -204,50 +199,22 @@ mod tests {
         }
     }
 
-    /// A folder with a closed file of two rows, deleted in the end.
-    struct Disk(PathBuf);
-
-    impl Disk {
-        fn new() -> (Self, LateFolder) {
-            static NUMBER: AtomicU32 = AtomicU32::new(0);
-            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-            let name = format!("sparkwise-late-steps-{}-{number}", std::process::id());
-            let disk = Self(std::env::temp_dir().join(name));
-            let folder = LateFolder::new(&disk.0);
-            let mut files = LateFiles::new(folder.clone());
-            for number in [1, 2] {
-                files.append(FILE, &row::line(&point(number)).unwrap()).unwrap();
-            }
-            files.close(FILE).unwrap();
-            (disk, folder)
+    /// A folder with a closed file of two rows.
+    fn closed_file() -> (Folder, LateFolder) {
+        let disk = Folder::new();
+        let folder = LateFolder::new(disk.path());
+        let mut files = LateFiles::new(folder.clone());
+        for number in [1, 2] {
+            files.append(FILE, &row::line(&point(number)).unwrap()).unwrap();
         }
-    }
-
-    impl Drop for Disk {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
+        files.close(FILE).unwrap();
+        (disk, folder)
     }
 
     const FILE: FileName = FileName::new(1, 2);
 
     fn point(number: i64) -> Point {
-        Point {
-            stream: Stream { asset: Uuid::from_u128(1), property: Uuid::from_u128(2) },
-            time: Timestamp::from_millis(number),
-            quality: Quality::Good,
-            value: Variant::Integer(7),
-            class: Class::History,
-        }
-    }
-
-    fn config() -> Config {
-        Config {
-            prefix: String::new(),
-            host_id: "plant".to_owned(),
-            every: Duration::from_secs(3_600),
-            max_bytes: 1 << 30,
-        }
+        late::tests::point(number, Variant::Integer(7))
     }
 
     async fn run(account: &Account, folder: &LateFolder, step: Step) -> Outcome {
@@ -256,7 +223,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_travels_step_by_step() {
-        let ((_disk, folder), account) = (Disk::new(), Account::default());
+        let ((_disk, folder), account) = (closed_file(), Account::default());
         let id = format!("id of {}", config().key(FILE));
         let job = |attempt| JobRecord { attempt, job: Some(id.clone()) };
         for (step, result) in [
@@ -286,7 +253,7 @@ mod tests {
 
     #[tokio::test]
     async fn rows_that_a_report_names_are_given_back() {
-        let ((_disk, folder), account) = (Disk::new(), Account::default());
+        let ((_disk, folder), account) = (closed_file(), Account::default());
         let line = row::line(&point(2)).unwrap();
         let report = format!("{},no such asset\n", line.trim_end());
         let key = format!("{}job/0.csv", config().report_prefix(FILE, 1));
@@ -302,7 +269,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_fails_is_told_with_its_reason() {
-        let ((disk, folder), mut account) = (Disk::new(), Account::default());
+        let ((disk, folder), mut account) = (closed_file(), Account::default());
         account.fault = Some(ApiFaultKind::Denied);
         let failed = Outcome::Step(StepResult::Failed("because".to_owned()));
         let job = || "id".to_owned();

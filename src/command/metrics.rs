@@ -414,16 +414,7 @@ mod tests {
 
     #[test]
     fn what_says_nothing_of_the_current_value_is_not_good_and_null_is() {
-        let null = Sample {
-            time: Timestamp::default(),
-            value: None,
-            rejected_value: None,
-            quality: SparkplugQuality::Good,
-            historical: false,
-            transient: false,
-            alarm: false,
-            without_value: false,
-        };
+        let null = Sample::default();
         let quality = |sample: &Sample| LastValue::of(sample).quality;
         assert_eq!(quality(&null), SparkplugQuality::Good);
         let rejected_value = Some(Box::new(Value::Boolean(true)));

@@ -166,24 +166,13 @@ mod tests {
     use super::super::metrics::METRICS;
     use super::*;
     use crate::sparkplug::address::{EdgeNode, Source};
-    use crate::sparkplug::event::{
-        BirthMetric, Content, Sample, Slot, SparkplugQuality, StaticProperty,
-    };
+    use crate::sparkplug::event::{BirthMetric, Content, Sample, Slot, StaticProperty};
     use crate::sparkplug::value::Value;
     use crate::time::Timestamp;
     use crate::twin::tests::config;
 
     fn metric(number: usize, name: &str, datatype: DataType) -> BirthMetric {
-        let sample = Sample {
-            time: Timestamp::default(),
-            value: None,
-            rejected_value: None,
-            quality: SparkplugQuality::Good,
-            historical: false,
-            transient: false,
-            alarm: false,
-            without_value: false,
-        };
+        let sample = Sample::default();
         let slot = Slot(u32::try_from(number).unwrap());
         let content = Content::Leaf { slot, datatype: Some(datatype), sample };
         BirthMetric { name: name.into(), properties: Vec::new(), content }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::layout::{Layout, Row};
 use super::panel::{Panel, Shown};
-use super::query::{self, variable};
+use super::query::{self, Selected, variable};
 use super::range::Limits;
 use super::{Dashboard, Model, Property, dashboard as frame};
 use crate::twin::identity::PropertyRole;
@@ -65,31 +65,11 @@ pub(super) fn dashboard(model: &Model, remarks: &mut Vec<String>) -> Option<Dash
 /// Its variables: the assets, by name, of which the first is selected, and where it is of use what
 /// is above these.
 fn variables(model: &Model) -> Vec<Value> {
-    let asset = json!({
-        "name": ASSET,
-        "label": model.name,
-        "type": "query",
-        "datasource": query::datasource(),
-        "query": query::assets_of(model.id),
-        "refresh": 1,
-        "sort": 7,
-        "multi": true,
-        "includeAll": false,
-        "hide": 0,
-    });
+    let of_model = query::assets_of(model.id);
+    let asset = query::listed(ASSET, &model.name, &of_model, Selected::First);
     let parent = model.parent_online.map(|_| {
-        json!({
-            "name": PARENT,
-            "type": "query",
-            "datasource": query::datasource(),
-            "query": query::parents_of(&variable(ASSET)),
-            "refresh": 1,
-            "sort": 0,
-            "multi": true,
-            "includeAll": true,
-            "current": {"text": "All", "value": "$__all"},
-            "hide": 2,
-        })
+        let above = query::parents_of(&variable(ASSET));
+        query::listed(PARENT, PARENT, &above, Selected::All)
     });
     std::iter::once(asset).chain(parent).collect()
 }

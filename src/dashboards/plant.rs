@@ -1,10 +1,10 @@
 //! The dashboard of the plant: who is online, and how often messages were missing.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::layout::{Layout, Row};
 use super::panel::{Panel, Shown};
-use super::query::{self, variable};
+use super::query::{self, Selected, variable};
 use super::{Dashboard, Model, dashboard as frame};
 use crate::twin::identity::short_hash;
 
@@ -24,7 +24,12 @@ pub(super) fn dashboard(
         let Some(online) = presence("Online") else { continue };
         let name = format!("machines{}", variables.len() + 1);
         let assets = variable(&name);
-        variables.push(assets_of(model, &name));
+        variables.push(query::listed(
+            &name,
+            &model.name,
+            &query::assets_of(model.id),
+            Selected::All,
+        ));
         let mut panels = vec![Panel::tiles(&assets, online, "Online", Shown::Presence)];
         for name in ["Sequence gaps", "Rebirths"] {
             if let Some(of) = presence(name) {
@@ -52,21 +57,4 @@ pub(super) fn dashboard(
         fields.insert("panels".into(), Value::Array(panels));
     }
     Dashboard { uid, title: TITLE.to_owned(), json, cost }
-}
-
-/// All assets of a model.
-fn assets_of(model: &Model, name: &str) -> Value {
-    json!({
-        "name": name,
-        "label": model.name,
-        "type": "query",
-        "datasource": query::datasource(),
-        "query": query::assets_of(model.id),
-        "refresh": 1,
-        "sort": 7,
-        "multi": true,
-        "includeAll": true,
-        "current": {"text": "All", "value": "$__all"},
-        "hide": 2,
-    })
 }

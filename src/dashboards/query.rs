@@ -61,6 +61,36 @@ pub fn variable(name: &str) -> String {
     format!("${{{name}}}")
 }
 
+/// What of a variable is selected when a dashboard is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selected {
+    /// The first; people choose others.
+    First,
+    /// All, and there is nothing to choose.
+    All,
+}
+
+/// A variable of a dashboard whose values a query lists, by name.
+pub fn listed(name: &str, label: &str, query: &Value, selected: Selected) -> Value {
+    let all = selected == Selected::All;
+    let mut variable = json!({
+        "name": name,
+        "label": label,
+        "type": "query",
+        "datasource": datasource(),
+        "query": query,
+        "refresh": 1,
+        "sort": 7,
+        "multi": true,
+        "includeAll": all,
+        "hide": if all { 2 } else { 0 },
+    });
+    if let (true, Some(fields)) = (all, variable.as_object_mut()) {
+        fields.insert("current".to_owned(), json!({"text": "All", "value": "$__all"}));
+    }
+    variable
+}
+
 /// Values of a property over the time range.
 ///
 /// The plugin puts the value from before the range to the first asset of a query alone, so each

@@ -76,21 +76,12 @@ impl RefusedRows {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
-    use crate::delivery::point::{Class, Stream};
-    use crate::sitewise::api::{Quality, Variant};
-    use crate::time::Timestamp;
+    use crate::late::tests;
+    use crate::sitewise::api::Variant;
 
     fn point(millis: i64) -> Point {
-        Point {
-            stream: Stream { asset: Uuid::from_u128(1), property: Uuid::from_u128(2) },
-            time: Timestamp::from_millis(millis),
-            quality: Quality::Good,
-            value: Variant::Double(1.0),
-            class: Class::History,
-        }
+        tests::point(millis, Variant::Double(1.0))
     }
 
     #[test]

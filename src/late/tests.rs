@@ -4,7 +4,36 @@
 mod plant;
 mod rules;
 
+use std::time::Duration;
+
 use plant::Plant;
+use uuid::Uuid;
+
+use super::Config;
+use crate::delivery::point::{Class, Point, Stream};
+use crate::sitewise::api::{Quality, Variant};
+use crate::time::Timestamp;
+
+/// Files that close after an hour, for the host `plant`.
+pub(crate) fn config() -> Config {
+    Config {
+        prefix: String::new(),
+        host_id: "plant".to_owned(),
+        every: Duration::from_secs(3_600),
+        max_bytes: 1 << 30,
+    }
+}
+
+/// A good value of one property, `millis` after 1970.
+pub(crate) fn point(millis: i64, value: Variant) -> Point {
+    Point {
+        stream: Stream { asset: Uuid::from_u128(1), property: Uuid::from_u128(2) },
+        time: Timestamp::from_millis(millis),
+        quality: Quality::Good,
+        value,
+        class: Class::History,
+    }
+}
 
 /// Each case is a run of its own: 60 with all other tests. `LATE_CASES=5000 LATE_SEED=1 cargo test
 /// --lib late::tests` tries more, and others.

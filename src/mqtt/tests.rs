@@ -328,6 +328,10 @@ impl Bridge {
         let config = config(url, variables);
         let connection =
             Connection::new(0, &config.mqtt.servers[0], &config.mqtt, &config.sparkplug).unwrap();
+        Self::running(connection, capacity)
+    }
+
+    fn running(connection: Connection, capacity: usize) -> Self {
         let (inbound_tx, inbound) = mpsc::channel(capacity);
         let (outbound, outbound_rx) = mpsc::channel(64);
         let shutdown = CancellationToken::new();

@@ -251,4 +251,4 @@ impl DiskOutbox {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

@@ -195,8 +195,8 @@ pub enum AttributeHolder {
     Instance(u32),
 }
 
-/// One value of one leaf.
-#[derive(Clone, Debug, PartialEq)]
+/// One value of one leaf; by default a null of good quality, of 1970.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sample {
     /// The member's time, else the template's, else the payload's, else that of arrival.
     pub time: Timestamp,

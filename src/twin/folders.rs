@@ -175,27 +175,14 @@ mod tests {
 
     use super::*;
     use crate::sparkplug::address::{EdgeNode, Source};
-    use crate::sparkplug::event::{BirthMetric, Sample, Slot, SparkplugQuality};
+    use crate::sparkplug::event::{BirthMetric, Sample, Slot};
     use crate::time::Timestamp;
 
     fn birth(names: &[&str]) -> Birth {
         let leaf = |name: &&str| BirthMetric {
             name: Arc::from(*name),
             properties: Vec::new(),
-            content: Content::Leaf {
-                slot: Slot(0),
-                datatype: None,
-                sample: Sample {
-                    time: Timestamp::from_millis(0),
-                    value: None,
-                    quality: SparkplugQuality::Good,
-                    historical: false,
-                    transient: false,
-                    alarm: false,
-                    without_value: false,
-                    rejected_value: None,
-                },
-            },
+            content: Content::Leaf { slot: Slot(0), datatype: None, sample: Sample::default() },
         };
         Birth {
             source: Source { edge: EdgeNode::new("Nordsee", "gw"), device: None },

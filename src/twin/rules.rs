@@ -271,22 +271,13 @@ fn merge(metrics: &mut Vec<BirthMetric>, mut groups: Groups) -> usize {
 mod tests {
     use super::*;
     use crate::sparkplug::datatype::DataType;
-    use crate::sparkplug::event::{Sample, Slot, SparkplugQuality};
+    use crate::sparkplug::event::{Sample, Slot};
     use crate::sparkplug::findings::FindingCounts;
     use crate::sparkplug::text;
     use crate::time::Timestamp;
 
     fn leaf(name: &str) -> BirthMetric {
-        let sample = Sample {
-            time: Timestamp::from_millis(1),
-            value: None,
-            quality: SparkplugQuality::Good,
-            historical: false,
-            transient: false,
-            alarm: false,
-            without_value: false,
-            rejected_value: None,
-        };
+        let sample = Sample { time: Timestamp::from_millis(1), ..Sample::default() };
         let datatype = Some(DataType::Double);
         let content = Content::Leaf { slot: Slot(0), datatype, sample };
         BirthMetric { name: name.into(), properties: Vec::new(), content }

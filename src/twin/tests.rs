@@ -270,12 +270,7 @@ fn sample(offset_ms: i64, value: impl Into<Option<Value>>) -> Sample {
     Sample {
         time: Timestamp::from_millis(START + offset_ms),
         value: value.into(),
-        quality: Sent::Good,
-        historical: false,
-        transient: false,
-        alarm: false,
-        without_value: false,
-        rejected_value: None,
+        ..Sample::default()
     }
 }
 

@@ -70,12 +70,7 @@ pub(super) struct Plant {
 }
 
 fn config() -> Config {
-    Config {
-        prefix: "late".to_owned(),
-        host_id: "plant".to_owned(),
-        every: Duration::from_secs(3_600),
-        max_bytes: 1 << 30,
-    }
+    Config { prefix: "late".to_owned(), ..super::config() }
 }
 
 impl Plant {

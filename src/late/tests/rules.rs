@@ -4,20 +4,12 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::config;
 use crate::delivery::point::{Class, Point, Stream};
 use crate::late::course::{JobRecord, Step};
 use crate::late::{Config, FileName, Late, Output, Refusal, RestoredFile, Tiers};
 use crate::sitewise::api::{Quality, Variant};
 use crate::time::{Instant, Now, Timestamp};
-
-fn config() -> Config {
-    Config {
-        prefix: String::new(),
-        host_id: "plant".to_owned(),
-        every: Duration::from_secs(3_600),
-        max_bytes: 1 << 30,
-    }
-}
 
 fn at(seconds: u64) -> Now {
     let start = Timestamp::from_millis(1_800_000_000_000);

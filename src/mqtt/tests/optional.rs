@@ -11,13 +11,7 @@ fn start(listener: &TcpListener) -> Bridge {
     let optional = VERDICTS.map(str::to_owned).to_vec();
     let filters = vec![REQUESTS.to_owned()];
     let connection = Connection::of_commands(&config.mqtt, filters, optional, None);
-    let connection = connection.unwrap().unwrap();
-    let (inbound_tx, inbound) = mpsc::channel(100);
-    let (outbound, outbound_rx) = mpsc::channel(64);
-    let shutdown = CancellationToken::new();
-    let figures = connection.figures();
-    let task = tokio::spawn(connection.run(inbound_tx, outbound_rx, shutdown.clone()));
-    Bridge { inbound, outbound, figures, shutdown, task }
+    Bridge::running(connection.unwrap().unwrap(), 100)
 }
 
 /// Grants the requests, and reads what is sent then, if anything is within a moment.

@@ -22,13 +22,7 @@ fn start(port: u16, signed: SignedAddress) -> Bridge {
     let config = config(&url, &[("MQTT_CLIENT_ID", "press")]);
     let filters = vec![REQUESTS.to_owned()];
     let connection = Connection::of_commands(&config.mqtt, filters, Vec::new(), Some(signed));
-    let connection = connection.unwrap().unwrap();
-    let (inbound_tx, inbound) = mpsc::channel(100);
-    let (outbound, outbound_rx) = mpsc::channel(64);
-    let shutdown = CancellationToken::new();
-    let figures = connection.figures();
-    let task = tokio::spawn(connection.run(inbound_tx, outbound_rx, shutdown.clone()));
-    Bridge { inbound, outbound, figures, shutdown, task }
+    Bridge::running(connection.unwrap().unwrap(), 100)
 }
 
 /// With the real signer, and these credentials.

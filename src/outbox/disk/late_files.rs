@@ -279,22 +279,13 @@ impl OpenRows {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::super::tests::tempdir::Folder;
     use super::*;
-    use crate::delivery::point::{Class, Stream};
-    use crate::sitewise::api::{Quality, Variant};
-    use crate::time::Timestamp;
+    use crate::late;
+    use crate::sitewise::api::Variant;
 
     fn point(number: i64) -> Point {
-        Point {
-            stream: Stream { asset: Uuid::from_u128(1), property: Uuid::from_u128(2) },
-            time: Timestamp::from_millis(number),
-            quality: Quality::Good,
-            value: Variant::String(format!("text {number}, \"quoted\"").into()),
-            class: Class::History,
-        }
+        late::tests::point(number, Variant::String(format!("text {number}, \"quoted\"").into()))
     }
 
     fn name(number: u64) -> FileName {

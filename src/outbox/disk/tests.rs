@@ -17,7 +17,7 @@ mod fjall;
 mod heard;
 mod lost;
 mod rounds;
-pub(in crate::outbox) mod tempdir;
+pub(crate) mod tempdir;
 pub(super) mod world;
 
 #[derive(Clone, Debug)]

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 #[derive(Debug)]
-pub(in crate::outbox) struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub(in crate::outbox) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("sparkwise-outbox-{}-{number}", std::process::id());
         let path = std::env::temp_dir().join(name);
@@ -17,7 +17,7 @@ impl Folder {
         Self(path)
     }
 
-    pub(in crate::outbox) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }
