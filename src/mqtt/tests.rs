@@ -1,14 +1,12 @@
 mod commands;
 mod endings;
+mod given;
 mod optional;
 mod signed;
 mod tls;
 mod websocket;
 
-use std::collections::BTreeMap;
-use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, PublishOptions, QoS};
@@ -20,8 +18,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use windfarm::Broker;
 
+use self::given::config;
 use super::*;
-use crate::config::{Config, Environment, NotUnicode, VariableSource};
 use crate::sparkplug::message::{Message, Qos};
 
 const STATE: &str = "spBv1.0/STATE/tester";
@@ -464,39 +462,6 @@ async fn failure(url: &str, variables: &[(&str, &str)]) -> String {
         session::SessionEnd::Failed(failure) => failure.explain(url),
         other => panic!("expected a failure, got {other:?}"),
     }
-}
-
-/// Variables of a test; files are those of the system.
-struct Given(BTreeMap<String, String>);
-
-impl VariableSource for Given {
-    fn get(&self, name: &str) -> Result<Option<String>, NotUnicode> {
-        VariableSource::get(&self.0, name)
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.0.names()
-    }
-
-    fn file(&self, path: &Path) -> io::Result<String> {
-        Environment.file(path)
-    }
-
-    fn has_file(&self, path: &Path) -> bool {
-        Environment.has_file(path)
-    }
-}
-
-fn config(url: &str, variables: &[(&str, &str)]) -> Config {
-    let mut source: BTreeMap<String, String> = BTreeMap::new();
-    for (name, value) in
-        [("MQTT_URL", url), ("AWS_REGION", "eu-central-1"), ("SPARKPLUG_HOST_ID", "tester")]
-            .iter()
-            .chain(variables)
-    {
-        source.insert((*name).to_owned(), (*value).to_owned());
-    }
-    Config::load(&Given(source)).unwrap()
 }
 
 fn offline(time: Timestamp) -> String {

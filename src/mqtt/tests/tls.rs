@@ -1,6 +1,6 @@
 //! TLS, ended by a proxy before the server. Certificates are made for each test.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
