@@ -16,7 +16,6 @@ make_venv "$here/requirements.txt"
 mkdir "$work/run"
 
 export LEASE_WORK="$work/run"
-export LEASE_MOTO="$work/venv/bin/moto_server"
 export LEASE_DYNALITE="$work/node_modules/dynalite/cli.js"
 cd "$root"
 run_suite "$work/venv/bin/python" "$here/stores.py" \

@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 TABLE = "sparkwise-lease"
+HERE = Path(__file__).parent
 WORK = Path(os.environ["LEASE_WORK"])
 
 
@@ -65,7 +66,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     ports = {"moto": free_port(), "dynalite": free_port()}
     commands = {
-        "moto": [os.environ["LEASE_MOTO"], "-H", "127.0.0.1", "-p", str(ports["moto"])],
+        "moto": [sys.executable, str(HERE / "one_at_a_time.py"), str(ports["moto"])],
         "dynalite": [
             "node",
             os.environ["LEASE_DYNALITE"],
