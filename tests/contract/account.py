@@ -32,11 +32,21 @@ This asks {where} for some 150 calls of the control plane and writes some 60 val
 billed as some 60 messages of ingest; it reads some 20 values and makes at most 14 models and 16 assets, all called
 {prefix}..., for some five minutes, and deletes them. Nothing else in the account is touched.
 """
+IMPORT = "takes a bucket, a role and a storage tier, which stays switched on for the whole account"
 # What cannot be asked at such a price, and why.
 NOT_ASKED = {
     "An update of a component model": "takes a component model and its users; slow, and Sparkwise uses none",
     "The alias after `DeleteTimeSeries`": "needs streams of no property, which an account never gets rid of again",
     "Quality of aggregates without a filter; which deviation": "aggregates take a quarter of an hour",
+    "What a bulk import answers without a warm or cold tier": IMPORT,
+    "A job's name that exists": IMPORT,
+    "Quoted text in a bulk import's CSV": IMPORT,
+    "An empty value in CSV, quoted or not": IMPORT,
+    "Which columns may be left out": IMPORT,
+    "A row with the time and quality of a value that is there": IMPORT,
+    "More than 10 values of one second and quality in CSV": IMPORT,
+    "Values in CSV that lie ahead, or NaN": IMPORT,
+    "The form of a bulk import's reports, and their keys": IMPORT,
     "How bytes of a value count in the bill": "only the bill tells",
     "Quotas of reads per property, of bytes of history a second": "would use up what others need",
 }
@@ -260,7 +270,7 @@ class Questions:
                 self.underscore, "InvalidRequestException",
             ),
             "A description that was left out": (self.description, "comes back empty; an update takes it away"),
-            "Rings of hierarchies": (self.ring, "InvalidRequestException"),
+            "Cycles of hierarchies": (self.cycle, "InvalidRequestException"),
             "`ListAssetModels` with INTERFACE and other types": (self.interfaces, "InvalidRequestException"),
             "The error of an operation that is not known": (self.unknown, "404 UnknownOperationException"),
         }
@@ -487,7 +497,7 @@ class Questions:
         second = "an update takes it away" if not after.get("assetModelDescription") else "an update keeps it"
         return f"{first}; {second}"
 
-    def ring(self):
+    def cycle(self):
         self.tree()
         _, update = self.described(self.other)
         up = {"name": "up", "childAssetModelId": self.top}
