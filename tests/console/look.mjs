@@ -260,7 +260,7 @@ const scenes = {
     await lookFourTimes('ill-problems', '#/problems', 1, refused);
     // From a problem to what to do about it, one click away and without the internet.
     const problem = await open('#/problems');
-    await problem.locator('a', { hasText: 'what to do' }).first().click();
+    await problem.locator('main a', { hasText: 'what to do' }).first().click();
     await problem.waitForURL(/\/docs\/operations\.md#[a-z_]+$/);
     await problem.locator('tr:has(:target)').waitFor();
     check(await problem.locator('tr:has(:target)').evaluate((row) => row.getBoundingClientRect().top < innerHeight), 'the remedy is not on the screen');
