@@ -28,6 +28,9 @@ const SPARE_LISTS: usize = 1_024;
 const SECOND_FULL_TRIES: u8 = 5;
 /// The same during shutdown.
 const SECOND_FULL_TRIES_AT_SHUTDOWN: u8 = 1;
+/// The same where nothing is remembered of its second: an earlier process may have filled it, or it
+/// was filled long ago. SiteWise names the time, and a rate that is exceeded passes sooner.
+const FORGOTTEN_SECOND_TRIES: u8 = 8;
 
 /// What is to happen to a value that was sent.
 enum ValueOutcome<'a> {
@@ -124,7 +127,10 @@ impl Delivery {
             values.iter().any(|value| errors.iter().any(|error| concerns(error, value)));
         for value in values.drain(..) {
             let is_full = || self.streams.get(slot).is_some_and(|state| state.is_full_at(&value));
-            let crowded = (!errors.is_empty() && is_full()).then_some(crowded);
+            let crowded = match !errors.is_empty() && is_full() {
+                true => crowded,
+                false => FORGOTTEN_SECOND_TRIES,
+            };
             match outcome(&value, errors, any_named, crowded) {
                 ValueOutcome::Settled => {
                     self.settled_keys.push(Key {
@@ -448,7 +454,7 @@ fn outcome<'a>(
     value: &PendingValue,
     errors: &[&'a EntryError],
     any_named: bool,
-    crowded: Option<u8>,
+    crowded: u8,
 ) -> ValueOutcome<'a> {
     let error = errors.iter().find(|error| !any_named || concerns(error, value));
     let Some(fault) = error.map(|error| &error.fault) else {
@@ -457,11 +463,7 @@ fn outcome<'a>(
     match fault.kind {
         ApiFaultKind::Invalid => ValueOutcome::Rejected(RejectReason::Invalid, fault),
         ApiFaultKind::OutOfRange => ValueOutcome::Rejected(RejectReason::OutOfRange, fault),
-        ApiFaultKind::Limit
-            if any_named && crowded.is_some_and(|least| value.failures >= least) =>
-        {
-            ValueOutcome::SecondFull
-        }
+        ApiFaultKind::Limit if any_named && value.failures >= crowded => ValueOutcome::SecondFull,
         ApiFaultKind::Throttled
         | ApiFaultKind::Busy
         | ApiFaultKind::Unavailable

@@ -222,7 +222,6 @@ fn of_code(code: &str) -> Option<ApiFaultKind> {
 fn of_status(status: u16) -> ApiFaultKind {
     match status {
         429 => ApiFaultKind::Busy,
-        401 | 407 => ApiFaultKind::Denied,
         408 => ApiFaultKind::Unavailable,
         400..=499 => ApiFaultKind::Foreign,
         _ => ApiFaultKind::Unavailable,

@@ -268,8 +268,10 @@ async fn what_answers_in_sitewise_s_place_makes_no_dead_letters() {
     let mut cases = tokio::task::JoinSet::new();
     for (status, body) in [
         ("400 Bad Request", "<html>blocked</html>"),
+        ("401 Unauthorized", "<html>log in</html>"),
         ("403 Forbidden", "<html>blocked</html>"),
         ("400 Bad Request", r#"{"message":"a","Message":"b","__type":"RequestAbortedException"}"#),
+        ("407 Proxy Authentication Required", "<html>log in</html>"),
         ("413 Payload Too Large", ""),
         ("421 Misdirected Request", ""),
         ("200 OK", "{}"),

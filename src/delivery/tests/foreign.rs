@@ -188,6 +188,31 @@ fn a_value_beyond_the_ten_of_its_second_ends_and_delays_no_end() {
     assert_eq!(plant.delivery.waiting(), 0);
 }
 
+/// Whoever had filled the second, an earlier process or this one long ago, a value that SiteWise
+/// refuses by its time was tried for seven days.
+#[test]
+fn a_value_of_a_second_that_is_forgotten_and_full_ends_too() {
+    let mut plant = Plant::new(config());
+    plant.give([point(1, 450, Class::Birth)]);
+    let time = point(1, 450, Class::Birth).time;
+    let mut tries = 0;
+    for second in 1..600 {
+        // The stream goes on.
+        plant.give([point(1, second * 1_000, Class::Live)]);
+        plant.wait(Duration::from_secs(1));
+        while let Some((_, entries)) = plant.in_flight.front() {
+            let has = entries[0].values.iter().any(|value| value.time == time);
+            tries += usize::from(has);
+            let (fault, times) = (fault(ApiFaultKind::Limit), vec![time]);
+            let errors = has.then_some(EntryError { entry: 0, fault, times });
+            plant.answer(Ok(errors.into_iter().collect()));
+        }
+    }
+    let (key, why) = (point(1, 450, Class::Birth).key(), DiscardReason::SecondFull);
+    assert!(plant.told.contains(&Output::Discarded { key, why }), "after {tries} tries");
+    assert_eq!(plant.delivery.figures().discarded.rate, 1);
+}
+
 #[test]
 fn an_end_does_not_wait_for_what_is_tried_once_an_hour() {
     let mut plant = Plant::new(config());

@@ -13,8 +13,10 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 use uuid::Uuid;
 
+use super::repair::set_aside;
 use crate::sparkplug::address::{EdgeNode, Source};
 
 /// The file's name.
@@ -77,6 +79,15 @@ impl Machines {
     }
 }
 
+/// Whether a file has content, and no line that an outbox wrote. One whose only line was cut off
+/// counts as foreign: it is kept for nothing, which harms nobody.
+fn is_foreign(path: &Path) -> bool {
+    let mut text = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(BYTES).read_to_end(&mut text));
+    let is_own = |line: &[u8]| serde_json::from_slice::<Line>(line).is_ok();
+    read.is_ok() && !text.is_empty() && !text.split(|byte| *byte == b'\n').any(is_own)
+}
+
 /// The file, as the disk thread writes it.
 #[derive(Debug)]
 pub(super) struct MachineFile {
@@ -88,9 +99,20 @@ pub(super) struct MachineFile {
 }
 
 impl MachineFile {
-    /// The file of a folder.
+    /// The file of a folder. One of that name that is not the outbox's own is moved aside.
     pub(super) fn of(folder: &Path) -> Self {
-        Self { path: folder.join(NAME), pending: Vec::new(), needs_sync: false }
+        let path = folder.join(NAME);
+        if is_foreign(&path) {
+            match set_aside(&path) {
+                Ok(kept) => warn!(
+                    "{} did not belong to the outbox: it was moved to {}",
+                    path.display(),
+                    kept.display()
+                ),
+                Err(error) => warn!("{} does not belong to the outbox: {error}", path.display()),
+            }
+        }
+        Self { path, pending: Vec::new(), needs_sync: false }
     }
 
     /// Begins anew: no value is left that could wait.
@@ -158,6 +180,23 @@ mod tests {
         assert_eq!(later.of(Uuid::from_u128(3)), None);
         file.clear();
         assert_eq!(Machines::read(folder.path()).of(Uuid::from_u128(1)), None);
+    }
+
+    /// It was deleted at each start with an empty outbox.
+    #[test]
+    fn somebody_else_s_file_is_moved_aside() {
+        let folder = Folder::new();
+        let path = folder.path().join(NAME);
+        fs::write(&path, "press 1\npress 2\n").unwrap();
+        let mut file = MachineFile::of(folder.path());
+        file.clear();
+        let line = Machines::default().add(Uuid::from_u128(1), &source("a", None)).unwrap();
+        file.push(&line);
+        let kept = fs::read_to_string(folder.path().join("machines.aside-1")).unwrap();
+        assert_eq!(kept, "press 1\npress 2\n");
+        // Its own is not.
+        MachineFile::of(folder.path());
+        assert_eq!(fs::read(&path).unwrap(), line);
     }
 
     #[test]

@@ -206,7 +206,6 @@ async fn no_status_of_somebody_else_is_a_verdict_or_a_delivery() {
         for (plane, answer) in [("values", put), ("control plane", listed)] {
             let Err(fault) = answer else { panic!("{status}: {plane} were taken") };
             let fits: &[ApiFaultKind] = match status {
-                401 | 407 => &[ApiFaultKind::Denied],
                 429 => &[ApiFaultKind::Busy],
                 408 | 500.. => &[ApiFaultKind::Unavailable],
                 400.. => &[ApiFaultKind::Foreign],
