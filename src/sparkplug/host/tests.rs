@@ -24,6 +24,7 @@ mod memory;
 mod model;
 mod noise;
 mod order;
+mod prior_tables;
 mod quiet;
 mod rebirths;
 mod room;

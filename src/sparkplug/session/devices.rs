@@ -134,6 +134,7 @@ impl OnlineSession {
                 (name, before.birth_emitted)
             }
             None if !self.take_place(name, context) => {
+                self.forget_prior_table(name);
                 notes.findings.note(Finding::TooManyDevices);
                 notes.skip_payload(SkipReason::Limits, message.payload);
                 return;
@@ -179,9 +180,11 @@ impl OnlineSession {
         }
     }
 
-    /// A birth arrived: the wait for others starts again.
+    /// A birth arrived: the wait for others starts again. Devices that died keep what their names
+    /// meant until then, whichever others are born.
     pub(super) fn extend_grace(&mut self, context: &SessionContext<'_>) {
-        let some = self.devices_unborn > 0 || !self.waiting.is_empty();
+        let past = self.prior_tables.as_ref().is_some_and(|past| past.devices() > 0);
+        let some = self.devices_unborn > 0 || !self.waiting.is_empty() || past;
         if !some {
             self.prior_tables = None;
         }
@@ -191,17 +194,21 @@ impl OnlineSession {
     /// A birth of this device is undecodable, or too late: names and aliases of the one before are
     /// invalid, and no table is better than a wrong one. The device is alive.
     pub(super) fn forget_table(&mut self, device: Option<&str>, context: &mut SessionContext<'_>) {
-        let Some((name, mut device)) = device.and_then(|d| self.devices.remove_entry(d)) else {
-            return;
-        };
+        let Some(device) = device else { return };
+        self.forget_prior_table(device);
+        let Some((name, mut device)) = self.devices.remove_entry(device) else { return };
         self.forget(&device, context);
         self.birth_archive.forget(&name);
-        if let Some(past) = &mut self.prior_tables {
-            past.take(Some(&name));
-        }
         device.state = DeviceState::BirthUndecodable;
         self.devices.insert(name, device);
         self.extend_grace(context);
+    }
+
+    /// A birth of this device was not read: what its names meant before may hold no longer.
+    fn forget_prior_table(&mut self, device: &str) {
+        if let Some(past) = &mut self.prior_tables {
+            past.take(Some(device));
+        }
     }
 
     /// DDEATH, by its own time

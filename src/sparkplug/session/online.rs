@@ -284,11 +284,11 @@ impl OnlineSession {
     /// What is left of it: all devices that are online by the emitted events, and what its names
     /// and theirs meant.
     pub(super) fn into_carried(mut self) -> CarriedState {
-        let bd_seq = self.bd_seq();
+        let of = self.session_id();
         let waiting = self.take_waiting();
         let mut past = match self.prior_tables.take() {
-            Some(past) => past.with_own(self.table),
-            None => Box::new(PriorTables::new(self.server, bd_seq, self.table)),
+            Some(past) => past.with_own(of, self.table),
+            None => Box::new(PriorTables::new(of, self.table)),
         };
         let mut devices = Vec::new();
         for (name, device) in self.devices {
@@ -296,7 +296,7 @@ impl OnlineSession {
                 devices.push(Arc::clone(&name));
             }
             if let DeviceState::Born(table) = device.state {
-                past.insert(name, *table);
+                past.insert(of, name, *table);
             }
         }
         let archived_births = self.birth_archive.lost(self.server, self.window.expected());

@@ -8,25 +8,46 @@ use super::SessionMessage;
 use crate::sparkplug::host::ServerId;
 use crate::sparkplug::table::BirthTable;
 
+/// Of which session a table is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SessionId {
+    pub(super) server: ServerId,
+    pub(super) bd_seq: Option<u64>,
+}
+
+impl SessionId {
+    /// Whether both are surely one: without a number nobody knows.
+    fn is_same(self, other: Self) -> bool {
+        self.bd_seq.is_some() && self == other
+    }
+}
+
+/// What a node or device was known by.
+#[derive(Clone, Debug)]
+pub(super) struct PriorTable {
+    of: SessionId,
+    table: BirthTable,
+}
+
 /// The tables of a node that is not online, or not born as a whole.
 #[derive(Clone, Debug)]
 pub(super) struct PriorTables {
-    server: ServerId,
-    bd_seq: Option<u64>,
-    own: BirthTable,
-    devices: BTreeMap<Arc<str>, BirthTable>,
+    own: PriorTable,
+    /// Each of the session that the device died in, which may be an earlier one than the node's.
+    devices: BTreeMap<Arc<str>, PriorTable>,
     bytes: usize,
 }
 
 impl PriorTables {
-    pub(super) fn new(server: ServerId, bd_seq: Option<u64>, own: BirthTable) -> Self {
-        Self { server, bd_seq, bytes: own.bytes(), own, devices: BTreeMap::new() }
+    pub(super) fn new(of: SessionId, own: BirthTable) -> Self {
+        let bytes = own.bytes();
+        Self { own: PriorTable { of, table: own }, devices: BTreeMap::new(), bytes }
     }
 
-    /// With the node's own table.
-    pub(super) fn with_own(mut self: Box<Self>, own: BirthTable) -> Box<Self> {
-        self.bytes = self.bytes - self.own.bytes() + own.bytes();
-        self.own = own;
+    /// With the node's own table, of its latest session.
+    pub(super) fn with_own(mut self: Box<Self>, of: SessionId, own: BirthTable) -> Box<Self> {
+        self.bytes = self.bytes - self.own.table.bytes() + own.bytes();
+        self.own = PriorTable { of, table: own };
         self
     }
 
@@ -37,35 +58,33 @@ impl PriorTables {
 
     /// The same without any name: a birth that cannot be read has ended them.
     pub(super) fn without_tables(self) -> Box<Self> {
-        Box::new(Self { own: BirthTable::default(), devices: BTreeMap::new(), bytes: 0, ..self })
-    }
-
-    /// Whether a birth of `server` with this bdSeq is of the same session.
-    pub(super) fn is_of(&self, server: ServerId, bd_seq: Option<u64>) -> bool {
-        self.server == server && bd_seq.is_some() && self.bd_seq == bd_seq
+        Box::new(Self::new(self.own.of, BirthTable::default()))
     }
 
     /// The bdSeq of the last birth that could be read.
     pub(super) fn bd_seq(&self) -> Option<u64> {
-        self.bd_seq
+        self.own.of.bd_seq
     }
 
-    /// Keeps the table of a device that died.
-    pub(super) fn insert(&mut self, device: Arc<str>, table: BirthTable) {
+    /// Keeps the table of a device that died in this session.
+    pub(super) fn insert(&mut self, of: SessionId, device: Arc<str>, table: BirthTable) {
         self.bytes += table.bytes();
-        if let Some(before) = self.devices.insert(device, table) {
-            self.bytes -= before.bytes();
+        if let Some(before) = self.devices.insert(device, PriorTable { of, table }) {
+            self.bytes -= before.table.bytes();
         }
     }
 
     /// Takes the node's own table, or that of a device.
-    pub(super) fn take(&mut self, device: Option<&str>) -> Option<BirthTable> {
-        let table = match device {
-            None => std::mem::take(&mut self.own),
+    pub(super) fn take(&mut self, device: Option<&str>) -> Option<PriorTable> {
+        let of = self.own.of;
+        let taken = match device {
+            None => {
+                std::mem::replace(&mut self.own, PriorTable { of, table: BirthTable::default() })
+            }
             Some(device) => self.devices.remove(device)?,
         };
-        self.bytes -= table.bytes();
-        Some(table)
+        self.bytes -= taken.table.bytes();
+        Some(taken)
     }
 
     pub(super) fn devices(&self) -> usize {
@@ -73,13 +92,15 @@ impl PriorTables {
     }
 }
 
-/// Which of `messages`, sent before `now` was there, can be read by it: all, if the session is the
-/// same and they mean the same by it as by the table `before`; else those that go by names alone.
+/// Which of `messages`, sent before `now` was there, can be read by it: all, if the session `of` is
+/// that of the table `before` and they mean the same by both; else those that go by names alone.
 pub(super) fn readable(
     messages: &[SessionMessage],
-    (before, is_same): (Option<&BirthTable>, bool),
-    now: &BirthTable,
+    before: Option<&PriorTable>,
+    (of, now): (SessionId, &BirthTable),
 ) -> Vec<bool> {
+    let is_same = before.is_some_and(|before| before.of.is_same(of));
+    let before = before.map(|before| &before.table);
     let agrees =
         |before: &BirthTable| messages.iter().all(|m| now.agrees(before, &m.incoming().payload));
     if is_same && before.is_some_and(agrees) {

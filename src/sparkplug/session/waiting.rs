@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::online::OnlineSession;
-use super::prior_tables::{PriorTables, readable};
+use super::prior_tables::{PriorTable, PriorTables, SessionId, readable};
 use super::reading::read_until;
 use super::{
     Borrowed, EdgeSession, ServerId, SessionContext, SessionMessage, SessionNotes, SessionState,
@@ -34,9 +34,9 @@ impl OnlineSession {
             waiting.into_iter().partition(|message| message.device.is_none());
         self.prior_tables = prior_tables;
         let before = self.prior_tables.as_mut().and_then(|past| past.take(None));
-        let is_same = self.is_same();
+        let of = self.session_id();
         let (source, table) = self.own_table();
-        read((source, table), own, (before.as_ref(), is_same), birth, notes, context);
+        read((source, table), own, (before.as_ref(), of), birth, notes, context);
         let mut born = Vec::new();
         for message in of_devices {
             let device = message.device.clone();
@@ -49,9 +49,9 @@ impl OnlineSession {
         self.extend_grace(context);
     }
 
-    /// Whether what is known of the past is of the session that the birth belongs to.
-    fn is_same(&self) -> bool {
-        self.prior_tables.as_ref().is_some_and(|past| past.is_of(self.server(), self.bd_seq()))
+    /// The session that its birth began.
+    pub(super) fn session_id(&self) -> SessionId {
+        SessionId { server: self.server(), bd_seq: self.bd_seq() }
     }
 
     /// What waited for the birth of a device is read by it.
@@ -62,7 +62,7 @@ impl OnlineSession {
         notes: &mut SessionNotes,
         context: &mut SessionContext<'_>,
     ) {
-        let is_same = self.is_same();
+        let of = self.session_id();
         let before = self.prior_tables.as_mut().and_then(|past| past.take(Some(device)));
         if self.waiting.is_empty() {
             return;
@@ -75,7 +75,7 @@ impl OnlineSession {
             self.buffer(message);
         }
         if let Some(reading) = self.device_table(device) {
-            read(reading, of_device, (before.as_ref(), is_same), birth, notes, context);
+            read(reading, of_device, (before.as_ref(), of), birth, notes, context);
         }
     }
 
@@ -122,13 +122,13 @@ impl OnlineSession {
         table: BirthTable,
         context: &mut SessionContext<'_>,
     ) {
-        let (server, bd_seq) = (self.server(), self.bd_seq());
-        let past = self.prior_tables.get_or_insert_with(|| {
-            Box::new(PriorTables::new(server, bd_seq, BirthTable::default()))
-        });
+        let of = self.session_id();
+        let past = self
+            .prior_tables
+            .get_or_insert_with(|| Box::new(PriorTables::new(of, BirthTable::default())));
         if past.devices() < limits::DEVICES {
             context.room_left.tables = context.room_left.tables.saturating_sub(table.bytes());
-            past.insert(device, table);
+            past.insert(of, device, table);
         }
         self.await_births(context);
     }
@@ -167,12 +167,12 @@ impl EdgeSession {
 fn read(
     (source, table): (&Source, &mut BirthTable),
     messages: Vec<SessionMessage>,
-    before: (Option<&BirthTable>, bool),
+    (before, of): (Option<&PriorTable>, SessionId),
     birth: Timestamp,
     notes: &mut SessionNotes,
     context: &mut SessionContext<'_>,
 ) {
-    let readable = readable(&messages, before, table);
+    let readable = readable(&messages, before, (of, table));
     for (message, readable) in messages.into_iter().zip(readable) {
         if message.verb == MessageType::Death {
             continue;
