@@ -36,6 +36,7 @@ use crate::outbox::{DiskState, Outbox};
 use crate::sitewise::aws::{AwsSiteWise, NoClient};
 use crate::sitewise::client::SiteWise;
 use crate::sparkplug::config as host;
+use crate::sparkplug::filter::Heard;
 use crate::sparkplug::rebirth;
 use crate::twin::identity::Namespace;
 use crate::twin::plan::rates::ProvisioningRates;
@@ -331,7 +332,7 @@ pub(crate) fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Co
             namespace,
             model_prefix: twin.model_prefix.clone(),
             host_id: sparkplug.host_id.clone(),
-            groups: sparkplug.groups.clone(),
+            heard: Heard { groups: sparkplug.groups.clone(), filter: sparkplug.filter.clone() },
             nested: twin.nested,
             rules: twin.rules.clone(),
             kinds: twin.kinds.clone(),

@@ -87,8 +87,8 @@ pub struct Config {
     pub model_prefix: String,
     /// The bridge's own name in SiteWise.
     pub host_id: String,
-    /// The groups that this bridge hears; none means all. Others may be another bridge's.
-    pub groups: Option<Vec<String>>,
+    /// What this bridge hears. Other machines may be another bridge's.
+    pub heard: crate::sparkplug::filter::Heard,
     /// How nested templates are mapped.
     pub nested: Nested,
     /// How flat metrics are grouped into assets.

@@ -11,7 +11,7 @@ pub(crate) fn config() -> Config {
         namespace: Namespace::new("123456789012/eu-west-1"),
         model_prefix: String::new(),
         host_id: "sparkwise".to_owned(),
-        groups: None,
+        heard: sparkwise::sparkplug::filter::Heard::default(),
         nested: Nested::Child,
         rules: Rules::default(),
         kinds: Kinds::default(),

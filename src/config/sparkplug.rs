@@ -50,7 +50,8 @@ const EXCLUDE: Variable = Variable {
     form: "globs separated by commas",
     doc: "What to exclude from the included part, matched in the same way: Nordsee/Test*, \
           */Diagnostics. It creates no model, asset, property or value, and is counted. A machine \
-          that is excluded and was online before is written offline after the start.",
+          that is excluded is neither asked for a birth nor written offline: it stays in SiteWise \
+          as it was last written.",
     secret: false,
     file: false,
 };

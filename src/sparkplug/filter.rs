@@ -1,5 +1,6 @@
 //! The include and exclude filter.
 
+use super::address::{EdgeNode, Source};
 use crate::globs::Globs;
 
 /// Globs over paths: `group/node/device/metric`, and `group/node/metric` for what is the edge
@@ -33,5 +34,32 @@ impl Filter {
     /// Whether `path` is excluded, with everything below.
     pub fn excludes(&self, path: &str) -> bool {
         self.exclude.as_ref().is_some_and(|globs| globs.matches(path))
+    }
+}
+
+/// Which part of a plant a bridge hears. What it does not hear may be another bridge's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// The groups that are subscribed to; none means all.
+    pub groups: Option<Vec<String>>,
+    /// What of these is bridged.
+    pub filter: Filter,
+}
+
+impl Heard {
+    /// Whether anything of a node may be heard.
+    pub fn node(&self, edge: &EdgeNode) -> bool {
+        self.has_group(edge) && (self.filter.is_open() || self.filter.may_take(&edge.to_string()))
+    }
+
+    /// Whether anything of a node or device itself may be heard.
+    pub fn source(&self, source: &Source) -> bool {
+        let filter = &self.filter;
+        self.has_group(&source.edge) && (filter.is_open() || filter.may_take(&source.to_string()))
+    }
+
+    fn has_group(&self, edge: &EdgeNode) -> bool {
+        let groups = self.groups.as_ref();
+        groups.is_none_or(|groups| groups.iter().any(|heard| **heard == *edge.group))
     }
 }

@@ -37,6 +37,7 @@ use crate::sparkplug::event::{
     BirthMetric, ClockSource, Content, DeathCause, Definition, Instance, Member, MemberKind,
     Sample, SequenceOrder, SessionFigures, Slot, SparkplugQuality as Sent, StaticProperty,
 };
+use crate::sparkplug::filter::Heard;
 use crate::sparkplug::value::Value;
 
 const START: i64 = 1_790_000_000_000;
@@ -46,7 +47,7 @@ pub(crate) fn config() -> Config {
         namespace: Namespace::new("123456789012/eu-west-1"),
         model_prefix: String::new(),
         host_id: "sparkwise".into(),
-        groups: None,
+        heard: Heard::default(),
         nested: Nested::Child,
         rules: Rules::default(),
         kinds: Kinds::default(),

@@ -107,7 +107,7 @@ impl DesiredWorld {
         Self {
             models,
             assets: DesiredAssets::new(config.namespace, config.max_assets),
-            plan: Plan::new(config.namespace, config.rates, seed).hearing(config.groups.clone()),
+            plan: Plan::new(config.namespace, config.rates, seed).hearing(config.heard.clone()),
             counts: ValueCounts::default(),
             capped: CappedMachines::default(),
             assets_per_model: config.assets_per_model,

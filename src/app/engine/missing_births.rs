@@ -9,10 +9,10 @@ use tracing::{info, warn};
 use super::Engine;
 use crate::console::degraded::{DegradedReason, first_names};
 use crate::sitewise::client::SiteWise;
-use crate::sparkplug::address::EdgeNode;
+use crate::sparkplug::address::{EdgeNode, Source};
+use crate::sparkplug::filter::Heard;
 use crate::sparkplug::host::NodePhase;
 use crate::time::{Instant, Now};
-use crate::twin::plan::Plan;
 
 /// How long after the initial sync the values on disk are checked first, and then how often.
 const FIRST_CHECK: Duration = Duration::from_secs(1);
@@ -44,16 +44,17 @@ impl MissingBirths {
         self.due
     }
 
-    /// Takes the edge nodes that were not asked yet; the host repeats requests itself. One of a
-    /// group that is not heard is not asked: it may be another bridge's, and its birth would not
-    /// arrive.
+    /// Takes the edge nodes of these machines that were not asked yet; the host repeats requests
+    /// itself. Of a machine that is not heard none is asked: it may be another bridge's, and its
+    /// birth would not arrive.
     fn take_unasked(
         &mut self,
-        edges: impl Iterator<Item = EdgeNode>,
-        plan: &Plan,
+        machines: impl Iterator<Item = Source>,
+        heard: &Heard,
     ) -> Vec<EdgeNode> {
-        let heard = edges.filter(|edge| plan.hears(&edge.group));
-        heard.filter(|edge| self.asked.insert(edge.clone())).collect()
+        let machines = machines.filter(|machine| heard.source(machine));
+        let edges: BTreeSet<_> = machines.map(|machine| machine.edge).collect();
+        edges.into_iter().filter(|edge| self.asked.insert(edge.clone())).collect()
     }
 
     /// Takes the reasons that hold now. Returns those that get a line, and the names of further
@@ -98,16 +99,17 @@ impl<S: SiteWise> Engine<S> {
         if self.outbox.disk().is_none_or(|disk| disk.cold == 0) {
             return;
         }
-        let owners: BTreeSet<EdgeNode> = self
+        let owners: BTreeSet<Source> = self
             .outbox
             .passed_over()
             .iter()
             .filter_map(|waiting| self.outbox.machine_of(waiting.asset))
-            .map(|source| source.edge.clone())
+            .cloned()
             .collect();
-        let (host, plan) = (self.bridge.host(), self.bridge.twin().plan());
-        let silent = owners.into_iter().filter(|edge| host.phase(edge) != NodePhase::Online);
-        for edge in self.missing_births.take_unasked(silent, plan) {
+        let (host, heard) = (self.bridge.host(), self.bridge.twin().plan().heard());
+        let is_silent = |owner: &Source| host.phase(&owner.edge) != NodePhase::Online;
+        let silent = owners.into_iter().filter(is_silent);
+        for edge in self.missing_births.take_unasked(silent, heard) {
             info!(
                 sparkplug.edge_node = %edge,
                 "values of {edge} wait on disk since before the start, and its asset is not in \
@@ -134,9 +136,9 @@ impl<S: SiteWise> Engine<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::globs::Globs;
+    use crate::sparkplug::filter::Filter;
     use crate::time::Timestamp;
-    use crate::twin::identity::Namespace;
-    use crate::twin::plan::rates::ProvisioningRates;
 
     fn waiting(numbers: std::ops::Range<usize>) -> Vec<DegradedReason> {
         let one = |number| DegradedReason::AwaitsBirth {
@@ -147,25 +149,33 @@ mod tests {
         numbers.map(one).collect()
     }
 
-    fn plan(groups: Option<Vec<String>>) -> Plan {
-        Plan::new(Namespace::new("test"), ProvisioningRates::default(), 7).hearing(groups)
-    }
-
-    /// A command went to a machine that another bridge had taken over with its group.
+    /// A command went to a machine that another bridge had taken over.
     #[test]
-    fn nodes_of_groups_that_are_not_heard_are_not_asked() {
-        let mut births = MissingBirths::default();
+    fn nodes_of_machines_that_are_not_heard_are_not_asked() {
         let edges = ["Alpen", "Nordsee"].map(|group| EdgeNode::new(group, "n"));
-        let plan = plan(Some(vec!["Nordsee".to_owned()]));
-        assert_eq!(births.take_unasked(edges.clone().into_iter(), &plan), edges[1..]);
+        let machines =
+            || edges.clone().into_iter().map(|edge| Source { edge, device: Some("pump".into()) });
+        let groups = Heard { groups: Some(vec!["Nordsee".to_owned()]), ..Heard::default() };
+        let globs = |text| Some(Globs::parse_trees(text).unwrap());
+        let include = Filter { include: globs("Nordsee/n"), exclude: None };
+        let exclude = Filter { include: None, exclude: globs("Alpen/n/pump") };
+        let filtered = [include, exclude].map(|filter| Heard { groups: None, filter });
+        for heard in [groups].into_iter().chain(filtered) {
+            let mut births = MissingBirths::default();
+            assert_eq!(births.take_unasked(machines(), &heard), edges[1..], "{heard:?}");
+        }
     }
 
     #[test]
     fn each_is_asked_once_and_logged_once_while_its_values_wait() {
         let mut births = MissingBirths::default();
-        let edges = || (0..3).map(|n| EdgeNode::new("g", n.to_string()));
-        assert_eq!(births.take_unasked(edges(), &plan(None)).len(), 3);
-        assert_eq!(births.take_unasked(edges(), &plan(None)), []);
+        let all = Heard::default();
+        let machines = || {
+            let edges = (0..3).map(|n| EdgeNode::new("g", n.to_string()));
+            edges.map(|edge| Source { edge, device: None })
+        };
+        assert_eq!(births.take_unasked(machines(), &all).len(), 3);
+        assert_eq!(births.take_unasked(machines(), &all), []);
         assert_eq!(births.take_new(waiting(0..2)), (waiting(0..2), Vec::new()));
         assert_eq!(births.take_new(waiting(0..2)), (Vec::new(), Vec::new()));
         let (lines, more) = births.take_new(waiting(0..40));

@@ -60,14 +60,18 @@ impl DegradedReason {
         let mut rows: BTreeMap<Option<&EdgeNode>, (u64, Timestamp)> = BTreeMap::new();
         for PassedOver { asset, values, oldest } in look.outbox.passed_over() {
             if twin.plan().is_synced() && is_missing(asset) {
-                let edge = look.outbox.machine_of(asset).map(|source| &source.edge);
+                let machine = look.outbox.machine_of(asset);
+                // Another bridge's: no birth of it comes here.
+                if machine.is_some_and(|source| !twin.plan().heard().source(source)) {
+                    continue;
+                }
+                let edge = machine.map(|source| &source.edge);
                 let row = rows.entry(edge).or_insert((0, oldest));
                 *row = (row.0 + values, row.1.min(oldest));
             }
         }
         let is_silent = |edge: &EdgeNode| {
-            twin.plan().hears(&edge.group)
-                && host.phase(edge) != NodePhase::Online
+            host.phase(edge) != NodePhase::Online
                 && host.had_time_to_answer(edge, Self::ANSWER_FOR, look.now.instant)
         };
         let silent = rows.into_iter().filter(|(edge, _)| edge.is_none_or(is_silent));

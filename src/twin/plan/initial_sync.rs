@@ -14,6 +14,7 @@ use super::{Output, Plan, ProvisioningJob};
 use crate::delivery::point::Gate;
 use crate::sitewise::api::{ApiFault, Asset, ModelSummary, Page, ResourceState};
 use crate::sparkplug::address::Source;
+use crate::sparkplug::filter::Heard;
 use crate::time::{Instant, Timestamp};
 use crate::twin::assets::DesiredAssets;
 use crate::twin::models::{DesiredModels, ModelIx};
@@ -44,8 +45,8 @@ impl KnownAsset {
 /// The pages that are read at the start.
 #[derive(Debug, Default)]
 pub(super) struct InitialSync {
-    /// The groups that are heard; none means all.
-    pub(super) groups: Option<Vec<String>>,
+    /// What this bridge hears.
+    pub(super) heard: Heard,
     /// The page of models that comes next.
     pub(super) models: Option<String>,
     pub(super) models_done: bool,
@@ -215,10 +216,12 @@ impl Plan {
             Some(_) => None,
             None => presence::instance_of(self.namespace, id, description.as_deref()),
         };
-        // Whether a machine is online that cannot be heard is not for this bridge to say: another
-        // may hear its group.
-        let source = source.filter(|source| self.hears(&source.edge.group));
-        let of = of.filter(|source| self.hears(&source.edge.group));
+        // Whether a machine is online that cannot be heard, or what an instance says that is left
+        // out, is not for this bridge to say: another may hear it.
+        let heard = self.heard();
+        let source = source.filter(|source| heard.source(source));
+        let is_taken = || description.as_deref().is_some_and(|path| heard.filter.may_take(path));
+        let of = of.filter(|source| heard.source(source) && is_taken());
         let stands = source.is_some();
         let online = PriorPresence::Offline;
         let known = KnownAsset { name, model, source, online, presence_time: None, active };

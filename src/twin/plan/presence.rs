@@ -12,6 +12,7 @@ use crate::delivery::point::Stream;
 use crate::sitewise::api::{ApiFault, ApiFaultKind, Variant};
 use crate::sitewise::limits;
 use crate::sparkplug::address::{EdgeNode, Source};
+use crate::sparkplug::filter::Heard;
 use crate::time::{Instant, Timestamp};
 use crate::twin::identity::{Address, Namespace, PropertyRole};
 use crate::twin::mapping::ValueForm;
@@ -51,17 +52,16 @@ impl PresenceRead {
 }
 
 impl Plan {
-    /// Follows only these groups' nodes and devices from before the start; none means all.
+    /// Follows of what is from before the start only the nodes and devices that may be heard.
     #[must_use]
-    pub fn hearing(mut self, groups: Option<Vec<String>>) -> Self {
-        self.initial_sync.groups = groups;
+    pub fn hearing(mut self, heard: Heard) -> Self {
+        self.initial_sync.heard = heard;
         self
     }
 
-    /// Whether a group is one of these.
-    pub(crate) fn hears(&self, group: &str) -> bool {
-        let groups = self.initial_sync.groups.as_ref();
-        groups.is_none_or(|groups| groups.iter().any(|heard| heard == group))
+    /// What this bridge hears.
+    pub(crate) fn heard(&self) -> &Heard {
+        &self.initial_sync.heard
     }
 
     /// The instances of a source that SiteWise had at the start. They are returned once.

@@ -1,7 +1,9 @@
 //! Presence after our own absence.
 
 use super::*;
+use crate::globs::Globs;
 use crate::sitewise::api::ApiFaultKind;
+use crate::sparkplug::filter::Filter;
 
 /// SiteWise as a bridge left it that was away since: a node and two of its three devices were
 /// online.
@@ -38,7 +40,8 @@ fn machines_of_groups_that_another_bridge_hears_are_left_to_it() {
         (Some(vec!["Alpen".to_owned(), "Nordsee".to_owned()]), &["Nordsee/gw mast pump"][..]),
         (Some(vec!["Alpen".to_owned(), "nordsee".to_owned()]), &[][..]),
     ] {
-        let mut rig = left().restart_with(Config { groups: groups.clone(), ..config() });
+        let heard = Heard { groups: groups.clone(), ..Heard::default() };
+        let mut rig = left().restart_with(Config { heard, ..config() });
         rig.seconds(10);
         assert_eq!(rig.expected, expected, "{groups:?}");
         assert_eq!(rig.twin.plan().online().count(), expected.len() * 3, "{groups:?}");
@@ -53,6 +56,31 @@ fn machines_of_groups_that_another_bridge_hears_are_left_to_it() {
         assert!(!rig.points.is_empty());
         assert!(rig.points.iter().all(|waiting| waiting.gate.is_none()), "{groups:?}");
         rig.check_conservation();
+    }
+}
+
+/// Two bridges that divided a plant by their globs wrote each other's machines offline.
+#[test]
+fn machines_that_the_filter_leaves_out_are_left_to_who_hears_them() {
+    let all = &["Nordsee/gw mast pump"][..];
+    for (include, exclude, expected, followed) in [
+        ("", "Alpen", all, (3, 1)),
+        ("Nordsee/gw", "", all, (3, 1)),
+        ("", "Nordsee/gw/pump", &["Nordsee/gw mast"][..], (2, 1)),
+        ("*/pump", "", all, (3, 1)),
+        ("Nordsee/gw/pump", "", &["Nordsee/gw pump"][..], (2, 0)),
+        ("Alpen", "", &[][..], (0, 0)),
+        ("", "Nordsee/gw", &[][..], (0, 0)),
+    ] {
+        let globs = |text: &str| (!text.is_empty()).then(|| Globs::parse_trees(text).unwrap());
+        let filter = Filter { include: globs(include), exclude: globs(exclude) };
+        let heard = Heard { groups: None, filter };
+        let mut rig = left().restart_with(Config { heard, ..config() });
+        rig.seconds(10);
+        assert_eq!(rig.expected, expected, "{include} {exclude}");
+        let plan = rig.twin.plan();
+        let count = (plan.online().count(), plan.offline().count());
+        assert_eq!(count, followed, "{include} {exclude}");
     }
 }
 
