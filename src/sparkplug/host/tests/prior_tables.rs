@@ -46,7 +46,7 @@ fn the_birth_of_another_device_takes_no_table_of_a_dead_one() {
 fn a_birth_of_a_dead_device_that_cannot_be_read_ends_its_table() {
     let (mut stage, mut edge) = with_a_dead_device();
     let damaged = edge.dbirth("d", stage.time(), a(1));
-    stage.send(&Message { payload: vec![0xff].into(), ..damaged });
+    stage.send(&Message { payload: vec![0xff], ..damaged });
     stage.send(&edge.ddata("d", stage.time(), a(2)));
     stage.pass(secs(3));
     stage.send(&edge.dbirth("d", stage.time(), a(3)));
