@@ -2,11 +2,13 @@
 
 mod body;
 mod credentials;
+mod import;
 mod models;
 mod property;
 mod quotas;
 mod read;
 mod response_inspector;
+mod s3;
 pub(crate) mod sdk;
 pub(crate) mod unmodelled;
 mod values;
@@ -38,6 +40,7 @@ use super::fault;
 use super::host_prefix::NoHostPrefix;
 use super::limits::PAGE_ITEMS;
 use credentials::ProviderFactory;
+pub use import::AwsBulkImport;
 use response_inspector::ResponseInspector;
 pub use sdk::NoClient;
 use sdk::NoRegion;

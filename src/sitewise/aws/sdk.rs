@@ -14,7 +14,7 @@ use super::response_inspector::ResponseInspector;
 use crate::sitewise::http;
 
 /// How long a connection may take to stand.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How the calls name themselves to AWS.
 const APP_NAME: &str = "sparkwise";
 

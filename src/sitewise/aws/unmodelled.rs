@@ -2,8 +2,8 @@
 //! themselves, and what their errors say.
 
 use aws_config::{Region, SdkConfig};
-use aws_runtime::auth::SigV4OperationSigningConfig;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
+use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
 use aws_sdk_iotsitewise::config::{Layer, RuntimeComponentsBuilder};
 use aws_smithy_runtime_api::client::auth::AuthSchemeOptionResolverParams;
 use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
@@ -22,12 +22,23 @@ pub(crate) fn signed(
     region: &str,
     service: &'static str,
 ) -> (Layer, RuntimeComponentsBuilder) {
+    signed_with(config, region, service, SigningOptions::default())
+}
+
+/// The same for a service that signs in a way of its own.
+pub(super) fn signed_with(
+    config: &SdkConfig,
+    region: &str,
+    service: &'static str,
+    signing_options: SigningOptions,
+) -> (Layer, RuntimeComponentsBuilder) {
     let mut layer = Layer::new(service);
     layer.store_put(AuthSchemeOptionResolverParams::new(()));
     let region = Region::new(region.to_owned());
     layer.store_put(SigV4OperationSigningConfig {
         region: Some(region.into()),
         name: Some(SigningName::from_static(service)),
+        signing_options,
         ..SigV4OperationSigningConfig::default()
     });
     let scheme = StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]);
