@@ -20,17 +20,18 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
 
 pub(crate) use self::doors::signed_address;
-use self::engine::{Engine, EngineResult, Reporting, ShutdownPatience};
-pub use self::ledger::{Ledger, MessageCounts, OutboxLosses};
+use self::engine::{Engine, EngineResult, LateCourier, Reporting, ShutdownPatience};
+pub use self::ledger::{LateAccount, Ledger, MessageCounts, OutboxLosses};
 use self::servers::{ServerState, ServerStates};
 use crate::bridge::{self, Bridge};
 use crate::config::{self, Config};
 use crate::console::emf::Emf;
 use crate::console::queries::{EngineQueries, QueryReceiver};
 use crate::console::{self, Listener};
-use crate::outbox::disk::DiskOutbox;
 use crate::outbox::disk::folder::recorded_count as books_tell;
+use crate::outbox::disk::late_files::LateFolder;
 use crate::outbox::disk::store::StoreError as DiskFault;
+use crate::outbox::disk::{DiskOutbox, LATE_FOLDER, LateFiles};
 use crate::outbox::memory::MemoryOutbox;
 use crate::outbox::{DiskState, Outbox};
 use crate::sitewise::aws::{AwsSiteWise, NoClient};
@@ -106,7 +107,8 @@ pub async fn run(
             () = &mut shutdown => return Ok(finish_early_shutdown()),
         },
     };
-    run_engine(config, console, sitewise, &namespace, (shutdown, force_stop)).await
+    let courier = late_courier(&config, &sitewise);
+    run_engine(config, console, (sitewise, courier), &namespace, (shutdown, force_stop)).await
 }
 
 /// The console's task, and the engine's end of its query channel.
@@ -189,13 +191,14 @@ pub async fn run_with_console<S: SiteWise>(
     shutdown: impl Future<Output = ()>,
 ) -> Result<Ledger, Error> {
     let console = ConsoleTask::start(listener, "the engine is not running yet");
-    run_engine(config, console, sitewise, namespace, (shutdown, std::future::pending())).await
+    let end = (shutdown, std::future::pending());
+    run_engine(config, console, (sitewise, None), namespace, end).await
 }
 
 async fn run_engine<S: SiteWise>(
     config: Config,
     console: ConsoleTask,
-    sitewise: S,
+    (sitewise, courier): (S, Option<LateCourier>),
     namespace: &str,
     end: (impl Future<Output = ()>, impl Future<Output = ()>),
 ) -> Result<Ledger, Error> {
@@ -203,8 +206,9 @@ async fn run_engine<S: SiteWise>(
     let grace = config.process.shutdown_grace;
     let (shutdown, force_stop) = end;
     tokio::pin!(shutdown);
+    let late = courier.as_ref().map_or(LateFiles::Unused, |_| LateFiles::Used);
     let outbox = tokio::select! {
-        outbox = outbox(&config.outbox) => outbox?,
+        outbox = outbox(&config.outbox, late) => outbox?,
         () = &mut shutdown => return Ok(finish_early_shutdown()),
     };
     let (inbound, messages) = mpsc::channel(INBOUND);
@@ -237,6 +241,9 @@ async fn run_engine<S: SiteWise>(
         let doors = doors::open(commands, &mut connections, &cancel).await?;
         engine = engine.with_commands(commands.rules.clone(), doors);
     }
+    if let Some(courier) = courier {
+        engine = engine.with_late(courier, rand_seed());
+    }
     let mut engine = Box::pin(engine.run(messages, queries, (shutdown, force_stop), grace));
     let EngineResult { ledger, shutdown_took, patience } = loop {
         tokio::select! {
@@ -263,14 +270,21 @@ async fn run_engine<S: SiteWise>(
 /// The outbox, and the notification that it has something to be polled. It waits for a folder that
 /// another process has locked: on a network file system the lock of a host that died is held for a
 /// while.
-async fn outbox(config: &config::Outbox) -> Result<(Box<dyn Outbox>, Arc<Notify>), Error> {
+async fn outbox(
+    config: &config::Outbox,
+    late: LateFiles,
+) -> Result<(Box<dyn Outbox>, Arc<Notify>), Error> {
     let wake = Arc::new(Notify::new());
     let Some(folder) = &config.dir else {
         let bound = usize::try_from(config.max_bytes).unwrap_or(usize::MAX);
         return Ok((Box::new(MemoryOutbox::new(bound)), wake));
     };
     let name = folder.display();
-    let open = || DiskOutbox::open(folder, config.max_bytes, Arc::clone(&wake));
+    let left = folder.join(LATE_FOLDER);
+    if late == LateFiles::Unused && left.read_dir().is_ok_and(|mut files| files.next().is_some()) {
+        warn!("{} has files of late values: they are sent once LATE_BUCKET is set", left.display());
+    }
+    let open = || DiskOutbox::open_as(folder, config.max_bytes, Arc::clone(&wake), late);
     let disk = retry_while_locked(&name.to_string(), open, tokio::time::sleep)
         .await
         .map_err(|fault| Error::Outbox(name.to_string(), fault))?;
@@ -314,6 +328,19 @@ async fn retry_while_locked<T, P: Future<Output = ()>>(
             opened => return opened,
         }
     }
+}
+
+/// Who brings late values, where that is configured.
+fn late_courier(config: &Config, sitewise: &AwsSiteWise) -> Option<LateCourier> {
+    let (late, folder) = (config.late.as_ref()?, config.outbox.dir.as_ref()?);
+    let import = sitewise.bulk_import(&late.bucket, &late.role_arn);
+    let settings = crate::late::Config {
+        prefix: late.prefix.clone(),
+        host_id: config.sparkplug.host_id.clone(),
+        every: late.every,
+        max_bytes: late.max_bytes,
+    };
+    Some(LateCourier::new(import, LateFolder::new(&folder.join(LATE_FOLDER)), settings))
 }
 
 pub(crate) fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Config {

@@ -5,6 +5,7 @@
 //! back the result; so a whole plant runs in a test, at any speed, deterministically.
 
 pub mod deferral;
+pub mod late;
 mod output;
 pub mod over_rate;
 pub mod reachability;
@@ -19,8 +20,9 @@ use reachability::Reachability;
 use crate::command::request::Envelope;
 use crate::command::{self, Commander, Uplink};
 use crate::delivery::output::{RequestId, Room};
-use crate::delivery::point::{GateState, Point, RejectReason, Stream};
+use crate::delivery::point::{GateState, Point, Stream};
 use crate::delivery::{self, Delivery};
+use crate::late::Late;
 use crate::sitewise::api::{ApiFault, EntryError, Quotas};
 use crate::sitewise::cause::Plane;
 use crate::sparkplug::address::{EdgeNode, Source};
@@ -60,6 +62,8 @@ pub struct Bridge {
     over_rate: MachinesOverRate,
     /// None where nothing may be written to the plant.
     commands: Option<Box<Commander>>,
+    /// None where values that are too old become dead letters.
+    late: Option<Box<late::LateLane>>,
     outputs: VecDeque<Output>,
 }
 
@@ -75,6 +79,7 @@ impl Bridge {
             reachability: Reachability::default(),
             over_rate: MachinesOverRate::default(),
             commands: None,
+            late: None,
             outputs: VecDeque::new(),
         }
     }
@@ -204,6 +209,7 @@ impl Bridge {
             commands.handle_clocks(clocks);
         }
         self.delivery.handle_clocks(clocks);
+        self.handle_clocks_late(clocks);
     }
 
     /// The account's quotas; those that are unknown stay unchanged.
@@ -214,6 +220,7 @@ impl Bridge {
 
     /// Takes points from the outbox for delivery.
     pub fn handle_points(&mut self, points: Vec<Point>, now: Now) {
+        let points = self.take_late(points, now);
         self.delivery.handle_points(points, now);
     }
 
@@ -230,7 +237,7 @@ impl Bridge {
 
     /// How many points can be taken out of the outbox.
     pub fn room(&self) -> Room {
-        self.delivery.room()
+        self.room_with_late(self.delivery.room())
     }
 
     /// Handles expired timers.
@@ -239,6 +246,7 @@ impl Bridge {
         self.drain_host(now);
         self.twin.handle_timeout(now);
         self.delivery.handle_timeout(now);
+        self.late_timeout(now);
         self.reachability.all_rejected(self.delivery.all_rejected(), now);
         self.reachability.handle_timeout(now);
         if let Some(commands) = &mut self.commands {
@@ -254,6 +262,7 @@ impl Bridge {
             self.delivery.poll_timeout(),
             self.reachability.poll_timeout(),
             self.commands.as_ref().and_then(|commands| commands.poll_timeout()),
+            self.late().and_then(Late::poll_timeout),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -326,6 +335,9 @@ impl Bridge {
                     }
                 });
             }
+            if let Some(output) = self.poll_late() {
+                return Some(output);
+            }
             return Some(match self.delivery.poll_output()? {
                 delivery::output::Output::Send { id, entries } => {
                     self.reachability.call_started(Plane::Write, id.number(), now);
@@ -336,11 +348,10 @@ impl Bridge {
                     Output::Settled(keys)
                 }
                 delivery::output::Output::Rejected { point, refusal, reason } => {
-                    if refusal == RejectReason::Invalid {
-                        self.twin.handle_rejected(&point);
+                    match self.rejected_by_delivery(point, refusal, reason, now) {
+                        Some(output) => output,
+                        None => continue,
                     }
-                    self.twin.handle_decided(&[point.key()]);
-                    Output::Rejected { point, refusal, reason, stored: true }
                 }
                 delivery::output::Output::Discarded { key, why } => {
                     self.twin.handle_decided(&[key]);

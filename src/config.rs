@@ -20,6 +20,7 @@ mod twin;
 
 mod commands;
 mod delivery;
+mod late;
 mod outbox;
 
 mod aws;
@@ -34,6 +35,7 @@ pub use console::Console;
 pub use delivery::Delivery;
 pub use fault::{ConfigError, ConfigErrors};
 pub use help::{help, markdown};
+pub use late::Late;
 pub(crate) use mqtt::PREFIX as MQTT_PREFIX;
 pub use mqtt::{ClientCertificate, Mqtt};
 pub use outbox::Outbox;
@@ -70,6 +72,8 @@ pub struct Config {
     pub commands: Option<Commands>,
     /// The outbox: where values are queued.
     pub outbox: Outbox,
+    /// Where late values go; none where they become dead letters.
+    pub late: Option<Late>,
     /// The console: health, metrics and the web page.
     pub console: Console,
     /// The process itself.
@@ -115,13 +119,15 @@ impl Config {
         let delivery = Delivery::read(&mut reader);
         let commands = commands::read(&mut reader);
         let outbox = Outbox::read(&mut reader);
+        let late = Late::read(&mut reader);
         let console = Console::read(&mut reader);
         let process = Process::read(&mut reader);
         aws::check(&mut reader);
         reader.warn_of_unknown();
 
         let report = reader.finish()?;
-        match (mqtt, sparkplug, twin, provisioning, delivery, commands, outbox, console, process) {
+        let stores = outbox.zip(late);
+        match (mqtt, sparkplug, twin, provisioning, delivery, commands, stores, console, process) {
             (
                 Some(mqtt),
                 Some(sparkplug),
@@ -129,7 +135,7 @@ impl Config {
                 Some(provisioning),
                 Some(delivery),
                 Some(commands),
-                Some(outbox),
+                Some((outbox, late)),
                 Some(console),
                 Some(process),
             ) => Ok(Self {
@@ -140,6 +146,7 @@ impl Config {
                 delivery,
                 commands,
                 outbox,
+                late,
                 console,
                 process,
                 effective: report.effective,

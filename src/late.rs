@@ -35,6 +35,8 @@ use crate::time::{Instant, Now};
 const MAX_UNSAVED: usize = 100_000;
 /// Files whose steps are under way at once.
 const PARALLEL: usize = 4;
+/// Letters of a job's name that are its key's: SiteWise takes 256, and the attempt stands behind.
+const JOB_NAME_LETTERS: usize = 240;
 /// Jobs that are not over: SiteWise takes a hundred of the account.
 const MAX_JOBS: usize = 20;
 /// How often the account's storage configuration is read while no tier is enabled, and otherwise.
@@ -95,8 +97,13 @@ impl Config {
         let allowed = |letter: char| {
             letter.is_alphanumeric() || matches!(letter, ' ' | '.' | '_' | ':' | '/' | '-')
         };
-        let key: String =
-            key.chars().map(|letter| if allowed(letter) { letter } else { '-' }).collect();
+        // The file's name stands at the end, and the host id may be long.
+        let skipped = key.chars().count().saturating_sub(JOB_NAME_LETTERS);
+        let key: String = key
+            .chars()
+            .skip(skipped)
+            .map(|letter| if allowed(letter) { letter } else { '-' })
+            .collect();
         match attempt {
             0 | 1 => key,
             attempt => format!("{key}:{attempt}"),
@@ -255,17 +262,28 @@ impl Late {
             outputs: VecDeque::new(),
             figures: LateFigures::default(),
         };
+        late.add_restored(restored, now);
+        late
+    }
+
+    /// Earlier processes left these files, as told to [`new`](Self::new): they are known only once
+    /// the outbox's disk can be read.
+    pub fn handle_restored(&mut self, restored: Vec<RestoredFile>, now: Now) {
+        self.add_restored(restored, now);
+        self.start_steps(now);
+    }
+
+    fn add_restored(&mut self, restored: Vec<RestoredFile>, now: Now) {
         for RestoredFile { name, rows, bytes, record } in restored {
-            late.figures.restored += rows;
+            self.figures.restored += rows;
             let mut course = Course::new(name, (rows, bytes), record, now.instant);
             if rows == 0 {
                 course.next = Step::Remove;
                 course.is_over = true;
             }
-            late.courses.push(course);
+            self.courses.push(course);
         }
-        late.courses.sort_by_key(|course| course.name);
-        late
+        self.courses.sort_by_key(|course| course.name);
     }
 
     /// Takes a point that [`route`] sends this way.
@@ -400,6 +418,11 @@ impl Late {
     /// Rows that a crash would take back into the outbox, or lose where that has no disk.
     pub fn unsaved(&self) -> usize {
         self.unsaved.len()
+    }
+
+    /// How many more points are taken before the disk has flushed some.
+    pub fn room(&self) -> usize {
+        MAX_UNSAVED.saturating_sub(self.unsaved.len())
     }
 
     /// Whether the account has the storage that is needed.

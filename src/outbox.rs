@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::delivery::output::Room;
 use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point};
+use crate::late::{FileName, RestoredFile};
 use crate::outbox::dead_letters::DeadLetter;
 use crate::sparkplug::address::Source;
 use crate::time::{Instant, Timestamp};
@@ -130,6 +131,27 @@ pub trait Outbox: Send {
 
     /// Deletes the stored messages: they became points, and these are flushed.
     fn clear_inbound(&mut self) {}
+
+    /// Appends a row to a file of late values, to be told as [`LateEvent::Saved`]; an outbox without
+    /// such files drops it.
+    fn append_late(&mut self, _file: FileName, _row: u64, _line: String) {}
+
+    /// Deletes points that are in files of late values up to this row, as
+    /// [`settle`](Self::settle) does, to be told as [`LateEvent::Settled`].
+    fn settle_late(&mut self, keys: &[Key], _row: u64) {
+        self.settle(keys);
+    }
+
+    /// Closes a file of late values, to be told as [`LateEvent::Closed`].
+    fn close_late(&mut self, _file: FileName) {}
+
+    /// Keeps rows that the job of a file refused, to be told as [`LateEvent::LettersKept`].
+    fn keep_late_letters(&mut self, _file: FileName, _letters: Vec<DeadLetter>) {}
+
+    /// What became of late values, after [`poll_event`](Self::poll_event) has handled the reports.
+    fn poll_late(&mut self) -> Option<LateEvent> {
+        None
+    }
 
     /// Notices, after the reports are handled, a disk that has not answered for long.
     fn handle_timeout(&mut self, _now: Instant) {}
@@ -254,6 +276,23 @@ pub enum DiskEvent {
     Recovered,
     /// It is full: the oldest values are dropped.
     Full,
+}
+
+/// What became of late values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LateEvent {
+    /// Earlier processes left these files. Told first, and once.
+    Restored(Vec<RestoredFile>),
+    /// All rows up to this one are flushed.
+    Saved(u64),
+    /// The deletion of all points up to this row is flushed.
+    Settled(u64),
+    /// A file is closed.
+    Closed(FileName),
+    /// So many rows that a file's job refused are dead letters, flushed.
+    LettersKept(FileName, u64),
+    /// The disk refuses the files, for this reason; none once it takes them again.
+    Fault(Option<String>),
 }
 
 /// State of the disk.

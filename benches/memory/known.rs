@@ -213,6 +213,7 @@ impl World {
             Output::Rejected { .. } | Output::Discarded(..) => self.given_up += 1,
             Output::Store(_)
             | Output::RuleSuggested(..)
+            | Output::Late(_)
             | Output::OverRate(..)
             | Output::ValuesFailing { .. }
             | Output::Settled(_)

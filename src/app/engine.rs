@@ -8,6 +8,7 @@ mod conflicts;
 mod disk;
 mod finding_lines;
 mod inbound_store;
+mod late;
 mod logging;
 mod missing_births;
 mod outputs;
@@ -24,6 +25,8 @@ use catch_up::CatchUp;
 pub(super) use commands::{CommandDoors, IotCommandChannel, QueueCommandChannel};
 use conflicts::Conflicts;
 use finding_lines::FindingLines;
+pub(super) use late::LateCourier;
+use late::LateSteps;
 use missing_births::MissingBirths;
 use startup_offline::StartupOfflineReport;
 use tokio::sync::{Notify, mpsc};
@@ -130,6 +133,7 @@ pub(super) struct Engine<S> {
     missing_births: MissingBirths,
     /// Where requests to write to the plant come in.
     doors: CommandDoors,
+    late: LateSteps,
 }
 
 /// Progress of the initial sync.
@@ -196,6 +200,7 @@ impl<S: SiteWise> Engine<S> {
             inbound_incomplete: false,
             catch_up: CatchUp::new(Twin::buffer_limit()),
             doors: CommandDoors::default(),
+            late: LateSteps::default(),
         }
     }
 
@@ -234,6 +239,7 @@ impl<S: SiteWise> Engine<S> {
                 Some(told) = self.quota_request.join_next() => self.handle_quotas(told)?,
                 Some(question) = questions.recv() => self.answer_query(question),
                 request = self.doors.next() => self.handle_requests(request),
+                done = self.late.next() => self.handle_late_done(done)?,
                 lot = self.catch_up.next(), if deferred => self.handle_deferred(lot),
                 first = messages.recv() => {
                     let first = first.ok_or(Error::Task("mqtt"))?;
@@ -280,6 +286,7 @@ impl<S: SiteWise> Engine<S> {
                 Some(done) = self.calls.join_next() => self.handle_call_result(done)?,
                 Some(question) = questions.recv() => self.answer_query(question),
                 request = self.doors.next() => self.handle_requests(request),
+                done = self.late.next() => self.handle_late_done(done)?,
                 () = wake.notified() => {}
                 () = &mut timer => self.timeout(),
             }

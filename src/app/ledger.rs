@@ -1,14 +1,18 @@
 //! The ledger: all counters in one place, which must add up.
 
+mod late;
+
 use std::time::Duration;
 
 use tracing::{error, info, warn};
 
+pub use self::late::LateAccount;
 use super::engine::ShutdownPatience;
 use crate::bridge::Bridge;
 use crate::console::ServerStatus;
 use crate::delivery::figures::RejectedCounts;
 use crate::delivery::point::DiscardReason;
+use crate::late::LateFigures;
 use crate::outbox::dead_letters::DeadLetters;
 use crate::outbox::{DiskFigures, DiskState, Outbox};
 use crate::sparkplug::host::SkipReason;
@@ -71,6 +75,8 @@ pub struct Ledger {
     pub losses: OutboxLosses,
     /// State of the outbox on disk; none with one in memory.
     pub disk: Option<DiskFigures>,
+    /// What became of late values; none where these become dead letters.
+    pub late: Option<LateAccount>,
     /// Values rejected, by SiteWise or before sending.
     pub refused: RejectedCounts,
     /// Counters of provisioning.
@@ -120,11 +126,21 @@ impl Ledger {
             parked_points: outbox.parked(),
             losses,
             disk: outbox.disk(),
+            late: LateAccount::of(bridge),
             refused: dead_letters.refused(),
             provisioning: twin.plan().figures(),
             desired: twin.size(),
             problems: problems.map(|(what, why)| (what.to_owned(), why.to_owned())).collect(),
         }
+    }
+
+    /// Values in files of late values whose jobs are not over.
+    pub fn waiting_late(&self) -> u64 {
+        self.late.as_ref().map_or(0, |late| late.status.waiting)
+    }
+
+    fn late_figures(&self) -> LateFigures {
+        self.late.as_ref().map(|late| late.figures).unwrap_or_default()
     }
 
     /// Points queued or in flight.
@@ -153,8 +169,11 @@ impl Ledger {
             + disk.overwritten
             + disk.full
             + disk.unreadable;
+        let late = self.late_figures();
+        let decided = decided + late.delivered + late.refused + self.waiting_late();
         values == points + refused + self.values.dropped_in_all() + self.buffered as u64
-            && points + own_points + disk.restored == decided + self.waiting() as u64
+            && points + own_points + disk.restored + late.restored
+                == decided + self.waiting() as u64
     }
 
     /// One status line.
@@ -181,6 +200,9 @@ impl Ledger {
             "the same values would have been billed as {one} messages at INGEST_LINGER=1s, {ten} \
                 at 10s, {sixty} at 60s"
         );
+        if let Some(late) = &self.late {
+            late.log();
+        }
         for line in self.problem_lines() {
             warn!("{line}");
         }
@@ -188,13 +210,16 @@ impl Ledger {
 
     /// Values that SiteWise rejected, or that were rejected before it was asked.
     fn refused_in_all(&self) -> u64 {
-        self.values.refused.total() + self.delivery.refused.total()
+        let live = self.values.refused.total() + self.delivery.refused.total();
+        live + self.late_figures().refused
     }
 
     /// The sums of the status line: values in, and every outcome; they must add up.
     fn sums(&self) -> String {
         let disk = self.disk.clone().unwrap_or_default();
-        let entered = self.values.values + self.values.own_points + disk.restored;
+        let late = self.late_figures();
+        let restored = disk.restored + late.restored;
+        let entered = self.values.values + self.values.own_points + restored;
         let discarded = self.delivery.discarded.total()
             + self.losses.total()
             + disk.overwritten
@@ -210,9 +235,9 @@ impl Ledger {
              became points",
             self.values.values,
             self.values.own_points,
-            disk.restored,
-            self.delivery.delivered,
-            self.waiting() + self.buffered,
+            restored,
+            self.delivery.delivered + late.delivered,
+            (self.waiting() + self.buffered) as u64 + self.waiting_late(),
             self.refused_in_all(),
             self.values.dropped_in_all(),
         )
@@ -332,7 +357,8 @@ impl Ledger {
     /// What is left, and where.
     fn log_remaining(&self, took: Duration, patience: ShutdownPatience) {
         let lost = self.lost_in_crash();
-        let left = self.waiting() + self.buffered - lost;
+        let late = usize::try_from(self.waiting_late()).unwrap_or(usize::MAX);
+        let left = self.waiting() + self.buffered - lost + late;
         if left > 0 {
             info!(
                 values.left = left,
@@ -399,100 +425,4 @@ impl MessageCounts {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::delivery::figures::{DeliveryFigures, DiscardedCounts};
-
-    /// Ten of 83 places in the tree were named, and nobody knew of the others.
-    #[test]
-    fn problems_that_are_not_named_are_counted() {
-        let problems = |count: usize| {
-            let problem = |n| (format!("placement of asset {n:02}"), "the tree is full".to_owned());
-            let problems = (0..count).map(problem).collect();
-            Ledger { problems, ..Ledger::default() }.problem_lines()
-        };
-        assert_eq!(problems(0), [""; 0]);
-        let ten = problems(10);
-        assert_eq!((ten.len(), &*ten[9]), (10, "placement of asset 09: the tree is full"));
-        let more = problems(83);
-        let last = "and 73 more problems, 83 in total: see the console";
-        assert_eq!((more.len(), &*more[10]), (11, last));
-    }
-
-    /// They were reported as lost in the previous run, and are delivered after the next start.
-    #[test]
-    fn what_was_heard_and_is_on_disk_is_not_told_as_lost() {
-        let disk = Some(DiskFigures::default());
-        let ledger = Ledger { buffered: 492, disk, ..Ledger::default() };
-        assert_eq!(ledger.lost_in_crash(), 492);
-        assert_eq!(Ledger { buffered_saved: true, ..ledger }.lost_in_crash(), 0);
-    }
-
-    /// What was rejected before SiteWise was asked was in no sum.
-    #[test]
-    fn the_status_line_adds_up_with_what_is_rejected_early() {
-        let mut values = ValueCounts::default();
-        (values.values, values.points, values.own_points) = (100, 98, 7);
-        values.refused.out_of_range = 2;
-        let ledger = Ledger {
-            values,
-            outbox_points: 4,
-            delivery: DeliveryFigures {
-                delivered: 95,
-                refused: RejectedCounts { out_of_range: 0, invalid: 3, denied: 0 },
-                discarded: DiscardedCounts { overwritten: 1, rate: 5, misrouted: 0 },
-                ..DeliveryFigures::default()
-            },
-            disk: Some(DiskFigures { restored: 3, ..DiskFigures::default() }),
-            ..Ledger::default()
-        };
-        assert!(ledger.balances());
-        assert_eq!(
-            ledger.sums(),
-            "110 values in (100 read, 7 generated by the bridge, 3 from disk): 95 delivered, 4 \
-             queued, 5 rejected, 6 discarded, 0 dropped before they became points"
-        );
-        // What was replayed from disk as messages was in no part of the line.
-        let sums = Ledger { replayed_messages: 12, ..ledger }.sums();
-        let read = "100 read (also from 12 stored messages), 7 generated by the bridge";
-        assert!(sums.contains(read), "{sums}");
-    }
-
-    #[test]
-    fn every_value_given_up_has_its_reason() {
-        let mut values = ValueCounts::default();
-        values.refused.invalid = 1;
-        let ledger = Ledger {
-            values,
-            skipped: [1024, 0, 0, 0, 0, 0, 2048],
-            delivery: DeliveryFigures {
-                refused: RejectedCounts { out_of_range: 2, invalid: 4, denied: 8 },
-                discarded: DiscardedCounts { overwritten: 16, rate: 32, misrouted: 0 },
-                ..DeliveryFigures::default()
-            },
-            losses: OutboxLosses { overwritten: 64, full: 128 },
-            disk: Some(DiskFigures {
-                overwritten: 256,
-                full: 512,
-                unreadable: 1_024,
-                ..DiskFigures::default()
-            }),
-            ..Ledger::default()
-        };
-        let counted: Vec<_> =
-            ledger.dropped_by_reason().filter(|(_, _, count)| *count > 0).collect();
-        let expected = [
-            ("not_read", "before_birth", 1024),
-            ("not_read", "limits", 2048),
-            ("refused_early", "invalid", 1),
-            ("refused", "out_of_range", 2),
-            ("refused", "invalid", 4),
-            ("refused", "denied", 8),
-            ("discarded", "overwritten", 16 + 64 + 256),
-            ("discarded", "rate", 32),
-            ("discarded", "outbox_full", 128 + 512),
-            ("discarded", "outbox_unreadable", 1_024),
-        ];
-        assert_eq!(counted, expected);
-    }
-}
+mod tests;

@@ -60,7 +60,8 @@ async fn a_folder_that_cannot_be_made_is_no_start() {
     let folder = Folder::new("a-file");
     fs::write(&folder.0, "").unwrap();
     let below = Folder(folder.0.join("outbox"));
-    let refused = outbox(&below.config()).await.err().map(|error| error.to_string());
+    let refused =
+        outbox(&below.config(), LateFiles::Unused).await.err().map(|error| error.to_string());
     assert!(refused.is_some_and(|why| why.contains("cannot create the folder")));
     fs::remove_file(&folder.0).unwrap();
 }
@@ -68,7 +69,7 @@ async fn a_folder_that_cannot_be_made_is_no_start() {
 #[tokio::test]
 async fn folders_are_for_nobody_else() {
     let folder = Folder::new("private");
-    drop(outbox(&folder.config()).await.unwrap());
+    drop(outbox(&folder.config(), LateFiles::Unused).await.unwrap());
     for name in ["", "points"] {
         let mode = fs::metadata(folder.0.join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700, "{name}");

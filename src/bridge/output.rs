@@ -4,6 +4,7 @@ use super::reachability::ReachabilityChange;
 use crate::delivery::output::RequestId;
 use crate::delivery::point::{DiscardReason, Gate, Key, Point, RejectReason, Stream};
 use crate::delivery::rejections::OtherProperties;
+use crate::late;
 use crate::outbox::QueuedPoint;
 use crate::sitewise::api::Entry;
 use crate::sitewise::cause::Cause;
@@ -41,6 +42,8 @@ pub enum Output {
         /// Whether the outbox has it: false for what the twin rejected before it was stored.
         stored: bool,
     },
+    /// Do this for late values.
+    Late(late::Output),
     /// A point was dropped by a named rule.
     Discarded(Key, DiscardReason),
     /// The rules grouped an edge node's flat metrics into assets for the first time: these lack

@@ -25,6 +25,7 @@ mod behind;
 mod definitions;
 mod invariants;
 mod kept;
+mod late;
 mod latin;
 mod plant;
 mod spellings;
@@ -108,6 +109,7 @@ struct World {
     kept: BTreeMap<Key, Point>,
     /// Those that an earlier process left.
     disk: Vec<Point>,
+    files: self::late::Files,
     restored: u64,
     edges: Vec<Edge>,
     now: Now,
@@ -126,15 +128,20 @@ impl World {
             twin: twin_config(),
             delivery: delivery::Config::default(),
         };
+        Self::around(Bridge::new(config, seed), seed)
+    }
+
+    fn around(bridge: Bridge, seed: u64) -> Self {
         let edges = ["gw1", "gw2"].map(|node| Edge::new(EdgeNode::new("Nordsee", node), 0));
         let mut world = Self {
-            bridge: Bridge::new(config, seed),
+            bridge,
             outbox: MemoryOutbox::new(1 << 20),
             sitewise: FakeSiteWise { slowness: 1, ..FakeSiteWise::default() },
             written: BTreeMap::new(),
             in_flight: Vec::new(),
             kept: BTreeMap::new(),
             disk: Vec::new(),
+            files: self::late::Files::default(),
             restored: 0,
             edges: edges.into(),
             now: Now { instant: Instant::START, wall: Timestamp::from_millis(START) },
@@ -264,6 +271,7 @@ impl World {
                 self.bridge.handle_call_result(id, answer, self.now);
             }
             Output::Send(id, entries) => self.in_flight.push((id, entries)),
+            Output::Late(output) => self.perform_late(output),
             Output::Grouped(_)
             | Output::RuleSuggested(..)
             | Output::Capped { .. }
@@ -358,6 +366,7 @@ impl World {
                 + delivery.refused.total()
                 + delivery.discarded.total()
                 + self.discarded
+                + self.decided_late()
                 + (self.outbox.len() + delivery.waiting) as u64,
             "{counts:#?} {delivery:#?} outbox {}",
             self.outbox.len()

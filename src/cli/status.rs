@@ -199,6 +199,16 @@ struct Values {
     refused: Counts,
     discarded: Counts,
     dropped: Counts,
+    #[serde(default)]
+    late: Option<Late>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Late {
+    delivered: u64,
+    waiting: u64,
+    refused: u64,
+    failing: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -278,6 +288,15 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
             oldest.unwrap_or_default()
         ),
     );
+    if let Some(Late { delivered, waiting, refused, failing }) = &values.late {
+        let counts = format!(
+            "{} delivered by bulk import, {} in files, {} rejected",
+            number(*delivered),
+            number(*waiting),
+            number(*refused)
+        );
+        row("late", failing.as_ref().map_or(counts.clone(), |why| format!("{counts}; {why}")));
+    }
     for (name, counts) in [
         ("rejected", [&values.refused_early[..], &values.refused[..]].concat()),
         ("discarded", values.discarded.clone()),

@@ -182,6 +182,7 @@ impl<'a> VariableReader<'a> {
             "INGEST_",
             "COMMANDS_",
             "OUTBOX_",
+            "LATE_",
             "CONSOLE_",
             "METRICS_",
             "PRICE_",

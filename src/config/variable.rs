@@ -1,7 +1,7 @@
 //! Declaration of a variable, and the registry of all.
 
 use super::{
-    aws, commands, console, delivery, mqtt, outbox, process, provisioning, sparkplug, twin,
+    aws, commands, console, delivery, late, mqtt, outbox, process, provisioning, sparkplug, twin,
 };
 
 /// A variable of the environment.
@@ -51,7 +51,7 @@ impl Variable {
 }
 
 /// Every variable, by section.
-pub fn sections() -> [&'static Section; 10] {
+pub fn sections() -> [&'static Section; 11] {
     [
         &mqtt::SECTION,
         &sparkplug::SECTION,
@@ -60,6 +60,7 @@ pub fn sections() -> [&'static Section; 10] {
         &delivery::SECTION,
         &commands::SECTION,
         &outbox::SECTION,
+        &late::SECTION,
         &console::SECTION,
         &process::SECTION,
         &aws::SECTION,

@@ -17,6 +17,7 @@ const FILES: &[(&str, &str)] = &[
     ("deploy.md", include_str!("../../docs/deploy.md")),
     ("faq.md", include_str!("../../docs/faq.md")),
     ("glossary.md", include_str!("../../docs/glossary.md")),
+    ("late.md", include_str!("../../docs/late.md")),
     ("limits.md", include_str!("../../docs/limits.md")),
     ("metrics.md", include_str!("../../docs/metrics.md")),
     ("moving.md", include_str!("../../docs/moving.md")),

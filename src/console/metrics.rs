@@ -2,6 +2,7 @@
 
 mod commands;
 mod define;
+mod late;
 mod table;
 
 use std::fmt::Write as _;
@@ -11,7 +12,7 @@ use super::snapshot::{NAMED, Snapshot};
 use crate::command::answer::Code;
 use crate::delivery::durations::DurationHistogram;
 use crate::sparkplug::address::EdgeNode;
-pub use table::TABLE;
+use table::TABLE;
 
 /// What a metric's value does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,10 +86,15 @@ impl MetricKind {
     }
 }
 
+/// Every metric there is.
+pub fn all() -> impl Iterator<Item = &'static MetricDef> {
+    TABLE.iter().chain(late::TABLE)
+}
+
 /// All metrics in the text format of Prometheus.
 pub fn text(snapshot: &Snapshot, process: &ProcessStats) -> String {
     let mut out = String::with_capacity(16 << 10);
-    for metric in TABLE {
+    for metric in all() {
         let MetricDef { name, kind, help, .. } = metric;
         let head = format!("# HELP {name} {help}\n# TYPE {name} {}\n", kind.as_str());
         let values = match metric.read {
@@ -204,7 +210,7 @@ pub fn markdown() -> String {
          A dashboard for Grafana and alert rules: [infra/grafana](../infra/grafana/README.md).\n\n\
          | Metric | Kind | Label | Meaning |\n|---|---|---|---|\n",
     );
-    for MetricDef { name, kind, help, label, .. } in TABLE {
+    for MetricDef { name, kind, help, label, .. } in all() {
         let label = match label {
             MetricLabel::None => String::new(),
             MetricLabel::Words(name, words) => format!("`{name}`: {}", words().join(", ")),

@@ -1,5 +1,6 @@
 //! Counters of delivery since its start.
 
+use super::Delivery;
 use super::durations::DurationHistogram;
 use super::point::{DiscardReason, RejectReason};
 use super::whatif::LINGERS;
@@ -80,6 +81,29 @@ impl RejectedCounts {
             RejectReason::Invalid => &mut self.invalid,
             RejectReason::Denied => &mut self.denied,
         } += 1;
+    }
+
+    fn uncount(&mut self, refusal: RejectReason) {
+        let count = match refusal {
+            RejectReason::OutOfRange => &mut self.out_of_range,
+            RejectReason::Invalid => &mut self.invalid,
+            RejectReason::Denied => &mut self.denied,
+        };
+        *count = count.saturating_sub(1);
+    }
+}
+
+impl Delivery {
+    /// A point that was just rejected goes another way: it was not delivery's.
+    pub(crate) fn withdraw_rejection(&mut self, refusal: RejectReason) {
+        self.figures.handled = self.figures.handled.saturating_sub(1);
+        self.figures.refused.uncount(refusal);
+    }
+
+    /// A point was rejected in delivery's place.
+    pub(crate) fn count_rejected(&mut self, refusal: RejectReason) {
+        self.figures.handled += 1;
+        self.figures.refused.count(refusal);
     }
 }
 

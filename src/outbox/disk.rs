@@ -17,6 +17,7 @@ mod disk_writer;
 mod faults;
 pub mod folder;
 mod inbound;
+mod late;
 pub mod late_files;
 mod machines;
 mod memory_points;
@@ -41,6 +42,8 @@ use self::bounds::Bounds;
 use self::cold::ColdPoints;
 use self::counters::DiskCounters;
 use self::disk_writer::{DiskJob, DiskReport, DiskWriter, ReadPurpose};
+use self::late::{LateRemovals, LateRows, Restored};
+use self::late_files::LateFolder;
 use self::machines::{MachineFile, Machines};
 use self::memory_points::MemoryPoints;
 pub use self::owner::give_to_owner;
@@ -67,6 +70,17 @@ const EVICT_BATCH: usize = 10_000;
 
 /// The folder of messages stored before SiteWise is first reached.
 const INBOUND_FOLDER: &str = "heard";
+/// The folder of the files of late values.
+pub(crate) const LATE_FOLDER: &str = "late";
+
+/// Whether late values go into files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LateFiles {
+    /// They do, and what earlier processes left is restored.
+    Used,
+    /// They do not: files that are there stay as they are.
+    Unused,
+}
 
 /// The queue on disk.
 pub struct DiskOutbox {
@@ -90,6 +104,10 @@ pub struct DiskOutbox {
     machines: Machines,
     /// The folder of stored inbound messages: those of earlier processes, and this one's.
     inbound_folder: PathBuf,
+    /// Late values whose deletion from the store is not flushed.
+    late: LateRemovals,
+    /// Files of late values that earlier processes left.
+    restored: Restored,
     /// The disk thread.
     thread: DiskThread,
 }
@@ -111,7 +129,27 @@ impl DiskOutbox {
     ///
     /// The folder cannot be made, or belongs to another process or user, or to a newer sparkwise.
     pub fn open(folder: &Path, bound: u64, outbox_event: Arc<Notify>) -> Result<Self, StoreError> {
+        Self::open_as(folder, bound, outbox_event, LateFiles::Unused)
+    }
+
+    /// Opens the outbox as [`open`](Self::open) does; `late` says whether it takes late values out
+    /// of the store into files.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_as(
+        folder: &Path,
+        bound: u64,
+        outbox_event: Arc<Notify>,
+        late: LateFiles,
+    ) -> Result<Self, StoreError> {
         let mut open = folder::opener(folder);
+        let restored = Restored::default();
+        let late_folder = LateFolder::new(&folder.join(LATE_FOLDER));
+        if late == LateFiles::Used {
+            open = late::restoring(open, late_folder.clone(), restored.clone());
+        }
         let store = match open(None) {
             Err(
                 fault @ (StoreError::Locked
@@ -122,8 +160,12 @@ impl DiskOutbox {
             opened => opened,
         };
         let letters = DeadLetterFiles::open(&folder.join("dead-letters"));
-        let (mut disk, writer, jobs) =
+        let (mut disk, mut writer, jobs) =
             Self::parts(open, store, letters, bound, HEAD_BYTES_WHILE_FAILING, outbox_event);
+        if late == LateFiles::Used {
+            writer.write_late(LateRows::new(late_folder, restored.clone()));
+            disk.restored = restored;
+        }
         let started = disk.thread.start(writer, jobs);
         started.map_err(|error| StoreError::Disk(error.to_string()))?;
         Ok(disk)
@@ -161,6 +203,8 @@ impl DiskOutbox {
             inbound_replay: Some(replay),
             machines,
             inbound_folder,
+            late: LateRemovals::default(),
+            restored: Restored::default(),
             thread: DiskThread::new(reports),
         };
         match stats {
@@ -185,6 +229,7 @@ impl DiskOutbox {
         match report {
             DiskReport::Flushed { number, overwritten, stats } => {
                 self.write_queue.mark_flushed(number);
+                self.late.handle_flushed(number);
                 self.bounds.stats = stats;
                 self.counters.overwritten += self.cold.count_overwritten(overwritten);
                 if *self.write_queue.state() == DiskState::TooSlow && self.write_queue.is_flushed()
@@ -224,6 +269,7 @@ impl DiskOutbox {
                 }
                 self.report_lost(lost);
             }
+            DiskReport::Late(events) => self.late.events.extend(events),
             DiskReport::InboundFull => self.events.push_back(DiskEvent::InboundFull),
             DiskReport::Closed => self.thread.mark_closed(),
         }

@@ -1,7 +1,9 @@
 //! What is known of the account while the bridge runs: its quotas, and SiteWise's time.
 
 use super::Twin;
+
 use super::plan::rates::ProvisioningRates;
+use super::writer::OldValues;
 use crate::sitewise::api::Quotas;
 use crate::time::ClockAgreement;
 
@@ -10,6 +12,12 @@ impl Twin {
     /// their timestamps.
     pub fn handle_clocks(&mut self, clocks: ClockAgreement) {
         self.writer.clocks = clocks;
+    }
+
+    /// Queues values that are too old for SiteWise's live way from now on, as history, instead of
+    /// rejecting them.
+    pub fn keep_old_values(&mut self) {
+        self.writer.old_values = OldValues::Queued;
     }
 
     /// The account's quotas; those that are unknown stay unchanged.

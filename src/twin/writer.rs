@@ -10,6 +10,7 @@ use super::models::PropertyIx;
 use super::world::DesiredWorld;
 use super::{Output, in_window};
 use crate::delivery::point::{Class, Key, Point, RejectReason, Stream};
+use crate::late::route::{self, NoRoute, Route};
 use crate::outbox::QueuedPoint;
 use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::sitewise::limits;
@@ -31,6 +32,17 @@ pub(super) struct PointWriter {
     pub outputs: VecDeque<Output>,
     /// Whether a value's time can be judged.
     pub clocks: ClockAgreement,
+    /// What becomes of values that are too old for SiteWise's live way.
+    pub old_values: OldValues,
+}
+
+/// What becomes of values that are too old for SiteWise's live way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OldValues {
+    /// They are rejected at once.
+    Rejected,
+    /// They are queued as history, and travel by bulk import.
+    Queued,
 }
 
 /// A value of a sample, converted for its property.
@@ -58,7 +70,8 @@ pub(super) enum WriteResult {
     Written,
     /// It was sent before the initial sync, to this property and with this timestamp.
     SentEarly,
-    /// Its timestamp is outside SiteWise's window: it is a dead letter.
+    /// Its timestamp is outside SiteWise's window: it is a dead letter, or travels by bulk import,
+    /// and SiteWise shows another value.
     OutOfWindow,
 }
 
@@ -74,7 +87,13 @@ impl WriteResult {
 
 impl PointWriter {
     pub(super) fn new(world: DesiredWorld) -> Self {
-        Self { world, points: Vec::new(), outputs: VecDeque::new(), clocks: ClockAgreement::Agree }
+        Self {
+            world,
+            points: Vec::new(),
+            outputs: VecDeque::new(),
+            clocks: ClockAgreement::Agree,
+            old_values: OldValues::Rejected,
+        }
     }
 
     /// A sample's value for its property. One that is of another type than its metric or property,
@@ -148,6 +167,15 @@ impl PointWriter {
             }
             self.push(target, point);
             return WriteResult::Written;
+        }
+        if self.old_values == OldValues::Queued
+            && origin == ValueOrigin::Plant
+            && point.time < now.wall
+            && route::of_rejected(&point) != Route::None(NoRoute::Class)
+        {
+            self.world.counts.points += 1;
+            self.push(target, Point { class: Class::History, ..point });
+            return WriteResult::OutOfWindow;
         }
         if origin == ValueOrigin::Plant {
             self.refuse(point, RejectReason::OutOfRange, OUT_OF_WINDOW);

@@ -35,6 +35,7 @@ impl<S: SiteWise> Engine<S> {
                 }
             }
         }
+        self.handle_late_events(now);
     }
 
     /// Whether the values buffered until the initial sync are on disk, as the messages they arrived

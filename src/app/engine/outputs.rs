@@ -22,6 +22,11 @@ impl<S: SiteWise> Engine<S> {
         // answered, or after a step of our clock, the time is unknown.
         let judged =
             self.sync_state == SyncState::Done && self.clock.clocks() == ClockAgreement::Agree;
+        // By bulk import, it is rejected unless its asset exists: it waits for that as long again.
+        let oldest = match bridge.late() {
+            Some(_) => oldest.minus(limits::OLDEST_VALUE),
+            None => oldest,
+        };
         let gate_state = |point: &Point| match judged && point.time < oldest {
             true => GateState::Open,
             false => bridge.gate_state(point.stream),
@@ -65,6 +70,7 @@ impl<S: SiteWise> Engine<S> {
                 self.watched.get_mut().record_accepted(&keys, now.wall);
                 self.outbox.settle(&keys);
             }
+            Output::Late(output) => self.handle_late_output(output),
             Output::Rejected { point, refusal, reason, stored } => {
                 debug!(
                     sitewise.asset_id = %point.stream.asset,

@@ -111,6 +111,7 @@ impl Plant {
                 | Output::Settled(_)
                 | Output::Discarded(..)
                 | Output::Capped { .. }
+                | Output::Late(_)
                 | Output::OverRate(..)
                 | Output::ValuesFailing { .. }
                 | Output::ReachabilityChanged(_)

@@ -3,11 +3,12 @@
 use serde::Serialize;
 
 use super::ApiError;
-use crate::app::Ledger;
+use crate::app::{LateAccount, Ledger};
 use crate::console::routes::Routes;
 use crate::console::snapshot::PHASES;
 use crate::console::view::ServerStatus;
 use crate::delivery::whatif::LINGERS;
+use crate::late::{Refusal, Tiers};
 use crate::twin::counts::DropReason;
 use crate::twin::mapping::Adjustment;
 
@@ -68,6 +69,37 @@ struct ValueStats {
     discarded: Vec<(&'static str, u64)>,
     dropped: Vec<(&'static str, u64)>,
     adjusted: Vec<(&'static str, u64)>,
+    /// None where values that are too old become dead letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late: Option<LateStats>,
+}
+
+/// Values that travel by bulk import.
+#[derive(Debug, Serialize)]
+struct LateStats {
+    restored: u64,
+    delivered: u64,
+    waiting: u64,
+    refused: u64,
+    /// Why something does not move, in words.
+    failing: Option<String>,
+}
+
+impl LateStats {
+    fn of(late: &LateAccount) -> Self {
+        let failing = match (late.status.tiers, &late.status.failing) {
+            (Tiers::Disabled, _) => Some(Refusal::NoTier.reason().to_owned()),
+            (_, Some((object, reason))) => Some(format!("{object}: {reason}")),
+            (_, None) => None,
+        };
+        Self {
+            restored: late.figures.restored,
+            delivered: late.figures.delivered,
+            waiting: late.status.waiting,
+            refused: late.figures.refused,
+            failing,
+        }
+    }
 }
 
 impl ValueStats {
@@ -96,6 +128,7 @@ impl ValueStats {
             adjusted: Adjustment::ALL
                 .map(|how| (how.label(), ledger.values.adjusted(how)))
                 .to_vec(),
+            late: ledger.late.as_ref().map(LateStats::of),
         }
     }
 }

@@ -18,8 +18,8 @@ use crate::twin::mapping::Adjustment;
 /// Where a point waits: the words of `place`.
 const WAITING: [&str; 3] = ["outbox", "gate", "delivery"];
 
-/// Every metric there is.
-pub const TABLE: &[MetricDef] = &[
+/// All but those of late values.
+pub(super) const TABLE: &[MetricDef] = &[
     gauge("sparkwise_ready", "1 if the bridge is ready, else 0.", |s| {
         f64::from(u8::from(s.not_ready.is_empty()))
     }),

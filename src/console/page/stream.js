@@ -54,8 +54,14 @@ export function stream(main) {
         ['wait', 'buffered until the initial sync with SiteWise', values.buffered, []],
       ], lostMessages > 0 ? [['bad', 'MQTT messages dropped before they were read; their values are not counted above', lostMessages]] : []);
       const waiting = values.in_outbox + values.behind_gates + values.in_delivery;
-      points.show(values.points + values.own + values.restored, [
+      const late = values.late ?? null;
+      points.show(values.points + values.own + values.restored + (late?.restored ?? 0), [
         ['good', 'delivered', values.delivered, []],
+        ...(late === null ? [] : [
+          ['good', 'delivered late, by bulk import', late.delivered, []],
+          ['wait', 'in files for bulk import', late.waiting, []],
+          ['bad', 'rejected in a bulk import', late.refused, []],
+        ]),
         ['wait', 'queued', waiting, [['in the outbox', values.in_outbox], ['for an asset or property that does not exist yet', values.behind_gates], ['in delivery', values.in_delivery]].filter(([, n]) => n > 0)],
         ['quiet', 'discarded', discarded, named(values.discarded.filter(([why]) => why !== 'mqtt_queue_full'), DISCARDED)],
         ['bad', 'rejected by SiteWise', sum(values.refused), named(values.refused, REFUSED)],
@@ -71,6 +77,7 @@ export function stream(main) {
         ['Linger', `${now.linger_seconds} s: how long a value waits for others of its property`],
         ...lingers(now),
         ['Outbox', `${bytes(now.outbox_bytes)} of ${bytes(now.outbox_max_bytes)}; ${count(now.unsaved)} values not on disk`],
+        ...(late?.failing ? [['Late values', late.failing]] : []),
         ['Provisioning', `${count(now.provisioning_pending)} pending jobs for models and assets`],
         ...named(values.adjusted, ADJUSTED).map(([words, n]) => ['Adjusted', `${count(n)}: ${words}`]),
       ]);

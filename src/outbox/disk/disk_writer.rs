@@ -13,11 +13,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::inbound::{InboundLog, InboundRecord};
+use super::late::LateRows;
 use super::machines::MachineFile;
 use super::record::RecordKey;
 use super::store::{Store, StoreError, StoreOp, StoreOpener, StoreStats};
 use super::{HEAD_BYTES_WHILE_FAILING, INBOUND_FOLDER};
 use crate::delivery::point::Point;
+use crate::late::FileName;
+use crate::outbox::LateEvent;
 use crate::outbox::dead_letters::files::{self, DeadLetterFiles};
 use crate::outbox::dead_letters::requests::{self, DeadLetterAction, DeadLetterRequest};
 use crate::outbox::dead_letters::{DeadLetter, DeadLetterRecord};
@@ -53,6 +56,12 @@ pub(super) enum DiskJob {
     ClearInbound,
     /// Write this line to the file of machines whose values wait.
     RecordMachine(Vec<u8>),
+    /// Append this row to a file of late values.
+    AppendLate { file: FileName, row: u64, line: String },
+    /// This file of late values gets no more rows.
+    CloseLate(FileName),
+    /// The job of this file refused these rows.
+    KeepLateLetters(FileName, Vec<DeadLetter>),
     /// Save all and end.
     Close,
 }
@@ -83,6 +92,8 @@ pub(super) enum DiskReport {
     ReplayFinished { values: u64, lost: u64 },
     /// Inbound messages are no longer stored: the log is full.
     InboundFull,
+    /// What became of late values.
+    Late(Vec<LateEvent>),
     /// All is saved, and the store closed.
     Closed,
 }
@@ -95,6 +106,8 @@ pub(super) struct DiskWriter {
     inbound_log: InboundLog,
     inbound_full: bool,
     machines: MachineFile,
+    /// None unless late values go into files.
+    late: Option<LateRows>,
     /// To be dropped once all stored messages are flushed.
     inbound_awaited: Vec<Sender<()>>,
     /// Requests about dead letters that could be neither read nor moved aside.
@@ -116,7 +129,9 @@ pub(super) struct DiskWriter {
 }
 
 /// A damaged store can panic.
-fn catch_panic<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+pub(super) fn catch_panic<T>(
+    work: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(StoreError::Damaged("the store cannot read it".to_owned())))
 }
@@ -154,6 +169,7 @@ impl DiskWriter {
             inbound_log: InboundLog::new(letters.folder().with_file_name(INBOUND_FOLDER)),
             inbound_full: false,
             machines,
+            late: None,
             inbound_awaited: Vec::new(),
             reported_requests: BTreeSet::new(),
             letters,
@@ -165,6 +181,11 @@ impl DiskWriter {
             last_flushed,
             retry_delay: FIRST_RETRY,
         }
+    }
+
+    /// Takes late values into these files from now on.
+    pub(super) fn write_late(&mut self, late: LateRows) {
+        self.late = Some(late);
     }
 
     /// Works until the outbox is closed or gone.
@@ -198,6 +219,7 @@ impl DiskWriter {
             if next_check <= Instant::now() {
                 next_check = Instant::now() + POLL_INTERVAL;
                 self.check_files_in_place();
+                self.sync_late();
                 self.handle_requests();
             }
         }
@@ -306,7 +328,15 @@ impl DiskWriter {
                 self.machines.push(&line);
                 self.needs_sync |= self.store.is_some();
             }
+            DiskJob::AppendLate { file, row, line } => {
+                self.with_late(|late, _| late.append(file, row, line));
+            }
+            DiskJob::CloseLate(file) => self.with_late(|late, _| late.close(file)),
+            DiskJob::KeepLateLetters(file, kept) => {
+                self.with_late(|late, letters| late.keep_letters(file, kept, letters));
+            }
             DiskJob::Close => {
+                self.sync_late();
                 if self.store.is_none() {
                     let _ = self.inbound_log.write().and_then(|()| self.inbound_log.sync());
                 }
@@ -319,8 +349,26 @@ impl DiskWriter {
         LoopControl::Continue
     }
 
+    fn with_late(&mut self, act: impl FnOnce(&mut LateRows, &mut DeadLetterFiles)) {
+        let Self { late, letters, .. } = self;
+        if let Some(late) = late {
+            act(late, letters);
+            self.needs_sync |= self.store.is_some() && late.needs_sync();
+        }
+    }
+
+    /// Flushes late values. That these cannot be written does not concern the store.
+    fn sync_late(&mut self) {
+        let Self { late, letters, .. } = self;
+        let done = late.as_mut().map(|late| late.sync(letters)).unwrap_or_default();
+        if !done.is_empty() {
+            self.report(DiskReport::Late(done));
+        }
+    }
+
     /// Waits for the disk, or opens it again.
     pub(super) fn handle_timeout(&mut self) {
+        self.sync_late();
         if self.store.is_some() {
             self.sync();
             return;

@@ -42,6 +42,7 @@ impl DiskOutbox {
         if self.write_queue.is_writable() {
             self.stop_reading();
         }
+        self.late.handle_failed();
         let lost = self.write_queue.mark_unwritable(state, epoch);
         let newest_first = lost.iter().flat_map(|ops| ops.iter()).rev();
         self.memory.mark_unwritten(self.write_queue.last_flushed(), newest_first);
@@ -65,5 +66,7 @@ impl DiskOutbox {
         self.write_queue.resume();
         self.memory.rewrite_unwritten(|op| self.write_queue.add_resave(op));
         self.write_queue.finish_resave();
+        self.late.handle_writable(self.write_queue.last_change());
+        self.late.handle_flushed(self.write_queue.last_flushed());
     }
 }

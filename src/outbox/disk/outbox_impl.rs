@@ -13,9 +13,11 @@ use super::record::RecordKey;
 use super::{DiskOutbox, MAX_UNSAVED_REMOVES, inbound};
 use crate::delivery::output::Room;
 use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point};
+use crate::late::FileName;
 use crate::outbox::dead_letters::DeadLetter;
 use crate::outbox::{
-    AssetWaiting, DiskEvent, DiskFigures, DiskState, Outbox, PassedOver, QueuedPoint, StoredInbound,
+    AssetWaiting, DiskEvent, DiskFigures, DiskState, LateEvent, Outbox, PassedOver, QueuedPoint,
+    StoredInbound,
 };
 use crate::sparkplug::address::Source;
 use crate::time::{self, Timestamp};
@@ -161,6 +163,26 @@ impl Outbox for DiskOutbox {
     fn clear_inbound(&mut self) {
         self.bounds.release();
         self.write_queue.send_job(DiskJob::ClearInbound);
+    }
+
+    fn append_late(&mut self, file: FileName, row: u64, line: String) {
+        self.write_queue.send_job(DiskJob::AppendLate { file, row, line });
+    }
+
+    fn settle_late(&mut self, keys: &[Key], row: u64) {
+        self.settle_rows(keys, row);
+    }
+
+    fn close_late(&mut self, file: FileName) {
+        self.write_queue.send_job(DiskJob::CloseLate(file));
+    }
+
+    fn keep_late_letters(&mut self, file: FileName, letters: Vec<DeadLetter>) {
+        self.write_queue.send_job(DiskJob::KeepLateLetters(file, letters));
+    }
+
+    fn poll_late(&mut self) -> Option<LateEvent> {
+        self.next_late_event()
     }
 
     fn handle_timeout(&mut self, now: time::Instant) {

@@ -123,6 +123,13 @@ pub trait Store: Send {
         limit: usize,
     ) -> Result<Vec<(Point, u64)>, StoreError>;
 
+    /// The point with a key, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`](Self::apply).
+    fn find(&mut self, key: Key) -> Result<Option<Point>, StoreError>;
+
     /// What is there.
     fn stats(&self) -> StoreStats;
 
@@ -424,6 +431,12 @@ impl Store for FjallStore {
             found.push((point, (place.len() + value.len()) as u64));
         }
         Ok(found)
+    }
+
+    fn find(&mut self, key: Key) -> Result<Option<Point>, StoreError> {
+        let place = RecordKey::of(key).bytes();
+        let value = self.points.get(place).map_err(unreadable)?;
+        Ok(value.and_then(|value| record::point(&place, &value)))
     }
 
     fn stats(&self) -> StoreStats {

@@ -15,6 +15,7 @@ use crate::time::Timestamp;
 mod damage;
 mod fjall;
 mod heard;
+mod late;
 mod lost;
 mod rounds;
 pub(crate) mod tempdir;

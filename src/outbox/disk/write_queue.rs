@@ -93,6 +93,11 @@ impl WriteQueue {
         self.state == DiskState::Writable
     }
 
+    /// Number of the write that has the last change.
+    pub(super) fn last_change(&self) -> u64 {
+        if self.next_ops.is_empty() { self.last_sent_write } else { self.next() }
+    }
+
     /// Number of the write that the next change goes into.
     pub(super) fn next(&self) -> u64 {
         self.last_sent_write + 1

@@ -102,6 +102,10 @@ impl Store for Faulty {
         Ok(points.take(limit).map(|(_, point)| (point.clone(), size(point))).collect())
     }
 
+    fn find(&mut self, key: Key) -> Result<Option<Point>, StoreError> {
+        Ok(self.working()?.last().get(&record::RecordKey::of(key)).cloned())
+    }
+
     fn stats(&self) -> StoreStats {
         let platter = self.platter();
         let points = platter.last().len() as u64;

@@ -30,6 +30,7 @@ impl World {
             }
             Output::Grouped(_)
             | Output::RuleSuggested(..)
+            | Output::Late(_)
             | Output::OverRate(..)
             | Output::ValuesFailing { .. }
             | Output::ReachabilityChanged(_)

@@ -1,0 +1,242 @@
+//! Late values: performs what the bridge decides of their files.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::task::{JoinError, JoinSet};
+use tracing::{debug, info, warn};
+
+use super::{Engine, Error};
+use crate::app::late::{self as steps, Outcome};
+use crate::delivery::point::RejectReason;
+use crate::late::course::{Step, StepResult};
+use crate::late::{Config, FileName, Output, Tiers};
+use crate::outbox::LateEvent;
+use crate::outbox::dead_letters::DeadLetter;
+use crate::outbox::disk::late_files::LateFolder;
+use crate::sitewise::api::ApiFault;
+use crate::sitewise::client::SiteWise;
+use crate::sitewise::import::BulkImport;
+use crate::time::Now;
+
+type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Does single steps, in tasks of their own.
+trait Worker: Send {
+    fn perform(&self, file: FileName, step: Step) -> Work<Outcome>;
+    fn read_tiers(&self) -> Work<Result<Tiers, ApiFault>>;
+}
+
+struct ImportWorker<B> {
+    import: Arc<B>,
+    folder: LateFolder,
+    config: Arc<Config>,
+}
+
+impl<B: BulkImport> Worker for ImportWorker<B> {
+    fn perform(&self, file: FileName, step: Step) -> Work<Outcome> {
+        let (import, folder) = (Arc::clone(&self.import), self.folder.clone());
+        let config = Arc::clone(&self.config);
+        Box::pin(async move { steps::perform(&*import, &folder, &config, file, step).await })
+    }
+
+    fn read_tiers(&self) -> Work<Result<Tiers, ApiFault>> {
+        let import = Arc::clone(&self.import);
+        Box::pin(async move { import.tiers().await })
+    }
+}
+
+/// How something ended.
+pub(super) enum LateDone {
+    Step(FileName, Outcome),
+    Tiers(Result<Tiers, ApiFault>),
+}
+
+/// Where late values are brought: S3 and SiteWise's bulk import.
+pub(in crate::app) struct LateCourier {
+    config: Config,
+    worker: Box<dyn Worker>,
+}
+
+impl LateCourier {
+    /// By this client, with the files in this folder.
+    pub(in crate::app) fn new(import: impl BulkImport, folder: LateFolder, config: Config) -> Self {
+        let shared = Arc::new(config.clone());
+        let worker = ImportWorker { import: Arc::new(import), folder, config: shared };
+        Self { config, worker: Box::new(worker) }
+    }
+}
+
+/// The steps that are under way.
+#[derive(Default)]
+pub(super) struct LateSteps {
+    /// None where late values become dead letters.
+    worker: Option<Box<dyn Worker>>,
+    tasks: JoinSet<LateDone>,
+    /// Files that the disk has not closed yet, with their steps.
+    closing: BTreeMap<FileName, Vec<Step>>,
+    /// What was logged last.
+    tiers: Tiers,
+}
+
+impl LateSteps {
+    /// The next that has ended; never where there is none.
+    pub(super) async fn next(&mut self) -> Result<LateDone, JoinError> {
+        match self.tasks.join_next().await {
+            Some(done) => done,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn start(&mut self, file: FileName, step: Step) {
+        if let Some(worker) = &self.worker {
+            debug!("late values: {step:?} of {file}");
+            let work = worker.perform(file, step);
+            self.tasks.spawn(async move { LateDone::Step(file, work.await) });
+        }
+    }
+}
+
+impl<S: SiteWise> Engine<S> {
+    /// With late values brought by this courier.
+    pub(in crate::app) fn with_late(self, courier: LateCourier, seed: u64) -> Self {
+        let LateCourier { config, worker } = courier;
+        let bridge = self.bridge.with_late(config, seed, self.clock.now());
+        let late = LateSteps { worker: Some(worker), ..LateSteps::default() };
+        Self { bridge, late, ..self }
+    }
+
+    /// Does what the bridge decided of late values.
+    pub(super) fn handle_late_output(&mut self, output: Output) {
+        match output {
+            Output::Append { file, row, line } => self.outbox.append_late(file, row, line),
+            Output::Settle { keys, row } => self.outbox.settle_late(&keys, row),
+            Output::Close(file) => {
+                self.late.closing.insert(file, Vec::new());
+                self.outbox.close_late(file);
+            }
+            Output::Do(file, step) => match self.late.closing.get_mut(&file) {
+                Some(steps) => steps.push(step),
+                None => self.late.start(file, step),
+            },
+            Output::ReadTiers => {
+                if let Some(worker) = &self.late.worker {
+                    let work = worker.read_tiers();
+                    self.late.tasks.spawn(async move { LateDone::Tiers(work.await) });
+                }
+            }
+            Output::JobFailed(file) => {
+                let key = self.late_key(file);
+                warn!(
+                    late.object = key,
+                    "the bulk import job of {key} failed as a whole: another is created later; \
+                     look at it in SiteWise, and check the role in LATE_ROLE_ARN and what it may \
+                     do with LATE_BUCKET"
+                );
+            }
+            Output::Delivered { file, taken, refused } => {
+                let key = self.late_key(file);
+                info!(
+                    late.object = key,
+                    values.delivered = taken,
+                    values.refused = refused,
+                    "late values: SiteWise took {taken} of {key} and rejected {refused}"
+                );
+            }
+        }
+    }
+
+    fn late_key(&self, file: FileName) -> String {
+        self.bridge.late().map_or_else(|| file.to_string(), |late| late.config().key(file))
+    }
+
+    /// What became of late values on the disk.
+    pub(super) fn handle_late_events(&mut self, now: Now) {
+        while let Some(event) = self.outbox.poll_late() {
+            match event {
+                LateEvent::Restored(files) => {
+                    let rows: u64 = files.iter().map(|file| file.rows).sum();
+                    if rows > 0 {
+                        info!(
+                            values.restored = rows,
+                            "late values: {rows} in {} files of an earlier run",
+                            files.len()
+                        );
+                    }
+                    self.bridge.handle_late_restored(files, now);
+                }
+                LateEvent::Saved(row) => self.bridge.handle_late_saved(row),
+                LateEvent::Settled(row) => self.bridge.handle_late_settled(row, now),
+                LateEvent::Closed(file) => {
+                    for step in self.late.closing.remove(&file).unwrap_or_default() {
+                        self.late.start(file, step);
+                    }
+                }
+                LateEvent::LettersKept(file, count) => {
+                    self.bridge.handle_late_step(file, StepResult::Refused(count), now);
+                }
+                LateEvent::Fault(Some(reason)) => warn!(
+                    "the files of late values in OUTBOX_DIR cannot be written: {reason}; the \
+                     values wait in the outbox"
+                ),
+                LateEvent::Fault(None) => info!("the files of late values are writable again"),
+            }
+        }
+    }
+
+    /// A step has ended, or the tiers were read.
+    pub(super) fn handle_late_done(
+        &mut self,
+        done: Result<LateDone, JoinError>,
+    ) -> Result<(), Error> {
+        let now = self.now();
+        match done.map_err(|_| Error::Task("late"))? {
+            LateDone::Step(file, Outcome::Step(result)) => {
+                if let StepResult::Failed(reason) = &result {
+                    debug!("late values: {reason}");
+                }
+                self.bridge.handle_late_step(file, result, now);
+            }
+            LateDone::Step(file, Outcome::Refused(rows)) => {
+                let letters = rows.into_iter().map(|(point, reason)| {
+                    let (asset, property) = self.bridge.twin().display_names(point.stream);
+                    let names = (asset.map(str::to_owned), property.map(str::to_owned));
+                    let refusal = RejectReason::Invalid;
+                    let reason = format!("bulk import: {reason}");
+                    DeadLetter { point, refusal, reason, at: now.wall, names }
+                });
+                let letters: Vec<DeadLetter> = letters.collect();
+                self.outbox.keep_late_letters(file, letters.clone());
+                for letter in letters {
+                    self.dead_letters.push(letter);
+                }
+            }
+            LateDone::Tiers(read) => {
+                if let Err(fault) = &read {
+                    debug!(error = %fault, "cannot read the account's storage configuration");
+                }
+                let tiers = read.unwrap_or(Tiers::Unknown);
+                self.log_tiers(tiers);
+                self.bridge.handle_late_tiers(tiers, now);
+            }
+        }
+        Ok(())
+    }
+
+    fn log_tiers(&mut self, tiers: Tiers) {
+        if tiers == Tiers::Unknown || tiers == self.late.tiers {
+            return;
+        }
+        self.late.tiers = tiers;
+        match tiers {
+            Tiers::Disabled => warn!(
+                "LATE_BUCKET is set, but the account's SiteWise storage has neither the warm tier \
+                 nor the cold tier, which bulk import needs: values older than seven days become \
+                 dead letters; enable one in SiteWise's settings, under Storage"
+            ),
+            Tiers::Enabled => info!("values older than seven days are sent by bulk import"),
+            Tiers::Unknown => {}
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Values that are too old for SiteWise's live way, between outbox and files.
+
+use std::time::Duration;
+
+use super::{Bridge, Output};
+use crate::delivery::output::Room;
+use crate::delivery::point::{Point, RejectReason};
+use crate::late::course::StepResult;
+use crate::late::route::{self, NoRoute, Route};
+use crate::late::{self, FileName, Late, Refusal, RestoredFile, Tiers};
+use crate::time::{ClockAgreement, Now};
+
+/// Why values that are too old did not go into a file: they became dead letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NotLate {
+    /// The files have no form for it.
+    Form(NoRoute),
+    /// The files did not take it.
+    Files(Refusal),
+}
+
+impl NotLate {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Form(NoRoute::Null),
+        Self::Form(NoRoute::Class),
+        Self::Form(NoRoute::BeforeEpoch),
+        Self::Form(NoRoute::ControlCharacter),
+        Self::Files(Refusal::NoTier),
+        Self::Files(Refusal::Full),
+        Self::Files(Refusal::Disk),
+        Self::Files(Refusal::NoRow),
+    ];
+
+    /// Its name: in the metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Form(NoRoute::Null) => "null",
+            Self::Form(NoRoute::Class) => "class",
+            Self::Form(NoRoute::BeforeEpoch) => "before_1970",
+            Self::Form(NoRoute::ControlCharacter) => "control_character",
+            Self::Files(Refusal::NoTier) => "no_tier",
+            Self::Files(Refusal::Full) => "full",
+            Self::Files(Refusal::Disk) => "disk",
+            Self::Files(Refusal::NoRow) => "no_row",
+        }
+    }
+
+    /// Why, for people.
+    fn reason(self) -> String {
+        match self {
+            Self::Form(why) => format!("older than seven days, and {}", why.reason()),
+            Self::Files(why) => why.reason().to_owned(),
+        }
+    }
+}
+
+/// The files, and what they did not take.
+#[derive(Debug)]
+pub(super) struct LateLane {
+    late: Late,
+    clocks: ClockAgreement,
+    not_taken: [u64; NotLate::ALL.len()],
+}
+
+impl Bridge {
+    /// Sends values that are too old through files and bulk import from now on; `seed` is for names
+    /// and jitter.
+    #[must_use]
+    pub fn with_late(mut self, config: late::Config, seed: u64, now: Now) -> Self {
+        let late = Late::new(config, Vec::new(), seed, now);
+        let not_taken = [0; NotLate::ALL.len()];
+        self.late = Some(Box::new(LateLane { late, clocks: ClockAgreement::default(), not_taken }));
+        self.twin.keep_old_values();
+        self
+    }
+
+    /// The files of late values, read-only; none where there are none.
+    pub fn late(&self) -> Option<&Late> {
+        self.late.as_ref().map(|lane| &lane.late)
+    }
+
+    /// Values that no file took, by reason.
+    pub fn not_late(&self) -> [(NotLate, u64); NotLate::ALL.len()] {
+        let counts = self.late.as_ref().map(|lane| lane.not_taken).unwrap_or_default();
+        let mut counts = counts.into_iter();
+        NotLate::ALL.map(|why| (why, counts.next().unwrap_or(0)))
+    }
+
+    /// Earlier processes left these files.
+    pub fn handle_late_restored(&mut self, files: Vec<RestoredFile>, now: Now) {
+        self.with_lane(|late| late.handle_restored(files, now));
+    }
+
+    /// All rows up to this one are flushed.
+    pub fn handle_late_saved(&mut self, row: u64) {
+        self.with_lane(|late| late.handle_saved(row));
+    }
+
+    /// The deletion of all points up to this row from the outbox is flushed.
+    pub fn handle_late_settled(&mut self, row: u64, now: Now) {
+        self.with_lane(|late| late.handle_settled(row, now));
+    }
+
+    /// The step of a file has ended.
+    pub fn handle_late_step(&mut self, file: FileName, result: StepResult, now: Now) {
+        self.with_lane(|late| late.handle_step(file, result, now));
+    }
+
+    /// The account's storage configuration was read.
+    pub fn handle_late_tiers(&mut self, tiers: Tiers, now: Now) {
+        self.with_lane(|late| late.handle_tiers(tiers, now));
+    }
+
+    fn with_lane(&mut self, act: impl FnOnce(&mut Late)) {
+        if let Some(lane) = &mut self.late {
+            act(&mut lane.late);
+        }
+    }
+
+    pub(super) fn handle_clocks_late(&mut self, clocks: ClockAgreement) {
+        if let Some(lane) = &mut self.late {
+            lane.clocks = clocks;
+        }
+    }
+
+    /// The room for points, of which history may go into files as well.
+    pub(super) fn room_with_late(&self, room: Room) -> Room {
+        let Some(lane) = &self.late else { return room };
+        Room { history: room.history.min(lane.late.room()), ..room }
+    }
+
+    /// Takes out of these points what goes into files; gives back the others.
+    pub(super) fn take_late(&mut self, points: Vec<Point>, now: Now) -> Vec<Point> {
+        if self.late.is_none() {
+            return points;
+        }
+        let wait = self.history_wait();
+        let mut others = Vec::with_capacity(points.len());
+        for point in points {
+            let clocks = self.late.as_ref().map(|lane| lane.clocks).unwrap_or_default();
+            match route::of(&point, wait, clocks, now.wall) {
+                Route::Live => others.push(point),
+                Route::Late => {
+                    let key = point.key();
+                    match self.put_into_file(point, now) {
+                        Ok(()) => self.twin.handle_decided(&[key]),
+                        Err((point, why)) => self.reject_late(point, why),
+                    }
+                }
+                Route::None(why) => self.reject_late(point, NotLate::Form(why)),
+            }
+        }
+        others
+    }
+
+    /// How long a value of history waits in delivery at most, while SiteWise takes values.
+    fn history_wait(&self) -> Duration {
+        let (_, values) = self.delivery.quotas();
+        Duration::from_secs(self.delivery.waiting() as u64 / u64::from(values.max(1)))
+    }
+
+    /// Delivery rejects a point. One that is too old goes into a file instead.
+    pub(super) fn rejected_by_delivery(
+        &mut self,
+        point: Point,
+        refusal: RejectReason,
+        mut reason: String,
+        now: Now,
+    ) -> Option<Output> {
+        if refusal == RejectReason::Invalid {
+            self.twin.handle_rejected(&point);
+        }
+        self.twin.handle_decided(&[point.key()]);
+        // Ahead of SiteWise's clock is another matter.
+        let is_late = refusal == RejectReason::OutOfRange && point.time < now.wall;
+        if !is_late || self.late.is_none() {
+            return Some(Output::Rejected { point, refusal, reason, stored: true });
+        }
+        let taken = match route::of_rejected(&point) {
+            Route::Late | Route::Live => self.put_into_file(point, now),
+            Route::None(why) => Err((point, NotLate::Form(why))),
+        };
+        match taken {
+            Ok(()) => {
+                self.delivery.withdraw_rejection(refusal);
+                None
+            }
+            Err((point, why)) => {
+                self.count_not_taken(why);
+                reason = why.reason();
+                Some(Output::Rejected { point, refusal, reason, stored: true })
+            }
+        }
+    }
+
+    fn put_into_file(&mut self, point: Point, now: Now) -> Result<(), (Point, NotLate)> {
+        match &mut self.late {
+            Some(lane) => {
+                let taken = lane.late.handle_point(point, now);
+                taken.map_err(|(point, why)| (point, NotLate::Files(why)))
+            }
+            None => Err((point, NotLate::Files(Refusal::Disk))),
+        }
+    }
+
+    /// It is too old, and no file takes it.
+    fn reject_late(&mut self, point: Point, why: NotLate) {
+        self.count_not_taken(why);
+        let refusal = RejectReason::OutOfRange;
+        self.delivery.count_rejected(refusal);
+        self.twin.handle_decided(&[point.key()]);
+        self.outputs.push_back(Output::Rejected {
+            point,
+            refusal,
+            reason: why.reason(),
+            stored: true,
+        });
+    }
+
+    fn count_not_taken(&mut self, why: NotLate) {
+        if let Some(lane) = &mut self.late
+            && let Some(at) = NotLate::ALL.iter().position(|other| *other == why)
+            && let Some(count) = lane.not_taken.get_mut(at)
+        {
+            *count += 1;
+        }
+    }
+
+    pub(super) fn late_timeout(&mut self, now: Now) {
+        self.with_lane(|late| late.handle_timeout(now));
+    }
+
+    pub(super) fn poll_late(&mut self) -> Option<Output> {
+        self.late.as_mut()?.late.poll_output().map(Output::Late)
+    }
+}

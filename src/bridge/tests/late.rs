@@ -1,0 +1,189 @@
+//! Old values between outbox, files and jobs, under random plants and failures.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::bridge::late::NotLate;
+use crate::late::course::{JobState, Step, StepResult};
+use crate::late::{self, Tiers};
+
+/// What the world has of files and jobs.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    /// Rows of each file.
+    rows: BTreeMap<late::FileName, Vec<String>>,
+    /// Steps that fail, in percent.
+    failing: u8,
+}
+
+fn config() -> late::Config {
+    late::Config { every: Duration::from_secs(60), ..crate::late::tests::config() }
+}
+
+impl World {
+    fn with_late(seed: u64, failing: u8) -> Self {
+        let parts = Config {
+            host: host_config::Config::new("sparkwise"),
+            twin: twin_config(),
+            delivery: delivery::Config::default(),
+        };
+        let start = Now { instant: Instant::START, wall: Timestamp::from_millis(START) };
+        let bridge = Bridge::new(parts, seed).with_late(config(), seed, start);
+        let mut world = Self::around(bridge, seed);
+        world.files.failing = failing;
+        world
+    }
+
+    /// An edge node sends a value of the past.
+    fn old(&mut self, node: usize, turbine: u8, value: i16, hours: u64) {
+        let time = self.true_time().minus(Duration::from_secs(hours * 3_600));
+        let speed = Metric::new("Speed", f64::from(value)).at(time).historical();
+        let partial = Template::instance("Turbine").member(speed);
+        let metric = Metric::template(&format!("T{turbine}"), partial);
+        let sent = self.true_time();
+        let message = self.edges[node].ndata(sent, [metric]);
+        self.deliver(message);
+        self.check_conservation();
+    }
+
+    pub(super) fn perform_late(&mut self, output: late::Output) {
+        match output {
+            late::Output::Append { file, row, line } => {
+                self.files.rows.entry(file).or_default().push(line);
+                self.bridge.handle_late_saved(row);
+            }
+            late::Output::Settle { keys, row } => {
+                for key in &keys {
+                    self.kept.remove(key);
+                }
+                self.outbox.settle(&keys);
+                self.bridge.handle_late_settled(row, self.now);
+            }
+            late::Output::Close(_)
+            | late::Output::JobFailed(_)
+            | late::Output::Delivered { .. } => {}
+            late::Output::Do(file, step) => {
+                let result = self.step_of(file, &step);
+                self.bridge.handle_late_step(file, result, self.now);
+            }
+            late::Output::ReadTiers => self.bridge.handle_late_tiers(Tiers::Enabled, self.now),
+        }
+    }
+
+    fn step_of(&mut self, file: late::FileName, step: &Step) -> StepResult {
+        if self.rng.u8(..100) < self.files.failing {
+            return StepResult::Failed("no answer".to_owned());
+        }
+        match step {
+            Step::Upload | Step::RecordAttempt(_) | Step::RecordJob(..) | Step::Remove => {
+                StepResult::Done
+            }
+            Step::Create(_) | Step::Find(_) => StepResult::Job(file.to_string()),
+            Step::Describe(_) => StepResult::State(match self.rng.u8(..4) {
+                0 => JobState::Running,
+                1 => JobState::CompletedWithFailures,
+                _ => JobState::Completed,
+            }),
+            Step::ReadReport(_) => {
+                let rows = self.files.rows.get(&file).map_or(0, Vec::len) as u64;
+                StepResult::Refused(self.rng.u64(..=rows))
+            }
+        }
+    }
+
+    /// What late values add to the right side of the sum.
+    pub(super) fn decided_late(&self) -> u64 {
+        self.bridge.late().map_or(0, |late| {
+            assert!(late.figures().balances(late.waiting()), "{:?}", late.figures());
+            late.figures().delivered + late.figures().refused + late.waiting()
+        })
+    }
+
+    fn not_late(&self, why: NotLate) -> u64 {
+        self.bridge.not_late().into_iter().find(|(of, _)| *of == why).map_or(0, |(_, n)| n)
+    }
+}
+
+#[test]
+fn what_is_too_old_goes_into_a_file_and_what_is_not_goes_live() {
+    let mut world = World::with_late(1, 0);
+    world.birth(0, 2, false);
+    world.pass(Duration::from_secs(60));
+    world.old(0, 1, 7, 24 * 10);
+    world.old(0, 1, 8, 24 * 6);
+    assert_eq!(world.bridge.late().unwrap().waiting(), 1);
+    world.pass(Duration::from_secs(10));
+    let written = |number| world.written.values().any(|value| *value == Variant::Double(number));
+    assert!(written(8.0) && !written(7.0));
+    assert_eq!(world.refused_before, 0);
+    world.pass(Duration::from_secs(600));
+    let late = world.bridge.late().unwrap();
+    assert_eq!((late.waiting(), late.figures().rows), (0, 1));
+    let rows: Vec<&String> = world.files.rows.values().flatten().collect();
+    assert!(rows.len() == 1 && rows[0].ends_with(",DOUBLE,1789136060,0,GOOD,7\n"), "{rows:?}");
+    assert!(world.kept.is_empty(), "{:?}", world.kept);
+}
+
+/// A null has no form in the files: it is a dead letter, and counted by its own name.
+#[test]
+fn old_nulls_are_counted_by_their_name() {
+    let mut world = World::with_late(1, 0);
+    world.birth(0, 2, false);
+    world.pass(Duration::from_secs(60));
+    let time = world.true_time().minus(Duration::from_secs(9 * 86_400));
+    let speed = Metric::new("Speed", f64::NAN).at(time).historical();
+    let partial = Template::instance("Turbine").member(speed);
+    let sent = world.true_time();
+    let message = world.edges[0].ndata(sent, [Metric::template("T1", partial)]);
+    world.deliver(message);
+    world.check_conservation();
+    assert_eq!(world.not_late(NotLate::Form(crate::late::route::NoRoute::Null)), 1);
+    assert_eq!(world.bridge.delivery().figures().refused.out_of_range, 1);
+}
+
+/// Without a tier they become dead letters, which say what to switch on.
+#[test]
+fn without_a_tier_old_values_are_rejected_with_the_reason() {
+    let mut world = World::with_late(1, 0);
+    world.birth(0, 2, false);
+    world.pass(Duration::from_secs(60));
+    world.bridge.handle_late_tiers(Tiers::Disabled, world.now);
+    world.drain();
+    world.log.clear();
+    world.old(0, 1, 7, 24 * 10);
+    assert_eq!(world.not_late(NotLate::Files(crate::late::Refusal::NoTier)), 1);
+    let told = world.log.iter().any(|line| line.contains("warm tier"));
+    assert!(told, "{:?}", world.log);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_old_value_is_accounted_for(
+        acts in prop::collection::vec((act(), 0..2usize, 0..4u8, 140..300u64), 1..60),
+        seed in any::<u64>(),
+        failing in 0..60u8,
+    ) {
+        let mut world = World::with_late(seed, failing);
+        for (number, (act, node, turbine, hours)) in acts.into_iter().enumerate() {
+            world.act(act);
+            world.old(node, turbine, i16::try_from(number).unwrap(), hours);
+        }
+        world.weather = Weather::default();
+        world.files.failing = 0;
+        world.step(0);
+        world.pass(Duration::from_secs(600));
+        world.birth(0, 3, true);
+        world.birth(1, 3, false);
+        world.pass(Duration::from_secs(1_200));
+        world.bridge.flush(world.now);
+        world.pass(Duration::from_secs(1));
+        world.check_conservation();
+        prop_assert_eq!(world.outbox.len(), 0, "parked {}", world.outbox.parked());
+        prop_assert_eq!(world.bridge.delivery().waiting(), 0);
+        prop_assert_eq!(world.bridge.late().unwrap().waiting(), 0);
+        let rows = world.files.rows.values().flatten().count() as u64;
+        prop_assert_eq!(world.bridge.late().unwrap().figures().rows, rows);
+    }
+}

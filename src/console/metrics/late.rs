@@ -1,0 +1,59 @@
+//! Metrics of late values; all zero where these become dead letters.
+
+use super::define::{counter, each, gauge};
+use super::{MetricDef, MetricKind, MetricLabel};
+use crate::app::LateAccount;
+use crate::bridge::late::NotLate;
+use crate::console::snapshot::Snapshot;
+
+/// How a job ended, by label.
+const JOBS: [&str; 2] = ["over", "failed"];
+
+pub(super) const TABLE: &[MetricDef] = &[
+    counter(
+        "sparkwise_values_delivered_late_total",
+        "Values older than seven days that SiteWise took by bulk import.",
+        |s| of(s, |late| late.figures.delivered),
+    ),
+    counter(
+        "sparkwise_values_refused_late_total",
+        "Values that SiteWise rejected in a bulk import, each a dead letter; also in \
+         sparkwise_values_refused_total.",
+        |s| of(s, |late| late.figures.refused),
+    ),
+    gauge(
+        "sparkwise_values_waiting_late",
+        "Values in files on disk, or in S3, until their bulk import is over.",
+        |s| of(s, |late| late.status.waiting),
+    ),
+    each(
+        MetricKind::Counter,
+        "sparkwise_values_not_late_total",
+        "Values older than seven days that bulk import does not take, each a dead letter: null (the \
+         files have no form for it), class (an attribute or a mark), before_1970, \
+         control_character, no_tier (the account has neither the warm tier nor the cold tier), full \
+         (LATE_MAX_BYTES), disk, no_row.",
+        MetricLabel::Words("reason", || NotLate::ALL.map(NotLate::label).to_vec()),
+        |s| match &s.ledger.late {
+            Some(late) => late.not_taken.map(|count| count as f64).to_vec(),
+            None => vec![0.0; NotLate::ALL.len()],
+        },
+    ),
+    each(
+        MetricKind::Counter,
+        "sparkwise_late_jobs_total",
+        "Bulk import jobs, by how they ended: over, or failed as a whole, which are created again.",
+        MetricLabel::Words("outcome", || JOBS.to_vec()),
+        |s| {
+            let jobs = [of(s, |late| late.figures.jobs), of(s, |late| late.figures.failed_jobs)];
+            jobs.to_vec()
+        },
+    ),
+    gauge("sparkwise_late_bytes", "Bytes of the files of late values on disk.", |s| {
+        of(s, |late| late.status.bytes)
+    }),
+];
+
+fn of(snapshot: &Snapshot, figure: fn(&LateAccount) -> u64) -> f64 {
+    snapshot.ledger.late.as_ref().map_or(0, figure) as f64
+}
