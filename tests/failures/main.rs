@@ -17,6 +17,7 @@ mod full;
 mod fuse;
 mod hostile;
 mod killed;
+mod late;
 mod plant;
 mod reader;
 #[path = "../support/sdk.rs"]
