@@ -183,7 +183,8 @@ sparkwise_outbox_restored_total` equals `sparkwise_values_delivered_total`, plus
 labels of `sparkwise_values_refused_total`, `sparkwise_values_dropped_total`,
 `sparkwise_values_discarded_total` and `sparkwise_values_waiting`, plus `sparkwise_values_buffered`.
 Values that the filter excludes or that could not be read (`..._excluded_total`, `..._unread_total`)
-are in none of these.
+are in none of these. With `LATE_BUCKET`, `sparkwise_values_restored_late_total` is added to the first
+side, and `sparkwise_values_delivered_late_total` and `sparkwise_values_waiting_late` to the second.
 
 | Word | In the names | What it means |
 |---|---|---|

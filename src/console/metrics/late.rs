@@ -16,6 +16,11 @@ pub(super) const TABLE: &[MetricDef] = &[
         |s| of(s, |late| late.figures.delivered),
     ),
     counter(
+        "sparkwise_values_restored_late_total",
+        "Values in the files that earlier processes left for bulk import.",
+        |s| of(s, |late| late.figures.restored),
+    ),
+    counter(
         "sparkwise_values_refused_late_total",
         "Values that SiteWise rejected in a bulk import, each a dead letter; also in \
          sparkwise_values_refused_total.",

@@ -81,7 +81,9 @@ impl LateFiles {
     fn begin(&mut self, name: FileName) -> io::Result<()> {
         self.folder.make()?;
         let path = self.folder.path(name, OPEN);
-        let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
+        // Over one that was made before its folder could be flushed: names are never used twice.
+        let mut options = OpenOptions::new();
+        let file = options.create(true).truncate(true).write(true).mode(0o600).open(path)?;
         self.folder.sync()?;
         let rows = OpenRows { name, file, unwritten: Vec::new(), written: 0, needs_sync: false };
         self.open.push(rows);
