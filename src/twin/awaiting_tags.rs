@@ -11,6 +11,7 @@ use super::writer::PointWriter;
 use super::{Config, Twin};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::event::{Birth, Content};
+use crate::sparkplug::findings::Finding;
 use crate::time::{Instant, Now};
 use crate::twin::counts::DropReason;
 
@@ -84,17 +85,33 @@ impl Twin {
         layout::define_all(&mut writer.world, config, &birth);
         birth.definitions.clear();
         writer.emit_birth_findings(&birth.source);
-        for metric in std::mem::take(&mut birth.metrics) {
-            if let Content::Leaf { sample, .. } = &metric.content
+        let mut unmappable = None;
+        for metric in &birth.metrics {
+            if let Content::Leaf { datatype, sample, .. } = &metric.content
                 && !sample.without_value
             {
                 let why = match is_control(&metric.name) {
                     true => DropReason::Control,
                     false => DropReason::NotCarried,
                 };
-                self.writer.world.counts.drop_value(why);
+                if why == DropReason::NotCarried {
+                    let address = format!("{}/{}", birth.source, metric.name);
+                    unmappable.get_or_insert_with(|| layout::unmappable(&address, *datatype));
+                }
+                writer.world.counts.drop_value(why);
             }
         }
+        if let Some(example) = unmappable {
+            writer.emit_finding(&birth.source.edge, Finding::NotCarried, example);
+        }
+        // Their values are counted, and may be large; what describes them becomes attributes.
+        birth.metrics.retain_mut(|metric| {
+            if let Content::Leaf { sample, .. } = &mut metric.content {
+                (sample.value, sample.rejected_value) = (None, None);
+                sample.without_value = true;
+            }
+            !metric.properties.is_empty()
+        });
         self.awaiting_tags.insert(birth, now.instant);
         None
     }

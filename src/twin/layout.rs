@@ -18,6 +18,7 @@ pub(super) use self::as_defined::AttributeDeclaration;
 pub(super) use self::define::define_all;
 use self::define::{DefinePass, define_pass};
 use self::losses::holds_known;
+pub(super) use self::losses::unmappable;
 use self::tags::unit;
 pub(super) use self::tags::{declared_unit, form, has_instances, statics, tags};
 use super::assets::{self, AssetIx, AssetKind};

@@ -28,10 +28,7 @@ impl LayoutBuilder<'_> {
         let Self { world, path, unmappable, .. } = self;
         let address = &world.assets.get(spot.asset).address;
         let path = [path, names].concat().join("/");
-        unmappable.get_or_insert_with(|| match datatype {
-            Some(datatype) => format!("{address}/{path} is of the type {datatype:?}"),
-            None => format!("{address}/{path} has an unknown type"),
-        });
+        unmappable.get_or_insert_with(|| self::unmappable(&format!("{address}/{path}"), datatype));
     }
 
     /// Nothing of an instance has a place.
@@ -41,6 +38,14 @@ impl LayoutBuilder<'_> {
         for (slot, _) in found {
             self.set(slot, LeafPlace::None(why));
         }
+    }
+}
+
+/// What is said of a metric that has no form in SiteWise.
+pub(in crate::twin) fn unmappable(address: &str, datatype: Option<SparkplugType>) -> String {
+    match datatype {
+        Some(datatype) => format!("{address} is of the type {datatype:?}"),
+        None => format!("{address} has an unknown type"),
     }
 }
 

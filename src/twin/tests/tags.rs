@@ -169,3 +169,21 @@ fn tags_stay_on_their_asset_where_the_one_above_it_was_never_made() {
     assert_eq!(rig.shown("D, tags", "P"), Some((Quality::Good, Variant::Double(1.0))));
     rig.check_conservation();
 }
+
+/// Its metrics were thrown away while it waited for tags, and nobody was told.
+#[test]
+fn a_device_that_has_nothing_for_sitewise_is_named_and_keeps_its_attributes() {
+    let mut rig = begin(config());
+    let image = Value::Bytes(vec![1, 2].into());
+    let mut image = leaf(0, "Image", DataType::File, sample(0, image));
+    image.properties.push(property("Vendor", DataType::String, text("ACME")));
+    flat::born(&mut rig, "Camera", vec![image]);
+    let found = rig.found.iter().filter(|(finding, _)| *finding == Finding::NotCarried);
+    let told: Vec<_> = found.map(|(_, example)| example.clone()).collect();
+    assert_eq!(told, ["Nordsee/gw/Camera/Image is of the type File"]);
+    rig.seconds(120);
+    assert!(rig.properties("Camera").contains(&"Image/Vendor"), "{:?}", rig.properties("Camera"));
+    let shown = rig.shown("Camera", "Image/Vendor");
+    assert_eq!(shown, Some((Quality::Good, Variant::String("ACME".into()))));
+    rig.check_conservation();
+}
