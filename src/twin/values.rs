@@ -129,9 +129,7 @@ impl Twin {
         values.write_birth_attributes(writer, attributes, &assets, birth_time, now);
         values.write_birth_presence(writer, birth_time, now);
         values.presence_unreliable = false;
-        for (asset, of) in std::mem::take(&mut writer.world.units_to_verify) {
-            writer.world.plan.verify_units(asset, of);
-        }
+        writer.world.verify_units();
         lookups.request_reads(&mut writer.world, source, first, &assets, birth_time);
         lookups.request_instance_reads(&mut writer.world.plan, source, birth_time);
         sources.insert(source.clone(), values);

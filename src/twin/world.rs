@@ -64,7 +64,8 @@ pub(super) struct DesiredWorld {
     changed_models: BTreeSet<ModelIx>,
     pub defined: DefinitionCache,
     /// Properties of assets that SiteWise had at the start, whose unit should be their model's.
-    pub units_to_verify: BTreeMap<AssetIx, Vec<PropertyIx>>,
+    units_to_verify: BTreeMap<AssetIx, Vec<PropertyIx>>,
+    verified_units: units::VerifiedUnits,
     /// Units of assets that are not their model's.
     units: FxHashMap<(AssetIx, PropertyIx), Option<Box<str>>>,
     /// Properties that show their model's unit while their machine says none.
@@ -116,6 +117,7 @@ impl DesiredWorld {
             changed_models: BTreeSet::new(),
             defined: DefinitionCache::default(),
             units_to_verify: BTreeMap::new(),
+            verified_units: units::VerifiedUnits::default(),
             units: FxHashMap::default(),
             unset_units: units::UnsetUnits::default(),
             sources_on_shared_model: BTreeSet::new(),

@@ -52,11 +52,13 @@ pub(super) struct Units {
     read_paused_until: Instant,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct UnitVerification {
     properties: Vec<PropertyIx>,
     /// The page that comes next.
     token: Option<String>,
+    /// Whether properties were added that may have been on an earlier page.
+    starts_over: bool,
     tries: Backoff,
 }
 
@@ -94,8 +96,10 @@ impl Plan {
     /// An asset that SiteWise had at the start should have its model's units for these properties:
     /// an earlier process may have given it others.
     pub fn verify_units(&mut self, asset: AssetIx, properties: Vec<PropertyIx>) {
-        let (token, tries) = (None, Backoff::default());
-        self.units.to_verify.insert(asset, UnitVerification { properties, token, tries });
+        let verification = self.units.to_verify.entry(asset).or_default();
+        // Of those that are being read a page may have passed.
+        verification.starts_over = !verification.properties.is_empty();
+        verification.properties.extend(properties);
         self.mark_dirty(ProvisioningJob::Units(asset));
     }
 
@@ -142,8 +146,10 @@ impl Plan {
                 }
                 self.problems.remove(READ_SUBJECT);
                 self.problems.remove(&subject());
-                if next.is_some() {
-                    (doubt.token, doubt.tries) = (next, Backoff::default());
+                let starts_over = std::mem::take(&mut doubt.starts_over);
+                if starts_over || next.is_some() {
+                    doubt.token = next.filter(|_| !starts_over);
+                    doubt.tries = Backoff::default();
                     self.units.to_verify.insert(asset, doubt);
                 }
                 return;

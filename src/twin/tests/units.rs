@@ -2,6 +2,7 @@
 
 use super::flat::{begin, born, tag};
 use super::*;
+use crate::sparkplug::event::{AttributeHolder, AttributeSample};
 
 /// What was told of units that are not said.
 fn unsaid(rig: &Rig) -> Vec<&str> {
@@ -143,4 +144,58 @@ fn a_flattened_member_without_a_unit_is_told_where_it_shows_anothers() {
     node_born(&mut rig, "B", outer("B1", None));
     let [told] = unsaid(&rig)[..] else { panic!("{:?}", unsaid(&rig)) };
     assert!(told.starts_with("Nordsee/B/B1/In/v has no unit and shows \"bar\""), "{told}");
+}
+
+/// What SiteWise shows as the unit of an oven's temperature.
+fn unit_of(rig: &Rig, asset: &str) -> Option<String> {
+    let (id, of) = rig.sitewise.asset(asset);
+    let model = &rig.sitewise.models[&of.model];
+    let property = model.properties.iter().find(|has| has.name == "Temperature").unwrap();
+    rig.sitewise.property(id, property.id).unwrap().unit
+}
+
+fn ovens(rig: &mut Rig, second: Option<&str>) {
+    let oven = |name, slot, unit| instance(name, "Oven", vec![tag(slot, "Temperature", unit)]);
+    let metrics = vec![oven("O1", 0, Some("°C")), oven("O2", 1, second)];
+    rig.event(birth_at(rig.offset(), node(), Vec::new(), metrics));
+    rig.seconds(60);
+}
+
+/// The unit of the second oven's temperature, in data.
+fn says(rig: &mut Rig, unit: &str) {
+    let property = property("engUnit", DataType::String, text(unit));
+    let (holder, time) = (AttributeHolder::Leaf(Slot(1)), rig.now.wall);
+    let attributes = vec![AttributeSample { holder, time, property }];
+    let (samples, order) = (Vec::new(), SequenceOrder::InOrder);
+    rig.event(Event::Data(Data { source: node(), samples, attributes, order, sent: None }));
+    rig.seconds(60);
+}
+
+#[test]
+fn a_unit_that_changes_in_data_is_shown() {
+    let mut rig = Rig::new();
+    ovens(&mut rig, Some("°C"));
+    says(&mut rig, "°F");
+    assert_eq!(unit_of(&rig, "O2").as_deref(), Some("°F"));
+    assert_eq!(unit_of(&rig, "O1").as_deref(), Some("°C"));
+    says(&mut rig, "°C");
+    assert_eq!(unit_of(&rig, "O2").as_deref(), Some("°C"));
+}
+
+/// Only what the first birth after a restart said was verified: a later word on the unit left the
+/// one that an earlier process had set.
+#[test]
+fn a_unit_of_an_earlier_process_goes_when_the_machine_says_its_unit_later() {
+    for in_data in [false, true] {
+        let mut rig = Rig::new();
+        ovens(&mut rig, Some("°F"));
+        let mut rig = rig.restart();
+        ovens(&mut rig, None);
+        assert_eq!(unit_of(&rig, "O2").as_deref(), Some("°F"));
+        match in_data {
+            false => ovens(&mut rig, Some("°C")),
+            true => says(&mut rig, "°C"),
+        }
+        assert_eq!(unit_of(&rig, "O2").as_deref(), Some("°C"), "in data: {in_data}");
+    }
 }

@@ -38,6 +38,7 @@ impl Twin {
                 (holder, layout::declared_unit(std::slice::from_ref(property)))
             {
                 if let Some(leaf) = values.leaf_at(*slot) {
+                    world.doubt_unit(leaf.asset, leaf.property);
                     world.unit(leaf.asset, leaf.property, said);
                 }
                 continue;
@@ -64,6 +65,7 @@ impl Twin {
                 ));
             }
         }
+        writer.world.verify_units();
         // The plan has to know the models before a value asks for its gate.
         writer.world.settle_changes(now.instant);
         for (target, time, value) in told {

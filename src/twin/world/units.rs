@@ -1,6 +1,6 @@
 //! The units of assets: their model's, or their own.
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::DesiredWorld;
 use crate::twin::assets::{AssetIx, AtStart};
@@ -25,17 +25,43 @@ impl UnsetUnits {
     }
 }
 
+/// Properties whose units were verified, or are about to be: a bit each.
+#[derive(Debug, Default)]
+pub(in crate::twin) struct VerifiedUnits(FxHashMap<AssetIx, Vec<u64>>);
+
+impl VerifiedUnits {
+    /// Whether this is new.
+    fn insert(&mut self, asset: AssetIx, property: PropertyIx) -> bool {
+        let bits = self.0.entry(asset).or_default();
+        let (word, bit) = (property.0 as usize / 64, 1 << (property.0 % 64));
+        if bits.len() <= word {
+            bits.resize(word + 1, 0);
+        }
+        let is_new = bits[word] & bit == 0;
+        bits[word] |= bit;
+        is_new
+    }
+}
+
 impl DesiredWorld {
-    /// Notes a property whose unit an earlier process may have set on its asset.
+    /// Notes a property whose unit an earlier process may have set on its asset: once, with the
+    /// first birth or data that says its unit.
     pub(in crate::twin) fn doubt_unit(&mut self, asset: AssetIx, property: PropertyIx) {
-        if self.assets.get(asset).known != AtStart::Unread {
+        let of = self.assets.get(asset);
+        if of.known == AtStart::No {
             return;
         }
-        let model = self.models.get(self.assets.get(asset).model);
-        let has_unit =
-            model.properties.get(property.0 as usize).is_some_and(|has| has.unit.is_some());
-        if has_unit {
+        let has = self.models.get(of.model).properties.get(property.0 as usize);
+        if has.is_some_and(|has| has.unit.is_some()) && self.verified_units.insert(asset, property)
+        {
             self.units_to_verify.entry(asset).or_default().push(property);
+        }
+    }
+
+    /// Has the units read that are in doubt.
+    pub(in crate::twin) fn verify_units(&mut self) {
+        for (asset, of) in std::mem::take(&mut self.units_to_verify) {
+            self.plan.verify_units(asset, of);
         }
     }
 
