@@ -35,6 +35,7 @@ mod strangers;
 mod strings;
 mod unasked;
 mod warm;
+mod wills;
 
 const SERVER: ServerId = ServerId(0);
 

@@ -86,7 +86,7 @@ pub(super) enum DeathTarget {
     This,
     /// Another.
     Other,
-    /// That of a birth that cannot be read, or the one before.
+    /// That of a birth that cannot be read or was not heard, or the one before.
     Unsure,
 }
 
@@ -317,9 +317,13 @@ impl AwaitingBirth {
         }
     }
 
-    /// Which session a death ends, by its number.
+    /// Which session a death ends, by its number. Of who was not asked since it was online, it may
+    /// be a session long ago.
     pub(super) fn death_target(&self, death: Option<u64>) -> DeathTarget {
         match self.missing_table {
+            MissingTable::NotBorn if self.expectation == Expectation::Unasked => {
+                DeathTarget::Unsure
+            }
             MissingTable::NotBorn => DeathTarget::This,
             MissingTable::Undecodable => {
                 let before = self.prior_tables.as_ref().and_then(|past| past.bd_seq());

@@ -23,6 +23,7 @@ impl EdgeSession {
         context: &mut SessionContext<'_>,
     ) {
         let may_ask = self.may_ask(RebirthTrigger::Probe, context);
+        let is_asked = self.requests.due().is_some();
         match &mut self.state {
             SessionState::Awaited(awaited) if awaited.is_expected() => {
                 let death = birth::bd_seq(payload, None).map(|(number, _)| number);
@@ -35,7 +36,9 @@ impl EdgeSession {
                     (DeathTarget::This, _) | (DeathTarget::Other, BdSeq::Off) => {
                         self.go_offline(DeathCause::Certificate, context);
                     }
-                    (DeathTarget::Unsure, _) | (DeathTarget::Other, BdSeq::Verify) if may_ask => {
+                    (DeathTarget::Unsure, _) | (DeathTarget::Other, BdSeq::Verify)
+                        if may_ask || is_asked =>
+                    {
                         self.notes.findings.note(Finding::StaleDeath);
                         awaited.doubt();
                         self.request(RebirthTrigger::Probe, context);

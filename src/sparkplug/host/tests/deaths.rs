@@ -264,8 +264,10 @@ fn the_death_of_an_expected_node_is_told() {
     let mut stage = Stage::new();
     let edge = edge();
     stage.host.expect_online(edge.node(), &[], stage.now);
+    stage.pass(secs(1));
+    stage.check(&["rebirth 0 g/n"]);
     stage.send(&edge.will());
-    stage.check(&["death g/n certificate @1000000"]);
+    stage.check(&["death g/n certificate @1001000"]);
     stage.pass(secs(60));
     stage.check(&[]);
 }
