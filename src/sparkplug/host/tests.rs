@@ -34,6 +34,7 @@ mod stored;
 mod strangers;
 mod strings;
 mod unasked;
+mod unborn;
 mod warm;
 mod wills;
 

@@ -169,9 +169,17 @@ impl EdgeSession {
                     rest
                 }
             };
-        // Where nothing waits, nothing of the past is asked for.
+        // What waits is read by the past; so is what devices say before they are born again.
+        let of_node = |message: &SessionMessage| message.device.is_none();
         let past = prior_tables
-            .filter(|past| !waiting.is_empty() && past.bytes() <= context.room_left.tables);
+            .map(|mut past| {
+                if !waiting.iter().any(of_node) {
+                    past.take(None);
+                }
+                past
+            })
+            .filter(|past| !waiting.is_empty() || past.devices() > 0)
+            .filter(|past| past.bytes() <= context.room_left.tables);
         context.room_left.tables +=
             freed.tables.saturating_sub(past.as_ref().map_or(0, |past| past.bytes()));
         context.room_left.bytes += freed.bytes;

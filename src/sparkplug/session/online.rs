@@ -207,7 +207,7 @@ impl OnlineSession {
         let tables = self.table_bytes + self.definitions.bytes() + past + devices;
         MemoryUse {
             tables: tables + self.folded.bytes(),
-            past_leaves: 0,
+            past_leaves: past,
             unproven: 0,
             bytes: self.window.bytes() + self.waiting_bytes + self.birth_archive.bytes(),
         }

@@ -341,8 +341,9 @@ impl EdgeSession {
 
     /// There is no more room for what is only kept of the past.
     pub(crate) fn drop_prior_tables(&mut self) {
-        if let SessionState::Awaited(awaited) = &mut self.state {
-            awaited.forget_tables();
+        match &mut self.state {
+            SessionState::Awaited(awaited) => awaited.forget_tables(),
+            SessionState::Online(online) => online.prior_tables = None,
         }
     }
 }
