@@ -22,7 +22,7 @@ const NAMES_FOR: Duration = Duration::from_secs(3600);
 pub(crate) enum EvictionClass {
     /// It was never born.
     Unknown,
-    /// It died.
+    /// It died, or SiteWise had it as offline at our start.
     Offline,
 }
 
@@ -58,7 +58,8 @@ impl EdgeSession {
         if awaited.is_to_be_asked() || awaited.is_lost() {
             return None;
         }
-        let kind = if self.birth_emitted { EvictionClass::Offline } else { EvictionClass::Unknown };
+        let was_born = self.birth_emitted || self.was_known;
+        let kind = if was_born { EvictionClass::Offline } else { EvictionClass::Unknown };
         Some((kind, self.last_heard.unwrap_or(self.created)))
     }
 

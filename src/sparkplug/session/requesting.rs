@@ -282,7 +282,8 @@ impl EdgeSession {
             SessionState::Online(_) => (true, true),
             SessionState::Awaited(awaited) => {
                 let is_expected = awaited.is_expected() || awaited.is_lost();
-                (is_expected, is_expected || self.birth_emitted || awaited.is_to_be_asked())
+                let was_known = self.birth_emitted || self.was_known;
+                (is_expected, is_expected || was_known || awaited.is_to_be_asked())
             }
         };
         match () {

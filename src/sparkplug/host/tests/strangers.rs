@@ -199,6 +199,38 @@ fn who_is_offline_for_long_is_forgotten() {
     assert_eq!(stage.host.nodes().count(), 2);
 }
 
+/// It was one of the crowd once it had been asked in vain.
+#[test]
+fn who_sitewise_has_as_offline_is_no_stranger() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    stage.host.request_birth_if_back(edge.node(), stage.now);
+    stage.pass(secs(20));
+    made_up(&mut stage, 0..10_000, false);
+    stage.pass(secs(3));
+    stage.look();
+    // It comes alive, and its birth is missed.
+    stage.send(&edge.ndata(stage.time(), a(1)));
+    let places = places(&mut stage, 3);
+    assert!(places.len() == 1 && places[0].0 < 110, "{places:?}");
+    // Nor is it the first to go.
+    let mut stage = Stage::new();
+    stage.host.request_birth_if_back(edge.node(), stage.now);
+    stage.pass(secs(20));
+    made_up(&mut stage, 0..limits::NODES, false);
+    let is_kept = |stage: &Stage| stage.host.phases().any(|(known, _)| known == edge.node());
+    assert_eq!((stage.host.phases().count(), is_kept(&stage)), (limits::NODES, true));
+    // It is asked on for a week.
+    let mut stage = Stage::new();
+    stage.host.request_birth_if_back(edge.node(), stage.now);
+    stage.pass(secs(6 * 24 * 3600));
+    stage.look();
+    stage.pass(secs(3600));
+    stage.check(&["rebirth 0 g/n"]);
+    stage.pass(secs(25 * 3600));
+    assert_eq!(stage.host.phases().count(), 0);
+}
+
 #[test]
 fn who_is_not_included_is_never_commanded() {
     let include = |text: &str| {
