@@ -116,7 +116,8 @@ pub struct Host {
     free_indices: Vec<usize>,
     /// Sessions to evict, the next last, with the time since when each is silent.
     evictable: Vec<(usize, Instant)>,
-    last_evictable_search: Option<Instant>,
+    /// When the last search for sessions to evict found none.
+    no_evictable_at: Option<Instant>,
     /// When eviction last failed to make room for tables.
     eviction_exhausted_at: Option<Instant>,
     last_sweep: Instant,
@@ -152,7 +153,7 @@ impl Host {
             request_scheduler: RequestScheduler::new(config.rebirth.per_second),
             free_indices: Vec::new(),
             evictable: Vec::new(),
-            last_evictable_search: None,
+            no_evictable_at: None,
             eviction_exhausted_at: None,
             last_sweep: Instant::START,
             names: NameInterner::default(),
@@ -264,7 +265,7 @@ impl Host {
     /// requested. If it does not answer, its death is emitted, after those of its devices; a device
     /// that is not reborn with it dies too.
     pub fn expect_online(&mut self, edge: &EdgeNode, devices: &[Arc<str>], now: Now) {
-        if let Some(index) = self.get_or_create_session(&edge.group, &edge.node, now.instant) {
+        if let Some(index) = self.get_or_create_session(&edge.group, &edge.node, now) {
             self.update_session(index, now, |session, context| {
                 session.expect_online(devices, context)
             });
@@ -274,7 +275,7 @@ impl Host {
     /// A node was known before this host was, and not as online: its birth is
     /// requested, for it may have come back unnoticed.
     pub fn request_birth_if_back(&mut self, edge: &EdgeNode, now: Now) {
-        if let Some(index) = self.get_or_create_session(&edge.group, &edge.node, now.instant) {
+        if let Some(index) = self.get_or_create_session(&edge.group, &edge.node, now) {
             self.update_session(index, now, |session, context| {
                 session.request_birth_if_back(context)
             });
@@ -303,7 +304,7 @@ impl Host {
     }
 
     /// Index of a node's session; it is created if there is room.
-    fn get_or_create_session(&mut self, group: &str, node: &str, now: Instant) -> Option<usize> {
+    fn get_or_create_session(&mut self, group: &str, node: &str, now: Now) -> Option<usize> {
         if let Some(index) = self.session_index(group, node) {
             return Some(index);
         }
@@ -318,7 +319,7 @@ impl Host {
         nodes.insert(Arc::clone(&edge.node), index);
         let clash =
             self.folded.clashes((), &edge.group) | self.folded.clashes(&edge.group, &edge.node);
-        let mut session = EdgeSession::new(edge, now);
+        let mut session = EdgeSession::new(edge, now.instant);
         if clash {
             session.note(Finding::CaseCollision);
         }

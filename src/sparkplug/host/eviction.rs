@@ -1,5 +1,6 @@
 //! Eviction of edge nodes: at the limit those that were never born first, then those that are
-//! offline longest.
+//! offline longest, then those that said nothing after a birth and are silent for long. Where there
+//! is none of these, others that are silent for long are asked whether they are alive.
 
 use std::time::Duration;
 
@@ -13,16 +14,17 @@ use crate::time::{Instant, Now};
 
 /// How many candidates one search collects, so that the search is amortised.
 const BATCH: usize = 1024;
-/// Pause between two evictions of tables that freed too little.
+/// Pause between two evictions of tables that freed too little, and between two searches for nodes
+/// to evict that found none.
 const BETWEEN: Duration = Duration::from_secs(1);
-/// Nodes that are probed at once at most, so that the tables of dead ones can be evicted.
+/// Nodes that are probed at once at most, so that dead ones, or their tables, can be evicted.
 const PROBES: usize = 100;
 /// How often those that are silent for long are looked for.
 const SWEEP: Duration = Duration::from_secs(600);
 
 impl Host {
     /// A place for another edge node, if there is one.
-    pub(super) fn free_place(&mut self, now: Instant) -> Option<usize> {
+    pub(super) fn free_place(&mut self, now: Now) -> Option<usize> {
         if let Some(index) = self.free_indices.pop() {
             return Some(index);
         }
@@ -34,8 +36,10 @@ impl Host {
             self.find_evictable(now);
         }
         while let Some((index, heard)) = self.evictable.pop() {
-            let evictable = self.sessions.get(index).and_then(EdgeSession::eviction_candidate);
+            let session = self.sessions.get(index);
+            let evictable = session.and_then(|session| session.eviction_candidate(now.instant));
             if evictable.is_some_and(|(_, since)| since == heard) {
+                self.update_session(index, now, EdgeSession::evict);
                 self.remove_session(index);
                 return self.free_indices.pop();
             }
@@ -44,18 +48,34 @@ impl Host {
     }
 
     /// Finds the sessions that may be evicted: the last is the first to go.
-    fn find_evictable(&mut self, now: Instant) {
-        if self.last_evictable_search.is_some_and(|at| at == now) {
+    fn find_evictable(&mut self, now: Now) {
+        if self.no_evictable_at.is_some_and(|at| now.instant.since(at) < BETWEEN) {
             return;
         }
-        self.last_evictable_search = Some(now);
         let sessions = self.sessions.iter().enumerate();
         let mut all: Vec<_> = sessions
-            .filter_map(|(index, session)| Some((session.eviction_candidate()?, index)))
+            .filter_map(|(index, session)| Some((session.eviction_candidate(now.instant)?, index)))
             .collect();
         all.sort_unstable();
         all.truncate(BATCH);
         self.evictable = all.into_iter().rev().map(|((_, since), index)| (index, since)).collect();
+        self.no_evictable_at = self.evictable.is_empty().then_some(now.instant);
+        if self.evictable.is_empty() {
+            self.probe_silent(now);
+        }
+    }
+
+    /// Asks those that are silent for long whether they are alive, the longest silent first.
+    fn probe_silent(&mut self, now: Now) {
+        let asked = self.sessions.iter().filter(|session| session.is_asked_if_alive()).count();
+        let sessions = self.sessions.iter().enumerate();
+        let mut silent: Vec<_> = sessions
+            .filter_map(|(index, session)| Some((session.long_silent_since(now.instant)?, index)))
+            .collect();
+        silent.sort_unstable();
+        for (_, index) in silent.into_iter().take(PROBES.saturating_sub(asked)) {
+            self.update_session(index, now, EdgeSession::probe_silent);
+        }
     }
 
     /// Removes long-silent sessions, at most once per sweep interval.

@@ -85,7 +85,7 @@ impl Host {
             }
         }
         self.make_room(self.session_index(edge.group, edge.node), now);
-        let Some(index) = self.get_or_create_session(edge.group, edge.node, now.instant) else {
+        let Some(index) = self.get_or_create_session(edge.group, edge.node, now) else {
             self.count_unplaced_message(payload.unwrap_or_default(), now.instant);
             return None;
         };

@@ -1,9 +1,11 @@
-//! Eviction: nodes that were never born first, and those that are offline for long.
+//! Eviction: nodes that were never born first, those that are offline for long, and those that may
+//! be made up.
 
 use std::time::Duration;
 
 use super::{EdgeSession, RebirthTrigger, SessionContext, SessionState};
 use crate::sparkplug::config::Config;
+use crate::sparkplug::event::DeathCause;
 use crate::time::Instant;
 
 /// How long a silent node that was never born is kept.
@@ -11,11 +13,12 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(24 * 3600);
 /// How long a silent node that is offline is kept.
 const OFFLINE_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// How long a silent node that has sent data keeps its tables when memory is short.
+/// How long a silent node that has sent data keeps its tables when memory is short, and one that has
+/// sent none its place when all are taken.
 const SILENT_FOR: Duration = Duration::from_secs(600);
-/// How long one whose tables were evicted keeps its devices' names when memory is short, before it
-/// is asked whether it is alive.
-const NAMES_FOR: Duration = Duration::from_secs(3600);
+/// How long one whose tables were evicted keeps its devices' names when memory is short, and any that
+/// is alive its place when all are taken, before it is asked whether it is alive.
+const UNASKED_FOR: Duration = Duration::from_secs(3600);
 
 /// The order of eviction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +27,8 @@ pub(crate) enum EvictionClass {
     Unknown,
     /// It died, or SiteWise had it as offline at our start.
     Offline,
+    /// It was born once and said nothing since: it may be made up.
+    Unproven,
 }
 
 /// In which order tables are evicted: the least first.
@@ -52,11 +57,16 @@ pub(crate) enum TablesOf {
 
 impl EdgeSession {
     /// Whether it may be evicted, and since when it is silent. Nodes that are online, expected, or
-    /// on a server that is disconnected may not.
-    pub(crate) fn eviction_candidate(&self) -> Option<(EvictionClass, Instant)> {
-        let SessionState::Awaited(awaited) = &self.state else { return None };
+    /// on a server that is disconnected may not, unless they said nothing after a birth and are silent
+    /// for long.
+    pub(crate) fn eviction_candidate(&self, now: Instant) -> Option<(EvictionClass, Instant)> {
+        let heard = self.last_heard.filter(|_| !self.has_answered);
+        let unproven = heard
+            .filter(|heard| now.since(*heard) >= SILENT_FOR)
+            .map(|heard| (EvictionClass::Unproven, heard));
+        let SessionState::Awaited(awaited) = &self.state else { return unproven };
         if awaited.is_to_be_asked() || awaited.is_lost() {
-            return None;
+            return unproven;
         }
         let was_born = self.birth_emitted || self.was_known;
         let kind = if was_born { EvictionClass::Offline } else { EvictionClass::Unknown };
@@ -81,7 +91,7 @@ impl EdgeSession {
         // A node that was not asked for its birth yet, or may still answer, keeps its devices.
         let (tables, kept) = match &self.state {
             SessionState::Awaited(awaited) if awaited.has_unread_birth() => {
-                (TablesOf::Awaited, self.has_answered && now.since(heard) < NAMES_FOR)
+                (TablesOf::Awaited, self.has_answered && now.since(heard) < UNASKED_FOR)
             }
             SessionState::Awaited(awaited) => {
                 (TablesOf::Awaited, awaited.is_expected() || self.has_answered)
@@ -117,12 +127,53 @@ impl EdgeSession {
 
     /// Whether its silence exceeds the limit after which a session is removed.
     pub(crate) fn is_expired(&self, now: Instant) -> bool {
-        self.eviction_candidate().is_some_and(|(kind, since)| {
-            let long = match kind {
-                EvictionClass::Unknown => UNKNOWN_FOR,
-                EvictionClass::Offline => OFFLINE_FOR,
-            };
-            now.since(since) >= long
+        self.eviction_candidate(now).is_some_and(|(kind, since)| match kind {
+            EvictionClass::Unknown => now.since(since) >= UNKNOWN_FOR,
+            EvictionClass::Offline => now.since(since) >= OFFLINE_FOR,
+            EvictionClass::Unproven => false,
         })
+    }
+
+    /// Its place is needed: what was told alive of it is told offline.
+    pub(crate) fn evict(&mut self, context: &mut SessionContext<'_>) {
+        let is_alive = match &self.state {
+            SessionState::Awaited(awaited) => awaited.is_expected(),
+            SessionState::Online(_) => true,
+        };
+        if is_alive {
+            self.go_offline_silent(DeathCause::Silent, context);
+        }
+    }
+
+    /// Since when it is silent, if it is for long, is alive as far as is known, and was not asked.
+    pub(crate) fn long_silent_since(&self, now: Instant) -> Option<Instant> {
+        let is_alive = match &self.state {
+            SessionState::Awaited(awaited) => awaited.has_unread_birth(),
+            SessionState::Online(online) => !online.is_doubted(),
+        };
+        let heard = self.last_heard.unwrap_or(self.created);
+        (is_alive && now.since(heard) >= UNASKED_FOR).then_some(heard)
+    }
+
+    /// Whether it is to say that it is alive.
+    pub(crate) fn is_asked_if_alive(&self) -> bool {
+        match &self.state {
+            SessionState::Awaited(_) => self.is_probed(),
+            SessionState::Online(online) => online.is_doubted(),
+        }
+    }
+
+    /// Its place may be needed: it is asked whether it is alive, if it may be.
+    pub(crate) fn probe_silent(&mut self, context: &mut SessionContext<'_>) {
+        if !self.may_ask(RebirthTrigger::Probe, context) {
+            return;
+        }
+        match &mut self.state {
+            SessionState::Awaited(awaited) => awaited.should_ask(true),
+            SessionState::Online(online) => {
+                online.doubt(DeathCause::Silent, context.now.instant);
+            }
+        }
+        self.request(RebirthTrigger::Probe, context);
     }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::globs::Globs;
 use crate::sparkplug::filter::Filter;
+use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
 
 fn a(value: i32) -> [Metric; 1] {
     [Metric::new("a", value)]
@@ -169,6 +170,96 @@ fn where_all_are_known_who_is_offline_longest_is_forgotten_and_nobody_who_is_onl
     stage.check(&["birth g/new: a#2=1"]);
     assert_eq!(stage.host.phase(&EdgeNode::new("g", "7")), NodePhase::Unknown);
     assert_eq!(stage.host.phase(&EdgeNode::new("g", "5")), NodePhase::Offline);
+}
+
+/// Births of made-up nodes, which may say something after it, too.
+fn born_once(stage: &mut Stage, numbers: std::ops::Range<usize>, also_say: bool) {
+    for number in numbers {
+        let mut edge = Edge::new(EdgeNode::new("m", number.to_string()), 0);
+        stage.send(&edge.nbirth(stage.time(), []));
+        if also_say {
+            stage.send(&edge.ndata(stage.time(), []));
+        }
+    }
+}
+
+/// The next was shut out until a restart.
+#[test]
+fn who_was_born_once_and_said_nothing_for_ten_minutes_goes_before_one_is_shut_out() {
+    let mut stage = Stage::new();
+    let mut quiet = edge();
+    stage.send(&quiet.nbirth(stage.time(), a(1)));
+    stage.send(&quiet.ndata(stage.time(), a(2)));
+    born_once(&mut stage, 0..limits::NODES - 3, false);
+    // One whose birth cannot be read any more, and one with a device.
+    let mut damaged = Edge::new(EdgeNode::new("m", "damaged"), 0);
+    stage.send(&damaged.nbirth(stage.time(), []));
+    let birth = damaged.nbirth(stage.time(), []);
+    stage.send(&Message { payload: vec![0xff], ..birth });
+    let mut last = Edge::new(EdgeNode::new("m", "last"), 0);
+    stage.pass(secs(1));
+    stage.send(&last.nbirth(stage.time(), a(1)));
+    stage.send(&last.dbirth("d", stage.time(), a(1)));
+    stage.pass(ms(598_999));
+    stage.look();
+    let mut new = Edge::new(EdgeNode::new("g", "new"), 0);
+    stage.send(&new.nbirth(stage.time(), a(1)));
+    stage.check(&[]);
+    stage.pass(secs(1));
+    stage.send(&new.nbirth(stage.time(), a(1)));
+    stage.check(&["death m/0 silent @1600999", "birth g/new: a#2=1"]);
+    stage.send(&new.ndata(stage.time(), a(2)));
+    stage.pass(secs(1));
+    for number in 0..limits::NODES - 3 {
+        stage.send(&Edge::new(EdgeNode::new("h", number.to_string()), 0).nbirth(stage.time(), []));
+    }
+    stage.look();
+    stage.send(&Edge::new(EdgeNode::new("g", "next"), 0).nbirth(stage.time(), a(1)));
+    stage.check(&[
+        "death m/last/d node @1601999",
+        "death m/last silent @1601999",
+        "birth g/next: a#2=1",
+    ]);
+    assert_eq!(stage.host.phase(quiet.node()), NodePhase::Online, "it has said something");
+    assert_eq!(stage.host.phase(new.node()), NodePhase::Online);
+    assert_eq!(stage.host.phase(damaged.node()), NodePhase::Unknown);
+}
+
+/// They are alive, for all that is known, but some may be made up or gone without a death.
+#[test]
+fn where_all_have_said_something_who_is_silent_for_an_hour_is_asked() {
+    for may_ask in [true, false] {
+        let mut stage = Stage::with(|config| {
+            if !may_ask {
+                config.rebirth.reasons = RebirthReasons::ALL.without(RebirthReason::Probe);
+            }
+        });
+        let mut quiet = edge();
+        stage.send(&quiet.nbirth(stage.time(), a(1)));
+        stage.send(&quiet.ndata(stage.time(), a(2)));
+        born_once(&mut stage, 0..limits::NODES - 1, true);
+        stage.pass(ms(3_599_999));
+        stage.look();
+        let mut new = Edge::new(EdgeNode::new("g", "new"), 0);
+        stage.send(&new.ndata(stage.time(), a(1)));
+        stage.pass(ms(1));
+        stage.check(&[]);
+        stage.pass(secs(1));
+        stage.send(&new.ndata(stage.time(), a(1)));
+        stage.pass(secs(3));
+        let asked = stage.look();
+        assert_eq!(asked.len(), if may_ask { 100 } else { 0 }, "{asked:?}");
+        if !may_ask {
+            continue;
+        }
+        assert_eq!(asked[0], "rebirth 0 g/n");
+        stage.send(&quiet.nbirth(stage.time(), a(2)));
+        stage.pass(secs(20));
+        stage.look();
+        stage.send(&new.nbirth(stage.time(), a(1)));
+        stage.check(&["birth g/new: a#2=1"]);
+        assert_eq!(stage.host.phase(quiet.node()), NodePhase::Online);
+    }
 }
 
 #[test]
