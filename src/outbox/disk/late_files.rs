@@ -33,11 +33,10 @@ struct RecordLine {
 struct OpenRows {
     name: FileName,
     file: File,
-    /// Rows that are not written yet.
-    unwritten: Vec<u8>,
-    /// Bytes that are written whole.
-    written: u64,
-    needs_sync: bool,
+    /// Rows that are not flushed yet.
+    unflushed: Vec<u8>,
+    /// Bytes that are flushed.
+    flushed: u64,
 }
 
 /// The folder of the files: what is done with closed ones.
@@ -73,7 +72,7 @@ impl LateFiles {
             }
         };
         if let Some(open) = self.open.get_mut(at) {
-            open.unwritten.extend_from_slice(line.as_bytes());
+            open.unflushed.extend_from_slice(line.as_bytes());
         }
         Ok(())
     }
@@ -85,8 +84,7 @@ impl LateFiles {
         let mut options = OpenOptions::new();
         let file = options.create(true).truncate(true).write(true).mode(0o600).open(path)?;
         self.folder.sync()?;
-        let rows = OpenRows { name, file, unwritten: Vec::new(), written: 0, needs_sync: false };
-        self.open.push(rows);
+        self.open.push(OpenRows { name, file, unflushed: Vec::new(), flushed: 0 });
         Ok(())
     }
 
@@ -94,7 +92,7 @@ impl LateFiles {
     ///
     /// # Errors
     ///
-    /// What the disk says. What was not written is kept, and tried again the next time.
+    /// What the disk says. What was not flushed is kept, and written again the next time.
     pub fn sync(&mut self) -> io::Result<()> {
         self.open.iter_mut().try_for_each(OpenRows::sync)
     }
@@ -263,18 +261,16 @@ impl LateFolder {
 
 impl OpenRows {
     fn sync(&mut self) -> io::Result<()> {
-        if !self.unwritten.is_empty() {
-            // What was written in part before is written over.
-            self.file.seek(SeekFrom::Start(self.written))?;
-            self.file.write_all(&self.unwritten)?;
-            self.written += self.unwritten.len() as u64;
-            self.unwritten.clear();
-            self.needs_sync = true;
+        if self.unflushed.is_empty() {
+            return Ok(());
         }
-        if self.needs_sync {
-            self.file.sync_data()?;
-            self.needs_sync = false;
-        }
+        // What was written in part before is written over. A flush that failed is not repeated alone:
+        // the kernel may have dropped what it could not write, and would say that all is well.
+        self.file.seek(SeekFrom::Start(self.flushed))?;
+        self.file.write_all(&self.unflushed)?;
+        self.file.sync_data()?;
+        self.flushed += self.unflushed.len() as u64;
+        self.unflushed.clear();
         Ok(())
     }
 }
@@ -333,6 +329,25 @@ mod tests {
         // They are closed by now.
         let (again, doubtful) = restore(&folder);
         assert_eq!((again, doubtful), (restored, Vec::new()));
+    }
+
+    /// After a flush that failed, the kernel may have none of it and say that all is flushed: points
+    /// would leave the store that no file has.
+    #[test]
+    fn rows_whose_flush_failed_are_written_again() {
+        let folder = Folder::new();
+        let mut files = LateFiles::new(late(&folder));
+        append(&mut files, 1, 0..2);
+        files.sync().unwrap();
+        append(&mut files, 1, 2..4);
+        // It takes all that is written, keeps none of it, and cannot be flushed.
+        let null = OpenOptions::new().write(true).open("/dev/null").unwrap();
+        let file = std::mem::replace(&mut files.open[0].file, null);
+        assert!(files.sync().is_err());
+        files.open[0].file = file;
+        files.sync().unwrap();
+        drop(files);
+        assert_eq!(restore(&folder).1, (0..4).map(point).collect::<Vec<_>>());
     }
 
     /// Its point is still in the store, and comes again.
