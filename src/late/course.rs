@@ -179,7 +179,11 @@ impl Course {
             (Step::Create(attempt) | Step::Find(attempt), StepResult::Job(job)) => {
                 Step::RecordJob(*attempt, job)
             }
-            (Step::Create(attempt), StepResult::Exists) => Step::Find(*attempt),
+            // Looked for with the delay that was reached: it may not be found, again and again.
+            (Step::Create(attempt), StepResult::Exists) => {
+                (self.next, self.due) = (Step::Find(*attempt), Some(now));
+                return Progress::None;
+            }
             // What exists by name and not in the list appears there in a while, or was no job.
             (Step::Find(attempt), StepResult::NoJob) => {
                 self.next = Step::Create(*attempt);
@@ -293,6 +297,23 @@ mod tests {
         assert_eq!(step(&mut course, StepResult::Job("j".into())).0, Step::Find(1));
         assert_eq!(step(&mut course, StepResult::Done).0, Step::RecordJob(1, "j".into()));
         assert_eq!(course.next, Step::Describe("j".into()));
+    }
+
+    /// All jobs of the account would be listed every second, for ever.
+    #[test]
+    fn a_job_that_exists_and_is_not_found_is_looked_for_ever_more_slowly() {
+        let mut course = course(JobRecord { attempt: 1, job: None });
+        let mut last = Instant::START;
+        for wait in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
+            assert_eq!(step(&mut course, StepResult::Exists).0, Step::Create(1));
+            assert_eq!(step(&mut course, StepResult::NoJob).0, Step::Find(1));
+            let due = course.due().unwrap();
+            assert_eq!(due.since(last), Duration::from_secs(wait));
+            last = due;
+        }
+        step(&mut course, StepResult::Exists);
+        step(&mut course, StepResult::Job("j".into()));
+        assert_eq!((course.retry_delay, course.last_error), (FIRST_RETRY, None));
     }
 
     #[test]
