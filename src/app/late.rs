@@ -14,6 +14,8 @@ use crate::sitewise::import::{BulkImport, NewJob};
 
 /// Bytes of a job's report that are read: a file's rows with a reason each.
 const REPORT_BYTES: usize = 64 * 1024 * 1024;
+/// Objects of a report that are listed: a page of S3's.
+const REPORT_OBJECTS: usize = 1_000;
 
 /// How a step ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,6 +111,10 @@ async fn refused_rows<B: BulkImport>(
         let mut refused = RefusedRows::default();
         for report in &reports {
             refused.read(report);
+        }
+        let bytes: usize = reports.iter().map(Vec::len).sum();
+        if bytes >= REPORT_BYTES || reports.len() >= REPORT_OBJECTS {
+            refused.cut();
         }
         let content = folder.read(file)?;
         let points = row::records(&content).filter_map(|record| row::point(&record));
@@ -263,6 +269,21 @@ mod tests {
         // Of another attempt there is none: nobody knows what was refused.
         let Outcome::Refused(rows) = run(&account, &folder, Step::ReadReport(2)).await else {
             panic!("the report of another attempt was read");
+        };
+        assert_eq!(rows.len(), 2);
+    }
+
+    /// S3 lists a thousand: what others name would be counted as delivered.
+    #[tokio::test]
+    async fn rows_beyond_what_is_read_of_a_report_are_given_back() {
+        let ((_disk, folder), account) = (closed_file(), Account::default());
+        let line = row::line(&point(2)).unwrap();
+        for number in 0..REPORT_OBJECTS {
+            let key = format!("{}job/{number}.csv", config().report_prefix(FILE, 1));
+            account.objects.lock().unwrap().insert(key, line.clone().into_bytes());
+        }
+        let Outcome::Refused(rows) = run(&account, &folder, Step::ReadReport(1)).await else {
+            panic!("the report was not read");
         };
         assert_eq!(rows.len(), 2);
     }

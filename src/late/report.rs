@@ -21,6 +21,8 @@ pub struct RefusedRows {
     /// Lines that name no row.
     foreign: Vec<String>,
     foreign_lines: u64,
+    /// There is more of it than was read.
+    is_cut: bool,
 }
 
 impl RefusedRows {
@@ -45,6 +47,11 @@ impl RefusedRows {
         }
     }
 
+    /// There is more of the report than was read: nobody knows which other rows it names.
+    pub fn cut(&mut self) {
+        self.is_cut = true;
+    }
+
     fn reason(&mut self, reason: &str) -> u16 {
         let found = self.reasons.iter().position(|other| other == reason);
         let number = found.unwrap_or_else(|| {
@@ -64,7 +71,10 @@ impl RefusedRows {
             let said = self.foreign.join("; ");
             return Some(format!("the job's report names no row: {said}"));
         }
-        let number = self.rows.get(&point.key())?;
+        let Some(number) = self.rows.get(&point.key()) else {
+            let unknown = "the job's report is longer than what is read of it";
+            return self.is_cut.then(|| unknown.to_owned());
+        };
         Some(self.reasons.get(usize::from(*number)).cloned().unwrap_or_default())
     }
 
@@ -92,6 +102,18 @@ mod tests {
         assert_eq!(refused.reason_of(&point(5_001)).as_deref(), Some("\"No, not found\""));
         assert_eq!(refused.reason_of(&point(5_002)), None);
         assert_eq!(refused.foreign_lines(), 0);
+    }
+
+    /// What it names beyond would be counted as delivered.
+    #[test]
+    fn a_report_that_was_cut_gives_all_rows_back() {
+        let mut refused = RefusedRows::default();
+        let line = row::line(&point(5_001)).unwrap();
+        refused.read(format!("{},no\n", line.trim_end()).as_bytes());
+        refused.cut();
+        assert_eq!(refused.reason_of(&point(5_001)).as_deref(), Some("no"));
+        let reason = refused.reason_of(&point(5_002)).unwrap();
+        assert!(reason.contains("longer"), "{reason}");
     }
 
     /// Otherwise rows that were refused would be counted as delivered.
