@@ -95,7 +95,7 @@ impl Config {
     pub fn job_name(&self, name: FileName, attempt: u32) -> String {
         let key = self.key(name);
         let allowed = |letter: char| {
-            letter.is_alphanumeric() || matches!(letter, ' ' | '.' | '_' | ':' | '/' | '-')
+            letter.is_ascii_alphanumeric() || matches!(letter, ' ' | '.' | '_' | ':' | '/' | '-')
         };
         // The file's name stands at the end, and the host id may be long.
         let skipped = key.chars().count().saturating_sub(JOB_NAME_LETTERS);

@@ -66,6 +66,19 @@ fn a_job_is_named_by_its_key() {
     assert!(config.report_prefix(name, 1).ends_with("/1/"));
 }
 
+/// SiteWise takes letters and numbers of any script, but no vowel sign, which Rust counts among the
+/// letters: the job was refused for ever.
+#[test]
+fn a_job_is_named_in_letters_that_sitewise_takes() {
+    let config = Config {
+        host_id: "เครื่อง-กำลัง हिन्दी ü".to_owned(), ..config()
+    };
+    let name = config.job_name(FileName::new(1, 2), 1);
+    let is_taken = |letter: char| letter.is_ascii_alphanumeric() || " ._:/-".contains(letter);
+    assert!(name.chars().all(is_taken), "{name}");
+    assert!(name.ends_with("0000000000001-0000000000000002.csv"), "{name}");
+}
+
 #[test]
 fn a_file_is_closed_when_its_points_have_left_the_outbox() {
     let mut late = Late::new(config(), Vec::new(), 1, at(0));
