@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::{JoinError, JoinSet};
 use tracing::{debug, info, warn};
@@ -18,7 +19,32 @@ use crate::outbox::disk::late_files::LateFolder;
 use crate::sitewise::api::ApiFault;
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::import::BulkImport;
-use crate::time::Now;
+use crate::time::{Instant, Now};
+
+/// Steps that fail in a row before the log says so: single ones fail often, and are tried again.
+const STEPS_IN_A_ROW: u32 = 5;
+/// How often it says so, while they go on failing.
+const TOLD_EVERY: Duration = Duration::from_secs(3_600);
+
+/// When the log tells of calls that fail again and again.
+#[derive(Debug, Default)]
+struct FailureLog {
+    in_a_row: u32,
+    told_at: Option<Instant>,
+}
+
+impl FailureLog {
+    /// A call has ended. Whether to tell that it failed, as at least so many in a row.
+    fn record(&mut self, is_failed: bool, at_least: u32, now: Instant) -> bool {
+        self.in_a_row = if is_failed { self.in_a_row.saturating_add(1) } else { 0 };
+        let was_told = self.told_at.is_some_and(|at| now.since(at) < TOLD_EVERY);
+        let is_due = self.in_a_row >= at_least && is_failed && !was_told;
+        if is_due {
+            self.told_at = Some(now);
+        }
+        is_due
+    }
+}
 
 type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -78,6 +104,8 @@ pub(super) struct LateSteps {
     closing: BTreeMap<FileName, Vec<Step>>,
     /// What was logged last.
     tiers: Tiers,
+    failed_steps: FailureLog,
+    failed_readings: FailureLog,
 }
 
 impl LateSteps {
@@ -193,9 +221,7 @@ impl<S: SiteWise> Engine<S> {
         let now = self.now();
         match done.map_err(|_| Error::Task("late"))? {
             LateDone::Step(file, Outcome::Step(result)) => {
-                if let StepResult::Failed(reason) = &result {
-                    debug!("late values: {reason}");
-                }
+                self.log_step(file, &result, now);
                 self.bridge.handle_late_step(file, result, now);
             }
             LateDone::Step(file, Outcome::Refused(rows)) => {
@@ -213,8 +239,17 @@ impl<S: SiteWise> Engine<S> {
                 }
             }
             LateDone::Tiers(read) => {
-                if let Err(fault) = &read {
-                    debug!(error = %fault, "cannot read the account's storage configuration");
+                let is_told = self.late.failed_readings.record(read.is_err(), 1, now.instant);
+                if let Err(fault) = &read
+                    && is_told
+                {
+                    warn!(
+                        error = %fault,
+                        "cannot read the account's storage configuration \
+                         (iotsitewise:DescribeStorageConfiguration): until it is read, values older \
+                         than seven days are collected in OUTBOX_DIR and not sent; it is read again \
+                         every five minutes"
+                    );
                 }
                 let tiers = read.unwrap_or(Tiers::Unknown);
                 self.log_tiers(tiers);
@@ -222,6 +257,24 @@ impl<S: SiteWise> Engine<S> {
             }
         }
         Ok(())
+    }
+
+    /// Nothing but the log says that values wait for a right that is missing.
+    fn log_step(&mut self, file: FileName, result: &StepResult, now: Now) {
+        let StepResult::Failed(reason) = result else {
+            self.late.failed_steps.record(false, STEPS_IN_A_ROW, now.instant);
+            return;
+        };
+        debug!("late values: {reason}");
+        if self.late.failed_steps.record(true, STEPS_IN_A_ROW, now.instant) {
+            let key = self.late_key(file);
+            warn!(
+                late.object = key,
+                error = reason,
+                "late values do not leave: {STEPS_IN_A_ROW} steps in a row failed, the last of \
+                 {key}: {reason}; the values wait in OUTBOX_DIR, and it is tried again"
+            );
+        }
     }
 
     fn log_tiers(&mut self, tiers: Tiers) {
@@ -238,5 +291,27 @@ impl<S: SiteWise> Engine<S> {
             Tiers::Enabled => info!("values older than seven days are sent by bulk import"),
             Tiers::Unknown => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_start(Duration::from_secs(seconds))
+    }
+
+    /// A bucket that is missing, or a right to it, was told at the level of debug alone.
+    #[test]
+    fn what_fails_again_and_again_is_told_and_not_each_time() {
+        let mut log = FailureLog::default();
+        let told = (0..5).map(|second| log.record(true, 3, at(second)));
+        assert_eq!(told.collect::<Vec<_>>(), [false, false, true, false, false]);
+        assert!(log.record(true, 3, at(2 + 3_600)));
+        // Every third call fails: it is tried again, and that is all.
+        let mut log = FailureLog::default();
+        let told = (0..30).any(|call| log.record(call % 3 == 0, 3, at(call)));
+        assert!(!told);
     }
 }
