@@ -37,8 +37,9 @@ impl VerifiedUnits {
         if bits.len() <= word {
             bits.resize(word + 1, 0);
         }
-        let is_new = bits[word] & bit == 0;
-        bits[word] |= bit;
+        let Some(word) = bits.get_mut(word) else { return false };
+        let is_new = *word & bit == 0;
+        *word |= bit;
         is_new
     }
 }
