@@ -368,6 +368,7 @@ impl Host {
             config: &self.config,
             random: self.random.f64(),
             room_left: room,
+            may_be_made_up: session.may_be_made_up(),
             servers: &self.servers,
             judges_clocks: self.judges_clocks,
             names: &mut self.names,

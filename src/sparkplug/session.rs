@@ -13,6 +13,7 @@ use super::host::finding_log::FindingLog;
 use super::host::state::ConnectedServers;
 use super::host::{ServerId, SkipReason};
 use super::inflation_debt::InflationDebt;
+use super::limits;
 use super::metric;
 use super::names::NameInterner;
 use super::proto::Payload;
@@ -64,6 +65,8 @@ pub(crate) struct SessionContext<'a> {
     pub(crate) random: f64,
     /// Memory left for this session's tables and buffers.
     pub(crate) room_left: MemoryUse,
+    /// Whether the session is of a node that may be made up.
+    pub(crate) may_be_made_up: bool,
     pub(crate) servers: &'a ConnectedServers,
     /// Whether our time is known to be right, and messages are read as they come.
     pub(crate) judges_clocks: bool,
@@ -74,6 +77,12 @@ pub(crate) struct SessionContext<'a> {
 impl SessionContext<'_> {
     fn emit(&mut self, event: Event) {
         (self.events)(event);
+    }
+
+    /// How many bytes of messages may wait: those that may be made up leave the others half.
+    fn waiting_room(&self) -> usize {
+        let others = if self.may_be_made_up { limits::TOTAL_WINDOW_BYTES / 2 } else { 0 };
+        self.room_left.bytes.saturating_sub(others)
     }
 
     /// Whether the filter may include anything of a device, or its node.
@@ -154,7 +163,7 @@ pub(crate) struct EdgeSession {
     state: SessionState,
     /// Whether a birth of it was ever emitted.
     birth_emitted: bool,
-    /// Whether SiteWise had it at our start, and not as online.
+    /// Whether SiteWise had it at our start.
     was_known: bool,
     /// When a live message of it came last.
     last_heard: Option<Instant>,
@@ -227,6 +236,11 @@ impl EdgeSession {
     /// Whether it ever said anything after a birth, or answered a request.
     pub(crate) fn is_proven(&self) -> bool {
         self.has_answered
+    }
+
+    /// Whether SiteWise does not know it from before our start, nor did it say anything after a birth.
+    pub(crate) fn may_be_made_up(&self) -> bool {
+        !(self.has_answered || self.was_known)
     }
 
     pub(crate) fn debt(&mut self) -> &mut InflationDebt {

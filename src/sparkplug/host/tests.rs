@@ -15,6 +15,7 @@ mod births;
 mod bounds;
 mod clocks;
 mod costly;
+mod crowd;
 mod dated;
 mod deaths;
 mod filters;

@@ -231,7 +231,7 @@ impl AwaitingBirth {
         };
         self.stored_births.retain(other);
         self.certificate_bytes = self.stored_births.iter().map(|kept| kept.bytes).sum();
-        let room = message.bytes <= context.room_left.bytes.saturating_sub(self.bytes());
+        let room = message.bytes <= context.waiting_room().saturating_sub(self.bytes());
         if room && self.stored_births.len() <= limits::DEVICES {
             self.certificate_bytes += message.bytes;
             self.stored_births.push(message);
@@ -382,7 +382,7 @@ impl AwaitingBirth {
     pub(super) fn has_room(&self, bytes: usize, context: &SessionContext<'_>) -> bool {
         self.waiting.len() < limits::WAITING_MESSAGES
             && self.waiting_bytes + bytes <= limits::WINDOW_BYTES
-            && bytes <= context.room_left.bytes
+            && bytes <= context.waiting_room()
     }
 
     /// Keeps a message for its birth.

@@ -182,7 +182,14 @@ fn emit_as_history<T>(
     act: impl FnOnce(&mut SessionContext<'_>) -> T,
 ) -> T {
     let SessionContext {
-        now, config, random: chance, room_left: room, servers, judges_clocks, ..
+        now,
+        config,
+        random: chance,
+        room_left: room,
+        may_be_made_up,
+        servers,
+        judges_clocks,
+        ..
     } = *context;
     let events = &mut *context.events;
     let mut again = |event| {
@@ -204,6 +211,7 @@ fn emit_as_history<T>(
         config,
         random: chance,
         room_left: room,
+        may_be_made_up,
         servers,
         judges_clocks,
         names,

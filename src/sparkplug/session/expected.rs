@@ -14,6 +14,7 @@ impl EdgeSession {
 
     /// The node was online before the start: request a rebirth, and count silence as offline.
     pub(crate) fn expect_online(&mut self, devices: &[Arc<str>], context: &SessionContext<'_>) {
+        self.was_known = true;
         let awaited = match &mut self.state {
             SessionState::Awaited(awaited) => awaited,
             SessionState::Online(online) => return online.expect(devices, context),

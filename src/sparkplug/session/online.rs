@@ -356,7 +356,7 @@ impl OnlineSession {
             SequencePlace::Past(order) => self.handle_past(message, order, notes, context),
             SequencePlace::Early(place) => {
                 let (at, bytes) = (message.at.instant, message.bytes);
-                let full = bytes > context.room_left.bytes;
+                let full = bytes > context.waiting_room();
                 full | !self.window.buffer(
                     place,
                     BufferedMessage { at, bytes, fingerprint, message: message.own() },

@@ -93,7 +93,7 @@ impl OnlineSession {
         }
         let room = self.waiting.len() < limits::WAITING_MESSAGES
             && self.waiting_bytes + message.bytes <= limits::WINDOW_BYTES
-            && message.bytes <= context.room_left.bytes;
+            && message.bytes <= context.waiting_room();
         if !room {
             notes.skip_payload(SkipReason::BeforeBirth, message.payload);
             return;

@@ -102,12 +102,9 @@ fn stored_births_are_bounded() {
         let birth = edge.dbirth(&device.to_string(), stage.time(), metrics);
         store(&mut stage, &birth);
     }
-    assert!(
-        stage.host.memory_use.bytes <= limits::TOTAL_WINDOW_BYTES,
-        "{}",
-        stage.host.memory_use.bytes
-    );
-    assert!(stage.host.memory_use.bytes > limits::TOTAL_WINDOW_BYTES / 2);
+    // It may be made up: it leaves others half, and those like it half of the rest.
+    let (bytes, most) = (stage.host.memory_use.bytes, limits::TOTAL_WINDOW_BYTES);
+    assert!((most / 4..most / 2).contains(&bytes), "{bytes}");
 }
 
 /// It was online before the start, and its birth is not among those that the server has.
