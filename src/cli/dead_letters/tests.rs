@@ -1,0 +1,121 @@
+//! Arguments, filters, counts and answers.
+
+use super::*;
+
+fn of(arguments: &[&str]) -> Result<Command, String> {
+    let mut parser = lexopt::Parser::from_args(arguments.iter().copied());
+    parse(&mut parser).map_err(|error| error.to_string())
+}
+
+fn letter(id: u64, asset: &str, reason: &str, at: i64) -> DeadLetterRecord {
+    DeadLetterRecord {
+        id,
+        asset: format!("id-of-{asset}"),
+        property: "p".into(),
+        asset_name: Some(asset.into()),
+        property_name: Some("Speed".into()),
+        time: at,
+        quality: "GOOD".into(),
+        data_type: "DOUBLE".into(),
+        value: None,
+        refusal: "invalid".into(),
+        reason: reason.into(),
+        first_attempt: at,
+        last_attempt: at,
+        attempts: 1,
+    }
+}
+
+#[test]
+fn letters_are_named_or_all() {
+    let all = DeadLetterFilter::default();
+    assert_eq!(of(&["list", "--json"]), Ok(Command::List { filter: all.clone(), json: true }));
+    assert_eq!(of(&["show", "7"]), Ok(Command::Show { id: 7, json: false }));
+    let ids = DeadLetterSelection::Ids(vec![7, 9]);
+    assert_eq!(of(&["retry", "7", "9"]), Ok(Command::Request(DeadLetterAction::Retry, ids)));
+    let passing = DeadLetterSelection::Matching(all);
+    assert_eq!(of(&["drop", "--all"]), Ok(Command::Request(DeadLetterAction::Drop, passing)));
+    assert_eq!(of(&[]), Ok(Command::Help));
+    for wrong in [
+        &["drop"][..],
+        &["drop", "1", "--all"],
+        &["drop", "1", "--asset", "a"],
+        &["drop", "--all", "--asset", "a"],
+        &["show"],
+        &["lis"],
+        &["show", "x"],
+        &["list", "--since", "yesterday"],
+    ] {
+        assert!(of(wrong).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_filter_finds_by_asset_reason_and_time() {
+    let letters = [letter(1, "Turbine 7", "a", 1_000), letter(2, "Turbine 8", "b", 3_000)];
+    let found = |arguments: &[&str]| match of(&[&["list"], arguments].concat()) {
+        Ok(Command::List { filter, .. }) => {
+            let passing = letters.iter().filter(|letter| filter.passes(letter));
+            passing.map(|letter| letter.id).collect::<Vec<_>>()
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(found(&[]), [1, 2]);
+    assert_eq!(found(&["--asset", "turbine 8"]), [2]);
+    assert_eq!(found(&["--asset", "ID-OF-turbine 7"]), [1]);
+    assert_eq!(found(&["--reason", "invalid"]), [1, 2]);
+    assert_eq!(found(&["--reason", "b"]), [2]);
+    assert_eq!(found(&["--since", "1970-01-01T00:00:02Z"]), [2]);
+    assert_eq!(found(&["--until", "1970-01-01T00:00:03Z"]), [1]);
+    assert_eq!(found(&["--asset", "turbine", "--reason", "c"]), [0; 0]);
+}
+
+#[test]
+fn counts_group_what_has_one_cause() {
+    let letters = [
+        letter(1, "A", "clock", 5_000),
+        letter(2, "B", "type", 2_000),
+        letter(3, "B", "type", 1_000),
+    ];
+    let lines: Vec<_> = counts(letters.iter()).iter().map(Count::line).collect();
+    let [first, second] = &lines[..] else { panic!("{lines:?}") };
+    assert_eq!(
+        first.trim(),
+        "2  B  invalid  type  from 1970-01-01T00:00:01Z to 1970-01-01T00:00:02Z"
+    );
+    assert!(second.contains("1  A  invalid  clock"), "{second}");
+}
+
+#[test]
+fn what_became_of_a_request_is_said() {
+    let say = |done, pending, unreadable, kept: &[&str]| {
+        let unreadable_files = kept.iter().map(Into::into).collect();
+        let progress = RequestProgress { done, pending, unreadable, unreadable_files };
+        answer(DeadLetterAction::Retry, Path::new("/outbox"), &progress)
+    };
+    assert_eq!(say(3, 0, 0, &[]).unwrap(), "done: 3 dead letters retried\n");
+    let pending = say(0, 3, 0, &[]).unwrap();
+    assert!(pending.starts_with("requested: 3") && pending.contains("/outbox"), "{pending}");
+    let unreadable = say(0, 0, 3, &["/outbox/1.unreadable"]).unwrap_err();
+    assert!(unreadable.starts_with("not retried: 3 dead letters;"), "{unreadable}");
+    assert!(unreadable.contains("/outbox/1.unreadable"), "{unreadable}");
+    // One of three files: nothing was said to be done, although two thirds were.
+    let parts = say(80_000, 7, 40_000, &["/outbox/2.unreadable"]).unwrap_err();
+    let lines: Vec<_> = parts.lines().collect();
+    assert_eq!(lines.len(), 3, "{parts}");
+    for (line, start) in lines.iter().zip([
+        "done: 80000 dead letters retried",
+        "requested: 7 dead letters",
+        "not retried: 40000 dead letters; the running bridge cannot read the request, kept as \
+         /outbox/2.unreadable;",
+    ]) {
+        assert!(line.starts_with(start), "{line}");
+    }
+}
+
+#[test]
+fn without_a_folder_it_says_where_they_are() {
+    let list = Command::List { filter: DeadLetterFilter::default(), json: false };
+    assert!(run(&list, None).unwrap_err().contains("OUTBOX_DIR"));
+    assert!(run(&list, Some("/nowhere/at/all")).unwrap_err().contains("/nowhere/at/all"));
+}
