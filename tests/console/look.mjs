@@ -149,6 +149,18 @@ const scenes = {
     await page.locator('[role=treeitem]').first().waitFor();
     await page.keyboard.press('Tab');
     check((await page.evaluate(() => document.activeElement.className)) === 'skip', 'the first stop is not the way past the head');
+    // It leads to the content of the page that is open, and to no other page.
+    await page.goto(`${base}/#/problems`);
+    await page.reload();
+    await page.locator('main h1').first().waitFor();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    const skipped = await page.evaluate(() => [location.hash, document.activeElement.id, document.title]);
+    check(skipped[0] === '#/problems' && skipped[1] === 'main' && skipped[2].startsWith('Problems'), `the way past the head leads to ${skipped}`);
+    await page.goto(`${base}/#/plant`);
+    await page.reload();
+    await page.locator('[role=treeitem]').first().waitFor();
+    await page.keyboard.press('Tab');
     let stops = 0;
     while ((await page.evaluate(() => document.activeElement.getAttribute('role'))) !== 'treeitem' && stops < 15) {
       await page.keyboard.press('Tab');

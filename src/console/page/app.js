@@ -137,6 +137,13 @@ function route() {
   if (current) view.figures?.(current);
 }
 
+// The hash names the view, so the way past the head must not change it.
+document.querySelector('.skip').addEventListener('click', (event) => {
+  event.preventDefault();
+  main.focus();
+  main.scrollIntoView();
+});
+
 addEventListener('hashchange', route);
 route();
 const feed = new Feed(() => '/api/overview', 2000, told);
