@@ -12,6 +12,7 @@ mod growth;
 mod infra;
 mod lost;
 mod plan;
+mod search;
 mod start;
 mod terminal;
 mod trail;

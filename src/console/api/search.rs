@@ -33,7 +33,7 @@ const WORDS: usize = 32;
 /// What is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum SearchQuery {
-    /// An id of SiteWise's, of an asset or a property.
+    /// An id of SiteWise's, of an asset, a property, or a model, which stands for its assets.
     Id(Uuid),
     /// Words, in small letters, each of which has to be in the address, the asset's name, or the
     /// name of one property.
@@ -44,7 +44,11 @@ impl SearchQuery {
     fn of(text: &str) -> Self {
         match text.trim().parse() {
             Ok(id) => Self::Id(id),
-            Err(_) => Self::Words(text.split_whitespace().take(WORDS).map(word).collect()),
+            // The group and the node of a topic may hold blanks: it is read before it is cut.
+            Err(_) => {
+                let text = address(text.trim());
+                Self::Words(text.split_whitespace().take(WORDS).map(word).collect())
+            }
         }
     }
 }
@@ -150,19 +154,40 @@ fn part(look: &EngineView<'_>, wanted: &SearchQuery, from: usize, room: usize) -
         part.next = part.total;
         return part;
     }
+    let of_model = match wanted {
+        SearchQuery::Id(id) => twin.model(*id).map(|(ix, _)| ix),
+        SearchQuery::Words(_) => None,
+    };
     let start = u32::try_from(from).unwrap_or(u32::MAX);
     let mut names = MatchingNames::default();
     for (ix, asset) in twin.assets_from(start).take(ASSETS) {
         part.next = ix.0 as usize + 1;
-        let missing = match wanted {
-            SearchQuery::Id(_) => 0,
+        let (missing, across) = match wanted {
+            SearchQuery::Id(_) => (0, Vec::new()),
             SearchQuery::Words(words) => {
                 let (address, name) = (asset.address.to_lowercase(), asset.name.to_lowercase());
-                missing(words, |word| address.contains(word) || name.contains(word))
+                let has = |word: &str| address.contains(word) || name.contains(word);
+                let missing = missing(words, has);
+                (missing, across(words, &address, missing))
             }
         };
         match wanted {
             SearchQuery::Words(_) if missing == 0 => part.rows.push(found(look, ix, None)),
+            SearchQuery::Id(_) if of_model == Some(asset.model) => {
+                part.rows.push(found(look, ix, None));
+            }
+            SearchQuery::Words(words) if !across.is_empty() => {
+                let properties = &twin.model_at(asset.model).properties;
+                names.models_searched += properties.len();
+                let is_meant = |property: &&DesiredProperty| {
+                    let name = property.name.to_lowercase();
+                    let begun = across.iter().filter(|(_, start)| name.starts_with(start));
+                    let begun = begun.fold(0, |all, (bit, _)| all | bit);
+                    self::missing(words, |word| name.contains(word)) & missing & !begun == 0
+                };
+                let properties = properties.iter().filter(is_meant).take(OF_ASSET);
+                part.rows.extend(properties.map(|property| found(look, ix, Some(property))));
+            }
             wanted => {
                 let properties = names.of(twin, asset.model, wanted).iter();
                 let properties = properties.filter(|(_, lacks)| lacks & missing == 0);
@@ -184,6 +209,21 @@ fn part(look: &EngineView<'_>, wanted: &SearchQuery, from: usize, room: usize) -
 fn missing(words: &[String], has: impl Fn(&str) -> bool) -> u32 {
     let bit = |(place, word): (usize, &String)| u32::from(!has(word)) << place;
     words.iter().enumerate().map(bit).fold(0, |all, bit| all | bit)
+}
+
+/// Words that begin in an asset's address and end in the name of one of its properties, as whole
+/// addresses of tags do: the word's bit, and what the property's name has to begin with.
+fn across<'a>(words: &'a [String], address: &str, missing: u32) -> Vec<(u32, &'a str)> {
+    let bit = |place: usize| (1 << place) & missing;
+    let words = words.iter().enumerate().map(|(place, word)| (bit(place), word));
+    let cuts = words.filter(|(bit, _)| *bit != 0).flat_map(|(bit, word)| {
+        let cut = move |(at, _)| Some((bit, word.get(..at)?, word.get(at + 1..)?));
+        word.match_indices('/').filter_map(cut)
+    });
+    let is_here =
+        |head: &str, tail: &str| !head.is_empty() && !tail.is_empty() && address.ends_with(head);
+    let cuts = cuts.filter(|(_, head, tail)| is_here(head, tail));
+    cuts.map(|(bit, _, tail)| (bit, tail)).collect()
 }
 
 /// Which of the words the properties of each model have in their names.
@@ -236,10 +276,33 @@ mod tests {
         };
         assert_eq!(words("spBv1.0/Nordsee/DDATA/gw/P7 Speed"), ["nordsee/gw/p7", "speed"]);
         assert_eq!(words("spBv1.0/Nordsee/NBIRTH/gw"), ["nordsee/gw"]);
+        assert_eq!(words(" spBv1.0/Plant 1/NDATA/Gateway A"), ["plant", "1/gateway", "a"]);
+        assert_eq!(words("Speed spBv1.0/Nordsee/NBIRTH/gw"), ["speed", "nordsee/gw"]);
         assert_eq!(words("Nordsee/gw/P7"), ["nordsee/gw/p7"]);
         assert!(words("").is_empty());
         let id = "8a1e7c2e-51d5-5a2b-9a5e-0d7f4f2f7c11";
         assert_eq!(SearchQuery::of(id), SearchQuery::Id(id.parse().unwrap()));
+    }
+
+    #[test]
+    fn a_whole_address_is_cut_where_the_assets_ends() {
+        let words = |text: &str| match SearchQuery::of(text) {
+            SearchQuery::Words(words) => words,
+            SearchQuery::Id(id) => panic!("{id}"),
+        };
+        let of = |text: &str, address: &str| {
+            let words = words(text);
+            let missing = missing(&words, |word| address.contains(word));
+            let cuts = across(&words, address, missing).into_iter();
+            cuts.map(|(bit, tail)| (bit, tail.to_owned())).collect::<Vec<_>>()
+        };
+        assert_eq!(of("g/gw/Drive/Temp", "g/gw"), [(1, "drive/temp".to_owned())]);
+        assert_eq!(of("hot g/gw/Temp", "g/gw"), [(2, "temp".to_owned())]);
+        for (text, address) in
+            [("g/gw", "g/gw"), ("g/gw/", "g/gw"), ("/T", "g"), ("h/gw/T", "g/gw")]
+        {
+            assert!(of(text, address).is_empty(), "{text}");
+        }
     }
 
     #[test]
