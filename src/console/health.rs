@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::view::{EngineView, FOREIGN, ServerStatus};
 use crate::sitewise::cause::Plane;
+use crate::telemetry::printable;
 
 /// Why the bridge is not ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,9 +65,9 @@ impl NotReadyReason {
         }
     }
 
-    /// Its label and its sentence.
+    /// Its label and its sentence, on one line: what a terminal would obey is escaped.
     pub fn line(&self) -> String {
-        format!("{}: {self}", self.label())
+        printable(&format!("{}: {self}", self.label()))
     }
 
     /// Why a server is not usable.
@@ -148,6 +149,9 @@ mod tests {
             NotReadyReason::SiteWiseUnreachable(None),
         ];
         assert_eq!(all[0].line(), "starting: the AWS account and region are not known yet");
+        let foreign =
+            NotReadyReason::NotConnected { url: "mqtt://h\u{202e}\n".into(), trouble: None };
+        assert!(foreign.line().contains("mqtt://h\\u{202e}\\n is not"), "{}", foreign.line());
         for line in all.map(|why| why.line()) {
             let words: Vec<_> = line.split(' ').map(|word| word.trim_end_matches(':')).collect();
             assert!(words.windows(2).all(|two| two[0] != two[1]), "{line}");

@@ -1,6 +1,7 @@
 //! All reasons of a moment: counted by label, the first ones in full.
 
 use super::{Cap, DegradedReason, EngineView};
+use crate::telemetry::printable;
 
 /// Reasons that are listed by name; further ones are counted.
 const MAX_NAMED: usize = 100;
@@ -45,21 +46,18 @@ impl DegradedReasons {
         self.rows
     }
 
-    /// Lines for people, each with its label; the last says how many more there are. Control
-    /// characters in names are escaped, so that each reason stays on one line.
+    /// Lines for people, each with its label; the last says how many more there are. What a
+    /// terminal would obey in a name is escaped, so that each reason stays on one line.
     pub fn lines(&self) -> Vec<String> {
-        let line = |why: &DegradedReason| {
-            let line = format!("{}: {why}", why.label());
-            let clean = |c: char| match c.is_control() {
-                true => c.escape_default().to_string(),
-                false => c.to_string(),
-            };
-            line.chars().map(clean).collect()
-        };
         let more = self.total().saturating_sub(self.named.len() as u64);
         let more = (more > 0).then(|| format!("and {more} more"));
         self.named.iter().map(line).chain(more).collect()
     }
+}
+
+/// A line for people: a reason with its label.
+fn line(why: &DegradedReason) -> String {
+    printable(&format!("{}: {why}", why.label()))
 }
 
 impl FromIterator<DegradedReason> for DegradedReasons {
@@ -134,6 +132,15 @@ mod tests {
         assert_eq!((all.lines().len(), all.named().len()), (101, 100));
         assert_eq!(all.lines().last().unwrap(), "and 151 more");
         assert_eq!((all.count("capped_assets"), all.count("outbox_full")), (250, 1));
+    }
+
+    /// A name that turns the rest of the line round was printed as it is.
+    #[test]
+    fn what_misleads_in_a_name_is_escaped() {
+        let edge = "g/a\u{2028}b\u{202e}c".to_owned();
+        let all: DegradedReasons =
+            [DegradedReason::Offline { edge, since: None }].into_iter().collect();
+        assert!(all.lines()[0].contains("g/a\\u{2028}b\\u{202e}c is offline"), "{all:?}");
     }
 
     #[test]
