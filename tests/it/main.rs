@@ -12,6 +12,7 @@ mod growth;
 mod infra;
 mod lost;
 mod plan;
+mod problems;
 mod search;
 mod start;
 mod terminal;

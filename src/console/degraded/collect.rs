@@ -103,7 +103,7 @@ impl DegradedReason {
     }
 
     /// Sort key: what affects many machines comes before what affects one.
-    const fn rank(&self) -> u8 {
+    fn rank(&self) -> u8 {
         match self {
             Self::NotConnected { .. }
             | Self::Contended { .. }
@@ -127,7 +127,7 @@ impl DegradedReason {
             Self::Refused { .. } | Self::OverRate { .. } | Self::SenderClock { .. } => 7,
             Self::Capped { .. } => 8,
             Self::ValuesRetried { .. } => 9,
-            Self::Problem { .. } => 10,
+            Self::Problem { subject, .. } => problem_rank(subject),
         }
     }
 
@@ -141,6 +141,24 @@ impl DegradedReason {
             Self::ValuesRetried { retried, .. } => retried.values as u64,
             _ => 0,
         }
+    }
+}
+
+/// The rank of what SiteWise rejects: behind a model, or what is read of all, values of many
+/// machines wait; behind an asset those of one, as of one that is offline; the rest is a part.
+fn problem_rank(subject: &str) -> u8 {
+    const PARTS: [&str; 6] = [
+        "placement of asset ",
+        "children of asset ",
+        "units of ",
+        "unit of ",
+        "property ",
+        "hierarchy ",
+    ];
+    match subject {
+        part if PARTS.iter().any(|start| part.starts_with(start)) => 8,
+        asset if asset.starts_with("asset ") => 5,
+        _ => 4,
     }
 }
 

@@ -1,9 +1,12 @@
 //! All reasons of a moment: counted by label, the first ones in full.
 
+use std::collections::BTreeMap;
+
 use super::{Cap, DegradedReason, EngineView};
 use crate::telemetry::printable;
 
-/// Reasons that are listed by name; further ones are counted.
+/// Reasons that are listed by name; further ones are counted. Each label has the same share of them,
+/// and what one does not use is for the first of the others.
 const MAX_NAMED: usize = 100;
 
 /// Snapshot of all reasons: counts by label, and the first ones in full.
@@ -69,12 +72,35 @@ impl FromIterator<DegradedReason> for DegradedReasons {
                 *count += why.affected();
             }
             all.rows += 1;
-            if all.named.len() < MAX_NAMED {
-                all.named.push(why);
-            }
+            all.named.push(why);
+        }
+        if all.named.len() > MAX_NAMED {
+            all.named = share(std::mem::take(&mut all.named));
         }
         all
     }
+}
+
+/// As many as are listed by name, in their order.
+fn share(all: Vec<DegradedReason>) -> Vec<DegradedReason> {
+    let mut seen: BTreeMap<&'static str, usize> = BTreeMap::new();
+    let nth = |why: &DegradedReason| {
+        let seen = seen.entry(why.label()).or_default();
+        *seen += 1;
+        *seen
+    };
+    let places: Vec<usize> = all.iter().map(nth).collect();
+    let share = MAX_NAMED / seen.len().max(1);
+    let within: usize = seen.values().map(|count| share.min(*count)).sum();
+    let mut free = MAX_NAMED.saturating_sub(within);
+    let is_named = |(why, place): (DegradedReason, usize)| {
+        if place > share && free == 0 {
+            return None;
+        }
+        free -= usize::from(place > share);
+        Some(why)
+    };
+    all.into_iter().zip(places).filter_map(is_named).collect()
 }
 
 #[cfg(test)]
@@ -132,6 +158,23 @@ mod tests {
         assert_eq!((all.lines().len(), all.named().len()), (101, 100));
         assert_eq!(all.lines().last().unwrap(), "and 151 more");
         assert_eq!((all.count("capped_assets"), all.count("outbox_full")), (250, 1));
+    }
+
+    /// A hundred gateways that were offline took every line, and a rejected model had none.
+    #[test]
+    fn each_kind_of_reason_is_named_however_many_there_are_of_another() {
+        let offline = |n| DegradedReason::Offline { edge: format!("g/n{n}"), since: None };
+        let (subject, reason) = ("model Pump".to_owned(), "wrong".to_owned());
+        let problem = DegradedReason::Problem { subject, reason };
+        let all: DegradedReasons =
+            (0..300).map(offline).chain((0..250).map(capped)).chain([problem]).collect();
+        let named = |label| all.named().iter().filter(|why| why.label() == label).count();
+        assert_eq!((named("problem"), all.named().len(), all.total()), (1, 100, 551));
+        assert!(named("capped_assets") >= 25 && named("node_offline") >= 50, "{all:?}");
+        // In their order, and the rest is counted.
+        assert_eq!(all.named().first().unwrap().label(), "node_offline");
+        assert_eq!(all.named().last().unwrap().label(), "problem");
+        assert_eq!(all.lines().last().unwrap(), "and 451 more");
     }
 
     /// A name that turns the rest of the line round was printed as it is.

@@ -1,0 +1,54 @@
+//! Problems: one row for one cause, what costs most first, and the same said wherever it is shown.
+
+use sitewise_local::{Effect, Fault, Options};
+use sparkwise::sparkplug::address::EdgeNode;
+use sparkwise::sparkplug::edge::{Edge, Metric, Template};
+use windfarm::Broker;
+
+use crate::console::json;
+use crate::support::{Bridge, Emulator, Plant, eventually, now};
+
+fn instance(name: &str, of: &str) -> Metric {
+    Metric::template(name, Template::instance(of).members([Metric::new("Oil", 1.0)]))
+}
+
+/// A model that SiteWise rejects, behind which all values of a kind wait, stood behind everything
+/// else; and the page of a healthy model showed the problem of another whose name holds its name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rejected_model_comes_before_a_gateway_that_is_offline_and_is_no_other_models() {
+    let (broker, emulator) = (Broker::start(0).await.unwrap(), Emulator::start(Options::default()));
+    emulator
+        .handle
+        .order(Fault::always(Effect::FailModel { name: Some("WindPump".into()) }))
+        .unwrap();
+    let bridge = Bridge::start(&broker, &emulator, &[]);
+    let console = bridge.console().await;
+    for node in ["dead", "gw"] {
+        let mut edge = Edge::new(EdgeNode::new("Nordsee", node), 0);
+        let mut plant = Plant::connect(&broker, &edge).await;
+        plant.until_asked(&mut edge, || Metric::new("Speed", 1.0)).await;
+        plant
+            .publish(edge.nbirth(now(), [instance("P1", "WindPump"), instance("P2", "Pump")]))
+            .await;
+        if node == "dead" {
+            eventually("its birth", || async {
+                let nodes = json(console, "/api/nodes").await;
+                let rows = nodes["rows"].as_array()?.clone();
+                rows.iter().any(|row| row["phase"] == "online").then_some(())
+            })
+            .await;
+            plant.cut();
+        } else {
+            let rows = eventually("both", || async {
+                let rows = json(console, "/api/problems").await["rows"].clone();
+                let rows = rows.as_array()?.clone();
+                let has = |kind: &str| rows.iter().any(|row| row["kind"] == kind);
+                (has("problem") && has("node_offline")).then_some(rows)
+            })
+            .await;
+            assert_eq!(rows[0]["subject"], "model WindPump", "{rows:?}");
+        }
+    }
+    bridge.stop().await;
+    broker.stop().await;
+}
