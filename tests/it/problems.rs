@@ -1,5 +1,6 @@
 //! Problems: one row for one cause, what costs most first, and the same said wherever it is shown.
 
+use serde_json::Value;
 use sitewise_local::{Effect, Fault, Options};
 use sparkwise::sparkplug::address::EdgeNode;
 use sparkwise::sparkplug::edge::{Edge, Metric, Template};
@@ -47,6 +48,18 @@ async fn a_rejected_model_comes_before_a_gateway_that_is_offline_and_is_no_other
             })
             .await;
             assert_eq!(rows[0]["subject"], "model WindPump", "{rows:?}");
+        }
+    }
+    let models = json(console, "/api/models?q=pump").await;
+    for row in models["rows"].as_array().unwrap() {
+        let id = row["id"].as_str().unwrap();
+        let problem = json(console, &format!("/api/models/{id}")).await["problem"].clone();
+        match row["name"].as_str().unwrap() {
+            "WindPump" => {
+                let problem = problem.as_str().unwrap();
+                assert!(problem.contains("it is retried with backoff"), "{problem}");
+            }
+            name => assert_eq!((name, problem), ("Pump", Value::Null)),
         }
     }
     bridge.stop().await;

@@ -75,15 +75,16 @@ fn of_subject(twin: &Twin, subject: &str) -> Option<Link> {
     if let Some(id) = address.and_then(|address| by_address(twin, address)) {
         return Some(Link::Plant(id));
     }
+    let mut models = twin.models().map(|(_, model)| model);
+    models.find(|model| is_about_model(subject, &model.name)).map(|model| Link::Models(model.id))
+}
+
+/// Whether a problem with this subject is one of the model with this name.
+pub(super) fn is_about_model(subject: &str, name: &str) -> bool {
     let whole = ["model ", "assets of model "].iter().find_map(|start| subject.strip_prefix(start));
     let part = ["property ", "hierarchy "].iter().find_map(|start| subject.strip_prefix(start));
-    let is_meant = |name: &str| {
-        whole == Some(name)
-            || part
-                .and_then(|part| part.strip_prefix(name))
-                .is_some_and(|rest| rest.starts_with('/'))
-    };
-    twin.models().find(|(_, model)| is_meant(&model.name)).map(|(_, model)| Link::Models(model.id))
+    let rest = part.and_then(|part| part.strip_prefix(name));
+    whole == Some(name) || rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// The asset with this address; else that of the device, or the node, that the address begins

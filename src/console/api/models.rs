@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::query::Query;
 use super::tree::provisioning;
-use super::{ApiError, RowPage};
+use super::{ApiError, RowPage, link};
 use crate::console::queries::EngineQueries;
 use crate::twin::mapping::type_name;
 
@@ -36,7 +36,7 @@ pub(super) struct ModelDetail {
     assets: usize,
     /// Models of the assets that can be below its own.
     below: Vec<ModelLink>,
-    /// What SiteWise has against it.
+    /// What SiteWise has against it, and what to do.
     problem: Option<String>,
     total: usize,
     complete: usize,
@@ -110,7 +110,8 @@ pub(super) async fn model(
         let (ix, model) = twin.model(id)?;
         let (stands, complete) = twin.plan().model_state(ix);
         let below = model.hierarchies.iter().map(|(child, _)| twin.model_at(*child));
-        let problem = twin.plan().problems().find(|(subject, _)| subject.contains(&model.name));
+        let mut subjects = twin.plan().problems().map(|(subject, _)| subject);
+        let subject = subjects.find(|subject| link::is_about_model(subject, &model.name));
         let properties = model.properties.iter().enumerate();
         let named =
             properties.filter(|(_, property)| property.name.to_lowercase().contains(&words));
@@ -135,7 +136,7 @@ pub(super) async fn model(
             below: below
                 .map(|child| ModelLink { id: child.id, name: child.name.clone() })
                 .collect(),
-            problem: problem.map(|(_, reason)| reason.to_owned()),
+            problem: subject.and_then(|subject| twin.plan().explain(subject)),
             total: model.properties.len(),
             complete,
             properties: RowPage::cut(shown, from, limit),

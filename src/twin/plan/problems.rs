@@ -53,6 +53,16 @@ impl Plan {
         self.problems.get(subject).map(|problem| problem.reason.as_str())
     }
 
+    /// The reason of a problem with this subject, if there is one, and what to do where it is
+    /// SiteWise's verdict.
+    pub fn explain(&self, subject: &str) -> Option<String> {
+        let reason = self.problem(subject)?;
+        Some(match self.verdict(subject) {
+            Some(verdict) => format!("{reason}; {}", verdict.remedy()),
+            None => reason.to_owned(),
+        })
+    }
+
     /// The machine of a problem whose subject does not name it: the first, if there are several.
     pub fn problem_machine(&self, subject: &str) -> Option<&Source> {
         self.problems.get(subject)?.machine.as_ref()
