@@ -11,11 +11,11 @@ mod words;
 pub use reasons::DegradedReasons;
 pub use retried_values::RetriedValues;
 pub(crate) use retried_values::while_others;
-pub(in crate::console) use words::refused_remedy;
+use words::of_machines;
 pub(crate) use words::{
     AWAITS_BIRTH_REMEDY, CROWDED, CROWDED_REMEDY, DISK_REMEDY, NOBODY_ADMITTED, NOTHING_DELIVERED,
     OFFLINE_REMEDY, SLOW_REMEDY, STORED_DROPPED, clock_offset_text, colon_after, drop_order,
-    first_names,
+    first_names, refused_remedy,
 };
 
 use std::fmt;
@@ -184,10 +184,12 @@ pub enum DegradedReason {
         /// Since when, if that is known.
         since: Option<Timestamp>,
     },
-    /// Values of a machine were rejected within the last hour.
+    /// Values of a machine, or of several of one edge node, were rejected within the last hour.
     Refused {
-        /// The machine's address, or the asset.
+        /// The machine's address, the edge node's of several, or the asset.
         machine: String,
+        /// How many machines there are.
+        machines: u64,
         /// Why.
         refusal: RejectReason,
         /// How many of those in the dead letters.
@@ -218,9 +220,9 @@ pub enum DegradedReason {
         /// How many there were.
         values: u64,
     },
-    /// SiteWise keeps rejecting values of a machine for one cause.
+    /// SiteWise keeps rejecting values of a machine, or of several of one edge node, for one cause.
     ValuesRetried {
-        /// The machine's address, or the asset.
+        /// The machine's address, the edge node's of several, or the asset.
         machine: String,
         /// What.
         retried: RetriedValues,
@@ -333,8 +335,10 @@ impl DegradedReason {
                 );
                 format!("is offline {since}: {OFFLINE_REMEDY}")
             }
-            Self::Refused { refusal, values, example, .. } => format!(
-                "had {values} values rejected within the last hour ({}), the latest: {example}; {}",
+            Self::Refused { machines, refusal, values, example, .. } => format!(
+                "had {values} values{} rejected within the last hour ({}), the latest: {example}; \
+                 {}",
+                of_machines(*machines),
                 refusal.label(),
                 refused_remedy(*refusal)
             ),

@@ -1,16 +1,68 @@
 //! Problems: one row for one cause, what costs most first, and the same said wherever it is shown.
 
+use std::net::SocketAddr;
+
 use serde_json::Value;
 use sitewise_local::{Effect, Fault, Options};
 use sparkwise::sparkplug::address::EdgeNode;
 use sparkwise::sparkplug::edge::{Edge, Metric, Template};
+use sparkwise::time::Timestamp;
 use windfarm::Broker;
 
 use crate::console::json;
 use crate::support::{Bridge, Emulator, Plant, eventually, now};
 
+/// The rows under Problems of one kind.
+async fn problems(console: SocketAddr, kind: &str) -> Vec<Value> {
+    let page = json(console, "/api/problems?limit=500").await;
+    page.pointer("/rows")
+        .and_then(Value::as_array)
+        .unwrap()
+        .iter()
+        .filter(|row| row["kind"] == kind)
+        .cloned()
+        .collect()
+}
+
 fn instance(name: &str, of: &str) -> Metric {
     Metric::template(name, Template::instance(of).members([Metric::new("Oil", 1.0)]))
+}
+
+/// Each device of a gateway whose clock is wrong was a problem of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_wrong_clock_is_one_row_however_many_devices_the_gateway_has() {
+    const DEVICES: u64 = 4;
+    let (broker, emulator) = (Broker::start(0).await.unwrap(), Emulator::start(Options::default()));
+    let bridge = Bridge::start(&broker, &emulator, &[]);
+    let console = bridge.console().await;
+    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
+    let mut plant = Plant::connect(&broker, &edge).await;
+    plant.until_asked(&mut edge, || Metric::new("Speed", 1.0)).await;
+    plant.publish(edge.nbirth(now(), [Metric::new("Speed", 1.0)])).await;
+    let old = Timestamp::from_millis(now().as_millis() - 8 * 86_400_000);
+    for device in (0..DEVICES).map(|number| format!("D{number}")) {
+        plant.publish(edge.dbirth(&device, now(), [Metric::new("Flow", 1.0)])).await;
+        plant.publish(edge.ddata(&device, old, [Metric::new("Flow", 2.0)])).await;
+    }
+    eventually("the rejections", || async {
+        let letters = json(console, "/api/refusals?limit=100").await;
+        (letters["rows"].as_array()?.len() as u64 == DEVICES).then_some(())
+    })
+    .await;
+    let rows = problems(console, "values_rejected").await;
+    let [row] = &rows[..] else { panic!("{rows:?}") };
+    let reason = row["reason"].as_str().unwrap();
+    assert_eq!(row["subject"], "Nordsee/gw");
+    assert!(reason.contains("had 4 values of 4 machines"), "{reason}");
+    assert!(reason.contains("(out_of_range)") && reason.contains("NTP"), "{reason}");
+    assert_eq!(row["link"]["page"], "plant", "{row}");
+    // As many machines as before are counted.
+    let overview = json(console, "/api/overview").await;
+    let counted = overview["degraded"].as_array().unwrap();
+    let counted = counted.iter().find(|row| row[0] == "values_rejected");
+    assert_eq!(counted.map(|row| &row[1]), Some(&DEVICES.into()), "{overview}");
+    bridge.stop().await;
+    broker.stop().await;
 }
 
 /// A model that SiteWise rejects, behind which all values of a kind wait, stood behind everything

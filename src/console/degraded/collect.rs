@@ -348,9 +348,27 @@ fn values(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     }));
 }
 
-/// Values that are not accepted: one reason for each machine and cause.
+/// The machines that share a cause. Most causes are an edge node's, such as its clock, and each of
+/// its devices shows them.
+type Machines<'a> = BTreeSet<&'a Source>;
+
+/// Where rows of one cause belong: the edge node of a machine; an asset of none is its own.
+fn owner(machine: Option<&Source>, asset: impl FnOnce() -> String) -> String {
+    machine.map_or_else(asset, |machine| machine.edge.to_string())
+}
+
+/// Whom a row is about, and how many machines: the machine where it is a single one.
+fn subject(owner: String, machines: &Machines<'_>) -> (String, u64) {
+    let mut all = machines.iter();
+    match (all.next(), all.next()) {
+        (Some(machine), None) => (machine.to_string(), 1),
+        _ => (owner, (machines.len() as u64).max(1)),
+    }
+}
+
+/// Values that are not accepted: one reason for each edge node and cause.
 fn retried_values(look: &EngineView<'_>, twin: &Twin, all: &mut Vec<DegradedReason>) {
-    let mut rows: BTreeMap<(String, Cause), RetriedValues> = BTreeMap::new();
+    let mut rows: BTreeMap<(String, Cause), (Machines<'_>, RetriedValues)> = BTreeMap::new();
     for FailingValues { stream, values, words, cause, others } in
         look.bridge.delivery().failing_values()
     {
@@ -359,47 +377,49 @@ fn retried_values(look: &EngineView<'_>, twin: &Twin, all: &mut Vec<DegradedReas
             place.map_or_else(|| stream.asset.to_string(), |(_, asset)| asset.address.to_string())
         };
         let machine = place.and_then(|(ix, _)| twin.source_of_asset(ix));
-        let row = rows.entry((machine.map_or_else(asset, ToString::to_string), cause));
-        let row = row.or_insert_with(|| {
+        let (machines, row) = rows.entry((owner(machine, asset), cause)).or_insert_with(|| {
             let (_, property) = twin.display_names(stream);
             let property = property.map_or_else(|| stream.property.to_string(), str::to_owned);
             let example = format!("{} / {property}: {words}", asset());
-            RetriedValues { properties: 0, values: 0, example, cause, others }
+            let row =
+                RetriedValues { machines: 1, properties: 0, values: 0, example, cause, others };
+            (Machines::new(), row)
         });
+        machines.extend(machine);
         row.properties += 1;
         row.values += values;
         if others == OtherProperties::NotTried {
             row.others = others;
         }
     }
-    let rows = rows.into_iter();
-    all.extend(
-        rows.map(|((machine, _), retried)| DegradedReason::ValuesRetried { machine, retried }),
-    );
+    all.extend(rows.into_iter().map(|((owner, _), (of, retried))| {
+        let (machine, machines) = subject(owner, &of);
+        let retried = RetriedValues { machines, ..retried };
+        DegradedReason::ValuesRetried { machine, retried }
+    }));
 }
 
-/// Recently rejected values: one reason for each machine and kind.
+/// Recently rejected values: one reason for each edge node and kind.
 fn refused(look: &EngineView<'_>, twin: &Twin, all: &mut Vec<DegradedReason>) {
+    type Row<'a> = (Machines<'a>, RejectReason, u64, String);
     let since = look.now.wall.minus(REFUSED_FOR);
-    let mut rows: BTreeMap<(String, &'static str), (RejectReason, u64, String)> = BTreeMap::new();
+    let mut rows: BTreeMap<(String, &'static str), Row<'_>> = BTreeMap::new();
     for letter in look.dead_letters.iter().rev().take_while(|letter| letter.at >= since) {
         let stream = letter.point.stream;
         let machine = twin.asset(stream.asset).and_then(|(ix, _)| twin.source_of_asset(ix));
         let (asset, property) = &letter.names;
-        let asset = asset.clone().unwrap_or_else(|| stream.asset.to_string());
-        let machine = machine.map_or_else(|| asset.clone(), ToString::to_string);
+        let asset = || asset.clone().unwrap_or_else(|| stream.asset.to_string());
         let example = || {
             let property = property.clone().unwrap_or_else(|| stream.property.to_string());
-            format!("{asset} / {property}: {}", letter.reason)
+            format!("{} / {property}: {}", asset(), letter.reason)
         };
-        let row = rows.entry((machine, letter.refusal.label()));
-        row.or_insert_with(|| (letter.refusal, 0, example())).1 += 1;
+        let row = rows.entry((owner(machine, asset), letter.refusal.label()));
+        let row = row.or_insert_with(|| (Machines::new(), letter.refusal, 0, example()));
+        row.0.extend(machine);
+        row.2 += 1;
     }
-    let rows = rows.into_iter();
-    all.extend(rows.map(|((machine, _), (refusal, values, example))| DegradedReason::Refused {
-        machine,
-        refusal,
-        values,
-        example,
+    all.extend(rows.into_iter().map(|((owner, _), (of, refusal, values, example))| {
+        let (machine, machines) = subject(owner, &of);
+        DegradedReason::Refused { machine, machines, refusal, values, example }
     }));
 }

@@ -87,6 +87,8 @@ impl DegradedReason {
         match self {
             Self::OnlyStored { count, .. } => *count,
             Self::SenderClock { others, .. } => 1 + *others,
+            Self::Refused { machines, .. } => *machines,
+            Self::ValuesRetried { retried, .. } => retried.machines,
             _ => 1,
         }
     }

@@ -197,6 +197,7 @@ mod tests {
 
     fn of_denied() -> RetriedValues {
         RetriedValues {
+            machines: 1,
             properties: 300,
             values: 900,
             example: "Nordsee/gw/P1 / Speed: AccessDeniedException: no".to_owned(),
@@ -246,6 +247,7 @@ mod tests {
             DegradedReason::Offline { edge: String::new(), since: None },
             DegradedReason::Refused {
                 machine: String::new(),
+                machines: 1,
                 refusal: RejectReason::Invalid,
                 values: 1,
                 example: String::new(),

@@ -1,11 +1,14 @@
 //! Values that SiteWise keeps rejecting, of one machine and for one cause.
 
+use super::words::of_machines;
 use crate::delivery::rejections::OtherProperties;
 use crate::sitewise::cause::Cause;
 
-/// Values of a machine that are not accepted, for one cause.
+/// Values of an edge node's machines that are not accepted, for one cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetriedValues {
+    /// Of how many machines of an edge node.
+    pub machines: u64,
     /// Of how many properties.
     pub properties: usize,
     /// How many there are.
@@ -20,10 +23,11 @@ pub struct RetriedValues {
 
 impl RetriedValues {
     pub(super) fn words(&self) -> String {
-        let Self { properties, values, example, .. } = self;
+        let Self { machines, properties, values, example, .. } = self;
         format!(
-            "has {values} values of {properties} properties that SiteWise does not accept{}, for \
+            "has {values} values of {properties} properties{} that SiteWise does not accept{}, for \
                 example {example}; they are retried with backoff, up to an hour apart; {}",
+            of_machines(*machines),
             while_others(self.others),
             self.cause.remedy()
         )

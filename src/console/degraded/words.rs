@@ -59,7 +59,7 @@ pub(crate) const OFFLINE_REMEDY: &str = "check its power, its network and its MQ
     restart";
 
 /// What to do about values that are rejected.
-pub(in crate::console) const fn refused_remedy(refusal: RejectReason) -> &'static str {
+pub(crate) const fn refused_remedy(refusal: RejectReason) -> &'static str {
     match refusal {
         RejectReason::OutOfRange => {
             "synchronize the edge's clock (NTP): SiteWise accepts values of the last 7 days and \
@@ -91,6 +91,14 @@ pub(crate) fn colon_after(label: &str) -> &'static str {
         | "finding"
         | "mqtt_client_id_shared" => ":",
         _ => "",
+    }
+}
+
+/// Of how many machines of an edge node; nothing where it is a single one.
+pub(super) fn of_machines(machines: u64) -> String {
+    match machines {
+        0 | 1 => String::new(),
+        many => format!(" of {many} machines (the edge node or its devices)"),
     }
 }
 
