@@ -111,15 +111,32 @@ impl Twin {
         ];
         let mut found = subjects.iter().filter_map(|subject| {
             let reason = plan.problem(subject)?;
-            Some((plan.verdict(subject), reason))
+            Some((plan.verdict(subject), self.unless_denied(subject, status), reason))
         });
         match found.next() {
             None => ProvisioningProgress { status, problem: None, verdict: None },
-            Some((verdict, reason)) => ProvisioningProgress {
+            Some((verdict, status, reason)) => ProvisioningProgress {
                 status: verdict.map_or(status, |_| ProvisioningStatus::Rejected),
                 problem: Some(reason),
                 verdict,
             },
+        }
+    }
+
+    /// How far a model is in SiteWise, and how many of its wanted properties, from the first on, it
+    /// has.
+    pub fn model_provisioning(&self, ix: ModelIx) -> (ProvisioningStatus, usize) {
+        let (status, complete) = self.plan().model_state(ix);
+        (self.unless_denied(&format!("model {}", self.model_at(ix).name), status), complete)
+    }
+
+    /// What the role may not create is rejected, and not on its way.
+    fn unless_denied(&self, subject: &str, status: ProvisioningStatus) -> ProvisioningStatus {
+        match status {
+            ProvisioningStatus::Wanted if self.plan().is_denied(subject) => {
+                ProvisioningStatus::Rejected
+            }
+            status => status,
         }
     }
 

@@ -10,7 +10,7 @@ use sparkwise::time::Timestamp;
 use windfarm::Broker;
 
 use crate::console::json;
-use crate::support::{Bridge, Emulator, Plant, eventually, now};
+use crate::support::{Bridge, Emulator, Plant, Scene, eventually, now};
 
 /// The rows under Problems of one kind.
 async fn problems(console: SocketAddr, kind: &str) -> Vec<Value> {
@@ -26,6 +26,14 @@ async fn problems(console: SocketAddr, kind: &str) -> Vec<Value> {
 
 fn instance(name: &str, of: &str) -> Metric {
     Metric::template(name, Template::instance(of).members([Metric::new("Oil", 1.0)]))
+}
+
+/// Calls of these operations end with this exception, from now on.
+fn order(emulator: &Emulator, operations: &[&str], code: &str) {
+    let effect =
+        Effect::Error { code: code.into(), carried_out: false, retry_after_milliseconds: None };
+    let operations = operations.iter().map(|name| (*name).to_owned()).collect();
+    emulator.handle.order(Fault { operations, ..Fault::always(effect) }).unwrap();
 }
 
 /// Each device of a gateway whose clock is wrong was a problem of its own.
@@ -116,4 +124,29 @@ async fn a_rejected_model_comes_before_a_gateway_that_is_offline_and_is_no_other
     }
     bridge.stop().await;
     broker.stop().await;
+}
+
+/// What the role may not create was said to be created.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_asset_whose_model_the_role_may_not_create_is_not_being_created() {
+    let emulator = Emulator::start(Options::default());
+    order(&emulator, &["CreateAssetModel"], "AccessDeniedException");
+    let mut scene = Scene::start_with(emulator, &[], || Metric::new("Speed", 1.0)).await;
+    let console = scene.console;
+    scene.publish_birth([Metric::new("Speed", 12.0)]).await;
+    // Not the group's: its model is not tried before that of what it holds.
+    let node = eventually("what is rejected", || async {
+        let found = json(console, "/api/search?q=Nordsee/gw").await;
+        let row = found.pointer("/rows/0")?.clone();
+        (row["provisioning"] == "rejected").then_some(row)
+    })
+    .await;
+    let model = node["model"].as_str().unwrap();
+    let models = json(console, "/api/models").await;
+    let row = models["rows"].as_array().unwrap().iter().find(|row| row["name"] == model).unwrap();
+    assert_eq!(row["provisioning"], "rejected", "{row}");
+    let model = json(console, &format!("/api/models/{}", row["id"].as_str().unwrap())).await;
+    assert_eq!(model["provisioning"], "rejected", "{model}");
+    assert!(model["problem"].as_str().unwrap().contains("iotsitewise:CreateAssetModel"), "{model}");
+    scene.stop().await;
 }

@@ -81,7 +81,7 @@ pub(super) async fn list(
         }
         let named = twin.models().filter(|(_, model)| model.name.to_lowercase().contains(&words));
         let rows = named.map(|(ix, model)| {
-            let (stands, complete) = twin.plan().model_state(ix);
+            let (stands, complete) = twin.model_provisioning(ix);
             ModelRow {
                 id: model.id,
                 name: model.name.clone(),
@@ -108,7 +108,7 @@ pub(super) async fn model(
     let detail = questions.ask(move |look| {
         let twin = look.bridge.twin();
         let (ix, model) = twin.model(id)?;
-        let (stands, complete) = twin.plan().model_state(ix);
+        let (stands, complete) = twin.model_provisioning(ix);
         let below = model.hierarchies.iter().map(|(child, _)| twin.model_at(*child));
         let mut subjects = twin.plan().problems().map(|(subject, _)| subject);
         let subject = subjects.find(|subject| link::is_about_model(subject, &model.name));

@@ -2,6 +2,7 @@
 
 use super::{PROBLEMS, Plan};
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
+use crate::sitewise::cause::Cause;
 use crate::sparkplug::address::Source;
 use crate::twin::Twin;
 
@@ -14,6 +15,8 @@ pub(super) struct Problem {
     reason: String,
     /// The machine, or the first of those, that the subject does not name.
     machine: Option<Source>,
+    /// The role lacks the right to a call.
+    is_denied: bool,
 }
 
 /// SiteWise's verdict on a model or an asset.
@@ -100,7 +103,15 @@ impl Plan {
         if is_new && fault.kind == ApiFaultKind::Conflict && self.conflicts.len() < PROBLEMS {
             self.conflicts.push((subject.clone(), reason.clone()));
         }
-        self.add_problem(subject, reason);
+        self.add_problem(subject.clone(), reason);
+        if let Some(problem) = self.problems.get_mut(&subject) {
+            problem.is_denied = matches!(fault.cause, Cause::Action(_));
+        }
+    }
+
+    /// Whether a problem is that the role lacks a right.
+    pub fn is_denied(&self, subject: &str) -> bool {
+        self.problems.get(subject).is_some_and(|problem| problem.is_denied)
     }
 
     /// Whether a problem is SiteWise's verdict, rather than a call that failed.
@@ -158,7 +169,7 @@ impl Plan {
     fn add_problem_of(&mut self, subject: String, machine: Option<Source>, reason: String) {
         if self.problems.len() < PROBLEMS || self.problems.contains_key(&subject) {
             self.verdicts.remove(&subject);
-            self.problems.insert(subject, Problem { reason, machine });
+            self.problems.insert(subject, Problem { reason, machine, is_denied: false });
         }
     }
 }
