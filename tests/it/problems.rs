@@ -126,6 +126,39 @@ async fn a_rejected_model_comes_before_a_gateway_that_is_offline_and_is_no_other
     broker.stop().await;
 }
 
+/// A property that its model does not get was waited for without a word about why.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_property_that_its_model_does_not_get_says_why_and_what_to_do() {
+    let mut scene = Scene::start(&[], || Metric::new("Speed", 1.0)).await;
+    let console = scene.console;
+    scene.publish_birth([Metric::new("Speed", 12.0)]).await;
+    let of = |words: &'static str| async move {
+        let found = json(console, &format!("/api/search?q=Nordsee/gw+{words}")).await;
+        let row = found.pointer("/rows/0")?.clone();
+        let id = row.get("id")?.as_str()?;
+        let page = json(console, &format!("/api/assets/{id}?q={words}")).await;
+        Some((page.pointer("/values/rows/0/delivery")?.clone(), row))
+    };
+    eventually("the first property", || async {
+        let (way, _) = of("speed").await?;
+        (way["state"] == "accepted").then_some(())
+    })
+    .await;
+    let denied = ["UpdateAssetModel", "CreateAssetModelCompositeModel"];
+    order(&scene.emulator, &denied, "AccessDeniedException");
+    scene.publish_birth([Metric::new("Speed", 12.0), Metric::new("Torque", 3.0)]).await;
+    let way = eventually("the reason", || async {
+        let (way, row) = of("torque").await?;
+        let reason = way["reason"].as_str()?;
+        let is_same = row["problem"] == reason;
+        (way["waits_for"] == "property" && is_same).then_some(way)
+    })
+    .await;
+    let reason = way["reason"].as_str().unwrap();
+    assert!(reason.contains("iotsitewise:UpdateAssetModel"), "{reason}");
+    scene.stop().await;
+}
+
 /// What the role may not create was said to be created.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_asset_whose_model_the_role_may_not_create_is_not_being_created() {

@@ -186,7 +186,7 @@ impl<'a> DeliveryStatusReader<'a> {
         } else if let Some(Gate::Asset(_)) = gate {
             (Some("asset"), first, self.problem())
         } else if let Some(Gate::Property(_)) = gate {
-            (Some("property"), first, None)
+            (Some("property"), first, missing(self.twin, self.asset))
         } else if let Some(words) = in_delivery.refused_with {
             (Some("retry"), handed_in, with_remedy(words, in_delivery.remedy))
         } else if status.waiting > 0 && delivery.is_unreachable() {
@@ -256,9 +256,20 @@ pub(super) fn rejected(
         return Some(format!("{words}; {}", RejectionKind::Rejected.remedy()));
     }
     let stream = Stream { asset: asset.id, property: property.id };
+    if let Some(Gate::Property(_)) = look.bridge.twin().gate(stream)
+        && let Some(why) = missing(look.bridge.twin(), asset)
+    {
+        return Some(why);
+    }
     let letter = look.dead_letters.iter().rev().find(|letter| letter.point.stream == stream)?;
     let (at, remedy) = (letter.at, refused_remedy(letter.refusal));
     Some(format!("a value was rejected at {at}: {}; {remedy}", letter.reason))
+}
+
+/// Why a property that is waited for is not in the asset's model in SiteWise, and what to do; none
+/// where it is on its way.
+fn missing(twin: &Twin, asset: &DesiredAsset) -> Option<String> {
+    twin.plan().explain(&format!("model {}", twin.model_at(asset.model).name))
 }
 
 fn refused_value(letter: &DeadLetter) -> RefusedValue {
