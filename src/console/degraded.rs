@@ -4,6 +4,7 @@
 
 mod collect;
 mod labels;
+mod late_values;
 mod reasons;
 mod retried_values;
 mod words;
@@ -150,6 +151,11 @@ pub enum DegradedReason {
         /// The time of the oldest.
         since: Timestamp,
     },
+    /// Values that are too old for SiteWise's usual calls are not sent by bulk import.
+    LateValuesFailing {
+        /// Why, and what to do.
+        why: String,
+    },
     /// Values wait on disk since before the start for an asset that is not in SiteWise: its machine
     /// is not born.
     AwaitsBirth {
@@ -268,6 +274,7 @@ impl DegradedReason {
             | Self::OutboxNotWritable(_)
             | Self::OutboxUnreadable(_)
             | Self::OutboxLost(_) => "the outbox",
+            Self::LateValuesFailing { .. } => "late values",
             Self::Capped { machine, .. }
             | Self::Refused { machine, .. }
             | Self::OverRate { machine, .. }
@@ -293,7 +300,7 @@ impl DegradedReason {
                 )
             }
             Self::Contended { why, .. } => why.to_string(),
-            Self::CommandsUnreachable { why, .. } => why.clone(),
+            Self::CommandsUnreachable { why, .. } | Self::LateValuesFailing { why } => why.clone(),
             Self::AllNodesExcluded { messages, .. } => {
                 format!("{NOBODY_ADMITTED}; {messages} messages so far")
             }

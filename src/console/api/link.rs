@@ -52,6 +52,7 @@ pub(super) fn of(twin: &Twin, why: &DegradedReason) -> Option<Link> {
         | DegradedReason::NothingDelivered { .. }
         | DegradedReason::OutboxFull(_)
         | DegradedReason::Expiring { .. }
+        | DegradedReason::LateValuesFailing { .. }
         | DegradedReason::OutboxNotWritable(_)
         | DegradedReason::OutboxUnreadable(_)
         | DegradedReason::OutboxLost(_)

@@ -7,6 +7,7 @@ use super::{DegradedReason, EngineView, RetriedValues, drop_order, first_names};
 use crate::delivery::failing::FailingValues;
 use crate::delivery::point::RejectReason;
 use crate::delivery::rejections::OtherProperties;
+use crate::late::Late;
 use crate::outbox::{DiskState, PassedOver};
 use crate::sitewise::cause::{Cause, Plane};
 use crate::sitewise::limits;
@@ -116,6 +117,7 @@ impl DegradedReason {
             Self::OutboxFull(_)
             | Self::Expiring { .. }
             | Self::AwaitsBirth { .. }
+            | Self::LateValuesFailing { .. }
             | Self::OutboxNotWritable(_)
             | Self::OutboxUnreadable(_)
             | Self::OutboxLost(_) => 2,
@@ -224,6 +226,8 @@ fn outbox(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     }
     all.extend(DegradedReason::expiring(look));
     all.extend(DegradedReason::awaiting_birth(look));
+    let late = look.bridge.late().map(Late::status);
+    all.extend(late.and_then(|status| DegradedReason::late_values(&status)));
     let Some(disk) = look.outbox.disk() else { return };
     match disk.state {
         DiskState::NotWritable(why) => all.push(DegradedReason::OutboxNotWritable(why)),

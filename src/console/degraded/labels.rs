@@ -5,7 +5,7 @@ use crate::twin::caps::Cap;
 
 impl DegradedReason {
     /// All labels.
-    pub const LABELS: [&'static str; 30] = [
+    pub const LABELS: [&'static str; 31] = [
         "mqtt_not_connected",
         "mqtt_client_id_shared",
         "mqtt_messages_lost",
@@ -23,6 +23,7 @@ impl DegradedReason {
         "outbox_full",
         "values_expiring",
         "values_await_birth",
+        "late_values_failing",
         "outbox_not_writable",
         "outbox_unreadable",
         "outbox_lost",
@@ -60,6 +61,7 @@ impl DegradedReason {
             Self::OutboxFull(_) => "outbox_full",
             Self::Expiring { .. } => "values_expiring",
             Self::AwaitsBirth { .. } => "values_await_birth",
+            Self::LateValuesFailing { .. } => "late_values_failing",
             Self::OutboxNotWritable(_) => "outbox_not_writable",
             Self::OutboxUnreadable(_) => "outbox_unreadable",
             Self::OutboxLost(_) => "outbox_lost",

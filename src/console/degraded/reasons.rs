@@ -259,6 +259,7 @@ mod tests {
                 values: 1,
                 until: Timestamp::from_millis(0),
             },
+            DegradedReason::LateValuesFailing { why: String::new() },
             DegradedReason::OutboxNotWritable(String::new()),
             DegradedReason::OutboxUnreadable(String::new()),
             DegradedReason::OutboxLost(0),

@@ -66,6 +66,7 @@ export const DEGRADED = {
   outbox_full: 'the outbox is full',
   values_expiring: 'values will soon be too old for SiteWise',
   values_await_birth: 'values wait for the birth of a silent machine',
+  late_values_failing: 'late values are not sent by bulk import',
   outbox_not_writable: 'the outbox’s disk is not writable or too slow',
   outbox_unreadable: 'the outbox’s disk is damaged',
   outbox_lost: 'values were lost on the outbox’s disk',
