@@ -12,6 +12,7 @@ mod late;
 mod logging;
 mod missing_births;
 mod outputs;
+mod rejection_lines;
 mod startup_offline;
 mod view;
 
@@ -28,6 +29,7 @@ use finding_lines::FindingLines;
 pub(super) use late::LateCourier;
 use late::LateSteps;
 use missing_births::MissingBirths;
+use rejection_lines::RejectionLines;
 use startup_offline::StartupOfflineReport;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinError, JoinSet};
@@ -129,6 +131,7 @@ pub(super) struct Engine<S> {
     usage: Usage,
     startup_offline: StartupOfflineReport,
     finding_lines: FindingLines,
+    rejection_lines: RejectionLines,
     conflicts: Conflicts,
     missing_births: MissingBirths,
     /// Where requests to write to the plant come in.
@@ -192,6 +195,7 @@ impl<S: SiteWise> Engine<S> {
             usage: Usage::default(),
             startup_offline: StartupOfflineReport::default(),
             finding_lines: FindingLines::default(),
+            rejection_lines: RejectionLines::default(),
             conflicts: Conflicts::default(),
             missing_births: MissingBirths::default(),
             sync_state: SyncState::Running,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::{DEAD_LETTERS, Engine, SyncState, calls, logging};
 use crate::bridge::Output;
@@ -72,15 +72,11 @@ impl<S: SiteWise> Engine<S> {
             }
             Output::Late(output) => self.handle_late_output(output),
             Output::Rejected { point, refusal, reason, stored } => {
-                debug!(
-                    sitewise.asset_id = %point.stream.asset,
-                    sitewise.property_id = %point.stream.property,
-                    "value rejected, kept as a dead letter: {reason}"
-                );
                 let (asset, property) = self.bridge.twin().display_names(point.stream);
                 let names = (asset.map(str::to_owned), property.map(str::to_owned));
                 let key = point.key();
                 let letter = DeadLetter { point, refusal, reason, at: now.wall, names };
+                self.log_rejected_value(&letter, now.instant);
                 self.outbox.store_dead_letter(&letter);
                 self.dead_letters.push(letter);
                 if self.dead_letters.len() == DEAD_LETTERS && !self.dead_letter_limit_logged {
