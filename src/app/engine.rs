@@ -346,6 +346,7 @@ impl<S: SiteWise> Engine<S> {
             self.next_report = now.instant + REPORT_INTERVAL;
             self.usage.sample(UsageTotals::of(&self.bridge.delivery().figures()), now.instant);
             self.ledger().log();
+            self.log_problems();
             self.log_expiring();
             self.log_metrics();
         }

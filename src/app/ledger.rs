@@ -20,7 +20,7 @@ use crate::twin::counts::{DropReason, ValueCounts};
 use crate::twin::plan;
 use crate::{delivery, twin};
 
-/// Problems that are logged each time; further ones are counted.
+/// Problems that are logged at the end; further ones are counted.
 const PROBLEMS: usize = 10;
 
 /// Points that the outbox dropped.
@@ -203,9 +203,6 @@ impl Ledger {
         if let Some(late) = &self.late {
             late.log();
         }
-        for line in self.problem_lines() {
-            warn!("{line}");
-        }
     }
 
     /// Values that SiteWise rejected, or that were rejected before it was asked.
@@ -319,6 +316,9 @@ impl Ledger {
     /// The last lines of the log: what was done, and what is left.
     pub(super) fn log_final(&self, took: Duration, patience: ShutdownPatience) {
         self.log();
+        for line in self.problem_lines() {
+            warn!("{line}");
+        }
         self.log_accounts();
         for (count, what) in
             [(self.excluded_values, "values"), (self.excluded_messages, "messages of edge nodes")]

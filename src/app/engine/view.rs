@@ -1,11 +1,17 @@
 //! What console and metrics see of the engine.
 
+use tracing::warn;
+
 use super::Engine;
 use crate::app::ledger::Ledger;
+use crate::console::degraded::DegradedReasons;
 use crate::console::snapshot::Snapshot;
 use crate::console::{EngineQuery, EngineView, ServerStatus};
 use crate::sitewise::client::SiteWise;
 use crate::telemetry;
+
+/// Problems that are logged each time; further ones are counted.
+const PROBLEMS: usize = 10;
 
 impl<S: SiteWise> Engine<S> {
     /// Runs a query of the console.
@@ -37,6 +43,14 @@ impl<S: SiteWise> Engine<S> {
             is_shutting_down: self.shutting_down,
             started_at: self.started_at,
             now,
+        }
+    }
+
+    /// Logs the current problems that cost most, each with its remedy, and how many more there are.
+    pub(super) fn log_problems(&self) {
+        let links = self.server_statuses();
+        for line in DegradedReasons::of(&self.view(&links)).first_lines(PROBLEMS) {
+            warn!("{line}");
         }
     }
 

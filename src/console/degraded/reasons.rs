@@ -56,6 +56,17 @@ impl DegradedReasons {
         let more = (more > 0).then(|| format!("and {more} more"));
         self.named.iter().map(line).chain(more).collect()
     }
+
+    /// The same for the log: at most so many, and then how many more there are.
+    pub fn first_lines(&self, most: usize) -> Vec<String> {
+        let mut lines: Vec<String> = self.named.iter().take(most).map(line).collect();
+        let more = self.total().saturating_sub(lines.len() as u64);
+        if more > 0 {
+            let all = self.total();
+            lines.push(format!("and {more} more problems, {all} in total: see the console"));
+        }
+        lines
+    }
 }
 
 /// A line for people: a reason with its label.
@@ -175,6 +186,21 @@ mod tests {
         assert_eq!(all.named().first().unwrap().label(), "node_offline");
         assert_eq!(all.named().last().unwrap().label(), "problem");
         assert_eq!(all.lines().last().unwrap(), "and 451 more");
+    }
+
+    /// The periodic line named problems in the order of their names, and of models and assets alone.
+    #[test]
+    fn the_log_names_the_first_reasons_whatever_they_are() {
+        let offline = |n| DegradedReason::Offline { edge: format!("g/n{n:02}"), since: None };
+        let all: DegradedReasons = (0..30).map(offline).chain([capped(1)]).collect();
+        let lines = all.first_lines(10);
+        assert_eq!(lines.len(), 11);
+        assert!(lines[0].starts_with("node_offline: g/n00 is offline"), "{}", lines[0]);
+        assert!(lines[9].starts_with("node_offline: g/n09 "), "{}", lines[9]);
+        assert_eq!(lines[10], "and 21 more problems, 31 in total: see the console");
+        let few: DegradedReasons = [capped(1)].into_iter().collect();
+        assert_eq!((few.first_lines(10).len(), few.first_lines(0).len()), (1, 1));
+        assert!(DegradedReasons::default().first_lines(10).is_empty());
     }
 
     /// A name that turns the rest of the line round was printed as it is.
