@@ -218,6 +218,11 @@ struct Delivery {
     billed_messages: u64,
     values_quota: u64,
     quotas_read: bool,
+    sent_per_second: Option<(f64, f64)>,
+    messages_per_hour: Option<f64>,
+    measured_seconds: u64,
+    messages_per_month: Option<f64>,
+    cost_per_month: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -315,13 +320,18 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
     row(
         "sitewise",
         format!(
-            "{} requests, {} billed messages, {} throttled; quota {} values/s ({told})",
+            "{} requests, {} billed messages, {} throttled; {}quota {} values/s ({told})",
             number(delivery.requests),
             number(delivery.billed_messages),
             number(delivery.throttles),
+            delivery.sent_per_second.map_or(String::new(), |(_, values)| format!(
+                "sends {} values/s, ",
+                number(whole(values))
+            )),
             number(delivery.values_quota),
         ),
     );
+    row("cost", cost(delivery));
     if !problems.rows.is_empty() {
         text.push_str("\nproblems, the most severe first\n");
     }
@@ -334,6 +344,26 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
         text.push_str("  and more: see Problems on the console's page\n");
     }
     text
+}
+
+/// Billed messages at the rate of late, and what they cost where the price is known.
+fn cost(delivery: &Delivery) -> String {
+    let Some((hour, month)) = delivery.messages_per_hour.zip(delivery.messages_per_month) else {
+        return "billed messages in 30 days are not known yet".to_owned();
+    };
+    let money = delivery.cost_per_month.map(|cost| format!(", which cost {cost:.2}"));
+    format!(
+        "{} billed messages an hour, {} in 30 days{} (measured for {} min)",
+        number(whole(hour)),
+        number(whole(month)),
+        money.unwrap_or_default(),
+        delivery.measured_seconds.div_ceil(60)
+    )
+}
+
+/// Rounded; a rate is never negative.
+fn whole(rate: f64) -> u64 {
+    rate.round() as u64
 }
 
 /// What is not zero of some counts; the same label twice is one.
@@ -376,7 +406,8 @@ mod tests {
             "in_delivery":2,"delivered":1234551,"refused_early":[["invalid",1]],
             "refused":[["invalid",9],["denied",0]],"discarded":[["rate",0]],"dropped":[]},
             "delivery":{"requests":10,"throttles":0,"billed_messages":99,"values_quota":5000,
-            "quotas_read":false}}"#;
+            "quotas_read":false,"sent_per_second":[1.5,1204.2],"messages_per_hour":36000.4,
+            "measured_seconds":1800,"messages_per_month":25920288.0,"cost_per_month":25.92}}"#;
         serde_json::from_str(text).unwrap()
     }
 
@@ -401,6 +432,9 @@ mod tests {
             "values          1,234,568 in, 1,234,551 delivered, 7 queued (oldest from \
                 2025-11-28T23:00:00Z)\n",
             "rejected        10 invalid\n",
+            "0 throttled; sends 1,204 values/s, quota 5,000 values/s (configured, or AWS's default)\n",
+            "cost            36,000 billed messages an hour, 25,920,288 in 30 days, which \
+                cost 25.92 (measured for 30 min)\n",
             "  node_offline: Nordsee/g\\u{1b}[2Jw is offline since",
         ] {
             assert!(text.contains(line), "{line:?} is not in:\n{text}");

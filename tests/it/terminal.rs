@@ -42,6 +42,8 @@ async fn the_status_names_a_gateway_that_died_and_a_tag_is_found() {
         (code == 0 && text.starts_with("ready\n") && text.contains("1 online")).then_some(())
     })
     .await;
+    let (_, text) = sparkwise(&["status"], &variables).await;
+    assert_eq!(lines_with(&text, "in 30 days").len(), 1, "{text}");
     let query = "/api/search?q=spBv1.0/Nordsee/NDATA/gw+temperature";
     let found = crate::console::json(at, query).await;
     let rows = found["rows"].as_array().unwrap();
