@@ -1,6 +1,7 @@
 //! The loop around the bridge: inputs in, outputs performed, each once.
 
 mod account;
+mod all_live;
 mod calls;
 mod catch_up;
 mod commands;
@@ -22,6 +23,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use all_live::AllLive;
 use catch_up::CatchUp;
 pub(super) use commands::{CommandDoors, IotCommandChannel, QueueCommandChannel};
 use conflicts::Conflicts;
@@ -132,6 +134,7 @@ pub(super) struct Engine<S> {
     startup_offline: StartupOfflineReport,
     finding_lines: FindingLines,
     rejection_lines: RejectionLines,
+    all_live: AllLive,
     conflicts: Conflicts,
     missing_births: MissingBirths,
     /// Where requests to write to the plant come in.
@@ -196,6 +199,7 @@ impl<S: SiteWise> Engine<S> {
             startup_offline: StartupOfflineReport::default(),
             finding_lines: FindingLines::default(),
             rejection_lines: RejectionLines::default(),
+            all_live: AllLive::default(),
             conflicts: Conflicts::default(),
             missing_births: MissingBirths::default(),
             sync_state: SyncState::Running,
@@ -347,6 +351,7 @@ impl<S: SiteWise> Engine<S> {
             self.usage.sample(UsageTotals::of(&self.bridge.delivery().figures()), now.instant);
             self.ledger().log();
             self.log_problems();
+            self.check_all_live(now);
             self.log_expiring();
             self.log_metrics();
         }
@@ -423,6 +428,7 @@ impl<S: SiteWise> Engine<S> {
         let now = self.now();
         self.bridge.handle_call_result(id, answer, now);
         self.log_conflicts(now);
+        self.log_all_live(now);
         for (subject, reason) in self.bridge.take_rejections() {
             let verdict = self.bridge.twin().plan().verdict(&subject);
             logging::log_rejection(&subject, &reason, verdict.unwrap_or(RejectionKind::Rejected));
