@@ -42,6 +42,9 @@ pub struct PlanReport {
     pub duration: Duration,
     /// Conflicts: a model, an asset or a value, and why.
     pub conflicts: Vec<(String, String)>,
+    /// Those of the conflicts that are limits reached: what exceeds a cap, and what has no place in
+    /// the tree. They come first in the text.
+    pub limits: BTreeSet<(String, String)>,
     /// Rules that would turn further flat metrics into assets.
     pub rules: Vec<RuleSuggestion>,
     /// What could be written to the plant; none without `COMMANDS_ALLOW`.
@@ -103,11 +106,16 @@ impl PlanReport {
         }
         let mut conflicts: Vec<_> =
             twin.plan().problems().map(|(what, why)| (what.to_owned(), why.to_owned())).collect();
-        conflicts.extend(twin.capped_machines().map(|(machine, cap, lost)| {
+        let is_place = |(what, _): &&(String, String)| what.starts_with("placement of asset ");
+        let mut limits: BTreeSet<_> = conflicts.iter().filter(is_place).cloned().collect();
+        let capped = twin.capped_machines().map(|(machine, cap, lost)| {
             let (variable, remedy) = (cap.variable(), cap.remedy());
             let why = format!("exceeds {variable}: `{}` would be dropped; {remedy}", lost.example);
             (machine.to_string(), why)
-        }));
+        });
+        let capped: Vec<_> = capped.collect();
+        limits.extend(capped.iter().cloned());
+        conflicts.extend(capped);
         conflicts.extend(found.iter().map(|(what, words)| (what.clone(), (*words).to_owned())));
         let born = |is_device: bool| {
             let births =
@@ -129,6 +137,7 @@ impl PlanReport {
             units: changes.units,
             duration,
             conflicts,
+            limits,
             rules: folders::suggestions(captured.births(), twin.rules()),
             writable: None,
             cost,

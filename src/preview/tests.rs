@@ -275,6 +275,11 @@ async fn what_lies_past_a_cap_is_foretold_by_machine_and_cap() {
     let [(machine, why)] = report.conflicts.as_slice() else { panic!("{report}") };
     assert_eq!(machine, "Nordsee/gw/P3");
     assert!(why.contains("exceeds TWIN_MAX_ASSETS") && why.contains("raise it"), "{why}");
+    // By name, and before what is planned, which may be long.
+    let text = report.to_string();
+    let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("no {words:?} in {text}"));
+    assert!(place("Limits reached\n  ! Nordsee/gw/P3: exceeds") < place("\nModels\n"), "{text}");
+    assert_eq!(text.matches("Nordsee/gw/P3: ").count(), 1, "{text}");
 }
 
 #[tokio::test]

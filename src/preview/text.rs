@@ -29,6 +29,12 @@ impl fmt::Display for PlanReport {
         if !unborn.is_empty() {
             writeln!(f, "No birth received, so not part of the plan: {}", names(unborn))?;
         }
+        if !self.limits.is_empty() {
+            writeln!(f, "\nLimits reached")?;
+            for (what, why) in &self.limits {
+                writeln!(f, "  ! {what}: {why}")?;
+            }
+        }
         self.write_changes(f)?;
         if !self.shared.is_empty() {
             writeln!(f, "\nModels that edge nodes or devices share")?;
@@ -36,11 +42,12 @@ impl fmt::Display for PlanReport {
                 writeln!(f, "  {model}: {}", names_up_to(MACHINES, sources))?;
             }
         }
-        if !self.conflicts.is_empty() {
-            writeln!(f, "\nConflicts")?;
-            for (what, why) in &self.conflicts {
-                writeln!(f, "  ! {what}: {why}")?;
+        let others = self.conflicts.iter().filter(|conflict| !self.limits.contains(conflict));
+        for (place, (what, why)) in others.enumerate() {
+            if place == 0 {
+                writeln!(f, "\nConflicts")?;
             }
+            writeln!(f, "  ! {what}: {why}")?;
         }
         if !self.rules.is_empty() {
             writeln!(
