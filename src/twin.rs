@@ -398,7 +398,7 @@ impl Twin {
         plan.gate(ix, property, models, assets)
     }
 
-    /// What people call an asset and a property of it, where that is known.
+    /// An asset's address (the name of one that is not born) and a property's name, if known.
     pub fn display_names(&self, stream: Stream) -> (Option<&str>, Option<&str>) {
         let DesiredWorld { models, assets, plan, .. } = &self.writer.world;
         let Some(ix) = assets.by_id(stream.asset) else {
@@ -408,7 +408,7 @@ impl Twin {
         let model = models.get(asset.model);
         let property = model.property_ix(stream.property);
         let property = property.and_then(|ix| model.properties.get(ix.0 as usize));
-        (Some(&*asset.name), property.map(|property| &*property.name))
+        (Some(&*asset.address), property.map(|property| &*property.name))
     }
 
     /// Machines that want something which a configured cap keeps away, and what they lost.

@@ -40,7 +40,8 @@ within two seconds, and the command waits for that; if none is running, the next
 one does so when it starts.
 
   FILTER    any of these; all of them must match:
-    --asset TEXT    substring of the asset's or property's name or id, case-insensitive
+    --asset TEXT    substring of the asset's address or id, or of the property's name or id,
+                    case-insensitive
     --reason TEXT   out_of_range, invalid or denied, or a substring of the reason
     --since TIME    rejected last at this time or later, such as 2026-01-31T08:00:00Z
     --until TIME    rejected last before this time
@@ -178,7 +179,8 @@ pub fn run(command: &Command, outbox: Option<&str>) -> Result<String, String> {
         return Ok(HELP.to_owned());
     }
     let outbox = outbox.filter(|folder| !folder.trim().is_empty()).ok_or(
-        "OUTBOX_DIR is not set: the dead letters are only in the memory of the running bridge",
+        "OUTBOX_DIR is not set: the dead letters are only in the memory of the running bridge, \
+         whose console lists them under Problems; with OUTBOX_DIR they are kept, and can be retried",
     )?;
     let outbox = Path::new(outbox);
     if !outbox.is_dir() {
@@ -304,10 +306,11 @@ impl Count<'_> {
 
 /// The number of dead letters by asset and reason, the largest first.
 fn counts<'a>(letters: impl Iterator<Item = &'a DeadLetterRecord>) -> Vec<Count<'a>> {
+    // By the id: two gateways may have assets of one name.
     let mut counts: BTreeMap<(&str, &str, &str), Count<'_>> = BTreeMap::new();
     for letter in letters {
         let asset = letter.asset_name.as_deref().unwrap_or(&letter.asset);
-        let key = (asset, letter.refusal.as_str(), letter.reason.as_str());
+        let key = (letter.asset.as_str(), letter.refusal.as_str(), letter.reason.as_str());
         let count = counts.entry(key).or_insert(Count {
             letters: 0,
             asset,

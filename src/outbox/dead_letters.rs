@@ -36,7 +36,7 @@ pub struct DeadLetter {
     pub reason: String,
     /// When it was rejected.
     pub at: Timestamp,
-    /// What people call the asset, and the property, where that is known.
+    /// The asset's address and the property's name, where that is known.
     pub names: (Option<String>, Option<String>),
 }
 
@@ -49,10 +49,10 @@ pub struct DeadLetterRecord {
     pub asset: String,
     /// The property's id.
     pub property: String,
-    /// What people call the asset, where that is known.
+    /// The asset's address, where that is known; its name in what earlier versions wrote.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub asset_name: Option<String>,
-    /// What people call the property, where that is known.
+    /// The property's name, where that is known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub property_name: Option<String>,
     /// The value's time, in milliseconds since the epoch.

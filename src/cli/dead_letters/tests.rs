@@ -86,6 +86,18 @@ fn counts_group_what_has_one_cause() {
     assert!(second.contains("1  A  invalid  clock"), "{second}");
 }
 
+/// The lines of two gateways were one row, and no address told whose they are.
+#[test]
+fn assets_of_one_name_are_counted_apart() {
+    let named = |id, asset: &str| DeadLetterRecord {
+        asset_name: Some("Line 1".into()),
+        ..letter(id, asset, "clock", 1_000)
+    };
+    let letters = [named(1, "a"), named(2, "b"), named(3, "b")];
+    let counts: Vec<_> = counts(letters.iter()).iter().map(|count| count.letters).collect();
+    assert_eq!(counts, [2, 1]);
+}
+
 #[test]
 fn what_became_of_a_request_is_said() {
     let say = |done, pending, unreadable, kept: &[&str]| {
@@ -116,6 +128,7 @@ fn what_became_of_a_request_is_said() {
 #[test]
 fn without_a_folder_it_says_where_they_are() {
     let list = Command::List { filter: DeadLetterFilter::default(), json: false };
-    assert!(run(&list, None).unwrap_err().contains("OUTBOX_DIR"));
+    let without = run(&list, None).unwrap_err();
+    assert!(without.contains("OUTBOX_DIR") && without.contains("console"), "{without}");
     assert!(run(&list, Some("/nowhere/at/all")).unwrap_err().contains("/nowhere/at/all"));
 }

@@ -66,11 +66,12 @@ pub(crate) const fn refused_remedy(refusal: RejectReason) -> &'static str {
                 the next 5 minutes"
         }
         RejectReason::Invalid => {
-            "run `sparkwise dead-letters count`, correct the cause, then retry or drop them"
+            "see what was said of each under Problems on the console, and correct the cause; with \
+                OUTBOX_DIR, `sparkwise dead-letters` then retries or drops them"
         }
         RejectReason::Denied => {
-            "allow the bridge's role iotsitewise:BatchPutAssetPropertyValue on this asset, then \
-             sparkwise dead-letters retry --all"
+            "allow the bridge's role iotsitewise:BatchPutAssetPropertyValue on this asset; with \
+             OUTBOX_DIR, `sparkwise dead-letters retry --all` then sends them again"
         }
     }
 }
