@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::sitewise::aws::AwsSiteWise;
+use crate::sitewise::import::BulkImport;
 use crate::telemetry;
 
 /// How long a server, one call, or the disk has for its answer.
@@ -180,17 +181,23 @@ fn spawn(of: String, checks: impl Future<Output = Vec<Check>> + Send + 'static) 
 }
 
 fn sitewise(config: &Config) -> Section {
-    let is_named = config.twin.namespace.is_some();
+    let (is_named, late) = (config.twin.namespace.is_some(), config.late.clone());
     spawn("AWS".to_owned(), async move {
         match timeout(PATIENCE, Box::pin(AwsSiteWise::from_env())).await {
             Ok(Ok(client)) => {
                 let account = Box::pin(client.account_and_region());
                 let endpoint = client.endpoint().to_string();
-                let (account, rights) = tokio::join!(
+                let late = async {
+                    let Some(late) = late else { return Vec::new() };
+                    let import = client.bulk_import(&late.bucket, &late.role_arn);
+                    sitewise::late(&late, import.tiers()).await
+                };
+                let (account, rights, late) = tokio::join!(
                     sitewise::account(is_named, &endpoint, account),
                     Box::pin(sitewise::check(&client)),
+                    Box::pin(late),
                 );
-                std::iter::once(account).chain(rights).collect()
+                std::iter::once(account).chain(rights).chain(late).collect()
             }
             Ok(Err(error)) => vec![Check::wrong("AWS", error.to_string())],
             Err(_) => vec![Check::wrong("AWS", no_answer("where the AWS region comes from"))],

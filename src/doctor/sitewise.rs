@@ -7,6 +7,8 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Check, PATIENCE, no_answer};
+use crate::config::Late;
+use crate::late::Tiers;
 use crate::sitewise::api::{
     ApiFault, ApiFaultKind, Associate, CreateAsset, Entry, NotificationState, Quality, Tqv,
     UpdateProperty, Variant,
@@ -127,6 +129,40 @@ pub(super) async fn check(client: &impl SiteWise) -> Vec<Check> {
     checks
 }
 
+/// What late values need: one of the storage tiers, a bucket and a role.
+pub(super) async fn late(
+    late: &Late,
+    tiers: impl Future<Output = Result<Tiers, ApiFault>>,
+) -> Vec<Check> {
+    let what = "SiteWise's storage tiers, for LATE_BUCKET";
+    let tiers = match timeout(PATIENCE, tiers).await {
+        Ok(Ok(Tiers::Enabled)) => Check::ok(what, "the warm tier or the cold tier is enabled"),
+        Ok(Ok(Tiers::Disabled)) => Check::wrong(
+            what,
+            "neither the warm tier nor the cold tier is enabled: values older than seven days \
+             become dead letters; enable one in SiteWise's settings, under Storage, or unset \
+             LATE_BUCKET",
+        ),
+        Ok(Ok(Tiers::Unknown)) => Check::not_checked(what, "SiteWise does not say"),
+        Ok(Err(fault)) if fault.kind == ApiFaultKind::Denied => Check::wrong(
+            what,
+            format!(
+                "{fault}; allow the bridge's role iotsitewise:DescribeStorageConfiguration: until \
+                 the tiers are read, values older than seven days are collected and not sent"
+            ),
+        ),
+        Ok(Err(fault)) => Check::not_checked(what, fault.to_string()),
+        Err(_) => Check::not_checked(what, no_answer("SiteWise")),
+    };
+    let Late { bucket, role_arn, .. } = late;
+    let rights = Check::not_checked(
+        format!("LATE_BUCKET={bucket}, LATE_ROLE_ARN={role_arn}"),
+        "the rights to write to the bucket and to pass the role cannot be tested without changing \
+         something; docs/late.md lists them",
+    );
+    vec![tiers, rights]
+}
+
 async fn put(client: &impl SiteWise) -> Result<(), ApiFault> {
     let value = Tqv {
         value: Variant::Integer(0),
@@ -209,5 +245,31 @@ mod tests {
         assert!(matches!(of(ApiFaultKind::Unavailable), CheckResult::Wrong(_)));
         assert!(matches!(of(ApiFaultKind::Throttled), CheckResult::NotChecked(_)));
         assert_eq!(NOBODY.get_version_num(), 8);
+    }
+
+    /// Nothing was said of an account whose storage lacks what late values need.
+    #[tokio::test]
+    async fn the_tiers_that_late_values_need_are_looked_at() {
+        let config = Late {
+            bucket: "b".to_owned(),
+            prefix: "p".to_owned(),
+            role_arn: "arn:aws:iam::1:role/r".to_owned(),
+            every: std::time::Duration::from_secs(3_600),
+            max_bytes: 1 << 30,
+        };
+        let of = async |tiers| late(&config, std::future::ready(tiers)).await;
+        let denied = Err(ApiFault::new(ApiFaultKind::Denied, "said so"));
+        for (tiers, label, words) in [
+            (Ok(Tiers::Enabled), "ok", "is enabled"),
+            (Ok(Tiers::Disabled), "wrong", "enable one in SiteWise's settings"),
+            (denied, "wrong", "iotsitewise:DescribeStorageConfiguration"),
+            (Err(ApiFault::new(ApiFaultKind::Throttled, "later")), "not checked", "later"),
+        ] {
+            let [tiers, rights] = &of(tiers).await[..] else { panic!("two checks") };
+            assert_eq!(tiers.label(), label, "{tiers}");
+            assert!(tiers.text().contains(words), "{tiers}");
+            assert_eq!(rights.label(), "not checked");
+            assert!(rights.what.contains("arn:aws:iam::1:role/r"), "{rights}");
+        }
     }
 }
