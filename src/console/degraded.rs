@@ -242,8 +242,12 @@ pub enum DegradedReason {
     },
     /// SiteWise rejects a model or an asset, or its limits leave no place for it.
     Problem {
-        /// The model or asset.
+        /// The model or asset; or the assets that one cause keeps out.
         subject: String,
+        /// The first of them.
+        first: String,
+        /// How many.
+        count: u64,
         /// Why.
         reason: String,
     },

@@ -23,7 +23,7 @@ pub(super) enum Link {
 /// Where a problem leads to; none for what is about no machine and no model.
 pub(super) fn of(twin: &Twin, why: &DegradedReason) -> Option<Link> {
     match why {
-        DegradedReason::Problem { subject, .. } => of_subject(twin, subject),
+        DegradedReason::Problem { first, .. } => of_subject(twin, first),
         DegradedReason::Finding { edge, .. } => edge.as_deref().map(|edge| of_node(twin, edge)),
         DegradedReason::NotUnderstood { edge, .. }
         | DegradedReason::SenderClock { edge, .. }

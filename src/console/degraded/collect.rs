@@ -16,6 +16,7 @@ use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::{ClockOff, KnownBy, NodePhase, NodeProblem, ServerId};
 use crate::time::Timestamp;
 use crate::twin::Twin;
+use crate::twin::plan::problems::RejectionKind;
 
 /// How long a rejected value is a reason.
 const REFUSED_FOR: Duration = Duration::from_secs(3600);
@@ -129,7 +130,7 @@ impl DegradedReason {
             Self::Refused { .. } | Self::OverRate { .. } | Self::SenderClock { .. } => 7,
             Self::Capped { .. } => 8,
             Self::ValuesRetried { .. } => 9,
-            Self::Problem { subject, .. } => problem_rank(subject),
+            Self::Problem { first, .. } => problem_rank(first),
         }
     }
 
@@ -343,12 +344,33 @@ fn values(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     }));
     retried_values(look, twin, all);
     refused(look, twin, all);
-    all.extend(twin.plan().problems().map(|(subject, reason)| DegradedReason::Problem {
-        subject: subject.to_owned(),
-        reason: match twin.plan().verdict(subject) {
-            Some(verdict) => format!("{reason}; {}", verdict.remedy()),
-            None => reason.to_owned(),
-        },
+    problems(twin, all);
+}
+
+/// Models and assets that SiteWise rejects: one reason for all assets that one cause keeps out, such
+/// as a quota that is used up.
+fn problems(twin: &Twin, all: &mut Vec<DegradedReason>) {
+    let (plan, asset) = (twin.plan(), "asset ");
+    let mut rows: BTreeMap<(bool, &str), Vec<&str>> = BTreeMap::new();
+    for (subject, reason) in plan.problems() {
+        let cause = match (subject.starts_with(asset), plan.verdict(subject)) {
+            (true, Some(RejectionKind::Limit)) => (true, ""),
+            (true, _) => (true, reason),
+            // Its own name: it is by itself.
+            (false, _) => (false, subject),
+        };
+        rows.entry(cause).or_default().push(subject);
+    }
+    all.extend(rows.into_values().filter_map(|subjects| {
+        let (first, count) = (*subjects.first()?, subjects.len() as u64);
+        let names = subjects.iter().filter_map(|subject| subject.strip_prefix(asset));
+        let names: Vec<String> = names.take(NAMES).map(str::to_owned).collect();
+        let subject = match count {
+            1 => first.to_owned(),
+            _ => format!("assets {}", first_names(&names, count)),
+        };
+        let reason = plan.explain(first)?;
+        Some(DegradedReason::Problem { subject, first: first.to_owned(), count, reason })
     }));
 }
 

@@ -87,7 +87,7 @@ impl DegradedReason {
     /// How many servers, machines, models or assets it is about.
     pub(super) const fn affected(&self) -> u64 {
         match self {
-            Self::OnlyStored { count, .. } => *count,
+            Self::OnlyStored { count, .. } | Self::Problem { count, .. } => *count,
             Self::SenderClock { others, .. } => 1 + *others,
             Self::Refused { machines, .. } => *machines,
             Self::ValuesRetried { retried, .. } => retried.machines,

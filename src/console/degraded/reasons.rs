@@ -176,7 +176,8 @@ mod tests {
     fn each_kind_of_reason_is_named_however_many_there_are_of_another() {
         let offline = |n| DegradedReason::Offline { edge: format!("g/n{n}"), since: None };
         let (subject, reason) = ("model Pump".to_owned(), "wrong".to_owned());
-        let problem = DegradedReason::Problem { subject, reason };
+        let first = subject.clone();
+        let problem = DegradedReason::Problem { subject, first, count: 1, reason };
         let all: DegradedReasons =
             (0..300).map(offline).chain((0..250).map(capped)).chain([problem]).collect();
         let named = |label| all.named().iter().filter(|why| why.label() == label).count();
@@ -307,7 +308,7 @@ mod tests {
             DegradedReason::SenderClock { edge: String::new(), ahead: 1, others: 0 },
             DegradedReason::OverRate { machine: String::new(), example: String::new(), values: 1 },
             DegradedReason::ValuesRetried { machine: String::new(), retried: of_denied() },
-            DegradedReason::Problem { subject, reason },
+            DegradedReason::Problem { first: subject.clone(), subject, count: 1, reason },
         ];
         let all: DegradedReasons = caps.into_iter().chain(others).collect();
         assert!(all.counts().all(|(_, count)| count == 1), "{all:?}");
