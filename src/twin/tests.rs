@@ -14,6 +14,7 @@ mod orders;
 mod presence;
 mod provisioning;
 mod refill;
+mod repeated;
 mod restored;
 mod rings;
 mod start;

@@ -318,7 +318,7 @@ impl SourceValues {
         let class = if sample.historical { Class::History } else { Class::Birth };
         let value = writer.convert(leaf.target(), sample, class);
         if sample.historical {
-            return leaf.write_history(writer, value, sent_early, now);
+            return leaf.write_past(writer, value, sent_early, now);
         }
         let own_time = in_window(sample.time, now);
         if leaf.is_unchanged_by(&value.tqv) && !doubted {
@@ -326,10 +326,13 @@ impl SourceValues {
             if let Some(time) = writer.early_time_of(value.target, sent_early) {
                 leaf.shown_at(time);
             }
+            if own_time {
+                leaf.repeated_at(sample.time);
+            }
             return writer.count_unchanged(value.origin);
         }
         let time = match own_time {
-            true if leaf.is_new() || sample.time > leaf.time => sample.time,
+            true if leaf.is_new() || sample.time > leaf.time.max(leaf.sender_time()) => sample.time,
             false if leaf.is_new() => birth_time,
             true | false => later(birth_time, leaf.time, now),
         };
@@ -374,18 +377,18 @@ impl SourceValues {
             lost.out_of_window = Some(sample.time);
         }
         if class == Class::History {
-            leaf.write_history(writer, value, sent_early, now);
+            leaf.write_past(writer, value, sent_early, now);
             if order == SequenceOrder::BeforeBirth {
                 leaf.rewrite(writer, born, now);
             }
             return;
         }
-        let latest = leaf.is_new() || leaf.sender_time() <= sample.time || is_ahead(leaf.time, now);
+        let ahead = is_ahead(leaf.time.max(leaf.sender_time()), now);
+        let latest = leaf.is_new() || leaf.sender_time() <= sample.time || ahead;
         lost.hidden |= !latest && in_window(sample.time, now);
         lost.least_lag = lost.least_lag.min(behind(sample.time, now));
         if !latest {
-            writer.write_plant_value(value, sent_early, now);
-            return;
+            return leaf.write_past(writer, value, sent_early, now);
         }
         // Of one time, SiteWise keeps a value for each quality: the later one needs a later time.
         let time = match leaf.time.cmp(&sample.time) {

@@ -1,7 +1,6 @@
 //! A leaf and the latest value that was written of it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::SourceValues;
 use super::times::later;
@@ -11,6 +10,7 @@ use crate::sparkplug::event::Slot;
 use crate::time::{Now, Timestamp};
 use crate::twin::assets::AssetIx;
 use crate::twin::counts::DropReason;
+use crate::twin::in_window;
 use crate::twin::layout::{LeafPlace, LeafTarget};
 use crate::twin::mapping::ValueForm;
 use crate::twin::models::PropertyIx;
@@ -52,9 +52,9 @@ pub(super) struct Leaf {
     pub form: ValueForm,
     pub quality: Quality,
     pub time: Timestamp,
-    /// Milliseconds after the sender's own timestamp: it was moved after another value, or marked
-    /// stale.
-    pub shifted_ms: u32,
+    /// The sender's own timestamp of the value: before `time` where the value was moved after another
+    /// or marked stale, after it where a birth has repeated the value since.
+    sender_time: Timestamp,
     /// History came later than the current value, so that SiteWise shows that.
     pub hidden_by_history: bool,
     /// None where nothing was written.
@@ -71,7 +71,7 @@ impl Leaf {
             form,
             quality,
             time,
-            shifted_ms: 0,
+            sender_time: time,
             hidden_by_history: false,
             value: None,
         }
@@ -120,26 +120,29 @@ impl Leaf {
     }
 
     pub(super) fn set_time(&mut self, time: Timestamp, said: Timestamp) {
-        self.time = time;
-        let behind = time.as_millis().saturating_sub(said.as_millis()).max(0);
-        self.shifted_ms = u32::try_from(behind).unwrap_or(u32::MAX);
+        (self.time, self.sender_time) = (time, said);
     }
 
     /// SiteWise also has the latest value at this later time.
     pub(super) fn shown_at(&mut self, time: Timestamp) {
-        if time > self.time {
-            self.set_time(time, self.sender_time());
-        }
+        self.time = self.time.max(time);
     }
 
-    /// The sender's own time of what was written last.
+    /// The sender's own time of the latest value, as it was written or repeated.
     pub(super) fn sender_time(&self) -> Timestamp {
-        self.time.minus(Duration::from_millis(u64::from(self.shifted_ms)))
+        self.sender_time
     }
 
-    /// Writes a value of the past, which never becomes the current one. If nothing later was
-    /// written, SiteWise shows it nevertheless, and the next birth has to know that.
-    pub(super) fn write_history(
+    /// A birth repeats the latest value with this timestamp of its own. Nothing is written, but
+    /// what is older than that does not replace it.
+    pub(super) fn repeated_at(&mut self, said: Timestamp) {
+        self.sender_time = self.sender_time.max(said);
+    }
+
+    /// Writes a value that is older than what the sender said last. SiteWise shows it nevertheless
+    /// if nothing later was written: where a birth has repeated the latest value since, that is
+    /// written once more, with the timestamp that it had there, and else the next birth has to know.
+    pub(super) fn write_past(
         &mut self,
         writer: &mut PointWriter,
         value: PlantValue,
@@ -151,16 +154,19 @@ impl Leaf {
         let differs = (Some(new), *quality) != (self.value.as_ref(), self.quality);
         let result = writer.write_plant_value(value, sent_early, now);
         if result.reaches_sitewise() && shown {
-            self.set_time(time, self.sender_time());
+            self.time = time;
             self.hidden_by_history = self.value.is_some() && differs;
+            if time <= self.sender_time && in_window(self.sender_time, now) {
+                self.rewrite(writer, self.sender_time, now);
+            }
         }
     }
 
-    /// Writes a birth's value once more, with the birth's timestamp, where SiteWise shows an older
-    /// one.
-    pub(super) fn rewrite(&mut self, writer: &mut PointWriter, birth: Timestamp, now: Now) {
+    /// Writes the latest value once more, with this timestamp or a tick after what hides it, where
+    /// SiteWise shows an older one.
+    pub(super) fn rewrite(&mut self, writer: &mut PointWriter, time: Timestamp, now: Now) {
         let Some(last) = self.last().filter(|_| self.hidden_by_history) else { return };
-        let last = Tqv { time: later(birth, last.time, now), ..last };
+        let last = Tqv { time: later(time, last.time, now), ..last };
         self.write(last.clone());
         writer.write_own(self.target(), last, Class::Birth);
     }

@@ -72,10 +72,6 @@ pub(super) struct Fact {
     /// both, and nobody can read which of them it shows.
     pub(super) tied: bool,
     time: i64,
-    /// Since when it was said without another value between. A birth that repeats a value writes
-    /// nothing, so that it stands under this time, and what a clock says that went back behind it
-    /// is the latest.
-    since: i64,
     /// The latest time that it can stand under.
     high: i64,
     said_at: i64,
@@ -285,12 +281,6 @@ impl Truth {
             let birth = speech.time.filter(|time| is_taken(*time, arrival)).unwrap_or(arrival);
             let own = statement.time.filter(|time| is_taken(*time, arrival)).unwrap_or(birth);
             let before = self.facts.get(&place);
-            let repeated = before.filter(|before| {
-                before.mark == Mark::Fresh
-                    && before.process == self.process
-                    && (&before.value, before.quality) == (&value, quality)
-            });
-            let since = repeated.map_or(own, |before| before.since.min(own));
             let high = before.map_or(i64::MIN, |before| before.high + 1);
             self.history.remove(&place);
             let said_before = self.said.entry(place.clone()).or_default();
@@ -313,7 +303,6 @@ impl Truth {
                     *time == own && *process != self.process && *before != quality
                 }),
                 time: own,
-                since,
                 high: high.max(own).max(birth),
                 said_at: arrival,
             };
@@ -428,7 +417,7 @@ impl Truth {
             self.history.entry(place).or_default().push(shown(statement));
             return;
         }
-        if statement.manner != Manner::Current || !is_taken(time, arrival) || time < fact.since {
+        if statement.manner != Manner::Current || !is_taken(time, arrival) || time < fact.time {
             return;
         }
         let (value, quality) = shown(statement);
@@ -441,7 +430,6 @@ impl Truth {
         fact.tied &= time == fact.time;
         self.said.entry(place).or_default().insert((time, self.process, quality));
         (fact.value, fact.quality, fact.time, fact.high) = (value, quality, time, time);
-        fact.since = time;
         (fact.claimed, fact.process) = (true, self.process);
         fact.others.clear();
     }
