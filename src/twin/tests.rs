@@ -6,6 +6,7 @@ pub(crate) mod fake;
 mod flat;
 mod full;
 mod growth;
+mod late;
 mod latest;
 mod likeness;
 mod lookups;

@@ -15,7 +15,7 @@ mod times;
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use self::attributes::Attributes;
+use self::attributes::{Attributes, SaidSinceBirth};
 use self::back::MessageTimes;
 use self::leaf::{Leaf, LeafSlotState, MissingLeaves};
 pub(super) use self::lookup::ShownValueReads;
@@ -60,6 +60,7 @@ pub(super) struct SourceValues {
     /// Leaves that the last birth does not have, with what was written of them.
     missing_leaves: MissingLeaves,
     attributes: Attributes,
+    said_since_birth: Option<Box<SaidSinceBirth>>,
     /// Where its instances are, by their numbers.
     instances: Vec<Option<InstancePlace>>,
     /// When it was born and when it died, as written.
@@ -138,7 +139,7 @@ impl Twin {
     }
 
     pub(super) fn data_received(&mut self, data: &Data, sent_early: &[Option<Key>], now: Now) {
-        if !data.attributes.is_empty() && !data.order.is_past() {
+        if !data.attributes.is_empty() {
             self.attributes_received(data, now);
         }
         let writer = &mut self.writer;
@@ -261,6 +262,7 @@ impl SourceValues {
             slots: Vec::new(),
             missing_leaves: MissingLeaves::new(),
             attributes: Attributes::default(),
+            said_since_birth: None,
             instances: Vec::new(),
             born: None,
             died: None,

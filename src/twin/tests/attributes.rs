@@ -3,12 +3,12 @@
 use super::*;
 use crate::sparkplug::event::{AttributeHolder, AttributeSample};
 
-fn with_serial(serial: Option<&str>, offset: i64) -> Event {
+pub(super) fn with_serial(serial: Option<&str>, offset: i64) -> Event {
     let mut metric = turbine("T1", 0, 1.0, 0);
-    if let Content::Instance(instance) = &mut metric.content
-        && let Some(serial) = serial
-    {
-        instance.parameters = vec![property("Serial", DataType::String, text(serial))];
+    if let Content::Instance(instance) = &mut metric.content {
+        instance.number = 1;
+        let serial = serial.map(|serial| property("Serial", DataType::String, text(serial)));
+        instance.parameters.extend(serial);
     }
     birth_at(offset, node(), definitions(), vec![metric])
 }

@@ -163,11 +163,16 @@ fn ovens(rig: &mut Rig, second: Option<&str>) {
 
 /// The unit of the second oven's temperature, in data.
 fn says(rig: &mut Rig, unit: &str) {
+    let now = rig.now.wall;
+    says_in_order(rig, unit, now, SequenceOrder::InOrder);
+}
+
+fn says_in_order(rig: &mut Rig, unit: &str, time: Timestamp, order: SequenceOrder) {
     let property = property("engUnit", DataType::String, text(unit));
-    let (holder, time) = (AttributeHolder::Leaf(Slot(1)), rig.now.wall);
+    let holder = AttributeHolder::Leaf(Slot(1));
     let attributes = vec![AttributeSample { holder, time, property }];
-    let (samples, order) = (Vec::new(), SequenceOrder::InOrder);
-    rig.event(Event::Data(Data { source: node(), samples, attributes, order, sent: None }));
+    let (samples, sent) = (Vec::new(), Some(time));
+    rig.event(Event::Data(Data { source: node(), samples, attributes, order, sent }));
     rig.seconds(60);
 }
 
@@ -198,4 +203,15 @@ fn a_unit_of_an_earlier_process_goes_when_the_machine_says_its_unit_later() {
         }
         assert_eq!(unit_of(&rig, "O2").as_deref(), Some("°C"), "in data: {in_data}");
     }
+}
+
+#[test]
+fn a_unit_in_late_data_is_shown_unless_later_data_said_another() {
+    let mut rig = Rig::new();
+    ovens(&mut rig, Some("°C"));
+    let told = rig.now.wall;
+    says_in_order(&mut rig, "°F", told, SequenceOrder::Late);
+    assert_eq!(unit_of(&rig, "O2").as_deref(), Some("°F"));
+    says_in_order(&mut rig, "K", told.minus(Duration::from_secs(1)), SequenceOrder::Late);
+    assert_eq!(unit_of(&rig, "O2").as_deref(), Some("°F"));
 }

@@ -7,10 +7,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{SourceValues, later};
+use rustc_hash::FxHashMap;
+
+use super::{SourceValues, TICK, later};
 use crate::delivery::point::Class;
 use crate::sitewise::api::{Quality, Tqv, Variant};
-use crate::sparkplug::event::{AttributeHolder, AttributeSample, Data, SparkplugQuality};
+use crate::sparkplug::event::{
+    AttributeHolder, AttributeSample, Data, SequenceOrder, SparkplugQuality,
+};
 use crate::time::{Now, Timestamp};
 use crate::twin::assets::AssetIx;
 use crate::twin::identity::PropertyRole;
@@ -24,9 +28,27 @@ use crate::twin::{Twin, in_window};
 /// What was written last of attributes; what has its model's default was never written.
 pub(super) type Attributes = BTreeMap<(AssetIx, PropertyIx), Tqv>;
 
+/// Attributes whose times in data are kept of one source.
+const SAID: usize = 1_000;
+
+/// When data since the birth spoke of attributes, or of the units of measurements.
+#[derive(Debug, Default)]
+pub(super) struct SaidSinceBirth {
+    /// Of what is before this it is not known whether it is the last word.
+    since: Timestamp,
+    latest: FxHashMap<(AssetIx, PropertyIx), Timestamp>,
+}
+
 impl Twin {
     /// Attributes in data. Those that it lacks are unchanged.
     pub(super) fn attributes_received(&mut self, data: &Data, now: Now) {
+        match data.order {
+            // The birth said all of them.
+            SequenceOrder::BeforeBirth => return,
+            // Nothing shows that it is later than what is known.
+            SequenceOrder::Late if data.sent.is_none() => return,
+            SequenceOrder::InOrder | SequenceOrder::AfterGap | SequenceOrder::Late => {}
+        }
         let Self { config, writer, sources, .. } = self;
         let Some(values) = sources.get_mut(&data.source) else { return };
         writer.world.models.set_current_source(&data.source);
@@ -37,9 +59,13 @@ impl Twin {
             if let (AttributeHolder::Leaf(slot), Some(said)) =
                 (holder, layout::declared_unit(std::slice::from_ref(property)))
             {
-                if let Some(leaf) = values.leaf_at(*slot) {
-                    world.doubt_unit(leaf.asset, leaf.property);
-                    world.unit(leaf.asset, leaf.property, said);
+                let place = values.leaf_at(*slot).map(|leaf| (leaf.asset, leaf.property));
+                if let Some(place) =
+                    place.filter(|place| values.is_last_said(*place, *time, data.order, now))
+                {
+                    let (asset, property) = place;
+                    world.doubt_unit(asset, property);
+                    world.unit(asset, property, said);
                 }
                 continue;
             }
@@ -56,7 +82,9 @@ impl Twin {
             let wanted =
                 PropertyRequest { role, path: &path, name: None, form, unit: None, default: None };
             // One past the cap was reported with the birth, or is with the next.
-            if let Ok(place) = world.ensure_property(model, wanted) {
+            if let Ok(place) = world.ensure_property(model, wanted)
+                && values.is_last_said((asset, place), *time, data.order, now)
+            {
                 let target = LeafTarget { asset, property: place, form };
                 told.push((
                     target,
@@ -76,6 +104,34 @@ impl Twin {
 }
 
 impl SourceValues {
+    /// Whether a word in data on an attribute, or on the unit of a measurement, is the last one by
+    /// the sender's times: one that comes late may be older than the birth, or than what was said
+    /// since.
+    fn is_last_said(
+        &mut self,
+        place: (AssetIx, PropertyIx),
+        time: Timestamp,
+        order: SequenceOrder,
+        now: Now,
+    ) -> bool {
+        let since = self.born.unwrap_or_default();
+        let said = self
+            .said_since_birth
+            .get_or_insert_with(|| Box::new(SaidSinceBirth { since, ..SaidSinceBirth::default() }));
+        let is_taken = in_window(time, now);
+        let is_last = is_taken
+            && time >= said.since
+            && said.latest.get(&place).is_none_or(|latest| *latest < time);
+        if is_last {
+            if said.latest.len() >= SAID {
+                let latest = said.latest.drain().map(|(_, latest)| latest).max();
+                said.since = said.since.max(latest.unwrap_or_default().plus(TICK));
+            }
+            said.latest.insert(place, time);
+        }
+        is_last || order != SequenceOrder::Late
+    }
+
     /// The asset of what has an attribute, the attribute's role, and the names down to it.
     fn holder(
         &self,
