@@ -68,8 +68,8 @@ pub(super) struct DesiredWorld {
     verified_units: units::VerifiedUnits,
     /// Units of assets that are not their model's.
     units: FxHashMap<(AssetIx, PropertyIx), Option<Box<str>>>,
-    /// Properties that show their model's unit while their machine says none.
-    pub unset_units: units::UnsetUnits,
+    /// What is to be told of units that are not their model's, or missing.
+    pub unit_findings: units::UnitFindings,
     /// Sources with tags on a shared model.
     sources_on_shared_model: BTreeSet<Source>,
 }
@@ -119,7 +119,7 @@ impl DesiredWorld {
             units_to_verify: BTreeMap::new(),
             verified_units: units::VerifiedUnits::default(),
             units: FxHashMap::default(),
-            unset_units: units::UnsetUnits::default(),
+            unit_findings: units::UnitFindings::default(),
             sources_on_shared_model: BTreeSet::new(),
         }
     }

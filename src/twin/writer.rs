@@ -267,11 +267,16 @@ impl PointWriter {
     pub(super) fn emit_birth_findings(&mut self, source: &Source) {
         let differences = self.world.models.differences.take().into_iter();
         self.outputs.extend(differences.map(Output::from_difference));
-        for example in self.world.unset_units.take() {
-            self.emit_finding(&source.edge, Finding::MissingUnit, example);
-        }
+        self.emit_unit_findings(source);
         for (cap, example) in self.world.capped.finish_birth(source) {
             self.outputs.push_back(Output::Capped { source: source.clone(), cap, example });
+        }
+    }
+
+    /// Emits the units that are not those of the models, or missing, of the birth or data at hand.
+    pub(super) fn emit_unit_findings(&mut self, source: &Source) {
+        for (finding, example) in self.world.unit_findings.take() {
+            self.emit_finding(&source.edge, finding, example);
         }
     }
 

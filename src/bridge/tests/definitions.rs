@@ -170,10 +170,11 @@ fn a_unit_that_another_node_gives_is_a_finding_that_names_both() {
         differ.map(|f| (f.edge.unwrap().to_string(), f.count, f.example.to_owned())).collect()
     };
     let example = "Nordsee/gw2 gives Motor/Speed the unit \"1/min\", Nordsee/gw gave \"rpm\"";
-    assert_eq!(differ(&plant), [("Nordsee/gw2".to_owned(), 1, example.to_owned())]);
+    // The second names the machine: Nordsee/gw2/M.
+    assert_eq!(differ(&plant), [("Nordsee/gw2".to_owned(), 2, example.to_owned())]);
     plant.send(&edge.nbirth(Plant::at(0), motor("rpm", "unknown")));
     plant.pass(Duration::from_secs(90));
-    assert_eq!(differ(&plant)[0].1, 2);
+    assert_eq!(differ(&plant)[0].1, 3);
     assert_eq!(plant.show()["M"].measurements["Speed"].1.as_deref(), Some("rpm"));
 }
 

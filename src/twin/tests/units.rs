@@ -176,6 +176,14 @@ fn says_in_order(rig: &mut Rig, unit: &str, time: Timestamp, order: SequenceOrde
     rig.seconds(60);
 }
 
+/// What was told of units that are not their model's.
+fn own_units(rig: &Rig) -> Vec<&str> {
+    let found = rig.found.iter().filter(|(finding, example)| {
+        *finding == Finding::DefinitionsDiffer && example.contains("its model")
+    });
+    found.map(|(_, example)| example.as_str()).collect()
+}
+
 #[test]
 fn a_unit_that_changes_in_data_is_shown() {
     let mut rig = Rig::new();
@@ -214,4 +222,77 @@ fn a_unit_in_late_data_is_shown_unless_later_data_said_another() {
     assert_eq!(unit_of(&rig, "O2").as_deref(), Some("°F"));
     says_in_order(&mut rig, "K", told.minus(Duration::from_secs(1)), SequenceOrder::Late);
     assert_eq!(unit_of(&rig, "O2").as_deref(), Some("°F"));
+}
+
+/// Of a change in data nobody was told; where the bridge may not set units, one machine was named
+/// in five minutes, and in births the edge node alone.
+#[test]
+fn each_machine_is_named_whose_unit_is_not_its_models() {
+    let mut rig = Rig::new();
+    rig.sitewise.unwritable = Some(crate::sitewise::api::ApiFaultKind::Denied);
+    ovens(&mut rig, Some("°C"));
+    assert_eq!(own_units(&rig), [""; 0]);
+    says(&mut rig, "°F");
+    let oven = |name: &str, unit: &str| {
+        format!("Nordsee/gw/{name}/Temperature is in {unit:?}, its model Oven has it in \"°C\"")
+    };
+    let mut expected = vec![oven("O2", "°F")];
+    assert_eq!(own_units(&rig), expected);
+    // Once, and once more where it is another.
+    says(&mut rig, "°F");
+    ovens(&mut rig, Some("°F"));
+    assert_eq!(own_units(&rig), expected);
+    says(&mut rig, "K");
+    expected.push(oven("O2", "K"));
+    assert_eq!(own_units(&rig), expected);
+    let many: Vec<_> = (0..3)
+        .map(|n| instance(&format!("N{n}"), "Oven", vec![tag(n, "Temperature", Some("°F"))]))
+        .collect();
+    rig.event(birth_at(rig.offset(), node(), Vec::new(), many));
+    expected.extend((0..3).map(|n| oven(&format!("N{n}"), "°F")));
+    assert_eq!(own_units(&rig), expected);
+}
+
+/// A model without a unit gets none once it is in SiteWise: its assets show none until they have
+/// their own.
+#[test]
+fn a_machine_is_named_whose_model_has_no_unit() {
+    let mut rig = Rig::new();
+    let oven = |name, slot, unit| instance(name, "Oven", vec![tag(slot, "Temperature", unit)]);
+    rig.event(birth(node(), Vec::new(), vec![oven("O1", 0, None), oven("O2", 1, None)]));
+    rig.seconds(60);
+    assert_eq!(own_units(&rig), [""; 0]);
+    rig.event(birth_at(
+        rig.offset(),
+        node(),
+        Vec::new(),
+        vec![oven("O1", 0, None), oven("O2", 1, Some("°F"))],
+    ));
+    rig.seconds(60);
+    let told = "Nordsee/gw/O2/Temperature is in \"°F\", its model Oven has it without a unit";
+    assert_eq!(own_units(&rig), [told]);
+    assert_eq!(unit_of(&rig, "O2").as_deref(), Some("°F"));
+}
+
+/// Of a hundred properties a birth tells, of the others the next.
+#[test]
+fn of_many_units_that_differ_all_are_named_in_the_end() {
+    let mut rig = Rig::new();
+    let many = |unit| (0..150).map(|n| tag(n, &format!("T{n}"), Some(unit))).collect::<Vec<_>>();
+    for name in ["O1", "O2"] {
+        rig.event(birth(node(), Vec::new(), Vec::new()));
+        let unit = if name == "O1" { "°C" } else { "°F" };
+        let metrics = vec![instance(name, "Oven", many(unit))];
+        rig.event(birth_at(rig.offset(), device(name), Vec::new(), metrics));
+        rig.seconds(60);
+    }
+    assert_eq!(own_units(&rig).len(), 100);
+    rig.event(birth_at(
+        rig.offset(),
+        device("O2"),
+        Vec::new(),
+        vec![instance("O2", "Oven", many("°F"))],
+    ));
+    let told: std::collections::BTreeSet<_> = own_units(&rig).into_iter().collect();
+    assert_eq!((own_units(&rig).len(), told.len()), (150, 150));
 }

@@ -94,6 +94,7 @@ impl Twin {
             }
         }
         writer.world.verify_units();
+        writer.emit_unit_findings(&data.source);
         // The plan has to know the models before a value asks for its gate.
         writer.world.settle_changes(now.instant);
         for (target, time, value) in told {

@@ -3,6 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::DesiredWorld;
+use crate::sparkplug::findings::Finding;
 use crate::twin::assets::{AssetIx, AtStart};
 use crate::twin::mapping::ValueForm;
 use crate::twin::models::PropertyIx;
@@ -11,17 +12,22 @@ use crate::twin::names;
 /// Properties of one birth that are reported; further ones are with the next.
 const TOLD: usize = 100;
 
-/// Properties that show their model's unit while their machine says none.
+/// Properties whose machine says another unit than their model's, or none: each is reported once.
 #[derive(Debug, Default)]
-pub(in crate::twin) struct UnsetUnits {
+pub(in crate::twin) struct UnitFindings {
     known: FxHashSet<(AssetIx, PropertyIx)>,
-    unreported: Vec<String>,
+    unreported: Vec<(Finding, String)>,
 }
 
-impl UnsetUnits {
+impl UnitFindings {
     /// Those that were found since this was last called, in words.
-    pub(in crate::twin) fn take(&mut self) -> Vec<String> {
+    pub(in crate::twin) fn take(&mut self) -> Vec<(Finding, String)> {
         std::mem::take(&mut self.unreported)
+    }
+
+    /// Whether a property is to be reported.
+    fn is_due(&mut self, place: (AssetIx, PropertyIx)) -> bool {
+        self.unreported.len() < TOLD && self.known.insert(place)
     }
 }
 
@@ -91,13 +97,37 @@ impl DesiredWorld {
             return;
         } else {
             let said: Option<Box<str>> = Some(said.into());
-            if self.units.get(&place) == Some(&said) {
+            let is_new = self.units.get(&place) != Some(&said);
+            if is_new {
+                self.unit_findings.known.remove(&place);
+                self.units.insert(place, said.clone());
+            }
+            self.report_own_unit(place);
+            if !is_new {
                 return;
             }
-            self.units.insert(place, said.clone());
             said
         };
         self.plan.unit_wanted(asset, property, unit);
+    }
+
+    /// A machine says another unit of a property than its model's, which SiteWise shows until its
+    /// asset has its own, and longer where nobody lets the bridge set that.
+    fn report_own_unit(&mut self, place: (AssetIx, PropertyIx)) {
+        let of = self.assets.get(place.0);
+        let model = self.models.get(of.model);
+        let Some(has) = model.properties.get(place.1.0 as usize) else { return };
+        let Some(Some(own)) = self.units.get(&place) else { return };
+        if !self.unit_findings.is_due(place) {
+            return;
+        }
+        let shown = match &has.unit {
+            Some(unit) => format!("in {unit:?}"),
+            None => "without a unit".to_owned(),
+        };
+        let (address, name, model) = (&of.address, &has.name, &model.name);
+        let example = format!("{address}/{name} is in {own:?}, its model {model} has it {shown}");
+        self.unit_findings.unreported.push((Finding::DefinitionsDiffer, example));
     }
 
     /// A machine says no unit of a property. Where its model has one, SiteWise cannot show none:
@@ -111,8 +141,7 @@ impl DesiredWorld {
         if has.form == ValueForm::Seconds
             // Its last unit is its own.
             || self.units.contains_key(&place)
-            || self.unset_units.unreported.len() >= TOLD
-            || !self.unset_units.known.insert(place)
+            || !self.unit_findings.is_due(place)
         {
             return;
         }
@@ -124,9 +153,10 @@ impl DesiredWorld {
             AtStart::Unread => ", unless it had one of its own before",
             _ => "",
         };
-        self.unset_units.unreported.push(format!(
+        let example = format!(
             "{}/{} has no unit and shows {unit:?}, which the model {} got{first}{unless}",
             of.address, has.name, model.name
-        ));
+        );
+        self.unit_findings.unreported.push((Finding::MissingUnit, example));
     }
 }
