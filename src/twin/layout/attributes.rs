@@ -56,8 +56,8 @@ impl<'a> LayoutBuilder<'a> {
             self.lacks_form(spot, &path, sent.datatype);
         }
         let Some(form) = form else { return };
-        let wanted =
-            PropertyRequest { role, path: &path, name: None, form, unit: None, default: None };
+        let unit = unit(&[], form);
+        let wanted = PropertyRequest { role, path: &path, name: None, form, unit, default: None };
         let lacks = || self.world.models.find(spot.model, wanted).is_none();
         let property = match spot.shared_model && lacks() {
             true => Err(Cap::Models),

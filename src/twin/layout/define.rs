@@ -145,7 +145,7 @@ impl<'a> Defining<'a> {
         };
         let default = sent.value.as_ref().and_then(|value| mapping::default_text(value, form));
         self.path.push(&sent.name);
-        self.want(role, None, form, None, default.as_deref());
+        self.want(role, None, form, unit(&[], form), default.as_deref());
         self.path.pop();
     }
 

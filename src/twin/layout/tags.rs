@@ -61,7 +61,7 @@ pub(in crate::twin) fn has_instances(birth: &Birth) -> bool {
 }
 
 /// The unit of a metric: what the sender says, else that of its form.
-pub(super) fn unit(properties: &[StaticProperty], form: ValueForm) -> Option<&str> {
+pub(in crate::twin) fn unit(properties: &[StaticProperty], form: ValueForm) -> Option<&str> {
     declared_unit(properties).or((form == ValueForm::Seconds).then_some(mapping::SECONDS_UNIT))
 }
 

@@ -107,6 +107,20 @@ impl DesiredModels {
         self.shrink(ix);
     }
 
+    /// The points in time of a model, each with the id that it had in 0.1.0, in milliseconds.
+    pub fn in_milliseconds(
+        &self,
+        ix: ModelIx,
+    ) -> impl Iterator<Item = (PropertyIx, &DesiredProperty, Uuid)> {
+        let model = self.get(ix);
+        let all = (0..).map(PropertyIx).zip(&model.properties);
+        all.filter(|(_, has)| has.form == ValueForm::Seconds).map(|(seconds, has)| {
+            let path: Vec<_> = has.path().collect();
+            let id = self.namespace.property(model.id, has.role, &path, ValueForm::Double);
+            (seconds, has, id)
+        })
+    }
+
     /// What SiteWise has of a property is what its assets show, whatever was asked for: another
     /// birth may have come between a creation and its answer.
     fn import_property(&mut self, ix: ModelIx, described: &api::ModelProperty) {

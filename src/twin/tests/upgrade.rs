@@ -181,3 +181,69 @@ fn what_0_1_0_left_goes_on_and_its_times_in_milliseconds_are_written_no_more() {
     assert_eq!(rig.shown("mast", "Wind"), Some((good, double(8.0))));
     assert_eq!(rig.shown("mast", "Online (presence)"), Some((good, Variant::Boolean(true))));
 }
+
+/// The same of an instance of a template: a member and a parameter that are points in time.
+#[test]
+fn a_template_of_0_1_0_gets_its_times_in_seconds_beside_those_in_milliseconds() {
+    let mut sitewise = FakeSiteWise::default();
+    let gateway = add_model(&mut sitewise, "Sparkplug Edge Node", &[], true);
+    add_asset(&mut sitewise, &Address::Source(&node()), "gw", gateway);
+    let turbine = namespace().model("Turbine");
+    add_model(&mut sitewise, "Turbine", &[], false);
+    let model = sitewise.models.get_mut(&turbine).unwrap();
+    let built = had(turbine, PropertyRole::Parameter, "Built", "Built", ValueForm::Double);
+    let default = Some("1700000000000".into());
+    model.properties = vec![
+        had(turbine, PropertyRole::Member, "Started", "Started", ValueForm::Double),
+        had(turbine, PropertyRole::Member, "Wind", "Wind", ValueForm::Double),
+        Has { kind: PropertyKind::Attribute { default }, ..built },
+    ];
+    let old = model.properties.clone();
+    let place = Address::Instance(&node(), &["T1"]);
+    add_asset(&mut sitewise, &place, "T1", turbine);
+    let said = 1_690_000_000_500_u64;
+    let (id, time) = (namespace().asset(&place), Timestamp::from_millis(START - 1));
+    let own = Tqv { time, quality: Quality::Good, value: Variant::Double(said as f64) };
+    sitewise.put(id, old[2].id, own);
+
+    let mut rig = Rig::with(config(), sitewise);
+    rig.seconds(5);
+    let machine = |offset| {
+        let of = |slot, name, datatype, value| leaf(slot, name, datatype, sample(0, Some(value)));
+        let started = Value::DateTime(START as u64 - 250);
+        let members = vec![
+            of(0, "Started", DataType::DateTime, started),
+            of(1, "Wind", DataType::Double, Value::Double(8.0)),
+        ];
+        let mut machine = instance("T1", "Turbine", members);
+        if let Content::Instance(instance) = &mut machine.content {
+            let built = property("Built", DataType::DateTime, Value::DateTime(said));
+            instance.parameters = vec![built];
+        }
+        birth_at(offset, node(), Vec::new(), vec![machine])
+    };
+    rig.event(machine(0));
+    rig.seconds(100);
+    let good = |value: f64| Some((Quality::Good, Variant::Double(value)));
+    let holds = |rig: &Rig| {
+        assert_eq!(rig.shown("T1", "Built (parameter)"), good(said as f64 / 1_000.0));
+        assert_eq!(rig.shown("T1", "Started (s)"), good((START - 250) as f64 / 1_000.0));
+        assert_eq!(rig.shown("T1", "Wind"), good(8.0));
+        assert_eq!(rig.shown("T1", "Built"), good(said as f64), "as 0.1.0 left it");
+        let now = &rig.sitewise.models[&turbine].properties;
+        assert_eq!(now[..3], old[..]);
+        let added: Vec<_> = now[3..].iter().map(|has| (&*has.name, has.unit.as_deref())).collect();
+        assert_eq!(added, [("Started (s)", Some("s")), ("Built (parameter)", Some("s"))]);
+    };
+    holds(&rig);
+    for name in ["Built", "Started"] {
+        assert_eq!(rig.written("T1", name), [], "{name}");
+    }
+    rig.check_conservation();
+    let mut rig = rig.restart();
+    rig.seconds(10);
+    rig.event(machine(rig.offset()));
+    rig.seconds(100);
+    assert_eq!(rig.sitewise.writes, [""; 0]);
+    holds(&rig);
+}

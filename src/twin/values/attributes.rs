@@ -79,8 +79,9 @@ impl Twin {
             path.push((*property.name).into());
             let path: Vec<_> = path.iter().map(|name| &**name).collect();
             let model = world.assets.get(asset).model;
+            let unit = layout::unit(&[], form);
             let wanted =
-                PropertyRequest { role, path: &path, name: None, form, unit: None, default: None };
+                PropertyRequest { role, path: &path, name: None, form, unit, default: None };
             // One past the cap was reported with the birth, or is with the next.
             if let Ok(place) = world.ensure_property(model, wanted)
                 && values.is_last_said((asset, place), *time, data.order, now)

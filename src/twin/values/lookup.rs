@@ -23,8 +23,7 @@ use crate::twin::Twin;
 use crate::twin::assets::{AssetIx, AtStart};
 use crate::twin::identity::PropertyRole;
 use crate::twin::layout::LeafTarget;
-use crate::twin::mapping::ValueForm;
-use crate::twin::models::{PropertyIx, PropertyRequest};
+use crate::twin::models::PropertyIx;
 use crate::twin::plan::{Plan, ShownRead};
 use crate::twin::property::DesiredProperty;
 use crate::twin::world::DesiredWorld;
@@ -234,17 +233,13 @@ fn remaining(
         }
     });
     // Since 0.1.0 points in time are in seconds. Properties in milliseconds are no longer written.
-    let in_seconds = move |has: &&DesiredProperty| {
-        let path: Vec<_> = has.path().collect();
-        let (role, form) = (has.role, ValueForm::Seconds);
-        let wanted =
-            PropertyRequest { role, path: &path, name: None, form, unit: None, default: None };
-        world
-            .models
-            .find(ix, wanted)
-            .is_some_and(|seconds| has.is_attribute() || born.contains(&(asset, seconds)))
+    let is_said = |seconds: PropertyIx, has: &DesiredProperty| {
+        has.is_attribute() || born.contains(&(asset, seconds))
     };
-    let besides = besides.filter(move |(_, has)| has.form != ValueForm::Double || !in_seconds(has));
+    let in_millis = world.models.in_milliseconds(ix);
+    let in_millis = in_millis.filter(|(seconds, has, _)| is_said(*seconds, has));
+    let in_millis: FxHashSet<Uuid> = in_millis.map(|(_, _, id)| id).collect();
+    let besides = besides.filter(move |(_, has)| !in_millis.contains(&has.id));
     besides.map(move |(property, has)| (LeafTarget { asset, property, form: has.form }, what))
 }
 
