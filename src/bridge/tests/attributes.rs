@@ -74,6 +74,41 @@ fn an_attribute_that_changes_in_data_is_written() {
     shows(&plant, ["?", "1", "20", "null"]);
 }
 
+/// Of a flat tag, a member, a member of a nested instance, and of a device; no test sent one.
+#[test]
+fn a_unit_that_changes_in_data_is_what_sitewise_shows() {
+    for (nested, below, heat) in
+        [(Nested::Child, "T1/Box", "Heat"), (Nested::Flatten, "T1", "Box/Heat")]
+    {
+        let mut plant = Plant::new(|config| config.twin.nested = nested);
+        let unit =
+            |name: &str, value: f64, unit: &str| Metric::new(name, value).property("engUnit", unit);
+        let machines = [define("?", Some("rpm")), gearbox(), turbine("T1"), turbine("T2")];
+        plant.nbirth(0, machines.into_iter().chain([unit("Wind", 7.0, "m/s")]));
+        let born = plant.edge.dbirth("mast", Plant::at(0), [unit("Level", 1.0, "mm")]);
+        plant.send(&born);
+        plant.pass(Duration::from_secs(90));
+        let shows = |plant: &Plant, asset: &str, name: &str| {
+            let property = plant.property(asset, name).unwrap().id;
+            plant.sitewise.property(plant.sitewise.asset(asset).0, property).unwrap().unit
+        };
+        let all = |plant: &Plant| {
+            [("gw", "Wind"), ("T1", "Speed"), (below, heat), ("mast", "Level"), ("T2", "Speed")]
+                .map(|(asset, name)| shows(plant, asset, name).unwrap_or_default())
+        };
+        assert_eq!(all(&plant), ["m/s", "rpm", "", "mm", "rpm"]);
+        let gearbox = Template::instance("Gearbox").member(unit("Heat", 60.0, "°F"));
+        let turbine = Template::instance("Turbine")
+            .member(unit("Speed", 12.0, "1/min"))
+            .member(Metric::template("Box", gearbox));
+        plant.ndata(90_000, [Metric::template("T1", turbine), unit("Wind", 8.0, "kn")]);
+        let said = plant.edge.ddata("mast", Plant::at(90_000), [unit("Level", 1.0, "in")]);
+        plant.send(&said);
+        plant.pass(Duration::from_secs(90));
+        assert_eq!(all(&plant), ["kn", "1/min", "°F", "in", "rpm"]);
+    }
+}
+
 #[test]
 fn a_parameter_of_a_flattened_instance_changes_in_data() {
     let mut plant = Plant::new(|config| config.twin.nested = Nested::Flatten);

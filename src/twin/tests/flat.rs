@@ -78,8 +78,9 @@ fn wholly_different_devices_all_exist_with_all_values() {
     rig.seconds(600);
     for number in 0..150 {
         let name = format!("PLC{number}");
-        let property = format!("PLC{number} Tag 9");
-        assert_eq!(rig.written(&name, &property).len(), 1);
+        for tag in 0..10 {
+            assert_eq!(rig.written(&name, &format!("PLC{number} Tag {tag}")).len(), 1);
+        }
         assert_eq!(rig.shown(&name, "Online"), Some((Quality::Good, Variant::Boolean(true))));
     }
     // A tree has room for 100 models; the others are named.
