@@ -36,6 +36,7 @@ mod strangers;
 mod strings;
 mod unasked;
 mod unborn;
+mod unreadable;
 mod warm;
 mod wills;
 

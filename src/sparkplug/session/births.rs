@@ -49,14 +49,23 @@ impl EdgeSession {
                     }
                 }
             }
+            SessionState::Online(online) if online.server() == server && device.is_some() => {
+                // What is buffered was sent with the tables that are still there: deaths of other
+                // devices too. Births among it are no answer to this one.
+                if online.is_waiting() {
+                    self.expire_gap(context);
+                    self.request_for_faults(context);
+                }
+                if let SessionState::Online(online) = &mut self.state {
+                    online.speaks(context);
+                    online.forget_table(device, context);
+                }
+            }
             SessionState::Online(online) if online.server() == server => {
-                // What is buffered was sent with the tables that are still there.
+                // What is buffered was sent with the tables that are still there. Devices that died
+                // are not born with the next birth.
                 let early = online.take_early();
                 online.flush(early, &mut self.notes, context);
-                online.speaks(context);
-                if device.is_some() {
-                    return online.forget_table(device, context);
-                }
                 let unknown = SessionState::Awaited(AwaitingBirth::unknown());
                 if let SessionState::Online(online) = std::mem::replace(&mut self.state, unknown) {
                     let CarriedState { waiting, devices, prior_tables, .. } = online.into_carried();
