@@ -11,7 +11,9 @@ use super::world::World;
 use crate::delivery::point::Stream;
 use crate::sitewise::api::{Property, PropertyDataType, PropertyKind, Quality};
 use crate::sparkplug::address::Source;
-use crate::twin::identity::{Address, Namespace};
+use crate::sparkplug::findings::Finding;
+use crate::twin::identity::{Address, Namespace, PropertyRole};
+use crate::twin::mapping::ValueForm;
 
 /// A claim that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,7 @@ struct Shown<'a> {
 /// All claims of a world that has been quiet for a while.
 pub(super) fn violations(world: &mut World) -> Vec<Violation> {
     let alive = world.alive();
+    let unknown = world.truth.unknown(&alive);
     world.truth.settle(&alive);
     world.check_conservation();
     let mut latest: BTreeMap<Stream, (Timestamp, Latest<'_>)> = BTreeMap::new();
@@ -54,17 +57,23 @@ pub(super) fn violations(world: &mut World) -> Vec<Violation> {
     let mut shown = Shown { world, latest, alive: &alive, found: Vec::new(), capped: false };
     shown.nothing_waits();
     shown.no_more_models_than_allowed();
-    for source in &alive {
+    let is_known = |source: &Source| {
+        let node = Source { device: None, ..source.clone() };
+        !unknown.contains(source) && !unknown.contains(&node)
+    };
+    for source in alive.iter().filter(|source| is_known(source)) {
         shown.alive(source);
     }
-    for source in world.truth.pieces.keys().filter(|source| !alive.contains(source)) {
+    let dead = |source: &&Source| !alive.contains(source) && is_known(source);
+    for source in world.truth.pieces.keys().filter(dead) {
         shown.dead(source);
     }
-    for (place, fact) in &world.truth.facts {
+    let is_known = |place: &Place| is_known(&place.spot.source);
+    for (place, fact) in world.truth.facts.iter().filter(|(place, _)| is_known(place)) {
         let now = alive.contains(&place.spot.source) && fact.mark == Mark::Fresh;
         shown.measurement(place, fact, now);
     }
-    for (place, attribute) in &world.truth.attributes {
+    for (place, attribute) in world.truth.attributes.iter().filter(|(place, _)| is_known(place)) {
         shown.attribute(place, attribute);
     }
     let Shown { found, capped, .. } = shown;
@@ -136,10 +145,15 @@ impl<'a> Shown<'a> {
     /// Latest is latest.
     fn measurement(&mut self, place: &Place, fact: &Fact, now: bool) {
         let asset = self.home(&place.spot);
+        let namespace = self.world.config.twin.namespace;
         if !fact.claimed || !self.world.sitewise.assets.contains_key(&asset) {
             return;
         }
-        let properties = self.properties(asset, &place.name, place.data_type, false);
+        let mut properties = self.properties(asset, &place.name, place.data_type, false);
+        let model = self.world.sitewise.assets[&asset].model;
+        let (role, form) = (PropertyRole::Member, ValueForm::Seconds);
+        let time = namespace.property(model, role, &[&place.name], form);
+        properties.retain(|property| (property.id == time) == place.is_time);
         if properties.is_empty() {
             return self.missing(&place.spot, &place.name, self.has_no_room(&place.spot), now);
         }
@@ -159,11 +173,17 @@ impl<'a> Shown<'a> {
             self.fail(claim, format!("{place}: {shown:?}, not {fact:?}"));
         }
         let units: Vec<_> = properties.iter().map(|property| self.unit(asset, property)).collect();
+        let mut findings = self.world.bridge.host().findings();
+        let told = findings.any(|told| {
+            told.finding == Finding::MissingUnit && told.edge == Some(&place.spot.source.edge)
+        });
         let is_right = |unit: &Option<String>| match &fact.unit {
-            Unit::Unsaid | Unit::Defined(None) => true,
-            Unit::Own(said) | Unit::Defined(said) => {
-                unit.as_deref().map(plain) == said.as_deref().map(plain)
-            }
+            Unit::Unsaid => true,
+            // The model's is another's, which is told; what it said once stays.
+            Unit::Own(None) if place.is_time => unit.as_deref() == Some("s"),
+            Unit::Defined(None) if place.is_time => unit.as_deref() == Some("s") || fact.had_unit,
+            Unit::Defined(None) => unit.is_none() || told || fact.had_unit,
+            Unit::Own(said) | Unit::Defined(said) => unit == said,
         };
         if (now || fact.process == self.world.truth.process) && !units.iter().any(is_right) {
             self.fail("unit", format!("{place}: {units:?}, not {:?}", fact.unit));
@@ -345,7 +365,7 @@ impl Fact {
 
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { spot, name, data_type } = self;
+        let Self { spot, name, data_type, is_time: _ } = self;
         write!(f, "{}/{} {name} ({data_type:?})", spot.source, spot.path.join("/"))
     }
 }
@@ -385,11 +405,6 @@ pub(super) fn homes(namespace: Namespace, spot: &Spot) -> [Uuid; 2] {
     [if spot.path.is_empty() { below } else { own }, own]
 }
 
-/// A unit without its degree signs: another sender may have written them right.
-fn plain(unit: &str) -> String {
-    unit.replace(['\u{fffd}', '°'], "")
-}
-
 fn own_text(value: &Val) -> String {
     match value {
         Val::Null => "null".to_owned(),
@@ -397,6 +412,7 @@ fn own_text(value: &Val) -> String {
         Val::Long(value) => value.to_string(),
         Val::Double(value) => value.to_string(),
         Val::Bool(value) => value.to_string(),
+        Val::Time(millis) => (*millis as f64 / 1_000.0).to_string(),
         Val::Text(value) => value.clone(),
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::sparkplug::address::Source;
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::edge::{Edge, Typed};
+use crate::time::Timestamp;
 
 pub(super) mod change;
 mod draw;
@@ -21,6 +22,8 @@ pub(super) enum Kind {
     Double,
     Bool,
     Text,
+    /// A point in time.
+    Time,
 }
 
 /// A value as the machine has it.
@@ -32,6 +35,8 @@ pub(super) enum Val {
     Double(f64),
     Bool(bool),
     Text(String),
+    /// Milliseconds since 1970.
+    Time(i64),
 }
 
 /// A quality as the machine says it.
@@ -50,8 +55,11 @@ pub(super) struct Tag {
     pub(super) quality: Option<Code>,
     pub(super) unit: Option<&'static str>,
     pub(super) statics: BTreeMap<&'static str, Val>,
-    /// When its value changed, by the sender's clock.
+    /// When its value changed, by the sender's clock; or was said last, where births bear the
+    /// present time.
     pub(super) changed: i64,
+    /// Data says its unit.
+    pub(super) says_unit: bool,
     /// Left out of births and data.
     pub(super) hidden: bool,
 }
@@ -61,6 +69,8 @@ pub(super) struct Tag {
 pub(super) struct Piece {
     pub(super) name: String,
     pub(super) shape: usize,
+    /// A quality of its own, which counts for its members.
+    pub(super) quality: Option<Code>,
     pub(super) members: Vec<Tag>,
     /// What it says itself of its parameters.
     pub(super) parameters: BTreeMap<&'static str, Val>,
@@ -137,6 +147,8 @@ pub(super) struct Node {
     pub(super) shapes: Vec<Shape>,
     pub(super) habit: Habit,
     pub(super) stamps: Stamps,
+    /// The metrics of its births have the birth's time, not that of their last change.
+    pub(super) births_now: bool,
     pub(super) aliases: bool,
     /// Its strings are Latin-1.
     pub(super) latin: bool,
@@ -165,7 +177,8 @@ pub(super) struct Statement {
     pub(super) member: String,
     pub(super) kind: Kind,
     pub(super) value: Val,
-    pub(super) quality: Option<Code>,
+    /// Its own, and those of the instances around it.
+    pub(super) qualities: Vec<Code>,
     /// None: that of its arrival.
     pub(super) time: Option<i64>,
     pub(super) manner: Manner,
@@ -181,6 +194,13 @@ pub(super) enum Unit {
     Own(Option<String>),
     /// An instance's member's, or its definition's.
     Defined(Option<String>),
+}
+
+impl Unit {
+    /// Whether it is one.
+    pub(super) fn is_said(&self) -> bool {
+        matches!(self, Self::Own(Some(_)) | Self::Defined(Some(_)))
+    }
 }
 
 /// An attribute that is said, or left to its default.
@@ -232,6 +252,7 @@ impl Kind {
             Self::Double => DataType::Double,
             Self::Bool => DataType::Boolean,
             Self::Text => DataType::String,
+            Self::Time => DataType::DateTime,
         }
     }
 }
@@ -244,6 +265,7 @@ impl Val {
             Self::Double(_) => Kind::Double,
             Self::Bool(_) => Kind::Bool,
             Self::Text(_) => Kind::Text,
+            Self::Time(_) => Kind::Time,
         }
     }
 
@@ -255,6 +277,7 @@ impl Val {
             Self::Double(value) => (*value).into(),
             Self::Bool(value) => (*value).into(),
             Self::Text(value) => value.as_str().into(),
+            Self::Time(millis) => Timestamp::from_millis(*millis).into(),
         }
     }
 }

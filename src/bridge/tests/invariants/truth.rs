@@ -30,6 +30,8 @@ pub(super) struct Place {
     pub(super) spot: Spot,
     pub(super) name: String,
     pub(super) data_type: PropertyDataType,
+    /// It is a point in time, which is a property of its own beside a number of the name.
+    pub(super) is_time: bool,
 }
 
 /// Whether what a source says can be read.
@@ -64,6 +66,8 @@ pub(super) struct Fact {
     pub(super) others: Vec<(Variant, Quality)>,
     pub(super) mark: Mark,
     pub(super) unit: Unit,
+    /// Its sender said a unit of it once.
+    pub(super) had_unit: bool,
     /// False where the value may have been lost, until it is said again.
     pub(super) claimed: bool,
     /// In the time of which process it was said.
@@ -114,6 +118,8 @@ pub(super) struct Truth {
     history: BTreeMap<Place, Vec<(Variant, Quality)>>,
     /// Nodes of which a message is missing since their birth.
     gaps: BTreeSet<Source>,
+    /// Devices whose death nobody heard.
+    dead_unheard: BTreeSet<Source>,
     /// Data that may have overtaken a birth, and when it came.
     early: Vec<(i64, Speech)>,
 }
@@ -200,14 +206,22 @@ impl Truth {
                 }
                 _ => self.told(&speech.source, statement, arrival),
             }
+            if statement.unit != Unit::Unsaid
+                && let Some(fact) = self.facts.get_mut(&place)
+            {
+                (fact.unit, fact.had_unit) = (Unit::Unsaid, true);
+            }
         }
+        self.changed(speech, arrival, false);
     }
 
     /// A message that nobody heard.
     pub(super) fn miss(&mut self, speech: &Speech) {
         self.gaps.insert(Source { device: None, ..speech.source.clone() });
-        if speech.verb == Verb::Birth {
-            self.doubt(&speech.source, Known::Outdated);
+        match speech.verb {
+            Verb::Birth => self.doubt(&speech.source, Known::Outdated),
+            Verb::Death => self.dead_unheard.extend([speech.source.clone()]),
+            Verb::Data => {}
         }
     }
 
@@ -215,8 +229,10 @@ impl Truth {
     /// before it as far as that is right, or not at all.
     pub(super) fn garble(&mut self, speech: &Speech) {
         self.gaps.insert(Source { device: None, ..speech.source.clone() });
-        if speech.verb == Verb::Birth {
-            self.doubt(&speech.source, Known::Perhaps);
+        match speech.verb {
+            Verb::Birth => self.doubt(&speech.source, Known::Perhaps),
+            Verb::Death => self.dead_unheard.extend([speech.source.clone()]),
+            Verb::Data => {}
         }
     }
 
@@ -262,6 +278,12 @@ impl Truth {
         }
     }
 
+    /// Those whose latest birth, or death, may not have been heard.
+    pub(super) fn unknown(&self, of: &BTreeSet<Source>) -> BTreeSet<Source> {
+        let unknown = of.iter().filter(|source| self.knows(source) != Known::Yes);
+        unknown.chain(&self.dead_unheard).cloned().collect()
+    }
+
     fn knows(&self, source: &Source) -> Known {
         self.known.get(source).copied().unwrap_or_default()
     }
@@ -274,6 +296,10 @@ impl Truth {
     fn born(&mut self, speech: &Speech, arrival: i64) {
         let source = &speech.source;
         self.known.insert(source.clone(), Known::Yes);
+        // Its node's birth ends what is not born after it.
+        let edge = &source.edge;
+        self.dead_unheard
+            .retain(|dead| source.device.is_some() && dead != source || dead.edge != *edge);
         let mut said = BTreeSet::new();
         for statement in &speech.values {
             let place = place(source, &statement.path, &statement.member, statement.kind);
@@ -291,12 +317,14 @@ impl Truth {
                 (Unit::Own(None), Some(before)) => before.unit.clone(),
                 (unit, _) => unit.clone(),
             };
+            let had_unit = before.is_some_and(|before| before.had_unit) || unit.is_said();
             let fact = Fact {
                 value,
                 quality,
                 others: Vec::new(),
                 mark: Mark::Fresh,
                 unit,
+                had_unit,
                 claimed: true,
                 process: self.process,
                 tied: said_before.iter().any(|(time, process, before)| {
@@ -413,6 +441,9 @@ impl Truth {
         let Some(fact) = self.facts.get_mut(&place).filter(|fact| fact.mark == Mark::Fresh) else {
             return;
         };
+        if statement.manner == Manner::Current && statement.unit != Unit::Unsaid {
+            (fact.unit, fact.had_unit) = (statement.unit.clone(), true);
+        }
         if statement.manner == Manner::History && time > fact.time {
             self.history.entry(place).or_default().push(shown(statement));
             return;
@@ -437,13 +468,14 @@ impl Truth {
 
 fn place(source: &Source, path: &[String], name: &str, kind: Kind) -> Place {
     let spot = Spot { source: source.clone(), path: path.to_vec() };
-    Place { spot, name: name.to_owned(), data_type: data_type(kind) }
+    let (data_type, is_time) = (data_type(kind), kind == Kind::Time);
+    Place { spot, name: name.to_owned(), data_type, is_time }
 }
 
 pub(super) fn data_type(kind: Kind) -> PropertyDataType {
     match kind {
         Kind::Int => PropertyDataType::Integer,
-        Kind::Long | Kind::Double => PropertyDataType::Double,
+        Kind::Long | Kind::Double | Kind::Time => PropertyDataType::Double,
         Kind::Bool => PropertyDataType::Boolean,
         Kind::Text => PropertyDataType::String,
     }

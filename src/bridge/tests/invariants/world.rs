@@ -21,6 +21,8 @@ pub(super) struct Spec {
     pub(super) caps: Option<(usize, usize, usize)>,
     /// A node has about as many tags as a model's root has room for.
     pub(super) wide: bool,
+    /// At the end everybody who is online is born once more, which heals much.
+    pub(super) reborn: bool,
 }
 
 /// One thing that happens, to a node or a device of it; how exactly, its own seed tells, so that
@@ -187,6 +189,12 @@ impl World {
             (*habit == Habit::Folder, "definitions in the folder"),
             (*habit == Habit::BothFolder, "references to the folder"),
             (*habit == Habit::Version, "references with a version"),
+            (self.nodes[node].births_now && *stamps == Stamps::Each, "births of the present"),
+            (
+                all().any(|body| body.tags.iter().any(|tag| tag.kind == plant::Kind::Time)),
+                "points in time",
+            ),
+            (pieces().any(|piece| piece.quality.is_some()), "instance's quality"),
             (pieces().any(|piece| !piece.nested.is_empty()), "nested"),
             (pieces().any(|piece| !piece.parameters.is_empty()), "parameters"),
             (devices.len() > 1, "several devices"),
@@ -221,6 +229,9 @@ impl World {
                 let tags = self.nodes[node].move_on(device, rng, wall);
                 if tags.iter().any(|(_, tag, _)| !tag.statics.is_empty()) {
                     self.reach("static changed in data");
+                }
+                if tags.iter().any(|(_, tag, _)| tag.says_unit) {
+                    self.reach("unit in data");
                 }
                 for (_, _, manner) in &tags {
                     match manner {
@@ -332,6 +343,7 @@ impl World {
             Change::Parameter => "parameter changed",
             Change::Default => "back to default",
             Change::Static => "static changed",
+            Change::Quality => "instance's quality changed",
             Change::Reshape => "template changed",
             Change::AddTag => "tag added",
             Change::AddPiece => "instance added",
@@ -443,38 +455,6 @@ impl World {
         self.unheard(rng, 5_000);
         self.reach("restart");
         self.connect();
-    }
-
-    /// Faults are over, nodes that are online answer, time passes, and everybody who is online
-    /// is born once more.
-    pub(super) fn quieten(&mut self) {
-        self.weather = Weather::default();
-        self.sitewise.slowness = 1;
-        for node in 0..self.nodes.len() {
-            self.fates[node] = Fate::Arrives;
-            self.nodes[node].answers = Answers::After(500);
-        }
-        self.pass(Duration::from_secs(700));
-        for _ in 0..2 {
-            for node in
-                (0..self.nodes.len()).filter(|node| self.nodes[*node].alive).collect::<Vec<_>>()
-            {
-                self.say_births(node);
-            }
-            self.pass(Duration::from_secs(150));
-        }
-        // What failed again and again while others passed is tried an hour apart.
-        if self.bridge.delivery().failing_values().next().is_some() {
-            self.pass(Duration::from_secs(3_600));
-        }
-        // A heartbeat may just have come.
-        for _ in 0..20 {
-            if self.outbox.is_empty() && self.bridge.is_idle() {
-                break;
-            }
-            self.bridge.flush(self.now);
-            self.pass(Duration::from_millis(500));
-        }
     }
 
     /// Whose birth is known and who is alive, in the plant.

@@ -15,13 +15,15 @@ pub(in super::super) enum Change {
     Parameter,
     Default,
     Static,
+    /// The quality of an instance.
+    Quality,
     Reshape,
     AddTag,
     AddPiece,
 }
 
 impl Change {
-    pub(in super::super) const ALL: [Self; 10] = [
+    pub(in super::super) const ALL: [Self; 11] = [
         Self::Hide,
         Self::Show,
         Self::Retype,
@@ -29,6 +31,7 @@ impl Change {
         Self::Parameter,
         Self::Default,
         Self::Static,
+        Self::Quality,
         Self::Reshape,
         Self::AddTag,
         Self::AddPiece,
@@ -99,6 +102,16 @@ impl Node {
                 if tag.statics.pop_first().is_none() || rng.bool() {
                     tag.statics.insert("engHigh", draw::static_value(rng));
                 }
+            }
+            Change::Quality => {
+                if body.pieces.is_empty() {
+                    return false;
+                }
+                let place = rng.usize(..pieces);
+                body.pieces[place].quality = match body.pieces[place].quality {
+                    Some(_) => None,
+                    None => Some(Code::Number([0, 192, 500, 64][rng.usize(..4)])),
+                };
             }
             Change::Parameter | Change::Default => {
                 if body.pieces.is_empty() {
@@ -202,8 +215,12 @@ impl Node {
                 }
                 now.statics.insert(property.key(), property.get().clone());
             }
+            if manner == Manner::Current && rng.u8(..8) == 0 {
+                now.unit = ["°C", "°F", "bar"].get(rng.usize(..3)).copied();
+                now.says_unit = true;
+            }
             if manner == Manner::Current {
-                **tag = Tag { statics, ..now.clone() };
+                **tag = Tag { statics, says_unit: false, ..now.clone() };
             }
             said.push((path.clone(), now, manner));
         }
@@ -211,7 +228,11 @@ impl Node {
     }
 }
 
-fn collect<'a>(piece: &'a mut Piece, above: &[String], all: &mut Vec<(Vec<String>, &'a mut Tag)>) {
+pub(super) fn collect<'a>(
+    piece: &'a mut Piece,
+    above: &[String],
+    all: &mut Vec<(Vec<String>, &'a mut Tag)>,
+) {
     if piece.hidden {
         return;
     }

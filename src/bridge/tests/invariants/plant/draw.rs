@@ -7,7 +7,7 @@ use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::payload::Compression;
 
 /// Names of flat tags with their usual type and the units that people give them.
-const TAGS: [(&str, Kind, &[&str]); 12] = [
+const TAGS: [(&str, Kind, &[&str]); 13] = [
     ("Temperature", Kind::Double, &["°C", "°F", "K"]),
     ("Pressure", Kind::Double, &["bar", "psi"]),
     ("Flow", Kind::Double, &["l/min"]),
@@ -19,6 +19,7 @@ const TAGS: [(&str, Kind, &[&str]); 12] = [
     ("Mode", Kind::Text, &[]),
     ("Running", Kind::Bool, &[]),
     ("Energy", Kind::Long, &["kWh"]),
+    ("Started", Kind::Time, &[]),
     ("Online", Kind::Int, &[]),
 ];
 
@@ -62,6 +63,7 @@ fn node(rng: &mut Rng, id: EdgeNode, shapes: &[Shape], wall: i64) -> Node {
         own: Body::default(),
         devices: Vec::new(),
         shapes: shapes.iter().map(|shape| own_version(rng, shape)).collect(),
+        births_now: rng.u8(..3) == 0,
         habit: [Habit::Plain, Habit::Folder, Habit::BothFolder, Habit::Version, Habit::Silent]
             [rng.usize(..5)],
         stamps: [Stamps::Each, Stamps::Each, Stamps::Payload, Stamps::Nowhere][rng.usize(..4)],
@@ -133,6 +135,7 @@ pub(super) fn tag(rng: &mut Rng, name: &str, kind: Kind, time: i64) -> Tag {
         unit,
         statics: statics(rng),
         changed: changed(rng, time),
+        says_unit: false,
         hidden: false,
     }
 }
@@ -182,7 +185,8 @@ pub(super) fn piece(rng: &mut Rng, name: &str, shapes: &[Shape], of: usize, time
     let nested = shape.nested.iter();
     let nested = nested.map(|(name, below)| piece(rng, name, shapes, *below, time)).collect();
     let name = name.to_owned();
-    Piece { name, shape: of, members, parameters, nested, hidden: false, reshaped: false }
+    let quality = (rng.u8(..6) == 0).then(|| quality(rng)).flatten();
+    Piece { name, shape: of, quality, members, parameters, nested, hidden: false, reshaped: false }
 }
 
 /// An instance's own value of a parameter; sometimes it has none.
@@ -195,6 +199,7 @@ pub(super) fn parameter(rng: &mut Rng, kind: Kind) -> Val {
     match kind {
         Kind::Text => Val::Text(["none", "A-1", "B-2"][rng.usize(..3)].to_owned()),
         Kind::Double => Val::Double([8_000.0, 9_500.0][rng.usize(..2)]),
+        Kind::Time => Val::Time([1_690_000_000_500, 1_700_000_000_000][rng.usize(..2)]),
         Kind::Int | Kind::Long | Kind::Bool => Val::Int(rng.i32(0..3)),
     }
 }
@@ -208,11 +213,12 @@ fn shapes(rng: &mut Rng) -> Vec<Shape> {
         ("Count", Kind::Int, &[][..]),
         ("Ready", Kind::Bool, &[][..]),
         ("Text", Kind::Text, &[][..]),
+        ("Since", Kind::Time, &[][..]),
     ];
     let mut shapes: Vec<Shape> = Vec::new();
     for (place, name) in names.into_iter().enumerate() {
         let mut own = Vec::new();
-        for (name, kind, units) in parts.iter().skip(rng.usize(..3)).take(rng.usize(1..4)) {
+        for (name, kind, units) in parts.iter().skip(rng.usize(..4)).take(rng.usize(1..4)) {
             let unit = (!units.is_empty() && rng.bool()).then(|| units[rng.usize(..units.len())]);
             let statics = match rng.u8(..3) {
                 0 => [("engHigh", Val::Int(rng.i32(0..4)))].into(),
@@ -221,7 +227,8 @@ fn shapes(rng: &mut Rng) -> Vec<Shape> {
             own.push(Part { name, kind: *kind, unit, statics });
         }
         let mut parameters = Vec::new();
-        for (name, kind) in [("Serial", Kind::Text), ("Rated", Kind::Double)] {
+        for (name, kind) in [("Serial", Kind::Text), ("Rated", Kind::Double), ("Built", Kind::Time)]
+        {
             if rng.u8(..3) > 0 {
                 let default = match rng.u8(..6) {
                     0 if kind == Kind::Double => Some(Val::Double(f64::NAN)),
@@ -259,7 +266,7 @@ fn own_version(rng: &mut Rng, shape: &Shape) -> Shape {
 }
 
 pub(super) fn any_kind(rng: &mut Rng) -> Kind {
-    [Kind::Int, Kind::Long, Kind::Double, Kind::Bool, Kind::Text][rng.usize(..5)]
+    [Kind::Int, Kind::Long, Kind::Double, Kind::Bool, Kind::Text, Kind::Time][rng.usize(..6)]
 }
 
 pub(super) fn value(rng: &mut Rng, kind: Kind) -> Val {
@@ -276,6 +283,7 @@ pub(super) fn value(rng: &mut Rng, kind: Kind) -> Val {
             _ => Val::Double(f64::from(rng.i32(-50..50)) / 10.0),
         },
         Kind::Bool => Val::Bool(rng.bool()),
+        Kind::Time => Val::Time(1_700_000_000_000 + rng.i64(0..5_000)),
         Kind::Text => Val::Text(["", "on", "a\tb", "Größe"][rng.usize(..4)].to_owned()),
     }
 }

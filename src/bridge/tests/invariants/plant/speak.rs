@@ -1,5 +1,6 @@
 //! What an edge node says: the message and its meaning.
 
+use super::change::collect;
 use super::*;
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::edge::{Metric, Template};
@@ -60,17 +61,27 @@ impl Node {
     ) -> (Message, Speech) {
         let time = self.time(wall);
         let mut speech = self.speech(device, Verb::Birth, time);
+        if self.births_now {
+            let body = self.body_mut(device);
+            let mut all: Vec<(Vec<String>, &mut Tag)> = Vec::new();
+            all.extend(body.tags.iter_mut().map(|tag| (Vec::new(), tag)));
+            for piece in &mut body.pieces {
+                collect(piece, &[], &mut all);
+            }
+            for (_, tag) in all.into_iter().filter(|(_, tag)| !tag.hidden) {
+                tag.changed = time;
+            }
+        }
         let body = self.body(device).clone();
         let mut metrics = Vec::new();
         if device.is_none() && self.habit != Habit::Silent {
             metrics.extend((0..self.shapes.len()).map(|shape| self.definition(shape)));
         }
         for tag in body.tags.iter().filter(|tag| !tag.hidden) {
-            metrics.push(self.say_tag(tag, &[], time, (None, false), &mut speech));
+            metrics.push(self.say_tag(tag, (&[], &[]), time, (None, false), &mut speech));
         }
         for piece in body.pieces.iter().filter(|piece| !piece.hidden) {
-            let template = self.say_piece(piece, &[], time, &mut speech);
-            metrics.push(Metric::template(&piece.name, template));
+            metrics.push(self.say_piece(piece, (&[], &[]), time, &mut speech));
         }
         let stamp = self.stamp(time);
         let message = match device {
@@ -102,6 +113,15 @@ impl Node {
             if let Some(own) = own {
                 metric = metric.at(Timestamp::from_millis(own));
             }
+            let unit = tag.unit.filter(|_| tag.says_unit);
+            if let Some(unit) = unit {
+                metric = metric.property("engUnit", unit);
+            }
+            let unit = match (unit, path.is_empty()) {
+                (None, _) => Unit::Unsaid,
+                (Some(unit), true) => Unit::Own(Some(self.lossy(unit))),
+                (Some(unit), false) => Unit::Defined(Some(self.lossy(unit))),
+            };
             for (name, value) in &tag.statics {
                 metric = metric.property(name, value.typed(value.kind()));
                 let (kind, own) = (value.kind(), Some(value.clone()));
@@ -123,10 +143,14 @@ impl Node {
                 Manner::Transient => metric.transient(),
                 Manner::Alarm => metric.content_type("Alarm"),
             };
-            let shapes = self.shapes_on(device, &path);
-            for (name, shape) in path.iter().zip(shapes).rev() {
+            let mut qualities: Vec<_> = tag.quality.into_iter().collect();
+            let pieces = self.pieces_on(device, &path);
+            for (name, (shape, quality)) in path.iter().zip(pieces).rev() {
                 let around = Template::instance(&self.reference(shape)).member(metric);
-                metric = Metric::template(name, around);
+                // Some say it with each message, some with births alone.
+                let quality = quality.filter(|_| time % 2 == 0);
+                metric = with_quality(Metric::template(name, around), quality);
+                qualities.extend(quality);
             }
             metrics.push(metric);
             speech.values.push(Statement {
@@ -134,10 +158,10 @@ impl Node {
                 member: tag.name,
                 kind: tag.kind,
                 value: tag.value,
-                quality: tag.quality,
+                qualities,
                 time: own.or((self.stamps != Stamps::Nowhere).then_some(time)),
                 manner,
-                unit: Unit::Unsaid,
+                unit,
             });
         }
         let stamp = self.stamp(time);
@@ -163,31 +187,26 @@ impl Node {
         (self.edge.ndeath(), self.speech(None, Verb::Death, time))
     }
 
-    /// The templates of the instances on a path.
-    fn shapes_on(&self, device: Option<usize>, path: &[String]) -> Vec<usize> {
+    /// The templates of the instances on a path, and their qualities.
+    fn pieces_on(&self, device: Option<usize>, path: &[String]) -> Vec<(usize, Option<Code>)> {
         let mut pieces = &self.body(device).pieces;
         let mut shapes = Vec::new();
         for name in path {
             let Some(piece) = pieces.iter().find(|piece| piece.name == *name) else { break };
-            shapes.push(piece.shape);
+            shapes.push((piece.shape, piece.quality));
             pieces = &piece.nested;
         }
         shapes
     }
 
     fn metric(&self, tag: &Tag) -> Metric {
-        let metric = Metric::new(&tag.name, tag.value.typed(tag.kind));
-        match tag.quality {
-            None => metric,
-            Some(Code::Number(code)) => metric.quality(code),
-            Some(Code::Word(word)) => metric.property("Quality", word),
-        }
+        with_quality(Metric::new(&tag.name, tag.value.typed(tag.kind)), tag.quality)
     }
 
     fn say_tag(
         &self,
         tag: &Tag,
-        path: &[String],
+        (path, around): (&[String], &[Code]),
         time: i64,
         (part, reshaped): (Option<&Part>, bool),
         speech: &mut Speech,
@@ -204,18 +223,24 @@ impl Node {
             metric = metric.property(name, value.typed(value.kind()));
         }
         let unit = |unit: Option<&'static str>| unit.map(|unit| self.lossy(unit));
-        // A definition speaks of members of its own type.
-        let defined = part.filter(|part| part.kind == tag.kind).and_then(|part| part.unit);
-        let defined = defined.filter(|_| self.habit != Habit::Silent && !reshaped);
+        let defined = part.and_then(|part| part.unit);
+        let defined = defined.filter(|_| self.habit != Habit::Silent);
         speech.values.push(Statement {
             path: path.to_vec(),
             member: tag.name.clone(),
             kind: tag.kind,
             value: tag.value.clone(),
-            quality: tag.quality,
+            qualities: around.iter().copied().chain(tag.quality).collect(),
             time: own.or((self.stamps != Stamps::Nowhere).then_some(time)),
             manner: Manner::Current,
             unit: match path {
+                // Its asset was made for another template, or its definition speaks of another type.
+                _ if tag.unit.is_none()
+                    && defined.is_some()
+                    && (reshaped || part.is_some_and(|part| part.kind != tag.kind)) =>
+                {
+                    Unit::Unsaid
+                }
                 [] => Unit::Own(unit(tag.unit)),
                 _ => Unit::Defined(unit(tag.unit.or(defined))),
             },
@@ -233,7 +258,14 @@ impl Node {
         metric
     }
 
-    fn say_piece(&self, piece: &Piece, above: &[String], time: i64, to: &mut Speech) -> Template {
+    fn say_piece(
+        &self,
+        piece: &Piece,
+        (above, around): (&[String], &[Code]),
+        time: i64,
+        to: &mut Speech,
+    ) -> Metric {
+        let around: Vec<_> = around.iter().copied().chain(piece.quality).collect();
         let shape = &self.shapes[piece.shape];
         let path: Vec<_> = above.iter().chain([&piece.name]).cloned().collect();
         let mut template = Template::instance(&self.reference(piece.shape));
@@ -244,7 +276,7 @@ impl Node {
         for tag in piece.members.iter().filter(|tag| !tag.hidden) {
             let part = shape.parts.iter().find(|part| part.name == tag.name);
             let part = (part, piece.reshaped);
-            template = template.member(self.say_tag(tag, &path, time, part, to));
+            template = template.member(self.say_tag(tag, (&path, &around), time, part, to));
         }
         // Of a member that is left out its definition speaks.
         let said =
@@ -262,8 +294,7 @@ impl Node {
             }));
         }
         for below in piece.nested.iter().filter(|below| !below.hidden) {
-            let value = self.say_piece(below, &path, time, to);
-            template = template.member(Metric::template(&below.name, value));
+            template = template.member(self.say_piece(below, (&path, &around), time, to));
         }
         for (name, kind, default) in &shape.parameters {
             let own = piece.parameters.get(name).cloned();
@@ -276,7 +307,7 @@ impl Node {
             let without = default.is_none() && self.habit != Habit::Silent;
             to.traits.push(Trait { path, name, kind, own, default, reshaped, without });
         }
-        template
+        with_quality(Metric::template(&piece.name, template), piece.quality)
     }
 
     /// By which name instances refer to a template.
@@ -336,5 +367,13 @@ impl Node {
     /// What is left of a text that is written by this node.
     fn lossy(&self, text: &str) -> String {
         if self.latin { text.replace('°', "\u{fffd}\u{fffd}") } else { text.to_owned() }
+    }
+}
+
+fn with_quality(metric: Metric, quality: Option<Code>) -> Metric {
+    match quality {
+        None => metric,
+        Some(Code::Number(code)) => metric.quality(code),
+        Some(Code::Word(word)) => metric.property("Quality", word),
     }
 }

@@ -5,7 +5,8 @@ use super::data_type;
 use crate::sitewise::api::{Quality, Variant};
 
 pub(super) fn shown(statement: &Statement) -> (Variant, Quality) {
-    let quality = statement.quality.map_or(Quality::Good, quality);
+    let qualities = statement.qualities.iter().map(|code| quality(*code));
+    let quality = qualities.max().unwrap_or(Quality::Good);
     let null = (Variant::Null(data_type(statement.kind)), Quality::Bad);
     match &statement.value {
         Val::Null => null,
@@ -17,6 +18,7 @@ pub(super) fn shown(statement: &Statement) -> (Variant, Quality) {
         }
         Val::Double(value) if value.is_finite() => (Variant::Double(*value), quality),
         Val::Double(_) => null,
+        Val::Time(millis) => (Variant::Double(*millis as f64 / 1_000.0), quality),
         Val::Bool(value) => (Variant::Boolean(*value), quality),
         Val::Text(value) => (Variant::String(value.replace('\t', " ").into()), quality),
     }

@@ -1,6 +1,6 @@
 //! What nobody can tell: any answer is right until the next birth.
 
-use super::super::plant::{Manner, Speech, Verb};
+use super::super::plant::{Manner, Speech, Unit, Verb};
 use super::shown::shown;
 use super::{Known, Source, Truth, place};
 
@@ -47,6 +47,9 @@ impl Truth {
             for (other, fact) in &mut self.facts {
                 if *other == place {
                     fact.others.push(shown(statement));
+                    if statement.unit != Unit::Unsaid {
+                        (fact.unit, fact.had_unit) = (Unit::Unsaid, true);
+                    }
                 } else if other.spot == place.spot && other.name == place.name {
                     // It may be taken for one of the type that the tag had.
                     fact.claimed = false;

@@ -29,6 +29,7 @@ impl World {
                 self.capped.insert(source);
             }
             Output::Grouped(_)
+            | Output::Finding { .. }
             | Output::RuleSuggested(..)
             | Output::Late(_)
             | Output::OverRate(..)
@@ -36,7 +37,6 @@ impl World {
             | Output::ReachabilityChanged(_)
             | Output::Born(_)
             | Output::Died(..)
-            | Output::Finding { .. }
             | Output::AllNodesExcluded(_)
             | Output::NothingDelivered(_) => {}
             Output::Store(points) => {
@@ -136,6 +136,42 @@ impl World {
         self.bridge.handle_timeout(self.now);
         self.drain();
         self.answer();
+    }
+
+    /// Faults are over, nodes that are online answer, and time passes; everybody who is online may
+    /// be born once more.
+    pub(in super::super) fn quieten(&mut self, reborn: bool) {
+        if !reborn {
+            self.reach("without a last birth");
+        }
+        self.weather = Weather::default();
+        self.sitewise.slowness = 1;
+        for node in 0..self.nodes.len() {
+            self.fates[node] = Fate::Arrives;
+            self.nodes[node].answers = Answers::After(500);
+        }
+        self.pass(Duration::from_secs(700));
+        for _ in 0..2 {
+            for node in (0..self.nodes.len())
+                .filter(|node| self.nodes[*node].alive && reborn)
+                .collect::<Vec<_>>()
+            {
+                self.say_births(node);
+            }
+            self.pass(Duration::from_secs(150));
+        }
+        // What failed again and again while others passed is tried an hour apart.
+        if self.bridge.delivery().failing_values().next().is_some() {
+            self.pass(Duration::from_secs(3_600));
+        }
+        // A heartbeat may just have come.
+        for _ in 0..20 {
+            if self.outbox.is_empty() && self.bridge.is_idle() {
+                break;
+            }
+            self.bridge.flush(self.now);
+            self.pass(Duration::from_millis(500));
+        }
     }
 
     /// In = delivered + rejected + discarded by rule + waiting.

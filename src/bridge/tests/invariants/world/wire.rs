@@ -54,7 +54,7 @@ impl World {
                 self.overtaken[node] = Some((message, speech));
                 return;
             }
-            Fate::Late if speech.verb == Verb::Data && timed && speech.traits.is_empty() => {
+            Fate::Late if speech.verb == Verb::Data && timed => {
                 self.reach("late");
                 let births = self.births[node];
                 self.later(5_000, Due::Late(node, births, Box::new((message, speech))));
