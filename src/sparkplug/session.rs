@@ -477,7 +477,7 @@ impl EdgeSession {
         let SessionState::Online(online) = &mut self.state else {
             return;
         };
-        for device in online.expire_unborn_devices(now, &mut self.notes) {
+        for device in online.expire_unborn_devices(&mut self.notes, context) {
             let source = Source { edge: self.source.edge.clone(), device: Some(device) };
             let (time, clock, cause) = (context.now.wall, ClockSource::Host, DeathCause::Node);
             context.emit(Event::Death(Death { source, time, clock, cause }));

@@ -1,19 +1,25 @@
 //! The devices of an online node.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::alias_usage::AliasUsage;
 use super::online::OnlineSession;
 use super::reading::{emit_birth, scope};
-use super::{Borrowed, EdgeSession, SessionContext, SessionNotes, SessionState};
+use super::{Borrowed, EdgeSession, SessionContext, SessionMessage, SessionNotes, SessionState};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::birth;
 use crate::sparkplug::event::{AttributeHolder, ClockSource, Death, DeathCause, Event};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::{ServerId, SkipReason};
 use crate::sparkplug::limits;
+use crate::sparkplug::rebirth::RebirthTrigger;
 use crate::sparkplug::table::{BirthTable, InstanceId, NameTarget};
-use crate::time::Instant;
+use crate::sparkplug::topic::MessageType;
+
+/// How long at least between two looks at what waits for the births of devices.
+const SOONEST: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
 pub(super) struct DeviceSession {
@@ -28,8 +34,8 @@ pub(super) struct DeviceSession {
 pub(super) enum DeviceState {
     /// It has not been reborn with its node.
     Awaited,
-    /// Its birth cannot be read.
-    BirthUndecodable,
+    /// It lives, and its birth cannot be read, or was not heard.
+    BirthUnknown,
     Born(Box<BirthTable>),
 }
 
@@ -45,7 +51,7 @@ impl DeviceSession {
     pub(super) fn table(&self) -> Option<&BirthTable> {
         match &self.state {
             DeviceState::Born(table) => Some(table),
-            DeviceState::Awaited | DeviceState::BirthUndecodable => None,
+            DeviceState::Awaited | DeviceState::BirthUnknown => None,
         }
     }
 }
@@ -99,21 +105,46 @@ impl OnlineSession {
         self.birth_grace_until.get_or_insert(context.now.instant + context.config.device_grace);
     }
 
-    /// No further birth arrives: what is buffered for one is dropped. The devices that have not
-    /// been reborn; they are forgotten.
+    /// No further birth arrives: what was buffered for one so long is dropped. The devices that have
+    /// not been reborn, and said nothing since; they are forgotten. One that said something lives, and
+    /// waits for the answer to a request.
     pub(super) fn expire_unborn_devices(
         &mut self,
-        now: Instant,
         notes: &mut SessionNotes,
+        context: &SessionContext<'_>,
     ) -> Vec<Arc<str>> {
-        if self.birth_grace_until.is_none_or(|grace| grace > now) {
+        let (now, grace) = (context.now.instant, context.config.device_grace);
+        if self.birth_grace_until.is_none_or(|until| until > now) {
             return Vec::new();
         }
-        self.birth_grace_until = None;
         self.devices_unborn = 0;
-        self.prior_tables = None;
-        let waiting = self.take_waiting();
-        notes.skip_waiting(SkipReason::BeforeBirth, &waiting);
+        let mut alive = BTreeSet::new();
+        for message in self.waiting.iter().filter(|message| self.is_after_birth(message)) {
+            let speaks = message.verb == MessageType::Data;
+            let device = message.device.as_ref().filter(|device| speaks && self.is_awaited(device));
+            alive.extend(device.cloned());
+        }
+        for device in &alive {
+            if let Some(device) = self.devices.get_mut(device) {
+                device.state = DeviceState::BirthUnknown;
+            }
+            notes.triggers.push(RebirthTrigger::unborn(device));
+        }
+        let waits = |message: &SessionMessage| {
+            let is_new = now.since(message.at.instant) < grace;
+            is_new || message.device.as_ref().is_some_and(|device| alive.contains(device))
+        };
+        let (waiting, dropped): (Vec<_>, Vec<_>) = self.take_waiting().into_iter().partition(waits);
+        notes.skip_waiting(SkipReason::BeforeBirth, &dropped);
+        let oldest = waiting.iter().map(|message| message.at.instant).min();
+        self.birth_grace_until = match oldest {
+            _ if !alive.is_empty() => Some(now + grace),
+            oldest => oldest.map(|at| (at + grace).max(now + SOONEST)),
+        };
+        waiting.into_iter().for_each(|message| self.buffer(message));
+        if self.waiting.is_empty() {
+            self.prior_tables = None;
+        }
         let is_awaited = |device: &DeviceSession| matches!(device.state, DeviceState::Awaited);
         let unborn = self.devices.iter().filter(|(_, device)| is_awaited(device));
         let unborn: Vec<_> = unborn.map(|(name, _)| Arc::clone(name)).collect();
@@ -175,7 +206,7 @@ impl OnlineSession {
                 self.alias_usage.remove(table);
                 context.room_left.tables += table.bytes();
             }
-            DeviceState::BirthUndecodable => {}
+            DeviceState::BirthUnknown => {}
             DeviceState::Awaited => self.devices_unborn = self.devices_unborn.saturating_sub(1),
         }
     }
@@ -199,7 +230,7 @@ impl OnlineSession {
         let Some((name, mut device)) = self.devices.remove_entry(device) else { return };
         self.forget(&device, context);
         self.birth_archive.forget(&name);
-        device.state = DeviceState::BirthUndecodable;
+        device.state = DeviceState::BirthUnknown;
         self.devices.insert(name, device);
         self.extend_grace(context);
     }

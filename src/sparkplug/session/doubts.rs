@@ -29,8 +29,11 @@ impl OnlineSession {
         self.death_doubt.get_or_insert(DeathDoubt { cause, since: now, until: None });
     }
 
-    /// It has been asked, and has until `deadline`.
+    /// It has been asked, and has until `deadline`; so long what waits for births of its devices does.
     pub(super) fn asked(&mut self, deadline: Instant) {
+        if !self.waiting.is_empty() {
+            self.birth_grace_until = self.birth_grace_until.max(Some(deadline));
+        }
         if let Some(doubt) = &mut self.death_doubt {
             doubt.until.get_or_insert(deadline);
         }

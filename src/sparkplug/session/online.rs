@@ -419,6 +419,11 @@ impl OnlineSession {
             .is_some_and(|(sent, birth)| sent < birth)
     }
 
+    /// Whether a message came after the node's birth.
+    pub(super) fn is_after_birth(&self, message: &SessionMessage) -> bool {
+        message.at.instant > self.birth.at
+    }
+
     /// Whether a message that came early is the next.
     pub(super) fn is_next(&self, message: &SessionMessage) -> bool {
         message.seq() == Some(u64::from(self.window.expected()))

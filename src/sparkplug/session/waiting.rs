@@ -105,7 +105,7 @@ impl OnlineSession {
         self.buffer(message.to_owned());
     }
 
-    fn buffer(&mut self, message: SessionMessage) {
+    pub(super) fn buffer(&mut self, message: SessionMessage) {
         self.waiting_bytes += message.bytes;
         self.waiting.push(message);
     }

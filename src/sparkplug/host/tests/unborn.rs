@@ -1,6 +1,7 @@
 //! Devices that speak before they are born, or born again.
 
 use super::*;
+use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
 
 fn a(value: i32) -> [Metric; 1] {
     [Metric::new("a", value)]
@@ -12,7 +13,11 @@ fn skipped(stage: &Stage) -> u64 {
 
 /// An aliased node with two devices, online for a while.
 fn plant() -> (Stage, Edge) {
-    let mut stage = Stage::new();
+    plant_with(RebirthReasons::ALL)
+}
+
+fn plant_with(reasons: RebirthReasons) -> (Stage, Edge) {
+    let mut stage = Stage::with(|config| config.rebirth.reasons = reasons);
     let mut edge = edge().with_aliases();
     stage.send(&edge.nbirth(stage.time(), a(1)));
     stage.send(&edge.dbirth("d", stage.time(), a(1)));
@@ -80,4 +85,102 @@ fn what_unborn_devices_were_known_by_goes_where_memory_is_short() {
         }
     }
     panic!("they stay: {:?}", stage.host.memory_use);
+}
+
+/// The clock of another device's death, or of another's data, ran for it, too: it waited a tenth of
+/// a second.
+#[test]
+fn what_a_device_says_waits_ten_seconds_whatever_others_waited_for() {
+    for dies in [true, false] {
+        // Each request for births is a reason to wait on.
+        let (mut stage, mut edge) = plant_with(RebirthReasons::NONE);
+        match dies {
+            true => stage.send(&edge.ddeath("e", stage.time())),
+            false => stage.send(&edge.ddata("ghost", stage.time(), a(1))),
+        }
+        stage.pass(ms(9_900));
+        stage.send(&edge.ddata("late", stage.time(), a(2)));
+        stage.pass(ms(9_900));
+        stage.look();
+        stage.send(&edge.dbirth("late", stage.time(), a(3)));
+        let told = stage.look();
+        let read = "before birth data g/n/late: #0=2".to_owned();
+        assert!(told.contains(&read), "{dies} {told:?}");
+        assert_eq!(skipped(&stage), if dies { 0 } else { 1 });
+    }
+}
+
+/// Its answer is due ten seconds after it is asked.
+#[test]
+fn what_a_device_says_waits_until_ten_seconds_after_the_request() {
+    let (mut stage, mut edge) = plant();
+    edge.skip(1);
+    stage.send(&edge.ndata(stage.time(), a(2)));
+    stage.pass(secs(2));
+    stage.check(&["after gap data g/n: #2=2", "rebirth 0 g/n"]);
+    // One is under way.
+    stage.send(&edge.ddata("late", stage.time(), a(2)));
+    stage.pass(ms(14_999));
+    assert!(stage.look().iter().all(|line| line == "rebirth 0 g/n"));
+    stage.send(&edge.nbirth(stage.time(), a(1)));
+    stage.send(&edge.dbirth("late", stage.time(), a(3)));
+    let told = stage.look();
+    assert_eq!(told.last().unwrap(), "before birth data g/n/late: #0=2", "{told:?}");
+}
+
+/// It was told dead ten seconds after the birth of its node, and what it said was thrown away.
+#[test]
+fn a_device_that_speaks_is_not_told_dead_since_its_birth_is_missing() {
+    // As where a request for a gap is debounced.
+    let without_gap = RebirthReasons::ALL.without(RebirthReason::Gap);
+    for reasons in [without_gap, RebirthReasons::NONE] {
+        let mut stage = Stage::with(|config| config.rebirth.reasons = reasons);
+        let mut edge = edge();
+        stage.send(&edge.nbirth(stage.time(), a(1)));
+        for device in ["gone", "speaks"] {
+            stage.send(&edge.dbirth(device, stage.time(), a(1)));
+        }
+        stage.pass(secs(60));
+        stage.send(&edge.nbirth(stage.time(), a(1)));
+        edge.skip(2);
+        stage.pass(ms(100));
+        stage.send(&edge.ddata("speaks", stage.time(), a(2)));
+        stage.pass(secs(1));
+        stage.look();
+        stage.pass(secs(10));
+        let told = stage.look();
+        let mut expected = vec!["death g/n/gone node @1070000"];
+        if reasons == RebirthReasons::NONE {
+            stage.check_found_of(Finding::RebirthUnanswered, 1);
+        } else {
+            expected.push("rebirth 0 g/n");
+        }
+        assert_eq!(told, expected);
+        stage.send(&edge.nbirth(stage.time(), a(1)));
+        stage.send(&edge.dbirth("speaks", stage.time(), a(3)));
+        let told = stage.look();
+        assert_eq!(told.last().unwrap(), "before birth data g/n/speaks: #0=2", "{told:?}");
+        stage.pass(secs(60));
+        stage.check(&[]);
+        // Nor is it alive for ever: it is not born again with its node, and says nothing.
+        stage.send(&edge.nbirth(stage.time(), a(1)));
+        stage.pass(secs(60));
+        assert_eq!(stage.look()[1], "death g/n/speaks node @1141100");
+    }
+}
+
+/// What it said was on its way before the birth of its node, which it is not a part of any more.
+#[test]
+fn a_device_that_spoke_before_the_birth_of_its_node_is_not_alive_for_that() {
+    let (mut stage, mut edge) = plant();
+    let damaged = edge.nbirth(stage.time(), a(1));
+    stage.send(&Message { payload: vec![0xff], ..damaged });
+    stage.send(&edge.ddata("d", stage.time(), a(2)));
+    stage.pass(secs(1));
+    stage.send(&edge.nbirth(stage.time(), a(1)));
+    stage.send(&edge.dbirth("e", stage.time(), a(1)));
+    stage.look();
+    stage.pass(secs(60));
+    stage.check(&["death g/n/d node @1071000"]);
+    assert_eq!(skipped(&stage), 1);
 }
