@@ -1,12 +1,16 @@
 //! Whether data sent by one birth's table can be read with the next.
 
+use std::borrow::Cow;
+
 use rustc_hash::FxHashMap;
 
 use super::{BirthTable, InstanceId, NameTarget};
 use crate::sparkplug::datatype::DataType;
+use crate::sparkplug::findings::FindingCounts;
 use crate::sparkplug::proto::Payload;
 use crate::sparkplug::proto::payload as wire;
 use crate::sparkplug::template;
+use crate::sparkplug::text;
 
 impl BirthTable {
     /// Whether every name and alias of a payload that was sent by `before` means the same here,
@@ -25,7 +29,7 @@ impl BirthTable {
         }
         values(payload).all(|metric| {
             let (then, now) = match name(metric) {
-                Some(name) => (before.target(name), self.target(name)),
+                Some(name) => (before.target(&name), self.target(&name)),
                 None => {
                     let then = metric.alias.and_then(|alias| before.aliased(alias));
                     let now = metric.alias.and_then(|alias| self.aliased(alias));
@@ -41,10 +45,9 @@ impl BirthTable {
     /// another type `before`.
     pub(crate) fn knows(&self, before: Option<&Self>, payload: &Payload) -> bool {
         values(payload).all(|metric| {
-            let Some(target) = name(metric).and_then(|name| self.target(name)) else {
-                return false;
-            };
-            let then = before.and_then(|before| Some((before, before.target(name(metric)?)?)));
+            let Some(name) = name(metric) else { return false };
+            let Some(target) = self.target(&name) else { return false };
+            let then = before.and_then(|before| Some((before, before.target(&name)?)));
             then.is_none_or(|(before, then)| self.is_alike(target, before, then, metric))
                 && self.takes(target, metric)
         })
@@ -107,7 +110,7 @@ impl BirthTable {
             (NameTarget::Instance(then), NameTarget::Instance(now)) => {
                 members(metric).all(|member| {
                     let Some(name) = name(member) else { return false };
-                    let pair = before.named(Some(then), name).zip(self.named(Some(now), name));
+                    let pair = before.named(Some(then), &name).zip(self.named(Some(now), &name));
                     pair.is_some_and(|(then, now)| self.is_alike(now, before, then, member))
                 })
             }
@@ -124,7 +127,7 @@ impl BirthTable {
                 declared.is_none() || declared == self.datatype(slot)
             }
             NameTarget::Instance(id) => members(metric).all(|member| {
-                let target = name(member).and_then(|name| self.named(Some(id), name));
+                let target = name(member).and_then(|name| self.named(Some(id), &name));
                 target.is_some_and(|target| self.takes(target, member))
             }),
             NameTarget::Excluded => true,
@@ -137,9 +140,14 @@ fn values(payload: &Payload) -> impl Iterator<Item = &wire::Metric> {
     payload.metrics.iter().filter(|metric| template::definition(metric).is_none())
 }
 
-fn name(metric: &wire::Metric) -> Option<&str> {
+/// Its name as tables have it.
+fn name(metric: &wire::Metric) -> Option<Cow<'_, str>> {
     let name = metric.name.as_deref().filter(|name| !name.is_empty())?;
-    std::str::from_utf8(name).ok()
+    match std::str::from_utf8(name) {
+        Ok(name) => Some(Cow::Borrowed(name)),
+        // What is found in it was counted as it came.
+        Err(_) => Some(text::name(name, &mut FindingCounts::default())),
+    }
 }
 
 fn members(metric: &wire::Metric) -> impl Iterator<Item = &wire::Metric> {

@@ -253,6 +253,59 @@ fn names_that_differ_in_a_broken_byte_alone_are_two_metrics() {
     stage.check_found_of(Finding::RepeatedMetric, 1);
 }
 
+/// One such name made all unreadable that waited with it, what goes by alias, too.
+#[test]
+fn what_was_said_before_the_answer_is_read_though_names_are_in_latin_1() {
+    for (device, same_session) in
+        [(None, true), (Some("d"), true), (None, false), (Some("d"), false)]
+    {
+        let mut stage = Stage::new();
+        let mut edge = edge();
+        let metrics = |value: i32| {
+            let members = [named(b"M \xb0", value)];
+            let part = Metric::template("i", Template::instance("K \u{e9}").members(members));
+            let mut aliased = Metric::new("aliased", value).into_wire();
+            aliased.alias = Some(77);
+            [named(b"T \xb0", value), part, Metric::from(aliased)]
+        };
+        let births = |edge: &mut Edge, stage: &Stage, value: i32| match device {
+            None => vec![edge.nbirth(stage.time(), metrics(value))],
+            Some(name) => {
+                vec![edge.nbirth(stage.time(), []), edge.dbirth(name, stage.time(), metrics(value))]
+            }
+        };
+        for birth in births(&mut edge, &stage, 1) {
+            stage.send(&birth);
+        }
+        stage.host.handle_disconnected(SERVER, stage.now);
+        stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+        let [by_name, part, aliased] = metrics(2);
+        let mut aliased = aliased.into_wire();
+        aliased.name = None;
+        for metrics in [vec![by_name, part], vec![Metric::from(aliased)]] {
+            stage.send(&match device {
+                None => edge.ndata(stage.time(), metrics),
+                Some(device) => edge.ddata(device, stage.time(), metrics),
+            });
+        }
+        if !same_session {
+            edge.reconnect();
+        }
+        stage.look();
+        stage.pass(ms(10));
+        for birth in births(&mut edge, &stage, 3) {
+            stage.send(&birth);
+        }
+        let told = stage.look();
+        let said = told.iter().filter(|line| line.starts_with("before birth data"));
+        let said: usize = said.map(|line| line.matches("=2").count()).sum();
+        let expected = if same_session { 3 } else { 2 };
+        assert_eq!(said, expected, "{device:?} {same_session} {told:?}");
+        let skipped = stage.host.counters().skipped_values[SkipReason::BeforeBirth as usize];
+        assert_eq!(skipped, 3 - expected as u64);
+    }
+}
+
 fn names() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let byte = prop::sample::select(b"a /\xb0\xb1\xc3\xa9\xff".to_vec());
     prop::collection::vec(prop::collection::vec(byte, 1..5), 1..20)
