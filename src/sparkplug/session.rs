@@ -30,6 +30,7 @@ mod clock;
 mod deaths;
 mod devices;
 mod doubts;
+mod elsewhere;
 mod expected;
 mod filter_yield;
 mod forgetting;
@@ -299,6 +300,7 @@ impl EdgeSession {
             SessionState::Online(online) if online.server() != message.server => {
                 self.note(Finding::ForeignServer);
                 self.notes.skip_payload(SkipReason::ForeignServer, &message.payload);
+                self.hear_elsewhere(message.server, context);
             }
             SessionState::Online(online) => {
                 self.has_answered |= message.verb == MessageType::Data;
@@ -402,7 +404,7 @@ impl EdgeSession {
                     SessionState::Online(online) if online.server() == server => {
                         online.speaks(context)
                     }
-                    SessionState::Online(_) => {}
+                    SessionState::Online(_) => self.hear_elsewhere(server, context),
                 }
                 self.clear_doubt();
                 self.request(RebirthTrigger::Undecodable, context);

@@ -23,6 +23,7 @@ mod flags;
 mod kinds;
 mod memory;
 mod model;
+mod moves;
 mod noise;
 mod order;
 mod prior_tables;

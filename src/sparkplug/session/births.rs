@@ -74,7 +74,7 @@ impl EdgeSession {
                         SessionState::Awaited(AwaitingBirth::undecodable(devices, prior_tables));
                 }
             }
-            SessionState::Online(_) => {}
+            SessionState::Online(_) => self.hear_elsewhere(server, context),
         }
     }
 

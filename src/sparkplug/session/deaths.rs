@@ -24,6 +24,7 @@ impl EdgeSession {
     ) {
         let may_ask = self.may_ask(RebirthTrigger::Probe, context);
         let is_asked = self.requests.due().is_some();
+        let verifies = context.config.bd_seq == BdSeq::Verify;
         match &mut self.state {
             SessionState::Awaited(awaited) if awaited.is_expected() => {
                 let death = birth::bd_seq(payload, None).map(|(number, _)| number);
@@ -59,15 +60,24 @@ impl EdgeSession {
                 }
             }
             SessionState::Online(online) if online.server() != server => {
-                self.note(Finding::ForeignServer);
+                self.notes.findings.note(Finding::ForeignServer);
+                // It was there last, though its birth there was not heard.
+                if may_ask && online.is_heard_on(server) {
+                    online.doubt(DeathCause::Certificate, context.now.instant);
+                    self.request(RebirthTrigger::Probe, context);
+                }
             }
-            SessionState::Online(online) if online.is_death(payload, context.config) => {
+            SessionState::Online(online)
+                if online.is_death(payload, context.config)
+                    // It may live on, where it was heard since.
+                    && !(may_ask && verifies && online.is_elsewhere()) =>
+            {
                 self.go_offline(DeathCause::Certificate, context);
             }
             SessionState::Online(online) => {
                 self.notes.findings.note(Finding::StaleDeath);
                 // Who may not be asked is not doubted.
-                if may_ask && context.config.bd_seq == BdSeq::Verify {
+                if may_ask && verifies {
                     online.doubt(DeathCause::Certificate, context.now.instant);
                     self.request(RebirthTrigger::Probe, context);
                 }
@@ -85,7 +95,7 @@ impl EdgeSession {
             SessionState::Online(online) if online.server() == server => {
                 self.go_offline(DeathCause::ConnectionLost, context);
             }
-            SessionState::Online(_) => {}
+            SessionState::Online(online) => online.forget_elsewhere(server),
             SessionState::Awaited(awaited) => {
                 let here = self.server == Some(server);
                 if here {

@@ -43,6 +43,7 @@ impl OnlineSession {
     pub(super) fn speaks(&mut self, context: &SessionContext<'_>) {
         let now = context.now.instant;
         self.last_heard = now;
+        self.elsewhere = None;
         self.death_doubt = self
             .death_doubt
             .filter(|doubt| now.since(doubt.since) < context.config.reorder_timeout);

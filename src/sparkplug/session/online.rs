@@ -8,6 +8,7 @@ use super::alias_usage::AliasUsage;
 use super::birth_archive::BirthArchive;
 use super::devices::{DeviceSession, DeviceState};
 use super::doubts::DeathDoubt;
+use super::elsewhere::HeardElsewhere;
 use super::filter_yield::FilterYield;
 use super::prior_tables::PriorTables;
 use super::reading::{emit_birth, read_data, scope};
@@ -71,6 +72,8 @@ pub(super) struct OnlineSession {
     pub(super) death_doubt: Option<DeathDoubt>,
     /// When its last message arrived.
     pub(super) last_heard: Instant,
+    /// Where it was heard since, if not on its own server.
+    pub(super) elsewhere: Option<HeardElsewhere>,
 }
 
 /// Identifies a birth.
@@ -165,6 +168,7 @@ impl OnlineSession {
             birth_archive: kept,
             death_doubt: None,
             last_heard: now,
+            elsewhere: None,
         })
     }
 
@@ -265,7 +269,8 @@ impl OnlineSession {
         let doubt = self.death_doubt.and_then(DeathDoubt::until);
         let silence = self.silence_deadline(config);
         let filter = self.filter_yield.deadline();
-        [self.window_deadline(config), self.birth_grace_until, doubt, silence, filter]
+        let elsewhere = self.elsewhere_deadline();
+        [self.window_deadline(config), self.birth_grace_until, doubt, silence, filter, elsewhere]
             .into_iter()
             .flatten()
             .min()

@@ -307,6 +307,7 @@ impl EdgeSession {
         context: &mut SessionContext<'_>,
     ) -> Option<RebirthToSend> {
         let server = match &self.state {
+            SessionState::Online(online) if online.is_elsewhere() => None,
             SessionState::Online(online) => Some(online.server()),
             SessionState::Awaited(awaited) if awaited.is_lost() => {
                 self.server.filter(|server| context.servers.is_up(*server))

@@ -76,6 +76,9 @@ impl EdgeSession {
         if online.filter_yield.leaves_nothing(now) {
             self.notes.findings.note(Finding::NothingTaken);
         }
+        if online.take_elsewhere_due(now) {
+            self.notes.triggers.push(RebirthTrigger::BeforeBirth);
+        }
         let silent = online.is_silent(context.config, now, may_ask);
         if online.window_deadline(context.config).is_some_and(|deadline| deadline <= now) {
             self.expire_gap(context);

@@ -1,0 +1,120 @@
+//! Nodes that move from one server to another.
+
+use super::*;
+use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
+
+const THERE: ServerId = ServerId(1);
+
+fn a(value: i32) -> [Metric; 1] {
+    [Metric::new("a", value)]
+}
+
+/// A node online on one server that moved to another, where nobody heard its birth.
+fn moved(set: impl FnOnce(&mut Config)) -> (Stage, Edge, Message) {
+    let mut stage = Stage::with(set);
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), a(1)));
+    let will = edge.will();
+    edge.reconnect();
+    let _unheard = edge.nbirth(stage.time(), a(2));
+    stage.pass(secs(30));
+    stage.host.handle_connected(THERE, stage.now.wall, stage.now);
+    stage.look();
+    (stage, edge, will)
+}
+
+#[track_caller]
+fn check_asked(told: &[String]) {
+    assert!(told.contains(&"rebirth 1 g/n".to_owned()), "{told:?}");
+    assert!(told.iter().all(|line| line.starts_with("rebirth ")), "{told:?}");
+}
+
+/// All that it said there was skipped until the old server published its will, and then it was told
+/// dead.
+#[test]
+fn who_is_heard_on_another_server_alone_is_asked_there() {
+    for damaged in [None, Some("NBIRTH"), Some("NDATA"), Some("DDEATH")] {
+        for wills in [false, true] {
+            let (mut stage, mut edge, will) = moved(|_| {});
+            let mut said = edge.ndata(stage.time(), a(3));
+            if let Some(verb) = damaged {
+                let topic =
+                    format!("spBv1.0/g/{verb}/n{}", if verb == "DDEATH" { "/d" } else { "" });
+                said = Message { topic, payload: vec![0xff], ..said };
+            }
+            stage.send_via(THERE, &said);
+            if wills {
+                stage.send(&will);
+            }
+            stage.pass(secs(3));
+            check_asked(&stage.look());
+            stage.send_via(THERE, &edge.nbirth(stage.time(), a(4)));
+            stage.check(&["birth g/n: a#2=4"]);
+            stage.send_via(THERE, &edge.ndata(stage.time(), a(5)));
+            stage.send(&will);
+            stage.pass(secs(60));
+            stage.check(&["data g/n: #2=5"]);
+        }
+    }
+}
+
+#[test]
+fn who_does_not_answer_where_it_is_heard_is_named_and_not_told_dead() {
+    for reasons in [RebirthReasons::ALL, RebirthReasons::NONE] {
+        let (mut stage, mut edge, _) = moved(|config| config.rebirth.reasons = reasons);
+        for value in 0..100 {
+            stage.send_via(THERE, &edge.ndata(stage.time(), a(value)));
+            stage.pass(secs(1));
+        }
+        let told = stage.look();
+        assert!(!told.iter().any(|line| line.starts_with("death")), "{told:?}");
+        assert_eq!(told.is_empty(), reasons == RebirthReasons::NONE, "{told:?}");
+        let problem = stage.host.problems().next().map(|(_, problem)| problem.reason);
+        assert_eq!(problem, Some(RebirthReason::BeforeBirth), "{reasons}");
+    }
+}
+
+/// It would be online for ever, for its old server has no death of it.
+#[test]
+fn who_dies_where_it_was_heard_last_is_dead() {
+    let (mut stage, mut edge, _) = moved(|_| {});
+    stage.send_via(THERE, &edge.ndata(stage.time(), a(3)));
+    stage.pass(secs(3));
+    check_asked(&stage.look());
+    stage.send_via(THERE, &edge.will());
+    stage.pass(secs(20));
+    let told = stage.look();
+    assert!(told.iter().any(|line| line.starts_with("death g/n certificate")), "{told:?}");
+}
+
+#[test]
+fn servers_that_are_bridged_to_each_other_are_no_reason_to_ask() {
+    for first in [SERVER, THERE] {
+        let second = if first == SERVER { THERE } else { SERVER };
+        let mut stage = Stage::new();
+        stage.host.handle_connected(THERE, stage.now.wall, stage.now);
+        let mut edge = edge();
+        let birth = edge.nbirth(stage.time(), a(1));
+        stage.send_via(SERVER, &birth);
+        stage.pass(ms(10));
+        stage.send_via(THERE, &birth);
+        stage.look();
+        for value in 0..100 {
+            stage.pass(secs(7));
+            let data = edge.ndata(stage.time(), a(value));
+            stage.send_via(first, &data);
+            stage.pass(ms(300));
+            stage.send_via(second, &data);
+        }
+        stage.pass(secs(60));
+        let told = stage.look();
+        assert!(told.iter().all(|line| line.starts_with("data")), "{first:?} {told:?}");
+        assert_eq!(told.len(), 100);
+    }
+    // Nor is a server that is lost again.
+    let (mut stage, mut edge, _) = moved(|_| {});
+    stage.send_via(THERE, &edge.ndata(stage.time(), a(3)));
+    stage.host.handle_disconnected(THERE, stage.now);
+    stage.pass(secs(60));
+    stage.check(&[]);
+}
