@@ -361,8 +361,11 @@ impl EdgeSession {
                     self.handle_node_death(message.server, &message.payload, context);
                 }
             }
-            (MessageType::Birth, None, SessionState::Awaited(_)) => {
-                self.server = Some(message.server);
+            (MessageType::Birth, None, SessionState::Awaited(awaited)) => {
+                // It does not say that one that was online elsewhere has left there.
+                if !awaited.is_lost() {
+                    self.server = Some(message.server);
+                }
                 self.request(RebirthTrigger::BeforeBirth, context);
             }
             (

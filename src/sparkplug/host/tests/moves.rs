@@ -74,6 +74,40 @@ fn who_does_not_answer_where_it_is_heard_is_named_and_not_told_dead() {
     }
 }
 
+/// Its request went there alone, and so did all that followed: a quiet node stayed offline.
+#[test]
+fn what_another_server_has_stored_of_a_lost_node_keeps_no_request_from_its_own() {
+    for other_is_lost in [true, false] {
+        let mut stage = Stage::new();
+        stage.host.handle_connected(THERE, stage.now.wall, stage.now);
+        let mut edge = edge();
+        stage.send(&edge.nbirth(stage.time(), a(1)));
+        if other_is_lost {
+            stage.host.handle_disconnected(THERE, stage.now);
+        }
+        stage.host.handle_disconnected(SERVER, stage.now);
+        stage.pass(secs(1));
+        if other_is_lost {
+            stage.host.handle_connected(THERE, stage.now.wall, stage.now);
+        }
+        let stored = Edge::new(edge.node().clone(), 0).nbirth(stage.time(), a(1));
+        stage.send_via(THERE, &Message { retain: true, ..stored });
+        stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+        let stored = Edge::new(edge.node().clone(), 0).nbirth(stage.time(), a(1));
+        stage.send_via(THERE, &Message { retain: true, ..stored });
+        stage.look();
+        stage.pass(secs(60));
+        let asked = stage.look().iter().filter(|line| *line == "rebirth 0 g/n").count();
+        assert!(asked >= 3, "{other_is_lost} {asked}");
+        // It has moved there by what it says itself.
+        stage.send_via(THERE, &edge.ndata(stage.time(), a(2)));
+        stage.look();
+        stage.pass(secs(3600));
+        let asked = stage.look().iter().filter(|line| *line == "rebirth 1 g/n").count();
+        assert!(asked > 0, "{other_is_lost}");
+    }
+}
+
 /// It would be online for ever, for its old server has no death of it.
 #[test]
 fn who_dies_where_it_was_heard_last_is_dead() {
