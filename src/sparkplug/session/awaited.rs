@@ -86,6 +86,8 @@ pub(super) enum DeathTarget {
     This,
     /// Another.
     Other,
+    /// That of the birth before one that cannot be read, unless both have one number.
+    Before,
     /// That of a birth that cannot be read or was not heard, or the one before.
     Unsure,
 }
@@ -327,8 +329,11 @@ impl AwaitingBirth {
             MissingTable::NotBorn => DeathTarget::This,
             MissingTable::Undecodable => {
                 let before = self.prior_tables.as_ref().and_then(|past| past.bd_seq());
-                let may_be_late = death.is_none_or(|death| Some(death) == before);
-                if may_be_late { DeathTarget::Unsure } else { DeathTarget::This }
+                match death {
+                    None => DeathTarget::Unsure,
+                    Some(_) if death == before => DeathTarget::Before,
+                    Some(_) => DeathTarget::This,
+                }
             }
             MissingTable::Evicted(own) => match own.zip(death) {
                 Some((own, death)) if own != death => DeathTarget::Other,

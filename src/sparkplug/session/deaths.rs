@@ -29,7 +29,8 @@ impl EdgeSession {
             SessionState::Awaited(awaited) if awaited.is_expected() => {
                 let death = birth::bd_seq(payload, None).map(|(number, _)| number);
                 // One of another server may be of before the node moved.
-                let whose = match self.server.is_some_and(|of| of != server) {
+                let moved = self.server.is_some_and(|of| of != server);
+                let whose = match moved {
                     true => DeathTarget::Unsure,
                     false => awaited.death_target(death),
                 };
@@ -37,15 +38,24 @@ impl EdgeSession {
                     (DeathTarget::This, _) | (DeathTarget::Other, BdSeq::Off) => {
                         self.go_offline(DeathCause::Certificate, context);
                     }
-                    (DeathTarget::Unsure, _) | (DeathTarget::Other, BdSeq::Verify)
+                    (DeathTarget::Unsure | DeathTarget::Before, _)
+                    | (DeathTarget::Other, BdSeq::Verify)
                         if may_ask || is_asked =>
                     {
                         self.notes.findings.note(Finding::StaleDeath);
                         awaited.doubt();
                         self.request(RebirthTrigger::Probe, context);
                     }
-                    (DeathTarget::Unsure, _) => self.go_offline(DeathCause::Certificate, context),
-                    (DeathTarget::Other, _) => self.notes.findings.note(Finding::StaleDeath),
+                    // As one of another server, or by its number, where it is online.
+                    (DeathTarget::Unsure, _) if moved => {
+                        self.notes.findings.note(Finding::StaleDeath);
+                    }
+                    (DeathTarget::Unsure, _) | (DeathTarget::Before, BdSeq::Off) => {
+                        self.go_offline(DeathCause::Certificate, context);
+                    }
+                    (DeathTarget::Other | DeathTarget::Before, BdSeq::Verify | BdSeq::Strict) => {
+                        self.notes.findings.note(Finding::StaleDeath);
+                    }
                 }
             }
             SessionState::Awaited(awaited) => {

@@ -47,6 +47,36 @@ fn a_late_will_after_our_restart_is_asked_about() {
     }
 }
 
+/// As where the last birth can be read: it told a living node dead.
+#[test]
+fn a_late_will_after_a_birth_that_cannot_be_read_costs_nothing_where_nobody_may_be_asked() {
+    let there = ServerId(1);
+    // The will of the session before, on its server; its own; one of the server it was on before.
+    for (of_before, moves, told) in [(true, false, 0), (false, false, 1), (true, true, 0)] {
+        let mut stage = Stage::with(|config| config.rebirth.reasons = RebirthReasons::NONE);
+        stage.host.handle_connected(there, stage.now.wall, stage.now);
+        let mut edge = edge();
+        stage.send(&edge.nbirth(stage.time(), a(1)));
+        let mut before = edge.will();
+        edge.reconnect();
+        if moves {
+            let damaged = Message { payload: vec![0xff], ..edge.nbirth(stage.time(), a(1)) };
+            stage.send(&damaged);
+            before = edge.will();
+            edge.reconnect();
+        }
+        stage.pass(secs(60));
+        let damaged = Message { payload: vec![0xff], ..edge.nbirth(stage.time(), a(1)) };
+        stage.send_via(if moves { there } else { SERVER }, &damaged);
+        stage.look();
+        stage.send(&if of_before { before } else { edge.will() });
+        stage.pass(secs(60));
+        assert_eq!(stage.look().len(), told, "{of_before} {moves}");
+        let phase = if told == 0 { NodePhase::Awaited } else { NodePhase::Offline };
+        assert_eq!(stage.host.phase(edge.node()), phase, "{of_before} {moves}");
+    }
+}
+
 #[test]
 fn a_will_before_an_expected_node_was_asked_is_believed_once_it_does_not_answer() {
     let mut stage = Stage::new();
