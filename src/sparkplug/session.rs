@@ -356,17 +356,11 @@ impl EdgeSession {
             self.notes.skip_payload(SkipReason::Retained, &message.payload);
         }
         match (message.verb, message.device, &self.state) {
+            (MessageType::Birth, None, _) => self.handle_retained_birth(message.server, context),
             (MessageType::Death, None, SessionState::Online(online)) => {
                 if online.server() == message.server && online.is_own_death(&message.payload) {
                     self.handle_node_death(message.server, &message.payload, context);
                 }
-            }
-            (MessageType::Birth, None, SessionState::Awaited(awaited)) => {
-                // It does not say that one that was online elsewhere has left there.
-                if !awaited.is_lost() {
-                    self.server = Some(message.server);
-                }
-                self.request(RebirthTrigger::BeforeBirth, context);
             }
             (
                 MessageType::Birth | MessageType::Death | MessageType::Data | MessageType::Command,
@@ -374,6 +368,16 @@ impl EdgeSession {
                 _,
             ) => {}
         }
+    }
+
+    /// A node's birth that the server had stored, whether it can be read or not: the node may live.
+    pub(crate) fn handle_retained_birth(&mut self, server: ServerId, context: &SessionContext<'_>) {
+        let SessionState::Awaited(awaited) = &self.state else { return };
+        // It does not say that one that was online elsewhere has left there.
+        if !awaited.is_lost() {
+            self.server = Some(server);
+        }
+        self.request(RebirthTrigger::BeforeBirth, context);
     }
 
     /// Bytes that are no payload. A death is one without any

@@ -111,9 +111,16 @@ impl Host {
                         Finding::Undecodable
                     }
                 });
-                if !retain && !stored {
-                    let costly = matches!(error, DecodeError::Costly);
-                    session.handle_undecodable(server, edge.verb, edge.device, costly, context);
+                match (edge.verb, edge.device) {
+                    _ if stored => {}
+                    (topic::MessageType::Birth, None) if retain => {
+                        session.handle_retained_birth(server, context);
+                    }
+                    _ if retain => {}
+                    (verb, device) => {
+                        let costly = matches!(error, DecodeError::Costly);
+                        session.handle_undecodable(server, verb, device, costly, context);
+                    }
                 }
             }
         });

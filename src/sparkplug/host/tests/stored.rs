@@ -30,6 +30,39 @@ fn who_is_only_stored_and_does_not_answer_is_told_as_that() {
     assert!(!problem.text().contains("sends data"), "{}", problem.text());
 }
 
+/// It was never asked, and nobody else told of it.
+#[test]
+fn who_is_stored_with_a_birth_that_cannot_be_read_is_asked_as_well() {
+    for oversized in [true, false] {
+        let mut stage = Stage::new();
+        let mut edge = edge();
+        let birth = edge.nbirth(stage.time(), a(1));
+        let damaged = Message { payload: vec![0xff], ..birth.clone() };
+        let store = |stage: &mut Stage, topic: &str| match oversized {
+            true => stage.host.handle_oversized(SERVER, topic, true, stage.now),
+            false => stage.send_retained(&Message { topic: topic.to_owned(), ..damaged.clone() }),
+        };
+        store(&mut stage, &birth.topic);
+        stage.pass(secs(600));
+        stage.check(&["rebirth 0 g/n"]);
+        assert_eq!(known_by(&stage), Some(KnownBy::StoredBirth));
+        // Who was online before our start is asked on, in the same pace.
+        stage.host.expect_online(edge.node(), &[], stage.now);
+        stage.pass(secs(12));
+        stage.look();
+        // What is stored of a device, or is no birth, is no reason, nor for one that is online.
+        stage.send(&edge.nbirth(stage.time(), a(2)));
+        stage.look();
+        for topic in ["spBv1.0/g/DBIRTH/n/d", "spBv1.0/g/NDATA/other", "spBv1.0/g/NDEATH/other"] {
+            store(&mut stage, topic);
+        }
+        store(&mut stage, &birth.topic);
+        stage.pass(secs(60));
+        stage.check(&[]);
+        assert_eq!(stage.host.phase(edge.node()), NodePhase::Online);
+    }
+}
+
 /// It was asked on and on, as one that sends data: six times within minutes.
 #[test]
 fn who_is_only_stored_is_asked_once_in_each_session_of_ours_and_at_once_when_it_speaks() {
