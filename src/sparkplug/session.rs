@@ -380,8 +380,8 @@ impl EdgeSession {
         self.request(RebirthTrigger::BeforeBirth, context);
     }
 
-    /// Bytes that are no payload. A death is one without any
-    /// [payloads-ndeath-will-message].
+    /// Bytes that are no payload. A node's death is one without any
+    /// [payloads-ndeath-will-message]; a device's takes place in the sequence, and is believed as well.
     pub(crate) fn handle_undecodable(
         &mut self,
         server: ServerId,
@@ -409,7 +409,13 @@ impl EdgeSession {
                         awaited.sign_of_life();
                     }
                     SessionState::Online(online) if online.server() == server => {
-                        online.speaks(context)
+                        online.speaks(context);
+                        // Its topic says all.
+                        if let (MessageType::Death, Some(name)) = (verb, device) {
+                            let of = (server, verb, device);
+                            let death = Incoming::new(of, Payload::default(), &[], context.now);
+                            online.device_died(name, &death.borrow(), &mut self.notes, context);
+                        }
                     }
                     SessionState::Online(_) => self.hear_elsewhere(server, context),
                 }

@@ -426,6 +426,33 @@ fn what_a_dead_device_says_by_alias_is_read_once_it_is_born_again() {
     stage.check(&["birth g/n/d: a#0=3", "before birth data g/n/d: #0=2"]);
 }
 
+/// Its topic says all. It was asked about, and where nobody may be asked it stayed online.
+#[test]
+fn a_death_of_a_device_that_cannot_be_read_is_believed_as_that_of_a_node_is() {
+    for (asks, oversized) in [(true, false), (false, false), (true, true), (false, true)] {
+        let mut stage = Stage::with(|config| {
+            if !asks {
+                config.rebirth.reasons = crate::sparkplug::rebirth::RebirthReasons::NONE;
+            }
+        });
+        let mut edge = online(&mut stage);
+        let death = edge.ddeath("d", stage.time());
+        if oversized {
+            stage.host.handle_oversized(SERVER, &death.topic, false, stage.now);
+        } else {
+            stage.send(&Message { payload: vec![0xff], ..death });
+        }
+        stage.check(&["death g/n/d certificate @1000000"]);
+        stage.pass(secs(1));
+        // It may have been more than a death: what it said is missing in the sequence.
+        stage.check(if asks { &["rebirth 0 g/n"] } else { &[] });
+        stage.send(&edge.nbirth(stage.time(), [Metric::new("a", 1_i32)]));
+        stage.send(&edge.dbirth("e", stage.time(), [Metric::new("a", 1_i32)]));
+        stage.pass(secs(60));
+        stage.check(&["birth g/n: a#2=1", "birth g/n/e: a#0=1"]);
+    }
+}
+
 #[test]
 fn only_who_was_born_and_died_is_dead() {
     let dead = |stage: &Stage| stage.host.dead().count();
