@@ -25,6 +25,8 @@ pub enum Finding {
     TooManyLeaves,
     /// A birth's tables are evicted: those of all births take too much memory.
     NoRoom,
+    /// A message, or a birth that is to be kept, for which there is no room where others wait.
+    WaitingFull,
     /// A name that is rejected, or a value that is cut or rejected, for its length.
     TooLong,
     /// A stored message where a live one belongs.
@@ -142,7 +144,7 @@ impl Finding {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in order.
-    pub const ALL: [Self; 63] = [
+    pub const ALL: [Self; 64] = [
         Self::WrongTopic,
         Self::Undecodable,
         Self::TooLarge,
@@ -151,6 +153,7 @@ impl Finding {
         Self::TooManyDevices,
         Self::TooManyLeaves,
         Self::NoRoom,
+        Self::WaitingFull,
         Self::TooLong,
         Self::Retained,
         Self::WrongQos,
@@ -219,6 +222,7 @@ impl Finding {
             Self::TooManyDevices => "too_many_devices",
             Self::TooManyLeaves => "too_many_leaves",
             Self::NoRoom => "no_room",
+            Self::WaitingFull => "waiting_full",
             Self::TooLong => "too_long",
             Self::Retained => "retained",
             Self::WrongQos => "wrong_qos",
@@ -322,6 +326,7 @@ impl Finding {
             | Self::TooManyDevices
             | Self::TooManyLeaves
             | Self::NoRoom
+            | Self::WaitingFull
             | Self::TooLong
             | Self::ForeignServer
             | Self::Duplicate
@@ -379,6 +384,7 @@ impl Finding {
                 | Self::TooManyDevices
                 | Self::TooManyLeaves
                 | Self::NoRoom
+                | Self::WaitingFull
                 | Self::TooLong
                 | Self::OutOfWindow
                 | Self::ClockOff

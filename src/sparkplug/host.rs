@@ -308,7 +308,7 @@ impl Host {
         if let Some(index) = self.session_index(group, node) {
             return Some(index);
         }
-        let index = self.free_place(now)?;
+        let index = self.free_place(group, node, now)?;
         // Nodes of one group share its name.
         let group = match self.index_of_node.get_key_value(group) {
             Some((group, _)) => Arc::clone(group),

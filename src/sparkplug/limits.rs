@@ -18,7 +18,20 @@ pub const fn rule(finding: Finding) -> Option<&'static str> {
              MiB of all such together: further ones are skipped, and a rebirth is requested; check \
              the sender, or let the edge send less at once"
         }
-        Finding::TooManyNodes => "the limit is 20,000 edge nodes: messages of others are skipped",
+        Finding::TooManyNodes => {
+            "the limit is 20,000 edge nodes: for another, one that was never born is evicted, else \
+             the one that is offline longest, else the longest silent that sent nothing for ten \
+             minutes after its only birth; if there is none, messages of the other are skipped, and \
+             those that are silent for an hour are asked whether they are alive; look for what \
+             publishes under made-up ids, or set SPARKPLUG_INCLUDE"
+        }
+        Finding::WaitingFull => {
+            "the limits are 4,096 messages of an edge node that wait for a birth, and 4 MiB of an \
+             edge node and 64 MiB of all that wait for that or for a missing one; who sent nothing \
+             after a birth, and was not in SiteWise at the start, leaves half of the 64 MiB to the \
+             others, and so do births that are kept: what comes then is skipped, or read without \
+             waiting for what is missing, or not kept, and a rebirth is requested"
+        }
         Finding::TooManyDevices => {
             "the limit is 10,000 devices of an edge node: those born later are skipped"
         }

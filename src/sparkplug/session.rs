@@ -335,6 +335,7 @@ impl EdgeSession {
                     awaited.buffer(message.own(), context);
                 } else {
                     self.notes.findings.note(Finding::BeforeBirth);
+                    self.notes.findings.note(Finding::WaitingFull);
                     self.notes.skip_payload(SkipReason::BeforeBirth, &message.payload);
                 }
                 if asked || !room {

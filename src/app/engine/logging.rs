@@ -128,7 +128,12 @@ pub(super) fn log_more_senders(more: &MoreSenders) {
 pub(super) fn log_output(output: Output) {
     match output {
         Output::Finding { edge, finding, example } => {
-            let who = edge.map_or_else(|| "a sender".to_owned(), |edge| edge.to_string());
+            let who = match (edge, finding) {
+                (Some(edge), _) => edge.to_string(),
+                // The first that there was no place for.
+                (None, Finding::TooManyNodes) => example.clone(),
+                (None, _) => "a sender".to_owned(),
+            };
             let (name, words) = (finding.name(), finding.description());
             let tck_id = finding.tck_id().unwrap_or("-");
             // Why it is not understood, or by how much its clock is off, is in the example.

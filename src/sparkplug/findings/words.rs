@@ -21,6 +21,10 @@ impl Finding {
                 "its birth was evicted from memory, because the births of all nodes take too much \
                  memory"
             }
+            Self::WaitingFull => {
+                "there is no room for messages that wait for a birth or for a missing one, or for \
+                 births that are kept until something is heard"
+            }
             Self::TooManyNodes => "there are more edge nodes than the limit",
             Self::TooManyDevices => "an edge node has more devices than the limit",
             Self::TooManyLeaves => {

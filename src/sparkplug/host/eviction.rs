@@ -23,15 +23,17 @@ const PROBES: usize = 100;
 const SWEEP: Duration = Duration::from_secs(600);
 
 impl Host {
-    /// A place for another edge node, if there is one.
-    pub(super) fn free_place(&mut self, now: Now) -> Option<usize> {
+    /// A place for this edge node, if there is one.
+    pub(super) fn free_place(&mut self, group: &str, node: &str, now: Now) -> Option<usize> {
         if let Some(index) = self.free_indices.pop() {
             return Some(index);
         }
         if self.sessions.len() < limits::NODES {
             return Some(self.sessions.len());
         }
-        self.counters.findings.note(Finding::TooManyNodes);
+        let next = || format!("{group}/{node}");
+        self.counters.findings.note_with_example(Finding::TooManyNodes, next);
+        self.record_findings(None, "", now.wall);
         if self.evictable.is_empty() {
             self.find_evictable(now);
         }

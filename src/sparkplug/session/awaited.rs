@@ -222,22 +222,24 @@ impl AwaitingBirth {
         self.prior_tables = self.prior_tables.take().map(|past| past.without_tables());
     }
 
-    /// Keeps a stored birth in the place of an older one, if there is room.
+    /// Keeps a stored birth in the place of an older one. False if there is no room.
     pub(super) fn keep_certificate(
         &mut self,
         message: SessionMessage,
         context: &SessionContext<'_>,
-    ) {
+    ) -> bool {
         let other = |kept: &SessionMessage| {
             (kept.server, &kept.device) != (message.server, &message.device)
         };
         self.stored_births.retain(other);
         self.certificate_bytes = self.stored_births.iter().map(|kept| kept.bytes).sum();
         let room = message.bytes <= context.waiting_room().saturating_sub(self.bytes());
-        if room && self.stored_births.len() <= limits::DEVICES {
+        let room = room && self.stored_births.len() <= limits::DEVICES;
+        if room {
             self.certificate_bytes += message.bytes;
             self.stored_births.push(message);
         }
+        room
     }
 
     /// Whether `server` has stored the node's own birth.

@@ -9,6 +9,7 @@ use super::online::{OnlineSession, PriorSession};
 use super::{EdgeSession, SessionContext, SessionNotes, SessionState};
 use crate::sparkplug::config::Config;
 use crate::sparkplug::event::{Birth, BirthMetric, Content, Event};
+use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::ServerId;
 use crate::sparkplug::limits;
 use crate::sparkplug::rebirth::RebirthReason;
@@ -33,19 +34,28 @@ pub(super) struct BirthsBeforeDrop {
 
 impl BirthArchive {
     /// The birth of the node: whatever was before is over.
-    pub(super) fn of(message: &Incoming<'_>, context: &mut SessionContext<'_>) -> Self {
-        let room = has_room(message.bytes, context);
+    pub(super) fn of(
+        message: &Incoming<'_>,
+        notes: &mut SessionNotes,
+        context: &mut SessionContext<'_>,
+    ) -> Self {
+        let room = has_room(message.bytes, notes, context);
         let own = room.then(|| message.borrow().to_owned());
         let bytes = own.as_ref().map_or(0, |own| own.bytes);
         Self { own, devices: Vec::new(), bytes }
     }
 
     /// The birth of a device.
-    pub(super) fn keep(&mut self, message: &Borrowed<'_>, context: &mut SessionContext<'_>) {
+    pub(super) fn keep(
+        &mut self,
+        message: &Borrowed<'_>,
+        notes: &mut SessionNotes,
+        context: &mut SessionContext<'_>,
+    ) {
         if let Some(device) = message.device {
             self.forget(device);
         }
-        if self.own.is_some() && has_room(message.bytes, context) {
+        if self.own.is_some() && has_room(message.bytes, notes, context) {
             self.bytes += message.bytes;
             self.devices.push(message.to_owned());
         }
@@ -85,11 +95,15 @@ impl BirthsBeforeDrop {
 }
 
 /// Where a birth can be asked for, none is kept. They take half of what all that waits may.
-fn has_room(bytes: usize, context: &mut SessionContext<'_>) -> bool {
-    let left =
-        context.room_left.bytes.checked_sub(bytes).filter(|left| {
-            !may_be_asked(context.config) && *left >= limits::TOTAL_WINDOW_BYTES / 2
-        });
+fn has_room(bytes: usize, notes: &mut SessionNotes, context: &mut SessionContext<'_>) -> bool {
+    if may_be_asked(context.config) {
+        return false;
+    }
+    let left = context.room_left.bytes.checked_sub(bytes);
+    let left = left.filter(|left| *left >= limits::TOTAL_WINDOW_BYTES / 2);
+    if left.is_none() {
+        notes.findings.note(Finding::WaitingFull);
+    }
     context.room_left.bytes = left.unwrap_or(context.room_left.bytes);
     left.is_some()
 }
@@ -131,7 +145,7 @@ impl EdgeSession {
                 online.restore_device(&birth.borrow(), notes, context);
             } else {
                 // It may be dead. Its birth applies once it sends data.
-                online.birth_archive.keep(&device.incoming().borrow(), context);
+                online.birth_archive.keep(&device.incoming().borrow(), notes, context);
             }
         }
         if seq != Some(next_seq) {

@@ -183,7 +183,7 @@ impl OnlineSession {
             notes.findings.note(Finding::CaseCollision);
         }
         notes.findings.add(Finding::SharedAlias, self.alias_usage.add(&table));
-        self.birth_archive.keep(message, context);
+        self.birth_archive.keep(message, notes, context);
         self.table_bytes += table.bytes();
         context.room_left.tables = context.room_left.tables.saturating_sub(table.bytes());
         self.longest_device_name = self.longest_device_name.max(name.len());

@@ -143,7 +143,7 @@ impl OnlineSession {
         };
         let filter_yield = FilterYield::of(&born, context);
         let told = emit_birth(born, birth_emitted, notes, context);
-        let kept = BirthArchive::of(message, context);
+        let kept = BirthArchive::of(message, notes, context);
         Box::new(Self {
             source: source.clone(),
             server: message.server,
@@ -362,6 +362,9 @@ impl OnlineSession {
             SequencePlace::Early(place) => {
                 let (at, bytes) = (message.at.instant, message.bytes);
                 let full = bytes > context.waiting_room();
+                if full || self.window.bytes() + bytes >= limits::WINDOW_BYTES {
+                    notes.findings.note(Finding::WaitingFull);
+                }
                 full | !self.window.buffer(
                     place,
                     BufferedMessage { at, bytes, fingerprint, message: message.own() },

@@ -5,6 +5,7 @@
 
 use super::online::PriorSession;
 use super::{EdgeSession, Incoming, OnlineSession, SessionContext, SessionMessage, SessionState};
+use crate::sparkplug::findings::Finding;
 use crate::sparkplug::topic::MessageType;
 
 impl EdgeSession {
@@ -21,7 +22,9 @@ impl EdgeSession {
             SessionState::Awaited(awaited) => {
                 let server = message.server;
                 let before = awaited.bytes();
-                awaited.keep_certificate(message.own(), context);
+                if !awaited.keep_certificate(message.own(), context) {
+                    self.notes.findings.note(Finding::WaitingFull);
+                }
                 let room = context.room_left.bytes + before;
                 context.room_left.bytes = room.saturating_sub(awaited.bytes());
                 // What waits from another server goes on to wait for a birth there.

@@ -95,6 +95,7 @@ impl OnlineSession {
             && self.waiting_bytes + message.bytes <= limits::WINDOW_BYTES
             && message.bytes <= context.waiting_room();
         if !room {
+            notes.findings.note(Finding::WaitingFull);
             notes.skip_payload(SkipReason::BeforeBirth, message.payload);
             return;
         }
