@@ -76,15 +76,14 @@ impl Rejection {
     /// code may be of a moment (`DataConflict`, `RequestThrottled`, `InternalError`), also one that
     /// is not known: an answer may be given twice.
     pub fn is_final(&self) -> bool {
-        const FINAL: [&str; 6] = [
-            "InvalidTopic",
-            "InvalidJson",
-            "InvalidRequest",
-            "InvalidStateTransition",
-            "ResourceNotFound",
-            "TerminalStateReached",
-        ];
-        FINAL.contains(&self.code.as_str())
+        const FINAL: [&str; 4] =
+            ["InvalidTopic", "InvalidJson", "InvalidRequest", "ResourceNotFound"];
+        self.has_ended() || FINAL.contains(&self.code.as_str())
+    }
+
+    /// Whether the execution has ended, as it does with the first answer that is accepted.
+    fn has_ended(&self) -> bool {
+        ["InvalidStateTransition", "TerminalStateReached"].contains(&self.code.as_str())
     }
 }
 
@@ -167,8 +166,19 @@ struct FinalAnswer {
     attempts: u32,
     /// It is not given again after that.
     last_retry: Instant,
-    /// The next verdict may be the one on `IN_PROGRESS`.
-    owes_started: bool,
+    /// Verdicts on their way: on this answer, on the same one given before, on `IN_PROGRESS`. None of
+    /// them says which update it is of, and they may overtake each other.
+    outstanding: u32,
+    heard: Heard,
+}
+
+/// What was said where it is not known of which update.
+#[derive(Clone, Copy, Debug, Default)]
+struct Heard {
+    /// This answer may have been accepted: some update was, or the verdict was lost with its session.
+    may_hold: bool,
+    /// An update was rejected for good since the answer was last given.
+    refused: bool,
 }
 
 impl ExecutionUpdates {
@@ -191,9 +201,11 @@ impl ExecutionUpdates {
         for execution in self.executions.values_mut() {
             match &mut execution.progress {
                 Progress::Started(_) => execution.progress = Progress::Ready,
-                Progress::Held(_, answer)
-                | Progress::Answered(_, answer)
-                | Progress::Rejected(_, answer) => answer.owes_started = false,
+                Progress::Held(_, answer) => answer.outstanding = 0,
+                Progress::Answered(_, answer) | Progress::Rejected(_, answer) => {
+                    answer.heard.may_hold |= answer.outstanding > 0;
+                    answer.outstanding = 0;
+                }
                 Progress::Asked | Progress::Ready => {}
             }
         }
@@ -227,19 +239,22 @@ impl ExecutionUpdates {
             repetition: of,
             attempts: 0,
             last_retry: execution.deadline.unwrap_or(now + USUAL_TIMEOUT),
-            owes_started: false,
+            outstanding: 0,
+            heard: Heard::default(),
         };
-        match execution.progress {
-            Progress::Started(until) if now < until => {
-                execution.progress = Progress::Held(until, answer);
-            }
-            Progress::Started(_) => {
-                let answer = FinalAnswer { owes_started: true, ..answer };
-                execution.give(answer, &mut self.outputs, now);
+        match &mut execution.progress {
+            Progress::Started(until) => {
+                let (until, answer) = (*until, FinalAnswer { outstanding: 1, ..answer });
+                if now < until {
+                    execution.progress = Progress::Held(until, answer);
+                } else {
+                    execution.give(answer, &mut self.outputs, now);
+                }
             }
             Progress::Asked | Progress::Ready => execution.give(answer, &mut self.outputs, now),
             // Its request came twice. The first answer is the same.
-            Progress::Answered(..) => {
+            Progress::Answered(_, first) => {
+                first.outstanding += 1;
                 self.outputs.push_back(UpdateOutput::Publish(answer.message));
             }
             Progress::Held(..) | Progress::Rejected(..) => {}
@@ -250,37 +265,35 @@ impl ExecutionUpdates {
     /// AWS IoT has said this of an update of it.
     pub fn handle_verdict(&mut self, id: &str, verdict: Verdict, now: Instant) {
         let Some((id, mut execution)) = self.executions.remove_entry(id) else { return };
-        match (execution.progress, verdict) {
-            (Progress::Started(_), _) => execution.progress = Progress::Ready,
+        match execution.progress {
+            Progress::Started(_) => execution.progress = Progress::Ready,
             // Whatever it was, nothing is on its way any more.
-            (Progress::Held(_, answer), _) => {
+            Progress::Held(_, answer) => {
                 execution.progress = Progress::Ready;
-                execution.give(answer, &mut self.outputs, now);
+                execution.give(FinalAnswer { outstanding: 0, ..answer }, &mut self.outputs, now);
             }
-            (Progress::Answered(_, answer), Verdict::Rejected(rejection))
-                if !rejection.is_final() =>
-            {
-                let answer = FinalAnswer { owes_started: false, ..answer };
-                let doublings = answer.attempts.saturating_sub(1).min(16);
-                let next = now + (FIRST_PAUSE * (1 << doublings)).min(LONGEST_PAUSE);
-                if answer.attempts >= ATTEMPTS || next > answer.last_retry {
+            Progress::Answered(until, answer) => match answer.judge(verdict, now) {
+                Judgement::Settled => return self.set_due(),
+                Judgement::Lost(answer, rejection) => {
                     self.lose(&id, answer, rejection);
                     return self.set_due();
                 }
-                execution.progress = Progress::Rejected(next, answer);
+                Judgement::Open(answer) => execution.progress = Progress::Answered(until, answer),
+                Judgement::Again(at, answer) => {
+                    execution.progress = Progress::Rejected(at, answer);
+                }
+            },
+            // It is given again in a moment, where it is not known which update this is of.
+            Progress::Rejected(at, mut answer) => {
+                let is_accepted = verdict == Verdict::Accepted;
+                if is_accepted && answer.outstanding == 0 {
+                    return self.set_due();
+                }
+                answer.outstanding = answer.outstanding.saturating_sub(1);
+                answer.heard.may_hold |= is_accepted;
+                execution.progress = Progress::Rejected(at, answer);
             }
-            (Progress::Answered(until, answer), _) if answer.owes_started => {
-                let answer = FinalAnswer { owes_started: false, ..answer };
-                execution.progress = Progress::Answered(until, answer);
-            }
-            (Progress::Answered(_, answer), Verdict::Rejected(rejection)) => {
-                self.lose(&id, answer, rejection);
-                return self.set_due();
-            }
-            (Progress::Answered(..) | Progress::Rejected(..), Verdict::Accepted) => {
-                return self.set_due();
-            }
-            (progress, _) => execution.progress = progress,
+            progress @ (Progress::Asked | Progress::Ready) => execution.progress = progress,
         }
         self.executions.insert(id, execution);
         self.set_due();
@@ -294,8 +307,7 @@ impl ExecutionUpdates {
         let due = self.executions.extract_if(.., |_, one| one.due().is_some_and(|due| due <= now));
         for (id, mut execution) in due.collect::<Vec<_>>() {
             let answer = match execution.progress {
-                Progress::Held(_, answer) => FinalAnswer { owes_started: true, ..answer },
-                Progress::Rejected(_, answer) => answer,
+                Progress::Held(_, answer) | Progress::Rejected(_, answer) => answer,
                 // Nothing was said of it: it is taken to hold.
                 _ => continue,
             };
@@ -336,7 +348,12 @@ impl Execution {
     /// Gives the answer, once more.
     fn give(&mut self, answer: FinalAnswer, outputs: &mut VecDeque<UpdateOutput>, now: Instant) {
         outputs.push_back(UpdateOutput::Publish(answer.message.clone()));
-        let answer = FinalAnswer { attempts: answer.attempts + 1, ..answer };
+        let answer = FinalAnswer {
+            attempts: answer.attempts + 1,
+            outstanding: answer.outstanding + 1,
+            heard: Heard { refused: false, ..answer.heard },
+            ..answer
+        };
         self.progress = Progress::Answered(now + VERDICT, answer);
     }
 
@@ -347,6 +364,59 @@ impl Execution {
                 Some(at)
             }
         }
+    }
+}
+
+/// What a verdict makes of an answer that was given.
+enum Judgement {
+    /// AWS IoT has it.
+    Settled,
+    /// It was rejected, and is not given again.
+    Lost(FinalAnswer, Rejection),
+    /// Another verdict is to come.
+    Open(FinalAnswer),
+    /// It is given again then.
+    Again(Instant, FinalAnswer),
+}
+
+impl FinalAnswer {
+    fn judge(mut self, verdict: Verdict, now: Instant) -> Judgement {
+        let is_last = self.outstanding <= 1;
+        self.outstanding = self.outstanding.saturating_sub(1);
+        let rejection = match verdict {
+            Verdict::Accepted if !is_last => {
+                self.heard.may_hold = true;
+                return Judgement::Open(self);
+            }
+            // One of two was accepted and one was not: once more, to see which.
+            Verdict::Accepted if self.heard.refused => {
+                self.heard.may_hold = true;
+                return Judgement::Again(self.next(now), self);
+            }
+            Verdict::Accepted => return Judgement::Settled,
+            Verdict::Rejected(rejection) => rejection,
+        };
+        if rejection.has_ended() && self.heard.may_hold {
+            // With this answer: there is no other one.
+            return Judgement::Settled;
+        }
+        if rejection.is_final() && !is_last {
+            self.heard.refused |= !rejection.has_ended();
+            return Judgement::Open(self);
+        }
+        let next = self.next(now);
+        let may_hold = !is_last || self.heard.may_hold;
+        let has_time = self.attempts < ATTEMPTS && next <= self.last_retry;
+        if may_hold && self.attempts == 1 || has_time && !rejection.is_final() {
+            return Judgement::Again(next, self);
+        }
+        Judgement::Lost(self, rejection)
+    }
+
+    /// When it is given again, after a pause.
+    fn next(&self, now: Instant) -> Instant {
+        let doublings = self.attempts.saturating_sub(1).min(16);
+        now + (FIRST_PAUSE * (1 << doublings)).min(LONGEST_PAUSE)
     }
 }
 

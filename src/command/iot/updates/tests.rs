@@ -250,6 +250,20 @@ fn verdicts_of_a_session_that_has_ended_are_not_waited_for() {
     assert!(updates.is_settled());
 }
 
+/// The answer was accepted, and the connection ended before that was said.
+#[test]
+fn an_answer_whose_verdict_was_lost_with_its_session_is_not_one_that_was_rejected() {
+    let mut updates = heard();
+    updates.handle_request("one", None, at(0));
+    assert_eq!(answer(&mut updates, "one", 0), ["answer"]);
+    updates.handle_disconnected();
+    updates.handle_connected(Verdicts::Heard);
+    // Its request comes again, and so does its answer.
+    assert_eq!(answer(&mut updates, "one", 100), ["answer"]);
+    assert_eq!(verdict(&mut updates, rejected("TerminalStateReached"), 200), NOTHING);
+    assert!(updates.is_settled());
+}
+
 #[test]
 fn no_more_than_so_many_executions_are_followed() {
     let mut updates = heard();
@@ -276,4 +290,80 @@ fn rejections_are_read() {
     }
     let long = format!(r#"{{"error":"{}"}}"#, "x".repeat(10_000));
     assert_eq!(read(&long).0.len(), SHOWN_CHARS);
+}
+
+/// Two verdicts are on their way where `IN_PROGRESS` was answered late, and nothing in them says of
+/// which update each is: the answer was accepted, and counted as one that never was.
+#[test]
+fn a_late_rejection_of_in_progress_does_not_make_an_accepted_answer_an_unanswered_one() {
+    let late = || {
+        let mut updates = started(None);
+        answer(&mut updates, "one", 10);
+        assert_eq!(timeout(&mut updates, 1_000), ["answer"]);
+        updates
+    };
+    for ended in ["InvalidStateTransition", "TerminalStateReached"] {
+        // The answer is accepted; then it is said that IN_PROGRESS came after it.
+        let mut updates = late();
+        assert_eq!(verdict(&mut updates, Verdict::Accepted, 1_100), NOTHING);
+        assert_eq!(verdict(&mut updates, rejected(ended), 1_110), NOTHING, "{ended}");
+        assert!(updates.is_settled() && updates.executions.is_empty());
+        // The answer is accepted, and IN_PROGRESS was too near to it: one more answer finds that
+        // the execution has ended.
+        let mut updates = late();
+        assert_eq!(verdict(&mut updates, Verdict::Accepted, 1_100), NOTHING);
+        assert_eq!(verdict(&mut updates, rejected("DataConflict"), 1_110), NOTHING);
+        assert_eq!(timeout(&mut updates, 1_360), ["answer"]);
+        assert_eq!(verdict(&mut updates, rejected(ended), 1_400), NOTHING, "{ended}");
+        assert!(updates.is_settled());
+        // The same, where the verdict on the first answer comes last.
+        let mut updates = late();
+        assert_eq!(verdict(&mut updates, rejected("DataConflict"), 1_100), NOTHING);
+        assert_eq!(timeout(&mut updates, 1_350), ["answer"]);
+        assert_eq!(verdict(&mut updates, rejected(ended), 1_360), NOTHING, "{ended}");
+        assert_eq!(verdict(&mut updates, Verdict::Accepted, 1_370), NOTHING);
+        assert!(updates.is_settled());
+        // A request that came twice is answered twice, with two verdicts as well.
+        let mut updates = started(None);
+        verdict(&mut updates, Verdict::Accepted, 5);
+        assert_eq!(answer(&mut updates, "one", 10), ["answer"]);
+        assert_eq!(answer(&mut updates, "one", 20), ["answer"]);
+        assert_eq!(verdict(&mut updates, rejected(ended), 30), NOTHING, "{ended}");
+        assert_eq!(verdict(&mut updates, Verdict::Accepted, 40), NOTHING);
+        assert!(updates.is_settled());
+    }
+}
+
+/// Where the sender's time is over it was not looked again, and the doubt stayed.
+#[test]
+fn a_rejection_that_may_be_of_in_progress_is_looked_into_once_although_the_time_is_over() {
+    let mut updates = started(Some(ms(1_200)));
+    answer(&mut updates, "one", 10);
+    assert_eq!(timeout(&mut updates, 1_000), ["answer"]);
+    assert_eq!(verdict(&mut updates, Verdict::Accepted, 1_100), NOTHING);
+    assert_eq!(verdict(&mut updates, rejected("DataConflict"), 1_110), NOTHING);
+    assert_eq!(timeout(&mut updates, 1_360), ["answer"]);
+    let last = verdict(&mut updates, rejected("DataConflict"), 1_400);
+    assert_eq!(last, ["lost one DataConflict 2 First"]);
+}
+
+/// One of two updates was accepted, and one was not. It was taken for granted that the answer was
+/// the one that came first, or the last one.
+#[test]
+fn an_answer_of_which_nobody_knows_whether_it_was_accepted_is_given_again() {
+    for code in ["InvalidRequest", "DataConflict"] {
+        for accepted_first in [true, false] {
+            let mut updates = started(None);
+            answer(&mut updates, "one", 10);
+            assert_eq!(timeout(&mut updates, 1_000), ["answer"]);
+            let both = [Verdict::Accepted, rejected(code)];
+            let order = if accepted_first { [0, 1] } else { [1, 0] };
+            for at in order {
+                assert_eq!(verdict(&mut updates, both[at].clone(), 1_100), NOTHING);
+            }
+            assert_eq!(timeout(&mut updates, 1_350), ["answer"], "{code} {accepted_first}");
+            let last = verdict(&mut updates, rejected("InvalidRequest"), 1_400);
+            assert_eq!(last, ["lost one InvalidRequest 2 First"]);
+        }
+    }
 }

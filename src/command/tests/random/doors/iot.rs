@@ -157,9 +157,12 @@ impl IotDoor {
         while let Some(output) = self.updates.poll_output() {
             match output {
                 UpdateOutput::Publish(message) => self.respond(&message),
-                UpdateOutput::Lost { execution, .. } => {
+                UpdateOutput::Lost { execution, repetition, .. } => {
                     let id: usize = execution.parse().unwrap();
                     let execution = self.executions.entry(id).or_default();
+                    if execution.taken > 0 && repetition == Repetition::First {
+                        self.violations.push(format!("{id} is given up although AWS has it"));
+                    }
                     if execution.rejected + execution.taken == 0 {
                         self.violations.push(format!("{id} is given up and was never rejected"));
                     }
