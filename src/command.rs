@@ -37,7 +37,7 @@ pub use self::rules::AllowRules;
 use crate::sparkplug::event::{Event, SparkplugQuality};
 use crate::sparkplug::host::Host;
 use crate::sparkplug::value::Value;
-use crate::time::{ClockAgreement, Instant, Now, Timestamp};
+use crate::time::{ClockAgreement, Instant, Now};
 use crate::twin::Twin;
 
 /// Maximum age of a request without `expires` and `timeout`.
@@ -153,7 +153,8 @@ struct InFlightCommand {
 #[derive(Debug)]
 pub struct Commander {
     config: Config,
-    started_at: Timestamp,
+    /// When this process began.
+    began: Now,
     role: Role,
     clocks: ClockAgreement,
     metrics: Metrics,
@@ -172,7 +173,7 @@ impl Commander {
     pub fn new(config: Config, now: Now) -> Self {
         Self {
             config,
-            started_at: now.wall,
+            began: now,
             role: Role::Active,
             clocks: ClockAgreement::Agree,
             metrics: Metrics::default(),
@@ -247,7 +248,7 @@ impl Commander {
                 return self.outputs.push_back(Output::Answer { key, answer, repeated: true });
             }
         }
-        if let Err(answer) = self.decide(&key, envelope.sent_at, payload, plant, now) {
+        if let Err(answer) = self.decide(&key, envelope.sent, payload, plant, now) {
             self.answer(key, answer, now);
         }
     }

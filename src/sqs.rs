@@ -33,6 +33,9 @@ pub struct QueueRequest {
     pub id: Arc<str>,
     /// When SQS got it, by AWS's clock.
     pub sent_at: Timestamp,
+    /// What AWS's clock showed at this process's start, or somewhat more; none while that is not
+    /// known.
+    pub time_at_start: Option<Timestamp>,
     /// Its body.
     pub body: String,
 }
@@ -57,6 +60,10 @@ pub trait CommandQueues: Send + Sync + 'static {
         &self,
         receipts: Vec<String>,
     ) -> impl Future<Output = Result<Vec<Result<(), ApiFault>>, ApiFault>> + Send;
+
+    /// What SQS's clock showed at this process's start, or somewhat more, as far as its answers tell;
+    /// none before the first one that tells the time.
+    fn time_at_start(&self) -> Option<Timestamp>;
 
     /// Sends answers, at most [`BATCH`]. For each, in order, whether SQS has it.
     fn send(

@@ -7,7 +7,7 @@ use super::address::{self, Target};
 use super::answer::{Answer, Code, Output, Refusal};
 use super::memory::REMEMBER;
 use super::metrics::{LastValueDoubt, Writable};
-use super::request::{RequestKey, WriteRequest};
+use super::request::{RequestKey, Sent, WriteRequest};
 use super::rules::{AllowRule, Confirmation};
 use super::{
     Commander, HEADROOM, IN_FLIGHT, InFlightCommand, LIFETIME, LONGEST_CONFIRM, PlantView, Role,
@@ -17,9 +17,9 @@ use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::event::SparkplugQuality;
 use crate::sparkplug::host::{OutgoingMessage, ServerId};
 use crate::sparkplug::value::Value;
-use crate::time::{ClockAgreement, Now, Timestamp};
+use crate::time::{ClockAgreement, Now};
 
-/// How far ahead of our clock a request may have been sent: as far as clocks may differ that agree.
+/// How far ahead of our clock a request may have been sent: clocks that agree differ by no more.
 const AHEAD: Duration = Duration::from_secs(60);
 
 impl Commander {
@@ -27,7 +27,7 @@ impl Commander {
     pub(super) fn decide(
         &mut self,
         key: &RequestKey,
-        sent: Option<Timestamp>,
+        sent: Sent,
         payload: &[u8],
         plant: PlantView<'_>,
         now: Now,
@@ -106,28 +106,22 @@ impl Commander {
     }
 
     /// How long the value of a request may take to come back; refused if the request is too old.
-    fn window(
-        &self,
-        request: &WriteRequest,
-        sent: Option<Timestamp>,
-        now: Now,
-    ) -> Result<Duration, Refusal> {
+    fn window(&self, request: &WriteRequest, sent: Sent, now: Now) -> Result<Duration, Refusal> {
         let expired = |reason: &str| Err(Refusal::new(Code::Expired, reason));
         if self.clocks == ClockAgreement::Differ {
             return expired(
                 "the bridge's clock differs from AWS's, so the age of the request is unknown",
             );
         }
-        if sent.is_some_and(|sent| sent > now.wall.plus(AHEAD)) {
+        self.check_not_earlier(sent)?;
+        let (Sent::OnArrival(sent) | Sent::Before { at: sent, .. }) = sent;
+        if sent > now.wall.plus(AHEAD) {
             return expired(
                 "the request's timestamp is in the future: this host's clock is behind",
             );
         }
         // What was sent a little in the future was sent now.
-        let sent = sent.unwrap_or(now.wall).min(now.wall);
-        if sent < self.started_at {
-            return expired("the request was sent before this process began");
-        }
+        let sent = sent.min(now.wall);
         let deadline = request.timeout.map(|timeout| sent.plus(timeout));
         let own = [request.expires, deadline].into_iter().flatten().min();
         let own = own.unwrap_or_else(|| sent.plus(LIFETIME));
@@ -143,6 +137,30 @@ impl Commander {
             Ok(left) if left > 0 => Ok(longest.min(Duration::from_millis(left))),
             _ => expired("the sender's timeout has passed"),
         }
+    }
+
+    /// Refuses a request from before this process began: an earlier one may have sent it to the
+    /// plant. Where two clocks leave doubt, it is refused as well.
+    fn check_not_earlier(&self, sent: Sent) -> Result<(), Refusal> {
+        let (sent, began, reason) = match sent {
+            Sent::OnArrival(at) => {
+                (at, self.began.wall, "the request was sent before this process began")
+            }
+            // Both by AWS's clock, whatever this host's shows.
+            Sent::Before { at, start: Some(start) } => (
+                at,
+                start.plus(self.began.instant.since_start()),
+                "the request was sent before this process began, or so few seconds after it that \
+                    an earlier process may have sent it",
+            ),
+            Sent::Before { at, start: None } => (
+                at,
+                self.began.wall.plus(AHEAD),
+                "the request was sent before this process began, or less than a minute after it: \
+                    clocks may differ by so much, so that an earlier process may have sent it",
+            ),
+        };
+        if sent < began { Err(Refusal::new(Code::Expired, reason)) } else { Ok(()) }
     }
 }
 

@@ -68,9 +68,24 @@ impl fmt::Display for RequestKey {
 pub struct Envelope {
     /// Which request.
     pub key: RequestKey,
-    /// When it was sent, by AWS's clock; none where the channel does not say, and does not keep
-    /// requests either: then it was sent when it arrived.
-    pub sent_at: Option<Timestamp>,
+    /// When it was sent.
+    pub sent: Sent,
+}
+
+/// When a request was sent, as its channel knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// When it arrived, by this host's clock: the channel keeps no requests.
+    OnArrival(Timestamp),
+    /// Some time before it arrived: the channel keeps requests, and may deliver one again that an
+    /// earlier process has taken off it.
+    Before {
+        /// When it was sent, by AWS's clock.
+        at: Timestamp,
+        /// What AWS's clock showed at [`Instant::START`](crate::time::Instant::START), or somewhat
+        /// more; none where the channel does not tell AWS's time.
+        start: Option<Timestamp>,
+    },
 }
 
 /// What is asked for: one value of one metric.

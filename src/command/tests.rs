@@ -11,10 +11,12 @@ use super::*;
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::edge::{Metric, Template, Typed};
 use crate::sparkplug::message::Qos;
+use crate::time::Timestamp;
 
 mod course;
 mod doubts;
 mod random;
 mod refusals;
+mod restarts;
 mod rig;
 mod spelling;

@@ -41,7 +41,7 @@ use super::host_prefix::NoHostPrefix;
 use super::limits::PAGE_ITEMS;
 use credentials::ProviderFactory;
 pub use import::AwsBulkImport;
-use response_inspector::ResponseInspector;
+pub(crate) use response_inspector::ResponseInspector;
 pub use sdk::NoClient;
 use sdk::NoRegion;
 use sdk::ServiceConfig;

@@ -12,8 +12,8 @@ use aws_sdk_sqs::types::{
 use super::receiving::HIDDEN;
 use super::{BATCH, CommandQueues, QueueRequest, QueueUrl, ReceivedMessage};
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
-use crate::sitewise::aws::NoClient;
 use crate::sitewise::aws::sdk::{NoRegion, ServiceConfig};
+use crate::sitewise::aws::{NoClient, ResponseInspector};
 use crate::sitewise::{endpoint, fault};
 use crate::time::Timestamp;
 
@@ -27,6 +27,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct SqsQueues {
     pub(super) requests: (Client, QueueUrl),
     pub(super) answers: Option<(Client, QueueUrl)>,
+    time: ResponseInspector,
 }
 
 impl SqsQueues {
@@ -49,6 +50,7 @@ impl SqsQueues {
         Ok(Self {
             requests: with_client(requests)?,
             answers: answers.map(with_client).transpose()?,
+            time: config.inspector.clone(),
         })
     }
 
@@ -134,6 +136,10 @@ impl CommandQueues for SqsQueues {
         Ok(results(tried, count, done, deleted.failed()))
     }
 
+    fn time_at_start(&self) -> Option<Timestamp> {
+        self.time.time_at_start()
+    }
+
     async fn send(&self, bodies: Vec<String>) -> Result<Vec<Result<(), ApiFault>>, ApiFault> {
         let (tried, count) = ("send answers", bodies.len());
         let Some((client, url)) = &self.answers else { return Ok(vec![Ok(()); count]) };
@@ -186,6 +192,7 @@ fn message(message: Message) -> Result<ReceivedMessage, ApiFault> {
         id: id.into(),
         // Of one whose age is unknown the oldest is assumed.
         sent_at: Timestamp::from_millis(sent.unwrap_or_default()),
+        time_at_start: None,
         body: message.body.unwrap_or_default(),
     };
     Ok(ReceivedMessage { request, receipt })

@@ -54,9 +54,10 @@ pub(super) async fn run_at(
         };
         let (taken, outcome) = outcome;
         let is_empty = taken.is_empty();
+        let time_at_start = queues.time_at_start();
         for (request, permit) in taken.into_iter().zip(&mut room) {
             status.count_received();
-            permit.send(request);
+            permit.send(QueueRequest { time_at_start, ..request });
         }
         drop(room);
         match outcome {

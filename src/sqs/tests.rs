@@ -68,6 +68,8 @@ struct FakeQueues {
     /// How long messages take to arrive.
     receiving_takes: Duration,
     deletion: Deletion,
+    /// What the answers tell of the time; each deletion tells it.
+    time_at_start: Mutex<Option<Timestamp>>,
     /// Whether the status said at each call that requests can be received.
     seen: Mutex<Vec<bool>>,
     status: Option<QueueStatus>,
@@ -95,8 +97,13 @@ impl CommandQueues for FakeQueues {
         if self.deletion == Deletion::NeverAnswered {
             std::future::pending::<()>().await;
         }
+        *self.time_at_start.lock().unwrap() = Some(Timestamp::from_millis(7));
         let next = self.deletions.lock().unwrap().pop_front();
         next.unwrap_or_else(|| Ok(vec![Ok(()); receipts.len()]))
+    }
+
+    fn time_at_start(&self) -> Option<Timestamp> {
+        *self.time_at_start.lock().unwrap()
     }
 
     async fn send(&self, bodies: Vec<String>) -> Batch {
@@ -122,7 +129,8 @@ const READABLE: &str = r#"{"asset":"A","property":"P","value":1}"#;
 
 fn message(id: &str, body: &str) -> ReceivedMessage {
     let sent_at = Timestamp::from_millis(1);
-    let request = QueueRequest { id: id.into(), sent_at, body: body.to_owned() };
+    let body = body.to_owned();
+    let request = QueueRequest { id: id.into(), sent_at, time_at_start: None, body };
     ReceivedMessage { request, receipt: format!("r-{id}") }
 }
 

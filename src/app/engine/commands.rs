@@ -18,7 +18,7 @@ use crate::command::iot::updates::{
     ExecutionUpdates, Rejection, Repetition, UpdateOutput, Verdicts,
 };
 use crate::command::queue;
-use crate::command::request::{CommandChannel, Envelope, RequestKey, WriteRequest};
+use crate::command::request::{CommandChannel, Envelope, RequestKey, Sent, WriteRequest};
 use crate::console::{CommandDoors as DoorStatuses, DoorStatus};
 use crate::mqtt::{ConnectionStats, Inbound, Outgoing};
 use crate::sitewise::client::SiteWise;
@@ -317,9 +317,10 @@ impl<S: SiteWise> Engine<S> {
     fn handle_door(&mut self, inbound: DoorInbound, now: Now) {
         match inbound {
             DoorInbound::Iot(inbound) => self.handle_command_inbound(inbound, now),
-            DoorInbound::Queue(QueueRequest { id, sent_at, body }) => {
+            DoorInbound::Queue(QueueRequest { id, sent_at, time_at_start, body }) => {
                 let key = RequestKey::new(CommandChannel::Queue, id);
-                let envelope = Envelope { key, sent_at: Some(sent_at) };
+                let sent = Sent::Before { at: sent_at, start: time_at_start };
+                let envelope = Envelope { key, sent };
                 self.handle_request(envelope, body.as_bytes(), now);
             }
             DoorInbound::QueueDrained => {}
@@ -350,18 +351,18 @@ impl<S: SiteWise> Engine<S> {
                 // The session is a clean one: its server keeps nothing, so that a request was sent
                 // when it came.
                 let waited = arrived.elapsed();
-                let sent_at = Some(now.wall.minus(waited));
+                let sent = Sent::OnArrival(now.wall.minus(waited));
                 let timeout = WriteRequest::parse(&payload).ok().and_then(|one| one.timeout);
                 door.updates.handle_request(id, timeout, now.instant - waited);
-                let envelope = Envelope { key: RequestKey::new(CommandChannel::Iot, id), sent_at };
+                let envelope = Envelope { key: RequestKey::new(CommandChannel::Iot, id), sent };
                 self.handle_request(envelope, &payload, now);
             }
             Inbound::Oversized { topic, size, .. } => {
                 let Some(id) = door.topics.execution(&topic) else { return };
                 // No request is so large, whatever is in it.
                 warn!("a request of {size} bytes is too large to be read");
-                let envelope =
-                    Envelope { key: RequestKey::new(CommandChannel::Iot, id), sent_at: None };
+                let sent = Sent::OnArrival(now.wall);
+                let envelope = Envelope { key: RequestKey::new(CommandChannel::Iot, id), sent };
                 door.updates.handle_request(id, None, now.instant);
                 self.handle_request(envelope, b"", now);
             }

@@ -185,7 +185,7 @@ fn the_same_id_at_another_door_is_another_request() {
     rig.told([Metric::new(LIMIT, 41.0)]);
     let key = RequestKey::new(request::CommandChannel::Iot, "1");
     let request = json!({ "asset": "Nordsee/gw", "property": LIMIT, "value": 42 });
-    let envelope = Envelope { key, sent_at: None };
+    let envelope = Envelope { key, sent: request::Sent::OnArrival(rig.now.wall) };
     rig.bridge.handle_request(envelope, request.to_string().as_bytes(), &[Uplink::Open], rig.now);
     rig.drain();
     assert_eq!(rig.published.len(), 1);

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use proptest::prelude::*;
 
 use self::doors::Door;
-use self::world::{Act, Ask, What, World};
+use self::world::{Act, Ask, Moment, What, World};
 use super::*;
 use crate::random;
 
@@ -34,6 +34,11 @@ fn ask() -> impl Strategy<Value = Ask> {
             expected,
         },
     )
+}
+
+fn moment() -> impl Strategy<Value = Moment> {
+    let all = [Moment::Taking, Moment::Taken, Moment::Decided, Moment::Told];
+    prop::sample::select(all.to_vec())
 }
 
 fn what() -> impl Strategy<Value = What> {
@@ -64,6 +69,7 @@ fn what() -> impl Strategy<Value = What> {
         10 => Just(What::Report),
         4 => Just(What::Drift),
         6 => prop::sample::select(rare.to_vec()),
+        1 => (ask(), moment()).prop_map(|(ask, moment)| What::KillWith(ask, moment)),
         5 => (0..3_000u32).prop_map(What::Pass),
         2 => (3_000..700_000u32).prop_map(What::Pass),
     ]
@@ -75,7 +81,7 @@ fn case() -> impl Strategy<Value = (u64, Vec<Act>)> {
 }
 
 /// What the plants and requests reach, each in at least so many of a thousand cases.
-const CORNERS: [(&str, u32); 40] = [
+const CORNERS: [(&str, u32); 46] = [
     ("CONFIRMED", 100),
     ("ALREADY", 100),
     ("SENT_UNCONFIRMED", 20),
@@ -102,6 +108,12 @@ const CORNERS: [(&str, u32); 40] = [
     ("repeated in flight", 5),
     ("redelivered over a restart", 50),
     ("killed in flight", 20),
+    ("killed before it was handed over", 5),
+    ("killed between taking a request and deciding", 50),
+    ("killed between deciding and telling the plant", 5),
+    ("killed between telling the plant and answering", 5),
+    ("redelivered after such a kill", 20),
+    ("redelivered, and younger than the process by the host's clock", 5),
     ("late answer", 20),
     ("in doubt by an older value", 20),
     ("an old birth", 50),

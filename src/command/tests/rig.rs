@@ -3,7 +3,7 @@
 use super::*;
 use crate::bridge::{self, Bridge, Output as BridgeOutput};
 use crate::command::answer::Output;
-use crate::command::request::CommandChannel;
+use crate::command::request::{CommandChannel, Sent};
 use crate::delivery;
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::config as host_config;
@@ -112,7 +112,14 @@ impl Rig {
     }
 
     pub(super) fn request_of(&mut self, id: &str, sent_at: Option<Timestamp>, payload: &[u8]) {
-        let envelope = Envelope { key: RequestKey::new(CommandChannel::Queue, id), sent_at };
+        // AWS's clock and this host's show the same.
+        let start = Some(Timestamp::from_millis(START));
+        let sent = sent_at.map_or(Sent::OnArrival(self.now.wall), |at| Sent::Before { at, start });
+        self.request_sent(id, sent, payload);
+    }
+
+    pub(super) fn request_sent(&mut self, id: &str, sent: Sent, payload: &[u8]) {
+        let envelope = Envelope { key: RequestKey::new(CommandChannel::Queue, id), sent };
         self.bridge.handle_request(envelope, payload, &[self.uplink], self.now);
         self.drain();
     }

@@ -8,12 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use aws_sdk_iotsitewise::config::interceptors::AfterDeserializationInterceptorContextRef;
+use aws_sdk_iotsitewise::config::interceptors::{
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
 use aws_sdk_iotsitewise::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_iotsitewise::error::BoxError;
 use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
 use aws_smithy_types::DateTime;
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use aws_smithy_types::date_time::Format;
 use serde::de::IgnoredAny;
 
@@ -49,6 +52,10 @@ const REQUEST_ID: &str = "x-amzn-requestid";
 const SERVICE: &str = "IoTSiteWise";
 /// What stands for "not known yet".
 const UNKNOWN: i64 = i64::MIN;
+/// By how much a response's date may be behind its server's clock, and this one behind that of
+/// another server: a date has whole seconds, some servers make one a second, and AWS's clocks are
+/// near to each other.
+const DATE_SLACK: Duration = Duration::from_secs(2);
 
 /// Looks at the answers, and keeps what time it is at SiteWise: carried on by the clock that nobody
 /// sets, so that a step of the wall clock shows at once.
@@ -59,12 +66,24 @@ pub(crate) struct ResponseInspector {
     started: Instant,
     /// What time it was there at `began`, in milliseconds.
     sitewise_time_at_start: Arc<AtomicI64>,
+    /// The same, or later, in milliseconds; `i64::MAX` before the first answer.
+    latest_time_at_start: Arc<AtomicI64>,
+}
+
+/// When a request was sent, since the inspector's start: its response was not made before.
+#[derive(Debug)]
+struct AskedAfter(Duration);
+
+impl Storable for AskedAfter {
+    type Storer = StoreReplace<Self>;
 }
 
 impl ResponseInspector {
     pub(super) fn new(credentials: Option<RenewableCredentials>) -> Self {
         let theirs = Arc::new(AtomicI64::new(UNKNOWN));
-        Self { credentials, started: Instant::now(), sitewise_time_at_start: theirs }
+        let latest = Arc::new(AtomicI64::new(i64::MAX));
+        let started = Instant::now();
+        Self { credentials, started, sitewise_time_at_start: theirs, latest_time_at_start: latest }
     }
 
     /// By how many milliseconds our wall clock is ahead now; none before the first answer.
@@ -74,12 +93,25 @@ impl ResponseInspector {
         Some(ahead_of(theirs, clock::wall(), self.started.elapsed()))
     }
 
-    fn read_clock(&self, answer: &HttpResponse) {
+    /// What the service's clock showed when this was made, or later, but never earlier; as near as
+    /// the quickest response tells. None before the first one that has a date.
+    pub(crate) fn time_at_start(&self) -> Option<Timestamp> {
+        let latest = self.latest_time_at_start.load(Ordering::Relaxed);
+        (latest != i64::MAX).then_some(Timestamp::from_millis(latest))
+    }
+
+    fn read_clock(&self, answer: &HttpResponse, asked: Option<Duration>) {
         let said = answer.headers().get("date");
         let date = said.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
         if let Some(theirs) = date.and_then(|date| date.to_millis().ok()) {
-            let theirs = Timestamp::from_millis(theirs).minus(self.started.elapsed());
+            let date = Timestamp::from_millis(theirs);
+            let theirs = date.minus(self.started.elapsed());
             self.sitewise_time_at_start.store(theirs.as_millis(), Ordering::Relaxed);
+            // However long the response was on its way, or waited for something to tell.
+            if let Some(asked) = asked {
+                let latest = date.plus(DATE_SLACK).minus(asked).as_millis();
+                self.latest_time_at_start.fetch_min(latest, Ordering::Relaxed);
+            }
         }
     }
 }
@@ -105,6 +137,16 @@ impl Intercept for ResponseInspector {
         "Answered"
     }
 
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        config.interceptor_state().store_put(AskedAfter(self.started.elapsed()));
+        Ok(())
+    }
+
     fn read_after_deserialization(
         &self,
         context: &AfterDeserializationInterceptorContextRef<'_>,
@@ -123,7 +165,7 @@ impl Intercept for ResponseInspector {
             credentials.invalidate();
         }
         if taken || answer.headers().get(REQUEST_ID).is_some() {
-            self.read_clock(answer);
+            self.read_clock(answer, config.load::<AskedAfter>().map(|asked| asked.0));
         }
         Ok(())
     }

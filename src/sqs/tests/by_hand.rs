@@ -7,6 +7,7 @@ use std::task::{Context, Waker};
 
 use self::cloud::{Cloud, Queued, State};
 use super::*;
+use crate::command::request::Sent;
 use crate::sqs::{answering, receiving};
 
 mod cloud;
@@ -70,7 +71,7 @@ impl Process {
 }
 
 impl QueueDoor {
-    pub(crate) fn new(seed: u64, now: Duration) -> Self {
+    pub(crate) fn new(seed: u64, now: Duration, time_at_start: Option<Timestamp>) -> Self {
         let cloud = Cloud::new(State {
             now,
             rng: fastrand::Rng::with_seed(seed ^ 2),
@@ -82,6 +83,7 @@ impl QueueDoor {
             lost: BTreeSet::new(),
             waits: BTreeSet::new(),
             corners: BTreeSet::new(),
+            time_at_start,
         });
         let process = Process::start(&cloud);
         let (answered, lapses) = (BTreeSet::new(), BTreeSet::new());
@@ -106,8 +108,8 @@ impl QueueDoor {
         state.messages.push(Queued { id, sent, body, hidden_until, deleted: false });
     }
 
-    /// The loops go on. What is taken off the queue.
-    pub(crate) fn go_on(&mut self, now: Duration) -> Vec<usize> {
+    /// The loops go on. What is taken off the queue, and when it was sent.
+    pub(crate) fn go_on(&mut self, now: Duration) -> Vec<(usize, Sent)> {
         self.set_time(now);
         poll(&mut self.process.receiving);
         poll(&mut self.process.answering);
@@ -115,9 +117,15 @@ impl QueueDoor {
         while let Ok(request) = self.process.requests.try_recv() {
             let id = request.id.parse().unwrap();
             self.cloud.state().lost.remove(&id);
-            taken.push(id);
+            let QueueRequest { sent_at: at, time_at_start: start, .. } = request;
+            taken.push((id, Sent::Before { at, start }));
         }
         taken
+    }
+
+    /// What was taken off the queue is lost: the process is killed that has it.
+    pub(crate) fn lose(&mut self, id: usize) {
+        self.cloud.state().lost.insert(id);
     }
 
     /// An answer is given.

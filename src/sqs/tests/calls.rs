@@ -1,11 +1,16 @@
 //! The client: what it asks, where, and what it makes of the answers.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::clock;
 use crate::sitewise::aws::sdk::ServiceConfig;
 use crate::sitewise::stub::{Stub, StubReply, StubRequest};
 
@@ -62,6 +67,35 @@ async fn messages_are_asked_for_by_a_long_poll_with_the_time_they_were_sent() {
             "MessageSystemAttributeNames": ["SentTimestamp"],
         })
     );
+}
+
+/// What an earlier process may have sent is told by AWS's clock, and the earliest time that any
+/// answer leaves is the right one.
+#[tokio::test]
+async fn the_time_at_the_start_is_read_from_the_dates_of_answers() {
+    let wall = || clock::wall().as_millis();
+    let ahead = Arc::new(AtomicI64::new(0));
+    let by = Arc::clone(&ahead);
+    let stub = Stub::start(move |_| {
+        let theirs = clock::wall().as_millis() + by.load(Ordering::Relaxed);
+        let date = DateTime::from_millis(theirs).fmt(Format::HttpDate).unwrap();
+        StubReply::json(200, &json!({})).header("date", &date)
+    })
+    .await;
+    let before = wall();
+    let client = client(&stub);
+    assert_eq!(client.time_at_start(), None);
+    let mut last = i64::MAX;
+    for (hour, earliest) in [(2, 2), (1, 1), (3, 1), (-1, -1)] {
+        ahead.store(hour * 3_600_000, Ordering::Relaxed);
+        client.receive().await.unwrap();
+        let told = client.time_at_start().unwrap().as_millis();
+        assert!(told <= last, "an answer that took longer tells less");
+        last = told;
+        let least = before + earliest * 3_600_000;
+        // Never before that time, since a date has whole seconds; and not long after it.
+        assert!((least..least + 30_000).contains(&told), "{hour}: {least} {told}");
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ async fn a_request_is_deleted_and_then_handed_over() {
     let all = handed_over(Arc::clone(&queues), status.clone()).await;
     assert_eq!(ids(&all), ["a", "b"]);
     assert_eq!(all[0].body, READABLE);
+    // The deletion was answered before, and told the time.
+    assert_eq!(all[0].time_at_start, Some(Timestamp::from_millis(7)));
     assert_eq!(queues.done(), ["delete r-a r-b"]);
     assert_eq!(status.figures(), QueueFigures { received: 2, ..QueueFigures::default() });
     assert!(status.troubles().is_empty());

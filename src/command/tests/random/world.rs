@@ -20,6 +20,7 @@ use crate::twin::tests::fake::FakeSiteWise;
 
 mod asking;
 mod handover;
+mod kills;
 mod said;
 mod watch;
 
@@ -46,6 +47,8 @@ pub(super) enum What {
     Disconnect,
     Connect,
     Kill,
+    /// The process is killed while it has this request in hand.
+    KillWith(Ask, Moment),
     Stop,
     Role,
     Clocks,
@@ -66,6 +69,19 @@ pub(super) enum What {
     QueueAway,
     QueueBack,
     Pass(u32),
+}
+
+/// When the process is killed that has a request in hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// While it is taken off its door.
+    Taking,
+    /// It is off its door.
+    Taken,
+    /// The bridge has decided about it, and none of that is done.
+    Decided,
+    /// The plant is told, and nobody else is.
+    Told,
 }
 
 /// How a request is put together.
@@ -99,6 +115,8 @@ struct Sent {
     met: i64,
     /// It reached the plant.
     published: bool,
+    /// A process was killed that had it in hand.
+    lapsed: bool,
     /// The first answer.
     answer: Option<Arc<Answer>>,
 }
@@ -123,6 +141,8 @@ pub(super) struct World {
     stopped: bool,
     process: u32,
     began: i64,
+    /// By how much AWS's clock is ahead of this host's, within the minute by which clocks agree.
+    aws_ahead: i64,
     doors: Doors,
     requests: Vec<Sent>,
     /// The request at hand, and what it published.
@@ -150,6 +170,11 @@ impl World {
         let edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
         let edge = if seed.is_multiple_of(2) { edge.with_aliases() } else { edge };
         let tags = plant::tags();
+        let aws_ahead = match seed % 4 {
+            0 | 1 => 0,
+            2 => fastrand::Rng::with_seed(seed).i64(0..=60_000),
+            _ => fastrand::Rng::with_seed(seed).i64(-5_000..=60_000),
+        };
         let mut world = Self {
             bridge: bridge(seed, now),
             sitewise: FakeSiteWise { slowness: (seed % 4) as u32, ..FakeSiteWise::default() },
@@ -168,7 +193,8 @@ impl World {
             stopped: false,
             process: 0,
             began: START,
-            doors: Doors::new(seed, now),
+            aws_ahead,
+            doors: Doors::new(seed, now, aws_ahead),
             requests: Vec::new(),
             at_hand: None,
             corners: BTreeSet::new(),
@@ -221,6 +247,7 @@ impl World {
             }
             What::Connect => self.connect(),
             What::Kill => self.restart(),
+            What::KillWith(ask, moment) => self.kill_with(ask, *moment),
             What::Stop => {
                 self.finish_queue();
                 self.stopped = true;
@@ -274,7 +301,7 @@ impl World {
         self.check_doors();
         let process = self.process;
         for (id, request) in self.requests.iter().enumerate() {
-            let was_killed = request.process < process && request.published;
+            let was_killed = request.process < process && request.published || request.lapsed;
             if request.handed > 0 && request.answer.is_none() && !was_killed {
                 self.violations.push(format!("request {id} has no answer: {request:?}"));
             }
@@ -293,11 +320,18 @@ impl World {
 
     /// The process ends, another begins; the plant goes on.
     fn restart(&mut self) {
+        let in_between = self.rng.bool();
+        self.restart_after(in_between);
+    }
+
+    /// As [`restart`](Self::restart); what a door has for the process is taken off it before, and
+    /// lost, if `in_between`.
+    fn restart_after(&mut self, in_between: bool) {
         let in_flight = |request: &&Sent| request.published && request.answer.is_none();
         if self.requests.iter().any(|request| in_flight(&request)) {
             self.corners.insert("killed in flight");
         }
-        self.doors.kill(self.rng.bool());
+        self.doors.kill(in_between);
         self.process += 1;
         self.now = self.now.plus(Duration::from_millis(self.rng.u64(1..3_000)));
         self.began = self.now.wall.as_millis();

@@ -35,6 +35,8 @@ pub(super) struct State {
     /// Whoever waits until then looks again.
     pub(super) waits: BTreeSet<Duration>,
     pub(super) corners: BTreeSet<&'static str>,
+    /// What the answers tell of the time.
+    pub(super) time_at_start: Option<Timestamp>,
 }
 
 /// The queues; clones share them.
@@ -127,6 +129,7 @@ impl CommandQueues for Cloud {
             request: QueueRequest {
                 id: id.to_string().into(),
                 sent_at: Timestamp::from_millis(sent),
+                time_at_start: None,
                 body,
             },
             receipt: id.to_string(),
@@ -165,6 +168,10 @@ impl CommandQueues for Cloud {
             }
             Known::Never => pending().await,
         }
+    }
+
+    fn time_at_start(&self) -> Option<Timestamp> {
+        self.state().time_at_start
     }
 
     async fn send(&self, bodies: Vec<String>) -> Result<Vec<Result<(), ApiFault>>, ApiFault> {

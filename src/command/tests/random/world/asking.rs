@@ -4,6 +4,12 @@ use super::*;
 
 impl World {
     pub(super) fn request(&mut self, ask: &Ask) {
+        let id = self.write(ask);
+        self.hand_in(id);
+    }
+
+    /// Puts a request together.
+    pub(super) fn write(&mut self, ask: &Ask) -> usize {
         let at = match ask.tag {
             0..130 => self.focus,
             other => usize::from(other) % (self.tags.len() + 2),
@@ -48,7 +54,11 @@ impl World {
             2 => Some(now + 500),
             other => Some(now - i64::from(other) * 50),
         };
-        let from = sent.map_or(now, |sent| sent.min(now));
+        // Its age is told by the difference of two clocks, where it comes from the queue.
+        let from = match ask.door {
+            Door::Queue => sent.map_or(now, |sent| sent + self.aws_ahead),
+            Door::Terminal | Door::Iot => sent.map_or(now, |sent| sent.min(now)),
+        };
         let mut until = Vec::new();
         if let Some(offset) = [0, 1, 5_000, 60_000, 900_000, 900_000].get(usize::from(ask.expires))
         {
@@ -76,9 +86,10 @@ impl World {
             process: self.process,
             met: now,
             published: false,
+            lapsed: false,
             answer: None,
         });
-        self.hand_in(self.requests.len() - 1);
+        self.requests.len() - 1
     }
 
     /// A door delivers again what it could not take off. One that keeps requests knows when each

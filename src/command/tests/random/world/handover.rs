@@ -8,22 +8,39 @@ impl World {
     pub(super) fn hand_in(&mut self, id: usize) {
         let Some(request) = self.requests.get(id) else { return };
         match request.door {
-            Door::Terminal => self.deliver(id),
+            Door::Terminal => self.deliver(id, self.by_one_clock(id)),
             Door::Iot => {
                 let timeout = WriteRequest::parse(request.payload.as_bytes()).unwrap().timeout;
                 if self.doors.iot.ask(id, timeout, self.now.instant) {
-                    self.deliver(id);
+                    self.deliver(id, request::Sent::OnArrival(self.now.wall));
                 }
             }
             Door::Queue => {
-                let sent = request.sent.unwrap_or_default();
+                let sent = request.sent.unwrap_or_default() + self.aws_ahead;
                 self.doors.queue.put(id, sent, &request.payload);
             }
         }
     }
 
+    /// When a request was sent, where there is but one clock.
+    pub(super) fn by_one_clock(&self, id: usize) -> request::Sent {
+        let sent = self.requests.get(id).and_then(|request| request.sent);
+        let start = Some(Timestamp::from_millis(START));
+        sent.map_or(request::Sent::OnArrival(self.now.wall), |at| request::Sent::Before {
+            at: Timestamp::from_millis(at),
+            start,
+        })
+    }
+
     /// A request has left its door.
-    fn deliver(&mut self, id: usize) {
+    fn deliver(&mut self, id: usize, sent: request::Sent) {
+        self.decide(id, sent);
+        self.drain();
+        self.at_hand = None;
+    }
+
+    /// The bridge decides about a request.
+    pub(super) fn decide(&mut self, id: usize, sent: request::Sent) {
         let (process, now) = (self.process, self.now.wall.as_millis());
         let Some(request) = self.requests.get_mut(id) else { return };
         if request.handed == 0 {
@@ -36,12 +53,16 @@ impl World {
             Door::Queue => CommandChannel::Queue,
         };
         let key = RequestKey::new(channel, id.to_string());
-        let envelope = Envelope { key, sent_at: request.sent.map(Timestamp::from_millis) };
+        if let request::Sent::Before { at, .. } = sent
+            && request.process < process
+            && at.as_millis() >= self.began
+        {
+            self.corners.insert("redelivered, and younger than the process by the host's clock");
+        }
+        let envelope = Envelope { key, sent };
         let payload = request.payload.clone();
         self.at_hand = Some((id, false));
         self.bridge.handle_request(envelope, payload.as_bytes(), &[Uplink::Open], self.now);
-        self.drain();
-        self.at_hand = None;
     }
 
     /// The doors go on as far as they can at this moment.
@@ -52,7 +73,7 @@ impl World {
             if taken.is_empty() {
                 return;
             }
-            taken.into_iter().for_each(|id| self.deliver(id));
+            taken.into_iter().for_each(|(id, sent)| self.deliver(id, sent));
         }
     }
 

@@ -1,0 +1,65 @@
+//! Requests from before this process began: another one may have sent them to the plant.
+
+use super::*;
+use crate::command::request::Sent;
+
+/// A rig that is two minutes old, and what asks it: the request's code, none if it was sent.
+fn asked(rig: &mut Rig, value: u32, sent: Sent) -> Option<Code> {
+    let in_an_hour = START + 3_600_000;
+    let request = json!({
+        "asset": "Nordsee/gw", "property": "Limit", "value": value, "expires": in_an_hour,
+    });
+    let id = format!("{value} {sent:?}");
+    rig.request_sent(&id, sent, request.to_string().as_bytes());
+    let answer = rig.answered(&id);
+    assert_eq!(rig.published.len(), usize::from(answer.is_none()));
+    if answer.is_none() {
+        rig.published.clear();
+        rig.pass(11_000);
+    }
+    answer.map(|answer| answer.code)
+}
+
+/// A message that was deleted may be delivered again. On a host whose clock was up to a minute
+/// behind, one from before the restart looked as if it had been sent after it.
+#[test]
+fn what_was_sent_before_a_restart_is_not_sent_again_on_a_host_whose_clock_is_behind() {
+    for behind in [-60_000, -1_500, 0, 1_500, 30_000, 60_000] {
+        let mut rig = Rig::plain();
+        rig.pass(120_000);
+        // AWS's clock at the start, and what its answers say of it.
+        let start = START + behind;
+        let latest = Some(Timestamp::from_millis(start + 2_000));
+        let sent = |at| Sent::Before { at: Timestamp::from_millis(at), start: latest };
+        for before in [1, 500, 10_000, 29_000, 59_000, 300_000] {
+            let code = asked(&mut rig, 41, sent(start - before));
+            assert_eq!(code, Some(Code::Expired), "{behind} {before}");
+        }
+        // So shortly after it that AWS's time is not known so well.
+        assert_eq!(asked(&mut rig, 42, sent(start + 1_999)), Some(Code::Expired));
+        assert_eq!(asked(&mut rig, 43, sent(start + 2_000)), None, "{behind}");
+        assert_eq!(asked(&mut rig, 44, sent(start + 60_000)), None, "{behind}");
+    }
+}
+
+/// All that is known then is that clocks agree to a minute.
+#[test]
+fn without_awss_time_what_was_sent_in_the_first_minute_is_refused() {
+    let mut rig = Rig::plain();
+    rig.pass(120_000);
+    let sent = |at| Sent::Before { at: Timestamp::from_millis(at), start: None };
+    for after in [-1, 0, 30_000, 59_999] {
+        assert_eq!(asked(&mut rig, 41, sent(START + after)), Some(Code::Expired), "{after}");
+    }
+    assert_eq!(asked(&mut rig, 42, sent(START + 60_000)), None);
+}
+
+/// A channel that keeps nothing delivers nothing of before: there is no other clock to doubt.
+#[test]
+fn what_is_not_kept_was_sent_when_it_arrived() {
+    let mut rig = Rig::plain();
+    let now = rig.now.wall;
+    assert_eq!(asked(&mut rig, 41, Sent::OnArrival(now)), None);
+    let earlier = Sent::OnArrival(Timestamp::from_millis(START - 1));
+    assert_eq!(asked(&mut rig, 42, earlier), Some(Code::Expired));
+}
