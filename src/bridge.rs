@@ -108,9 +108,9 @@ impl Bridge {
     }
 
     /// Whether this bridge is the one that writes to the plant.
-    pub fn handle_role(&mut self, role: command::Role) {
+    pub fn handle_role(&mut self, role: command::Role, now: Now) {
         if let Some(commands) = &mut self.commands {
-            commands.handle_role(role);
+            commands.handle_role(role, now);
         }
     }
 

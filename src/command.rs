@@ -153,8 +153,8 @@ struct InFlightCommand {
 #[derive(Debug)]
 pub struct Commander {
     config: Config,
-    /// When this process began.
-    began: Now,
+    /// When this process began, or became the one that acts.
+    acts_since: Now,
     role: Role,
     clocks: ClockAgreement,
     metrics: Metrics,
@@ -173,7 +173,7 @@ impl Commander {
     pub fn new(config: Config, now: Now) -> Self {
         Self {
             config,
-            began: now,
+            acts_since: now,
             role: Role::Active,
             clocks: ClockAgreement::Agree,
             metrics: Metrics::default(),
@@ -259,8 +259,11 @@ impl Commander {
     }
 
     /// This bridge is the one that acts from now on, or no longer. What is in flight is followed
-    /// to its end.
-    pub fn handle_role(&mut self, role: Role) {
+    /// to its end. Requests from before it began to act are refused: another one may have sent them.
+    pub fn handle_role(&mut self, role: Role, now: Now) {
+        if self.role == Role::Standby && role == Role::Active {
+            self.acts_since = now;
+        }
         if self.role != Role::Stopped {
             self.role = role;
         }

@@ -139,25 +139,25 @@ impl Commander {
         }
     }
 
-    /// Refuses a request from before this process began: an earlier one may have sent it to the
-    /// plant. Where two clocks leave doubt, it is refused as well.
+    /// Refuses a request from before this process began, or began to act: another one may have sent it
+    /// to the plant. Where two clocks leave doubt, it is refused as well.
     fn check_not_earlier(&self, sent: Sent) -> Result<(), Refusal> {
         let (sent, began, reason) = match sent {
             Sent::OnArrival(at) => {
-                (at, self.began.wall, "the request was sent before this process began")
+                (at, self.acts_since.wall, "the request was sent before this process began to act")
             }
             // Both by AWS's clock, whatever this host's shows.
             Sent::Before { at, start: Some(start) } => (
                 at,
-                start.plus(self.began.instant.since_start()),
-                "the request was sent before this process began, or so few seconds after it that \
-                    an earlier process may have sent it",
+                start.plus(self.acts_since.instant.since_start()),
+                "the request was sent before this process began to act, or so few seconds after it \
+                    that another process may have sent its command",
             ),
             Sent::Before { at, start: None } => (
                 at,
-                self.began.wall.plus(AHEAD),
-                "the request was sent before this process began, or less than a minute after it: \
-                    clocks may differ by so much, so that an earlier process may have sent it",
+                self.acts_since.wall.plus(AHEAD),
+                "the request was sent before this process began to act, or less than a minute after \
+                    it: clocks may differ by so much, so that another process may have sent its command",
             ),
         };
         if sent < began { Err(Refusal::new(Code::Expired, reason)) } else { Ok(()) }

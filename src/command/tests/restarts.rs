@@ -1,4 +1,5 @@
-//! Requests from before this process began: another one may have sent them to the plant.
+//! Requests from before this process began, or began to act: another one may have sent them to the
+//! plant.
 
 use super::*;
 use crate::command::request::Sent;
@@ -62,4 +63,24 @@ fn what_is_not_kept_was_sent_when_it_arrived() {
     assert_eq!(asked(&mut rig, 41, Sent::OnArrival(now)), None);
     let earlier = Sent::OnArrival(Timestamp::from_millis(START - 1));
     assert_eq!(asked(&mut rig, 42, earlier), Some(Code::Expired));
+}
+
+/// Both bridges were there all the time; the one that acted before had sent it.
+#[test]
+fn what_was_sent_before_this_bridge_took_over_is_not_sent_again() {
+    let mut rig = Rig::plain();
+    rig.bridge.handle_role(Role::Standby, rig.now);
+    rig.pass(120_000);
+    rig.bridge.handle_role(Role::Active, rig.now);
+    let took_over = rig.now.wall.as_millis();
+    // To be told again what it is changes nothing.
+    rig.pass(1_000);
+    rig.bridge.handle_role(Role::Active, rig.now);
+    let start = Some(Timestamp::from_millis(START));
+    let sent = |at| Sent::Before { at: Timestamp::from_millis(at), start };
+    assert_eq!(asked(&mut rig, 41, sent(took_over - 1)), Some(Code::Expired));
+    assert_eq!(asked(&mut rig, 42, sent(took_over)), None);
+    let doubtful = Sent::Before { at: Timestamp::from_millis(took_over + 59_999), start: None };
+    rig.pass(60_000);
+    assert_eq!(asked(&mut rig, 43, doubtful), Some(Code::Expired));
 }

@@ -259,7 +259,10 @@ impl World {
             What::Role => {
                 self.active = !self.active;
                 let role = if self.active { Role::Active } else { Role::Standby };
-                self.bridge.handle_role(role);
+                if self.active {
+                    self.began = self.now.wall.as_millis();
+                }
+                self.bridge.handle_role(role, self.now);
             }
             What::Clocks => {
                 self.clocks = match self.clocks {
