@@ -118,6 +118,10 @@ impl Config {
         let provisioning = Provisioning::read(&mut reader);
         let delivery = Delivery::read(&mut reader);
         let commands = commands::read(&mut reader);
+        if let (Some(mqtt), Some(sparkplug), Some(Some(commands))) = (&mqtt, &sparkplug, &commands)
+        {
+            commands::check_client_ids(&mut reader, mqtt, sparkplug, commands);
+        }
         let outbox = Outbox::read(&mut reader);
         let late = Late::read(&mut reader);
         let console = Console::read(&mut reader);

@@ -8,6 +8,7 @@ use super::parse::{duration_within, text, word};
 use super::pem;
 use super::reader::VariableReader;
 use super::secret::Secret;
+use super::sparkplug::Sparkplug;
 use super::url::ServerUrl;
 use super::variable::{DefaultValue, Section, Variable};
 use crate::command::iot::Topics;
@@ -282,4 +283,33 @@ fn read_iot(reader: &mut VariableReader<'_>) -> Option<Option<IotCommands>> {
     let mqtt =
         Mqtt::of_its_own("COMMANDS_IOT_", (url, client_id), (ca, client), files, IOT_MAX_PACKET);
     Some(Some(IotCommands { topics, mqtt, sign_in }))
+}
+
+/// Two connections to one server need two client ids: it closes the older one of two with the same,
+/// so that the plant's connection would end each time that the other one begins.
+pub(super) fn check_client_ids(
+    reader: &mut VariableReader<'_>,
+    mqtt: &Mqtt,
+    sparkplug: &Sparkplug,
+    commands: &Commands,
+) {
+    let Some(iot) = &commands.iot else { return };
+    let of_plant = mqtt.client_id.as_deref().unwrap_or(&sparkplug.host_id);
+    let is_same = |one: &ServerUrl, other: &ServerUrl| {
+        let host = one.host.to_ascii_lowercase();
+        let on_aws = [".amazonaws.com", ".amazonaws.com.cn"].iter().any(|end| host.ends_with(end));
+        // An endpoint of AWS IoT is the same server at all of its ports.
+        host == other.host.to_ascii_lowercase() && (on_aws || one.port == other.port)
+    };
+    let shares = mqtt.servers.iter().any(|of| iot.mqtt.servers.iter().any(|one| is_same(one, of)));
+    if shares && iot.mqtt.client_id.as_deref() == Some(of_plant) {
+        reader.fault(
+            &IOT_CLIENT_ID,
+            format!(
+                "is {of_plant:?}, the client id of the plant's connection to the same server, which \
+                 closes one of two connections with one id: set another one (by default it is \
+                 COMMANDS_THING, and MQTT_CLIENT_ID is SPARKPLUG_HOST_ID)"
+            ),
+        );
+    }
 }

@@ -10,6 +10,7 @@ use crate::sparkplug::config::BdSeq;
 use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
 use crate::twin::{Int64, Kinds, Nested, Rules};
 
+mod client_ids;
 mod late;
 mod queue;
 mod sdk;
