@@ -112,6 +112,9 @@ impl Host {
                     }
                 });
                 match (edge.verb, edge.device) {
+                    (topic::MessageType::Birth, device) if stored => {
+                        session.handle_unreadable_certificate(server, device);
+                    }
                     _ if stored => {}
                     (topic::MessageType::Birth, None) if retain => {
                         session.handle_retained_birth(server, context);

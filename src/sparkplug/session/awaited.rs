@@ -242,6 +242,15 @@ impl AwaitingBirth {
         room
     }
 
+    /// What `server` has stored of the node, or of a device, is over: a later birth cannot be read.
+    pub(super) fn forget_stored(&mut self, server: ServerId, device: Option<&str>) {
+        self.stored_births.retain(|kept| {
+            let is_over = device.is_none() || kept.device.as_deref() == device;
+            kept.server != server || !is_over
+        });
+        self.certificate_bytes = self.stored_births.iter().map(|kept| kept.bytes).sum();
+    }
+
     /// Whether `server` has stored the node's own birth.
     pub(super) fn has_stored_birth(&self, server: ServerId) -> bool {
         self.stored_births.iter().any(|kept| kept.server == server && kept.device.is_none())

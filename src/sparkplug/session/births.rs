@@ -41,6 +41,7 @@ impl EdgeSession {
         match &mut self.state {
             SessionState::Awaited(awaited) => {
                 self.server = Some(server);
+                awaited.forget_stored(server, device);
                 match device {
                     None => awaited.mark_undecodable(),
                     Some(device) => {
@@ -61,7 +62,9 @@ impl EdgeSession {
                     online.forget_table(device, context);
                 }
             }
-            SessionState::Online(online) if online.server() == server => {
+            // As one that can be read, it is of a session that has begun there.
+            SessionState::Online(online) if online.server() == server || device.is_none() => {
+                self.server = Some(server);
                 // What is buffered was sent with the tables that are still there. Devices that died
                 // are not born with the next birth.
                 let early = online.take_early();

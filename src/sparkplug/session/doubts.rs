@@ -44,6 +44,12 @@ impl OnlineSession {
         let now = context.now.instant;
         self.last_heard = now;
         self.elsewhere = None;
+        self.lives(context);
+    }
+
+    /// It lives, wherever that was heard.
+    pub(super) fn lives(&mut self, context: &SessionContext<'_>) {
+        let now = context.now.instant;
         self.death_doubt = self
             .death_doubt
             .filter(|doubt| now.since(doubt.since) < context.config.reorder_timeout);

@@ -66,7 +66,12 @@ impl EdgeSession {
     /// A message came from another server than the one that it is online on.
     pub(super) fn hear_elsewhere(&mut self, server: ServerId, context: &SessionContext<'_>) {
         let SessionState::Online(online) = &mut self.state else { return };
-        if online.hear_elsewhere(server, context.now.instant) {
+        let is_alone = online.hear_elsewhere(server, context.now.instant);
+        if online.is_elsewhere() {
+            online.lives(context);
+            self.clear_doubt();
+        }
+        if is_alone {
             self.request(RebirthTrigger::BeforeBirth, context);
         }
     }

@@ -4,7 +4,9 @@
 //! server keeps it after its death. So it is used only once the node sends something.
 
 use super::online::PriorSession;
-use super::{EdgeSession, Incoming, OnlineSession, SessionContext, SessionMessage, SessionState};
+use super::{
+    EdgeSession, Incoming, OnlineSession, ServerId, SessionContext, SessionMessage, SessionState,
+};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::topic::MessageType;
 
@@ -38,6 +40,13 @@ impl EdgeSession {
                 online.handle_certificate(&message.borrow(), &mut self.notes, context);
             }
             SessionState::Online(_) => {}
+        }
+    }
+
+    /// A birth that the server has stored cannot be read: no table is better than a wrong one.
+    pub(crate) fn handle_unreadable_certificate(&mut self, server: ServerId, device: Option<&str>) {
+        if let SessionState::Awaited(awaited) = &mut self.state {
+            awaited.forget_stored(server, device);
         }
     }
 

@@ -58,6 +58,36 @@ fn who_is_heard_on_another_server_alone_is_asked_there() {
     }
 }
 
+/// It answered each request there, and was told dead by the will of its old server.
+#[test]
+fn who_says_something_on_another_server_lives_though_it_cannot_be_understood_there() {
+    for birth in [true, false] {
+        let (mut stage, mut edge, will) = moved(|_| {});
+        let mut say = |stage: &mut Stage| {
+            let said = match birth {
+                true => edge.nbirth(stage.time(), a(3)),
+                false => edge.ndata(stage.time(), a(3)),
+            };
+            stage.send_via(THERE, &Message { payload: vec![0xff], ..said });
+        };
+        say(&mut stage);
+        stage.send(&will);
+        let mut told = Vec::new();
+        for _ in 0..60 {
+            stage.pass(secs(1));
+            for line in stage.look() {
+                if line == "rebirth 1 g/n" {
+                    say(&mut stage);
+                }
+                told.push(line);
+            }
+        }
+        check_asked(&told);
+        assert_ne!(stage.host.phase(edge.node()), NodePhase::Offline, "{birth}");
+        assert_eq!(stage.host.problems().count(), 1, "{birth}");
+    }
+}
+
 #[test]
 fn who_does_not_answer_where_it_is_heard_is_named_and_not_told_dead() {
     for reasons in [RebirthReasons::ALL, RebirthReasons::NONE] {

@@ -107,6 +107,64 @@ fn stored_births_are_bounded() {
     assert!((most / 4..most / 2).contains(&bytes), "{bytes}");
 }
 
+/// No table is better than a wrong one: what goes by alias was read by the birth before.
+#[test]
+fn a_birth_that_cannot_be_read_ends_what_the_server_has_stored_of_it() {
+    for (device, live) in [(None, true), (Some("d"), true), (None, false), (Some("d"), false)] {
+        let mut stage = Stage::new();
+        let mut edge = edge().with_aliases();
+        let metrics = |turned: bool| {
+            let names = if turned { ["b", "a"] } else { ["a", "b"] };
+            names.map(|name| Metric::new(name, 1_i32))
+        };
+        let births = |edge: &mut Edge, stage: &Stage, turned: bool| {
+            [
+                edge.nbirth(stage.time(), metrics(turned)),
+                edge.dbirth("d", stage.time(), metrics(turned)),
+            ]
+        };
+        for birth in births(&mut edge, &stage, false) {
+            store(&mut stage, &birth);
+        }
+        // Born again with other aliases, which is not readable: live, or as the server has it now.
+        let damaged = |birth: &Message| Message { payload: vec![0xff], ..birth.clone() };
+        let [node, of_device] = births(&mut edge, &stage, true);
+        match device {
+            None => {
+                if live {
+                    stage.send(&damaged(&node));
+                } else {
+                    store(&mut stage, &damaged(&node));
+                }
+                stage.send(&of_device);
+            }
+            Some(_) if live => {
+                store(&mut stage, &node);
+                stage.send(&damaged(&of_device));
+            }
+            Some(_) => {
+                store(&mut stage, &node);
+                store(&mut stage, &damaged(&of_device));
+            }
+        }
+        let data = |edge: &mut Edge, stage: &Stage| match device {
+            None => edge.ndata(stage.time(), [Metric::new("b", 7_i32)]),
+            Some(device) => edge.ddata(device, stage.time(), [Metric::new("b", 7_i32)]),
+        };
+        stage.send(&data(&mut edge, &stage));
+        let told = stage.look();
+        assert!(!told.iter().any(|line| line.contains("=7")), "{device:?} {live} {told:?}");
+        stage.pass(secs(3));
+        for birth in births(&mut edge, &stage, true) {
+            stage.send(&birth);
+        }
+        stage.look();
+        stage.send(&data(&mut edge, &stage));
+        let told = stage.look();
+        assert!(told.iter().any(|line| line.ends_with("=7")), "{device:?} {live} {told:?}");
+    }
+}
+
 /// It was online before the start, and its birth is not among those that the server has.
 #[test]
 fn a_device_that_is_expected_and_of_which_nothing_is_stored_ends() {
