@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::super::*;
+use super::ledger::{Ledger, NAMES, Of};
+use super::setup::Setup;
 use crate::sparkplug::payload::Compression;
+use crate::sparkplug::proto::payload::metric::Value as WireValue;
 
+mod acts;
 mod quiet;
+mod stored;
 
 const SERVERS: u16 = 2;
-/// Names of metrics; a value tells by its last digit which it is of.
-const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Act {
@@ -26,6 +29,7 @@ pub(super) enum What {
     Damaged,
     Oversized,
     DamagedDevice,
+    DamagedDeath,
     DamagedData,
     NeverRead,
     Mended,
@@ -42,6 +46,7 @@ pub(super) enum What {
     DeviceReturn,
     Move,
     Drop,
+    Answered,
     Connect,
     Restart,
     Flood,
@@ -62,6 +67,7 @@ struct Node {
     /// Its payloads have no times.
     timeless: bool,
     without_bd_seq: bool,
+    has_aliases: bool,
     /// Its births cannot be read.
     damaged: bool,
     /// How long it takes to answer.
@@ -70,16 +76,8 @@ struct Node {
     due: Option<Instant>,
     /// Its aliases were given anew while nobody heard it.
     unheard: bool,
-}
-
-/// What the host was given and what it made of it.
-#[derive(Default)]
-struct Account {
-    /// Values in messages that can be decoded.
-    values: u64,
-    told: u64,
-    undecodable: u64,
-    by_node: BTreeMap<String, u64>,
+    /// Whether a birth of it was heard in this process, and could be read.
+    born_here: bool,
 }
 
 pub(super) struct World {
@@ -87,12 +85,17 @@ pub(super) struct World {
     now: Now,
     up: [bool; SERVERS as usize],
     nodes: Vec<Node>,
-    account: Account,
+    setup: Setup,
+    ledger: Ledger,
+    /// What the servers have stored, by topic.
+    stored: BTreeMap<(u16, String), Message>,
     /// What a slot is called, by the source's latest birth.
     slots: BTreeMap<String, BTreeMap<u32, String>>,
     made_up: usize,
     /// Nobody answers.
     silent: bool,
+    /// Until when what was not answered then may be told dead, or a server connected lately.
+    excused_until: Instant,
     counter: i64,
     chance: fastrand::Rng,
     pub(super) corners: BTreeSet<&'static str>,
@@ -106,7 +109,8 @@ impl World {
         let now = Now { instant, wall: Timestamp::from_millis(1_000_000) };
         let nodes = (0..chance.usize(1..5)).map(|n| {
             let edge = Edge::new(EdgeNode::new("g", format!("n{n}")), 0);
-            let edge = if chance.bool() { edge.with_aliases() } else { edge };
+            let has_aliases = chance.bool();
+            let edge = if has_aliases { edge.with_aliases() } else { edge };
             let is_compressed = chance.u8(0..4) == 0;
             Node {
                 edge: if is_compressed { edge.with_compression(Compression::Gzip) } else { edge },
@@ -116,22 +120,28 @@ impl World {
                 devices: ["d", "e", "f"].into_iter().take(chance.usize(0..4)).collect(),
                 timeless: chance.u8(0..5) == 0,
                 without_bd_seq: chance.u8(0..5) == 0,
+                has_aliases,
                 damaged: false,
                 delay: ms(chance.u64(0..3000)),
                 due: None,
                 unheard: false,
+                born_here: false,
             }
         });
         let nodes = nodes.collect();
+        let setup = Setup::of(seed);
         let mut world = Self {
-            host: super::host(seed),
+            host: super::host(setup, seed),
             now,
             up: [false; SERVERS as usize],
             nodes,
-            account: Account::default(),
+            setup,
+            ledger: Ledger::new(setup),
+            stored: BTreeMap::new(),
             slots: BTreeMap::new(),
             made_up: 0,
             silent: false,
+            excused_until: instant,
             counter: 0,
             chance,
             corners: BTreeSet::new(),
@@ -151,6 +161,8 @@ impl World {
             self.up[usize::from(server)] = true;
             self.host.handle_connected(ServerId(server), self.now.wall, self.now);
             self.drain();
+            self.excuse();
+            self.deliver_stored(server);
         }
     }
 
@@ -168,8 +180,11 @@ impl World {
         self.corners.insert("restart");
         self.settle();
         let online: Vec<_> = self.host.phases().map(|(e, p)| (e.clone(), p)).collect();
-        self.host = super::host(self.chance.u64(..));
-        self.account = Account::default();
+        self.host = super::host(self.setup, self.chance.u64(..));
+        self.ledger = Ledger::new(self.setup);
+        for node in &mut self.nodes {
+            node.born_here = false;
+        }
         self.slots.clear();
         for server in 0..SERVERS {
             if std::mem::take(&mut self.up[usize::from(server)]) {
@@ -246,20 +261,28 @@ impl World {
             birth.payload.truncate(birth.payload.len() - 3);
         }
         self.send(node, &birth);
+        let heard = self.up[usize::from(self.nodes[node].server)];
+        self.nodes[node].born_here |= heard && !self.nodes[node].damaged;
         let devices: Vec<_> = self.nodes[node].devices.iter().copied().collect();
         for device in devices {
             let birth = self.dbirth(node, device);
             self.send(node, &birth);
         }
-        if self.up[usize::from(self.nodes[node].server)] {
+        if heard {
             self.nodes[node].unheard = false;
         }
+    }
+
+    /// Who does not answer from now on, or was asked elsewhere, may be told dead for a while.
+    fn excuse(&mut self) {
+        self.excused_until = self.now.instant + secs(15);
     }
 
     /// Sends a message of a node to the server that it is on, where we hear it or not.
     fn send(&mut self, node: usize, message: &Message) {
         let server = self.nodes[node].server;
         self.deliver(server, message);
+        self.store(server, message);
     }
 
     fn deliver(&mut self, server: u16, message: &Message) {
@@ -267,19 +290,24 @@ impl World {
             return;
         }
         let Message { topic, payload, retain, .. } = message;
-        let edge = topic.split('/').nth(3).unwrap().to_owned();
         if !topic.contains("DEATH") {
-            match payload::decode(payload) {
-                Ok(payload) => {
-                    let values = payload.metrics.len() as u64;
-                    self.account.values += values;
-                    *self.account.by_node.entry(edge).or_default() += values;
-                }
-                Err(_) => self.account.undecodable += 1,
-            }
+            let of = if topic.contains("BIRTH") { Of::Birth } else { Of::Data };
+            self.ledger.deliver(topic, payload, of);
+        } else if payload::decode(payload).is_err() {
+            self.ledger.undecodable += 1;
         }
         self.host.handle_message(ServerId(server), topic, payload, *retain, self.now);
         self.drain();
+    }
+
+    /// A message of a node that is larger than a packet may be.
+    fn send_oversized(&mut self, node: usize, topic: &str) {
+        let server = self.nodes[node].server;
+        if self.up[usize::from(server)] {
+            self.ledger.undecodable += 1;
+            self.host.handle_oversized(ServerId(server), topic, false, self.now);
+            self.drain();
+        }
     }
 
     fn drain(&mut self) {
@@ -299,6 +327,9 @@ impl World {
                 }
                 Output::Publish(publish) => {
                     let Message { topic, payload, .. } = publish.message;
+                    if topic.contains("NCMD") && (topic.contains("made-up") && self.setup.filters) {
+                        self.violations.push(format!("{topic} is excluded"));
+                    }
                     let now = self.now.instant;
                     for node in &mut self.nodes {
                         let here = node.server == publish.server.0 && node.alive && !self.silent;
@@ -314,12 +345,15 @@ impl World {
         }
     }
 
-    /// A value was told: it is of the metric that it says.
+    /// A value was told: it is of the metric that it says, and is told once.
     fn told(&mut self, source: &str, name: &str, sample: &Sample) {
-        self.account.told += 1;
         let Some(place) = NAMES.iter().position(|known| *known == name) else { return };
         match sample.value {
-            Some(Value::Int(value)) if value as usize % 10 == place => {}
+            Some(Value::Int(value)) if value as usize % 10 == place => {
+                if let Err(why) = self.ledger.tell(value) {
+                    self.violations.push(format!("{source}: {name} is {value}, which {why}"));
+                }
+            }
             ref other => self.violations.push(format!("{source}: {name} is {other:?}")),
         }
     }
@@ -345,149 +379,5 @@ impl World {
             self.drain();
         }
         self.now = end;
-    }
-
-    pub(super) fn act(&mut self, act: Act) {
-        let node = usize::from(act.node) % self.nodes.len();
-        let devices: Vec<_> = self.nodes[node].devices.iter().copied().collect();
-        let device = devices.get(usize::from(act.part) % devices.len().max(1)).copied();
-        let alive = self.nodes[node].alive;
-        let heard = self.up[usize::from(self.nodes[node].server)];
-        // Each is sent a little after the other: two births of one millisecond and size are taken for one.
-        self.pass(ms(1 + u64::from(act.part % 7)));
-        match act.what {
-            What::Data if alive => {
-                let message = self.data(node, None);
-                self.send(node, &message);
-            }
-            What::DeviceData if alive && device.is_some() => {
-                let message = self.data(node, device);
-                self.send(node, &message);
-            }
-            What::Birth if alive => self.births(node),
-            What::Damaged | What::Oversized if alive => {
-                let mut birth = self.nbirth(node);
-                if matches!(act.what, What::Damaged) {
-                    self.corners.insert("damaged birth");
-                    birth.payload.truncate(birth.payload.len() - 3);
-                } else {
-                    self.corners.insert("oversized birth");
-                    birth.payload = [0x12, 0x00].repeat(limits::PAYLOAD_PARTS + 1);
-                }
-                self.send(node, &birth);
-            }
-            What::DamagedDevice if alive && device.is_some() => {
-                let mut birth = self.dbirth(node, device.unwrap());
-                birth.payload.truncate(birth.payload.len() - 3);
-                self.send(node, &birth);
-            }
-            What::DamagedData if alive => {
-                let mut data = self.data(node, device);
-                data.payload.truncate(data.payload.len() - 3);
-                self.send(node, &data);
-            }
-            What::NeverRead => self.nodes[node].damaged = true,
-            What::Mended => self.nodes[node].damaged = false,
-            // Where nobody hears it, its aliases change once at most: more cannot be told.
-            What::Turned if alive && (heard || !self.nodes[node].unheard) => {
-                self.corners.insert("turned");
-                self.nodes[node].turned += 1;
-                self.births(node);
-                self.nodes[node].unheard = !heard;
-            }
-            What::Gap if alive => {
-                self.corners.insert("gap");
-                self.nodes[node].edge.skip((act.part % 255) as u8);
-            }
-            What::LostBirth if alive => {
-                let _lost = self.nbirth(node);
-            }
-            What::Twice if alive => {
-                self.corners.insert("duplicate");
-                let message = self.data(node, device);
-                self.send(node, &message);
-                self.send(node, &message);
-            }
-            What::Reordered if alive => {
-                let mut messages: VecDeque<_> = (0..4).map(|_| self.data(node, device)).collect();
-                messages.rotate_left(usize::from(act.part) % 4);
-                for message in messages {
-                    self.send(node, &message);
-                }
-            }
-            What::Ghost if alive => {
-                let message = self.data(node, Some("ghost"));
-                self.send(node, &message);
-            }
-            What::LateWill if alive => {
-                self.corners.insert("late will");
-                let will = self.nodes[node].edge.will();
-                self.nodes[node].edge.reconnect();
-                self.births(node);
-                self.pass(ms(u64::from(act.part % 3000)));
-                self.send(node, &will);
-            }
-            What::Death if alive => {
-                self.corners.insert("death");
-                self.nodes[node].alive = false;
-                let death = self.nodes[node].edge.ndeath();
-                self.send(node, &death);
-            }
-            What::Return if !alive => {
-                self.nodes[node].alive = true;
-                self.nodes[node].edge.reconnect();
-                self.births(node);
-            }
-            What::DeviceDeath if alive && device.is_some() => {
-                let device = device.unwrap();
-                let death = self.nodes[node].edge.ddeath(device, self.now.wall);
-                self.send(node, &death);
-                self.nodes[node].devices.remove(device);
-            }
-            What::DeviceReturn if alive => {
-                let device = ["d", "e", "f"][usize::from(act.part) % 3];
-                self.nodes[node].devices.insert(device);
-                let birth = self.dbirth(node, device);
-                self.send(node, &birth);
-            }
-            What::Move if alive => {
-                self.corners.insert("moved");
-                let will = self.nodes[node].edge.will();
-                let before = self.nodes[node].server;
-                self.nodes[node].server = (before + 1) % SERVERS;
-                self.nodes[node].edge.reconnect();
-                self.births(node);
-                self.deliver(before, &will);
-            }
-            What::Drop => self.lose(act.part % SERVERS),
-            What::Connect => self.connect(act.part % SERVERS),
-            What::Restart => self.restart(),
-            What::Flood if alive => {
-                self.corners.insert("flood");
-                for _ in 0..act.part % 400 {
-                    let message = self.data(node, device);
-                    self.send(node, &message);
-                    self.pass(ms(1));
-                }
-            }
-            What::MadeUp | What::Retained => {
-                self.corners.insert("made up");
-                let retain = matches!(act.what, What::Retained);
-                for _ in 0..act.part % 60 {
-                    self.made_up += 1;
-                    let name = format!("x{}", self.made_up);
-                    let mut edge = Edge::new(EdgeNode::new("made-up", name), 0);
-                    let message = match retain {
-                        true => edge.nbirth(self.now.wall, [Metric::new("a", 0_i32)]),
-                        false => edge.ndata(self.now.wall, [Metric::new("a", 0_i32)]),
-                    };
-                    let message = Message { retain, ..message };
-                    self.deliver(act.part % SERVERS, &message);
-                }
-            }
-            What::Pass => self.pass(ms(u64::from(act.part) % 5_000)),
-            What::PassLong => self.pass(secs(u64::from(act.part) % 120)),
-            _ => {}
-        }
     }
 }
