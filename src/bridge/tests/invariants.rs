@@ -29,6 +29,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use self::claims::{Violation, violations};
+use self::plant::Spelling;
 use self::plant::change::Change;
 use self::world::{Act, Fate, Spec, What, World};
 use crate::random;
@@ -45,8 +46,23 @@ fn spec() -> impl Strategy<Value = Spec> {
         3 => Just(None),
         2 => (3..11usize, 5..24usize, 8..24usize).prop_map(Some),
     ];
-    (any::<u64>(), 1..4usize, caps, prop::bool::weighted(0.04), any::<bool>())
-        .prop_map(|(seed, size, caps, wide, reborn)| Spec { seed, size, caps, wide, reborn })
+    let spelling = prop_oneof![
+        4 => Just(Spelling::Templates),
+        1 => Just(Spelling::Flattened),
+        1 => Just(Spelling::Rules),
+        1 => Just(Spelling::Kinds),
+    ];
+    let flags = (prop::bool::weighted(0.04), any::<bool>());
+    (any::<u64>(), 1..4usize, caps, spelling, flags).prop_map(
+        |(seed, size, caps, spelling, (wide, reborn))| Spec {
+            seed,
+            size,
+            caps,
+            wide,
+            spelling,
+            reborn,
+        },
+    )
 }
 
 fn what() -> impl Strategy<Value = What> {
@@ -112,9 +128,10 @@ fn run((spec, acts): &(Spec, Vec<Act>)) -> (World, Vec<Violation>) {
 
 /// What the plants reach of themselves and of their surroundings, each in at least so many of a
 /// thousand cases.
-const CORNERS: [(&str, u32); 60] = [
+const CORNERS: [(&str, u32); 64] = [
     ("alarm", 15),
     ("aliases", 265),
+    ("assets for all instances", 450),
     ("back to default", 65),
     ("births of the present", 200),
     ("cap", 155),
@@ -129,6 +146,7 @@ const CORNERS: [(&str, u32); 60] = [
     ("duplicate", 100),
     ("empty birth", 245),
     ("filled later", 55),
+    ("flattened", 100),
     ("gap", 170),
     ("hidden", 150),
     ("history", 135),
@@ -136,6 +154,7 @@ const CORNERS: [(&str, u32); 60] = [
     ("instance's quality", 80),
     ("instance's quality changed", 120),
     ("kill", 165),
+    ("kinds", 100),
     ("late", 30),
     ("late will", 110),
     ("Latin-1", 150),
@@ -158,6 +177,7 @@ const CORNERS: [(&str, u32); 60] = [
     ("reordered", 20),
     ("restart", 265),
     ("retyped", 145),
+    ("rules", 100),
     ("several devices", 350),
     ("shown again", 10),
     ("static changed", 135),

@@ -12,6 +12,7 @@ use crate::delivery::point::Stream;
 use crate::sitewise::api::{Property, PropertyDataType, PropertyKind, Quality};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::findings::Finding;
+use crate::twin::Kinds;
 use crate::twin::identity::{Address, Namespace, PropertyRole};
 use crate::twin::mapping::ValueForm;
 
@@ -152,8 +153,10 @@ impl<'a> Shown<'a> {
         let mut properties = self.properties(asset, &place.name, place.data_type, false);
         let model = self.world.sitewise.assets[&asset].model;
         let (role, form) = (PropertyRole::Member, ValueForm::Seconds);
-        let time = namespace.property(model, role, &[&place.name], form);
-        properties.retain(|property| (property.id == time) == place.is_time);
+        let time = |path: &[&str]| namespace.property(model, role, path, form);
+        let below = place.name.split_once('/').map(|(piece, name)| time(&[piece, name]));
+        let times = [Some(time(&[&place.name])), below];
+        properties.retain(|property| times.contains(&Some(property.id)) == place.is_time);
         if properties.is_empty() {
             return self.missing(&place.spot, &place.name, self.has_no_room(&place.spot), now);
         }
@@ -177,10 +180,12 @@ impl<'a> Shown<'a> {
         let told = findings.any(|told| {
             told.finding == Finding::MissingUnit && told.edge == Some(&place.spot.source.edge)
         });
+        let by_kind = self.world.config.twin.kinds != Kinds::default();
         let is_right = |unit: &Option<String>| match &fact.unit {
             Unit::Unsaid => true,
-            // The model's is another's, which is told; what it said once stays.
             Unit::Own(None) if place.is_time => unit.as_deref() == Some("s"),
+            // The model's is another's, which is told; what it said once stays.
+            Unit::Own(None) if by_kind => unit.is_none() || told || fact.had_unit,
             Unit::Defined(None) if place.is_time => unit.as_deref() == Some("s") || fact.had_unit,
             Unit::Defined(None) => unit.is_none() || told || fact.had_unit,
             Unit::Own(said) | Unit::Defined(said) => unit == said,

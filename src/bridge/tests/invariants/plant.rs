@@ -139,9 +139,24 @@ pub(super) enum Answers {
     Never,
 }
 
+/// What becomes of instances, by the bridge's configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Spelling {
+    /// Each has an asset.
+    #[default]
+    Templates,
+    /// Nested ones are members of the one around them.
+    Flattened,
+    /// They are said as flat metrics, which rules group.
+    Rules,
+    /// As `Templates`; and the devices are of one kind, as people say.
+    Kinds,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) edge: Edge,
+    pub(super) spelling: Spelling,
     pub(super) own: Body,
     pub(super) devices: Vec<Device>,
     pub(super) shapes: Vec<Shape>,
@@ -236,6 +251,48 @@ pub(super) struct Speech {
     pub(super) time: Option<i64>,
     /// It names metrics by aliases.
     pub(super) by_alias: bool,
+}
+
+impl Spelling {
+    /// The folder whose metrics are grouped by rules.
+    const FOLDER: &str = "Plant";
+    /// What groups them.
+    pub(super) const RULES: &str =
+        "Plant/{asset}/Gear/{member} => Machine > Gearbox, Plant/{asset}/{member} => Machine";
+    /// The kind of all devices.
+    pub(super) const KINDS: &str = "*/*/Pump* => Pump";
+
+    /// Where people look for what an instance has: its asset, and its name there.
+    fn place(self, path: &[String], name: &str) -> (Vec<String>, String) {
+        match (self, path) {
+            (Self::Flattened, [first, below @ ..]) => {
+                let name = below.iter().map(String::as_str).chain([name]).collect::<Vec<_>>();
+                (vec![first.clone()], name.join("/"))
+            }
+            (Self::Rules, [first, below @ ..]) => {
+                let first = format!("{}/{first}", Self::FOLDER);
+                ([&[first], below].concat(), name.to_owned())
+            }
+            _ => (path.to_vec(), name.to_owned()),
+        }
+    }
+}
+
+impl Speech {
+    /// The same, by the places where people look for it.
+    fn placed(mut self, spelling: Spelling) -> Self {
+        for statement in &mut self.values {
+            (statement.path, statement.member) = spelling.place(&statement.path, &statement.member);
+        }
+        for said in &mut self.traits {
+            (said.path, said.name) = spelling.place(&said.path, &said.name);
+        }
+        self.pieces.retain(|path| spelling != Spelling::Flattened || path.len() == 1);
+        for path in &mut self.pieces {
+            *path = spelling.place(path, "").0;
+        }
+        self
+    }
 }
 
 impl Body {

@@ -166,7 +166,10 @@ impl Truth {
                     self.murmur(speech);
                     self.changed(speech, arrival, false);
                 }
-                Known::Outdated => self.disclaim(&speech.source),
+                Known::Outdated => {
+                    self.whisper(speech);
+                    self.disclaim(&speech.source);
+                }
             },
             Verb::Death if speech.source == node => {
                 for known in self.of_node(&node) {

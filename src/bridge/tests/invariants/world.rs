@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::*;
 use super::plant::change::Change;
-use super::plant::{self, Answers, Habit, Manner, Node, Speech, Stamps, Val, Verb};
+use super::plant::{self, Answers, Habit, Manner, Node, Speech, Spelling, Stamps, Val, Verb};
 use super::truth::Truth;
 use crate::sparkplug::address::Source;
 
@@ -21,6 +21,8 @@ pub(super) struct Spec {
     pub(super) caps: Option<(usize, usize, usize)>,
     /// A node has about as many tags as a model's root has room for.
     pub(super) wide: bool,
+    /// How the bridge is told to place instances.
+    pub(super) spelling: Spelling,
     /// At the end everybody who is online is born once more, which heals much.
     pub(super) reborn: bool,
 }
@@ -128,9 +130,15 @@ impl World {
         if spec.wide && spec.caps.is_none() {
             twin.max_properties = 600;
         }
+        match spec.spelling {
+            Spelling::Templates => {}
+            Spelling::Flattened => twin.nested = twin::Nested::Flatten,
+            Spelling::Rules => twin.rules = twin::Rules::parse(Spelling::RULES).unwrap(),
+            Spelling::Kinds => twin.kinds = twin::Kinds::parse(Spelling::KINDS).unwrap(),
+        }
         let host = host_config::Config::new("sparkwise");
         let config = Config { host, twin, delivery: delivery::Config::default() };
-        let nodes = plant::plant(spec.seed, spec.size, spec.wide, START);
+        let nodes = plant::plant(spec.seed, spec.size, spec.wide, spec.spelling, START);
         let mut world = Self {
             bridge: Bridge::new(config.clone(), spec.seed),
             config,
@@ -158,6 +166,13 @@ impl World {
             discarded: 0,
             refused_before: 0,
         };
+        let spelling = match spec.spelling {
+            Spelling::Templates => "assets for all instances",
+            Spelling::Flattened => "flattened",
+            Spelling::Rules => "rules",
+            Spelling::Kinds => "kinds",
+        };
+        world.reach(spelling);
         world.bridge.handle_connected(SERVER, world.now.wall, world.now);
         world.drain();
         for node in 0..world.nodes.len() {

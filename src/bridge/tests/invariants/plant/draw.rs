@@ -26,13 +26,24 @@ const TAGS: [(&str, Kind, &[&str]); 13] = [
 const STATICS: [&str; 3] = ["engHigh", "engLow", "documentation"];
 
 /// Up to `size` edge nodes, at a time that right clocks show as `wall`.
-pub(in super::super) fn plant(seed: u64, size: usize, wide: bool, wall: i64) -> Vec<Node> {
+pub(in super::super) fn plant(
+    seed: u64,
+    size: usize,
+    wide: bool,
+    spelling: Spelling,
+    wall: i64,
+) -> Vec<Node> {
     let rng = &mut Rng::with_seed(seed);
     let shapes = shapes(rng);
     let mut nodes: Vec<Node> = Vec::new();
     for place in 0..size {
         let group = if rng.u8(..3) == 0 { "Ostsee" } else { "Nordsee" };
-        nodes.push(node(rng, EdgeNode::new(group, format!("gw{place}")), &shapes, wall));
+        let mut node = node(rng, EdgeNode::new(group, format!("gw{place}")), &shapes, wall);
+        node.spelling = spelling;
+        if spelling == Spelling::Rules {
+            node.habit = Habit::Silent;
+        }
+        nodes.push(node);
     }
     if wide && let Some(node) = nodes.first_mut() {
         let tags = (0..rng.usize(495..520)).map(|number| {
@@ -60,6 +71,7 @@ fn node(rng: &mut Rng, id: EdgeNode, shapes: &[Shape], wall: i64) -> Node {
     }
     let mut node = Node {
         edge,
+        spelling: Spelling::default(),
         own: Body::default(),
         devices: Vec::new(),
         shapes: shapes.iter().map(|shape| own_version(rng, shape)).collect(),

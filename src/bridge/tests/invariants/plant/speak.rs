@@ -81,7 +81,10 @@ impl Node {
             metrics.push(self.say_tag(tag, (&[], &[]), time, (None, false), &mut speech));
         }
         for piece in body.pieces.iter().filter(|piece| !piece.hidden) {
-            metrics.push(self.say_piece(piece, (&[], &[]), time, &mut speech));
+            match self.spelling {
+                Spelling::Rules => self.say_flat(piece, &[], time, &mut metrics, &mut speech),
+                _ => metrics.push(self.say_piece(piece, (&[], &[]), time, &mut speech)),
+            }
         }
         let stamp = self.stamp(time);
         let message = match device {
@@ -91,7 +94,7 @@ impl Node {
                 self.edge.dbirth(&name, stamp, metrics)
             }
         };
-        (self.spelled(message), speech)
+        (self.spelled(message), speech.placed(self.spelling))
     }
 
     /// Data of some tags, the paths of whose instances come with them.
@@ -144,7 +147,13 @@ impl Node {
                 Manner::Alarm => metric.content_type("Alarm"),
             };
             let mut qualities: Vec<_> = tag.quality.into_iter().collect();
-            let pieces = self.pieces_on(device, &path);
+            if self.spelling == Spelling::Rules && !path.is_empty() {
+                metric = renamed(metric, &path, &tag.name);
+            }
+            let pieces = match self.spelling {
+                Spelling::Rules => Vec::new(),
+                _ => self.pieces_on(device, &path),
+            };
             for (name, (shape, quality)) in path.iter().zip(pieces).rev() {
                 let around = Template::instance(&self.reference(shape)).member(metric);
                 // Some say it with each message, some with births alone.
@@ -172,7 +181,7 @@ impl Node {
                 self.edge.ddata(&name, stamp, metrics)
             }
         };
-        (self.spelled(message), speech)
+        (self.spelled(message), speech.placed(self.spelling))
     }
 
     pub(in super::super) fn device_death(&mut self, device: usize, wall: i64) -> (Message, Speech) {
@@ -310,6 +319,29 @@ impl Node {
         with_quality(Metric::template(&piece.name, template), piece.quality)
     }
 
+    /// The members of an instance, and of those in it, as flat metrics.
+    fn say_flat(
+        &self,
+        piece: &Piece,
+        above: &[String],
+        time: i64,
+        metrics: &mut Vec<Metric>,
+        to: &mut Speech,
+    ) {
+        let path: Vec<_> = above.iter().chain([&piece.name]).cloned().collect();
+        let before = metrics.len();
+        for tag in piece.members.iter().filter(|tag| !tag.hidden) {
+            let metric = self.say_tag(tag, (&path, &[]), time, (None, false), to);
+            metrics.push(renamed(metric, &path, &tag.name));
+        }
+        for below in piece.nested.iter().filter(|below| !below.hidden) {
+            self.say_flat(below, &path, time, metrics, to);
+        }
+        if metrics.len() > before {
+            to.pieces.push(path);
+        }
+    }
+
     /// By which name instances refer to a template.
     fn reference(&self, shape: usize) -> String {
         let name = self.shapes[shape].name;
@@ -376,4 +408,11 @@ fn with_quality(metric: Metric, quality: Option<Code>) -> Metric {
         Some(Code::Number(code)) => metric.quality(code),
         Some(Code::Word(word)) => metric.property("Quality", word),
     }
+}
+
+/// A member of an instance as a flat metric.
+fn renamed(metric: Metric, path: &[String], name: &str) -> Metric {
+    let mut wire = metric.into_wire();
+    wire.name = Some(format!("{}/{}/{name}", Spelling::FOLDER, path.join("/")).into());
+    Metric::from(wire)
 }
