@@ -29,12 +29,12 @@ impl World {
             }
             What::Oversized if alive => {
                 self.corners.insert("oversized birth");
-                let mut birth = match device.filter(|_| act.part % 3 == 0) {
+                let mut birth = match device.filter(|_| act.part.is_multiple_of(3)) {
                     Some(device) => self.dbirth(node, device),
                     None => self.nbirth(node),
                 };
                 // Past the limit of a packet, or of a payload.
-                if act.part % 2 == 0 {
+                if act.part.is_multiple_of(2) {
                     self.send_oversized(node, &birth.topic);
                 } else {
                     birth.payload = [0x12, 0x00].repeat(limits::PAYLOAD_PARTS + 1);
