@@ -453,7 +453,8 @@ impl Bridge {
                 for suggestion in self.folders.survey(birth, self.twin.rules()) {
                     self.outputs.push_back(Output::RuleSuggested(birth.source.clone(), suggestion));
                 }
-                Some(birth.source.clone())
+                let is_reborn = self.twin.presence_of(&birth.source).is_heard_alive();
+                (!is_reborn).then(|| birth.source.clone())
             }
             Event::Data(_) => None,
             Event::Death(death) => {

@@ -11,6 +11,8 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use crate::config::{Config, LogFormat, Origin, Process};
 use crate::sitewise::aws::CREDENTIALS;
 
+mod text;
+
 /// The log cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -38,7 +40,7 @@ pub fn init(process: &Process) -> Result<(), Error> {
         .with_writer(|| Escaping(io::stderr()))
         .with_ansi(io::stderr().is_terminal());
     match process.log_format {
-        LogFormat::Text => log.finish().try_init()?,
+        LogFormat::Text => log.fmt_fields(text::UnsaidFields).finish().try_init()?,
         LogFormat::Json => log.json().flatten_event(true).finish().try_init()?,
     }
     Ok(())

@@ -7,13 +7,13 @@ mod catch_up;
 mod commands;
 mod conflicts;
 mod disk;
-mod finding_lines;
 mod inbound_store;
 mod late;
 mod logging;
 mod missing_births;
 mod outputs;
 mod rejection_lines;
+mod repeated_lines;
 mod startup_offline;
 mod view;
 
@@ -27,11 +27,11 @@ use all_live::AllLive;
 use catch_up::CatchUp;
 pub(super) use commands::{CommandDoors, IotCommandChannel, QueueCommandChannel};
 use conflicts::Conflicts;
-use finding_lines::FindingLines;
 pub(super) use late::LateCourier;
 use late::LateSteps;
 use missing_births::MissingBirths;
 use rejection_lines::RejectionLines;
+use repeated_lines::{LineKind, RepeatedLines};
 use startup_offline::StartupOfflineReport;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinError, JoinSet};
@@ -132,7 +132,7 @@ pub(super) struct Engine<S> {
     next_report: Instant,
     usage: Usage,
     startup_offline: StartupOfflineReport,
-    finding_lines: FindingLines,
+    repeated_lines: RepeatedLines,
     rejection_lines: RejectionLines,
     all_live: AllLive,
     conflicts: Conflicts,
@@ -197,7 +197,7 @@ impl<S: SiteWise> Engine<S> {
             next_report: Instant::START + REPORT_INTERVAL,
             usage: Usage::default(),
             startup_offline: StartupOfflineReport::default(),
-            finding_lines: FindingLines::default(),
+            repeated_lines: RepeatedLines::default(),
             rejection_lines: RejectionLines::default(),
             all_live: AllLive::default(),
             conflicts: Conflicts::default(),
@@ -316,7 +316,7 @@ impl<S: SiteWise> Engine<S> {
         let others = [
             self.bridge.poll_timeout(),
             self.startup_offline.due(),
-            self.finding_lines.due(),
+            self.repeated_lines.due(),
             self.missing_births.due(),
             self.outbox.poll_timeout(),
             self.doors.poll_timeout(),
@@ -344,7 +344,7 @@ impl<S: SiteWise> Engine<S> {
         self.bridge.handle_timeout(now);
         self.doors.handle_timeout(now.instant);
         self.log_startup_offline(now);
-        self.log_more_senders(now);
+        self.log_more_lines(now);
         self.request_missing_births(now);
         if self.next_report <= now.instant {
             self.next_report = now.instant + REPORT_INTERVAL;
@@ -431,7 +431,11 @@ impl<S: SiteWise> Engine<S> {
         self.log_all_live(now);
         for (subject, reason) in self.bridge.take_rejections() {
             let verdict = self.bridge.twin().plan().verdict(&subject);
-            logging::log_rejection(&subject, &reason, verdict.unwrap_or(RejectionKind::Rejected));
+            let verdict = verdict.unwrap_or(RejectionKind::Rejected);
+            let kind = LineKind::NotCreated(verdict);
+            if self.repeated_lines.admit(kind, Some(&subject), now.instant) {
+                logging::log_rejection(&subject, &reason, verdict);
+            }
         }
         Ok(())
     }

@@ -65,7 +65,7 @@ pub enum Output {
         /// The first thing that it did not get.
         example: String,
     },
-    /// A node or device was born, or born again.
+    /// A node or device was born that was not online, or not heard by this process.
     Born(Source),
     /// A node or device died.
     Died(Source, DeathCause),

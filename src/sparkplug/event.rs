@@ -251,7 +251,7 @@ pub enum ClockSource {
 }
 
 /// The cause of a death.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeathCause {
     /// NDEATH or DDEATH.
     Certificate,

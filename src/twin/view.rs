@@ -30,6 +30,13 @@ pub struct Presence {
     pub session: Option<(u64, u64)>,
 }
 
+impl Presence {
+    /// Whether it is online by a birth that this process has heard.
+    pub fn is_heard_alive(&self) -> bool {
+        self.liveness == Liveness::Online && self.born.is_some()
+    }
+}
+
 /// Whether a node or device is online.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Liveness {

@@ -1,8 +1,31 @@
 //! A call to the control plane, made.
 
+use uuid::Uuid;
+
 use crate::sitewise::api::ApiFault;
 use crate::sitewise::client::SiteWise;
+use crate::twin::Twin;
 use crate::twin::plan::api_call::{ApiCall, CallResult};
+
+/// A call in words, with names beside the ids of models, assets and properties.
+pub(super) fn described(call: &ApiCall, twin: &Twin) -> String {
+    let call = call.to_string();
+    let words: Vec<_> = call.split(' ').collect();
+    let ids = || words.iter().filter_map(|word| Uuid::try_parse(word).ok());
+    let named = words.iter().map(|word| {
+        let id = Uuid::try_parse(word).ok()?;
+        let asset = twin.asset(id).map(|(_, asset)| asset.address.to_string());
+        let model = || twin.model_name(id).map(|name| format!("\"{name}\""));
+        let property = || {
+            let of = ids().find_map(|id| twin.asset(id))?.1;
+            twin.property(of, id).map(|property| format!("\"{}\"", property.name))
+        };
+        let name = asset.or_else(model).or_else(property)?;
+        Some(format!("{name} ({id})"))
+    });
+    let text = words.iter().zip(named).map(|(word, name)| name.unwrap_or((*word).to_owned()));
+    text.collect::<Vec<_>>().join(" ")
+}
 
 /// Makes one call.
 pub(super) async fn carry_out<S: SiteWise>(

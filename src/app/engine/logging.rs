@@ -2,7 +2,7 @@
 
 use tracing::{error, info, warn};
 
-use super::finding_lines::MoreSenders;
+use super::repeated_lines::{LineKind, MoreLines};
 use crate::bridge::Output;
 use crate::console::degraded;
 use crate::delivery::point::Stream;
@@ -112,16 +112,49 @@ pub(super) fn is_warning(finding: Finding) -> bool {
     violates || finding.is_loss() || finding.needs_people()
 }
 
-/// Logs how many senders share a finding beyond those that got a line of their own.
-pub(super) fn log_more_senders(more: &MoreSenders) {
-    let MoreSenders { finding, count, names } = more;
-    let (name, words) = (finding.name(), finding.description());
+/// Logs how many there are of a kind beyond those that got a line of their own.
+pub(super) fn log_more_lines(more: &MoreLines) {
+    let MoreLines { kind, count, names } = more;
     let who = degraded::first_names(names, *count);
-    if is_warning(*finding) {
-        warn!(sparkplug.finding = name, senders = count, "{who}: {words}");
-    } else {
-        info!(sparkplug.finding = name, senders = count, "{who}: {words}");
+    match *kind {
+        LineKind::Finding(finding) => {
+            let (name, words) = (finding.name(), finding.description());
+            if is_warning(finding) {
+                warn!(sparkplug.finding = name, senders = count, "{who}: {words}");
+            } else {
+                info!(sparkplug.finding = name, senders = count, "{who}: {words}");
+            }
+        }
+        LineKind::Online => info!(count, "{who}: online"),
+        LineKind::NodeOffline(cause) if is_to_be_seen_to(cause) => warn!(
+            count,
+            "{who}: offline: {}; their last values stay in SiteWise; {}",
+            how(cause),
+            degraded::OFFLINE_REMEDY
+        ),
+        LineKind::NodeOffline(cause) | LineKind::DeviceOffline(cause) => {
+            info!(count, "{who}: offline: {}", how(cause));
+        }
+        LineKind::NotCreated(verdict) => {
+            warn!(count, "{who}: cannot be created or updated; {}", verdict.remedy());
+        }
     }
+}
+
+/// How a death became known.
+const fn how(cause: DeathCause) -> &'static str {
+    match cause {
+        DeathCause::Certificate => "death certificate received",
+        DeathCause::Node => "its edge node is offline",
+        DeathCause::ConnectionLost => "connection to the MQTT server lost",
+        DeathCause::Silent => "no answer to a rebirth request",
+    }
+}
+
+/// A dead gateway is for somebody to see to; what our own connection hides is told once, by its
+/// server.
+fn is_to_be_seen_to(cause: DeathCause) -> bool {
+    cause != DeathCause::ConnectionLost
 }
 
 /// Logs an output; those that are only to be performed are ignored.
@@ -177,15 +210,8 @@ pub(super) fn log_output(output: Output) {
         ),
         Output::Born(source) => info!(sparkplug.source = %source, "{source} is online"),
         Output::Died(source, cause) => {
-            let how = match cause {
-                DeathCause::Certificate => "death certificate received",
-                DeathCause::Node => "its edge node is offline",
-                DeathCause::ConnectionLost => "connection to the MQTT server lost",
-                DeathCause::Silent => "no answer to a rebirth request",
-            };
-            // A dead gateway is for somebody to see to; what our own connection hides is told once,
-            // by its server.
-            if source.device.is_none() && cause != DeathCause::ConnectionLost {
+            let how = how(cause);
+            if source.device.is_none() && is_to_be_seen_to(cause) {
                 warn!(
                     sparkplug.source = %source,
                     "{source} is offline: {how}; its last values stay in SiteWise, and are written \

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tracing::warn;
 
+use super::repeated_lines::LineKind;
 use super::{DEAD_LETTERS, Engine, SyncState, calls, logging};
 use crate::bridge::Output;
 use crate::delivery::point::{DiscardReason, Gate, GateState, Point};
@@ -39,10 +40,9 @@ impl<S: SiteWise> Engine<S> {
             Output::Publish(publish) => self.servers.publish(publish),
             Output::Call(id, step) => {
                 let sitewise = Arc::clone(&self.sitewise);
-                self.calls.spawn(async move {
-                    let tried = step.to_string();
-                    (id, tried, calls::carry_out(&*sitewise, step).await)
-                });
+                let tried = calls::described(&step, self.bridge.twin());
+                self.calls
+                    .spawn(async move { (id, tried, calls::carry_out(&*sitewise, step).await) });
             }
             Output::Send(id, entries) => self.senders.send(id, entries),
             Output::Store(points) => {
@@ -106,16 +106,32 @@ impl<S: SiteWise> Engine<S> {
             Output::ReachabilityChanged(told) => self.log_reachability(&told, now),
             Output::NothingDelivered(server) => self.servers.log_nothing_delivered(server),
             Output::Finding { edge, finding, example } => {
-                if self.finding_lines.admit(finding, edge.as_ref(), now.instant) {
+                let name = edge.as_ref().map(ToString::to_string);
+                let kind = LineKind::Finding(finding);
+                if self.repeated_lines.admit(kind, name.as_deref(), now.instant) {
                     logging::log_output(Output::Finding { edge, finding, example });
                 }
             }
             told @ (Output::Grouped(_)
             | Output::RuleSuggested(..)
             | Output::AllNodesExcluded(_)
-            | Output::Capped { .. }
-            | Output::Born(_)
-            | Output::Died(..)) => logging::log_output(told),
+            | Output::Capped { .. }) => logging::log_output(told),
+            Output::Born(source) => {
+                let name = source.to_string();
+                if self.repeated_lines.admit(LineKind::Online, Some(&name), now.instant) {
+                    logging::log_output(Output::Born(source));
+                }
+            }
+            Output::Died(source, cause) => {
+                let name = source.to_string();
+                let kind = match source.device {
+                    None => LineKind::NodeOffline(cause),
+                    Some(_) => LineKind::DeviceOffline(cause),
+                };
+                if self.repeated_lines.admit(kind, Some(&name), now.instant) {
+                    logging::log_output(Output::Died(source, cause));
+                }
+            }
         }
     }
 

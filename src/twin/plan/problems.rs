@@ -20,7 +20,7 @@ pub(super) struct Problem {
 }
 
 /// SiteWise's verdict on a model or an asset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RejectionKind {
     /// Something of it is wrong.
     Rejected,
