@@ -4,6 +4,7 @@
 //! It does no I/O and reads no clock. A shell performs its outputs, tries each call once and hands
 //! back the result; so a whole plant runs in a test, at any speed, deterministically.
 
+mod dead;
 pub mod deferral;
 pub mod late;
 mod output;
@@ -470,9 +471,7 @@ impl Bridge {
         } else {
             handle_in_twin(&mut self.twin, &self.host, event, now, Twin::handle_event);
         }
-        if let Some(source) = born {
-            self.outputs.push_back(Output::Born(source));
-        }
+        self.outputs.extend(born.map(Output::Born));
     }
 }
 

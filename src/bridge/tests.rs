@@ -22,6 +22,7 @@ use crate::twin::tests::fake::FakeSiteWise;
 
 mod attributes;
 mod behind;
+mod dead;
 mod definitions;
 mod invariants;
 mod kept;
@@ -29,6 +30,7 @@ mod late;
 mod latin;
 mod plant;
 mod spellings;
+mod times;
 mod values;
 mod weather;
 

@@ -13,7 +13,7 @@ use super::plan::status::ProvisioningStatus;
 pub use super::property::DesiredProperty;
 use super::values::SourceValues;
 use crate::sitewise::api::{Tqv, Variant};
-use crate::sparkplug::address::Source;
+use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::Slot;
 use crate::time::Timestamp;
 
@@ -196,6 +196,14 @@ impl Twin {
     /// Whether a node or device is alive.
     pub fn presence_of(&self, source: &Source) -> Presence {
         self.sources.get(source).map(SourceValues::presence).unwrap_or_default()
+    }
+
+    /// Edge nodes that died, as their assets show, however long ago.
+    pub fn dead_nodes(&self) -> impl Iterator<Item = &EdgeNode> {
+        let dead = self.sources.iter().filter(|(source, values)| {
+            source.device.is_none() && values.presence().liveness == Liveness::Offline
+        });
+        dead.map(|(source, _)| &source.edge)
     }
 
     /// What each property of an asset holds, in the order of its model. Looks at every leaf of

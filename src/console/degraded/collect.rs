@@ -266,7 +266,8 @@ fn nodes(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
         DegradedReason::SenderClock { edge, ahead, others }
     }));
     let offline = |edge: &EdgeNode| offline(twin, edge);
-    let dead: BTreeSet<&EdgeNode> = host.dead().filter(|edge| !strange.contains(edge)).collect();
+    let dead = look.bridge.dead_nodes().into_iter().filter(|edge| !strange.contains(edge));
+    let dead: BTreeSet<&EdgeNode> = dead.collect();
     all.extend(dead.iter().map(|edge| offline(edge)));
     let before = offline_before(look).into_iter().flatten();
     let before = before

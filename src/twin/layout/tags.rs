@@ -60,9 +60,13 @@ pub(in crate::twin) fn has_instances(birth: &Birth) -> bool {
     birth.metrics.iter().any(|metric| matches!(metric.content, Content::Instance(_)))
 }
 
-/// The unit of a metric: what the sender says, else that of its form.
+/// The unit of a metric: that of its form, whatever the sender says of its milliseconds, else what
+/// the sender says.
 pub(in crate::twin) fn unit(properties: &[StaticProperty], form: ValueForm) -> Option<&str> {
-    declared_unit(properties).or((form == ValueForm::Seconds).then_some(mapping::SECONDS_UNIT))
+    match form {
+        ValueForm::Seconds => Some(mapping::SECONDS_UNIT),
+        _ => declared_unit(properties),
+    }
 }
 
 /// The unit that the sender says; a blank one says none.

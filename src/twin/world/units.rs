@@ -76,6 +76,10 @@ impl DesiredWorld {
     pub(in crate::twin) fn unit(&mut self, asset: AssetIx, property: PropertyIx, declared: &str) {
         let model = self.assets.get(asset).model;
         let Some(has) = self.models.get(model).properties.get(property.0 as usize) else { return };
+        if has.form == ValueForm::Seconds {
+            // It is written in seconds, whatever its sender counts in.
+            return;
+        }
         let place = (asset, property);
         let is_models = |said: &str| has.unit.as_deref() == Some(said);
         if is_models(declared) && self.units.is_empty() {

@@ -182,11 +182,11 @@ impl<'a> Shown<'a> {
         });
         let by_kind = self.world.config.twin.kinds != Kinds::default();
         let is_right = |unit: &Option<String>| match &fact.unit {
+            // Whatever its sender says.
+            _ if place.is_time => unit.as_deref() == Some("s"),
             Unit::Unsaid => true,
-            Unit::Own(None) if place.is_time => unit.as_deref() == Some("s"),
             // The model's is another's, which is told; what it said once stays.
             Unit::Own(None) if by_kind => unit.is_none() || told || fact.had_unit,
-            Unit::Defined(None) if place.is_time => unit.as_deref() == Some("s") || fact.had_unit,
             Unit::Defined(None) => unit.is_none() || told || fact.had_unit,
             Unit::Own(said) | Unit::Defined(said) => unit == said,
         };
