@@ -28,6 +28,7 @@ mod invariants;
 mod kept;
 mod late;
 mod latin;
+mod nested;
 mod plant;
 mod spellings;
 mod times;

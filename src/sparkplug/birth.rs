@@ -273,14 +273,14 @@ impl BirthReader<'_> {
         match holds(wire, defined) {
             MetricContent::Instance(value) => {
                 let inherited = place.inherited.by(wire, self.findings);
-                self.instance(name, value, inherited)
+                self.instance(name, value, inherited, own(defined))
             }
             MetricContent::Bare(template) => {
                 if wire.value.is_some() && wire.is_null != Some(true) {
                     self.findings.note(Finding::WrongValue);
                 }
                 let inherited = place.inherited.by(wire, self.findings);
-                self.instance(name, &without_members(template), inherited)
+                self.instance(name, &without_members(template), inherited, own(defined))
             }
             MetricContent::Leaf if !self.takes(name) => {
                 self.excluded += 1;
@@ -313,6 +313,7 @@ impl BirthReader<'_> {
         name: &Arc<str>,
         value: &wire::Template,
         inherited: Inherited,
+        own: Option<&Arc<Definition>>,
     ) -> Option<(NameTarget, Option<Content>)> {
         if self.enclosing_definitions.len() >= limits::TEMPLATE_DEPTH {
             self.findings.note(Finding::TooManyLeaves);
@@ -326,6 +327,9 @@ impl BirthReader<'_> {
         };
         let definitions = self.definitions;
         let definition = definitions.resolve(&template);
+        // What the definition around it says of it, unless it is of another template after all.
+        let definition =
+            definition.map(|found| own.filter(|own| own.name == found.name).unwrap_or(found));
         if definition.is_none() {
             self.findings.note(Finding::UnknownTemplate);
         }
@@ -379,9 +383,9 @@ impl BirthReader<'_> {
             self.findings.note(Finding::MissingMember);
             let name = Arc::clone(&member.name);
             let (target, content) = match &member.kind {
-                MemberKind::Template { template, .. } => {
+                MemberKind::Template { template, own, .. } => {
                     let value = without_members(template);
-                    let read = self.instance(&name, &value, place.inherited);
+                    let read = self.instance(&name, &value, place.inherited, own.as_ref());
                     let Some(read) = read else { continue };
                     read
                 }
@@ -452,6 +456,14 @@ fn holds<'a>(wire: &'a wire::Metric, defined: Option<&'a MemberKind>) -> MetricC
         (Some(wire::metric::Value::TemplateValue(value)), _) => MetricContent::Instance(value),
         (_, Some(MemberKind::Template { template, .. })) => MetricContent::Bare(template),
         (_, Some(MemberKind::Leaf(_)) | None) => MetricContent::Leaf,
+    }
+}
+
+/// The definition of a nested instance, with what the one around it says.
+fn own(defined: Option<&MemberKind>) -> Option<&Arc<Definition>> {
+    match defined {
+        Some(MemberKind::Template { own, .. }) => own.as_ref(),
+        _ => None,
     }
 }
 

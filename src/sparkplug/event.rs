@@ -99,6 +99,8 @@ pub struct Definition {
     pub parameters: Vec<StaticProperty>,
     /// Members with their defaults.
     pub members: Vec<Member>,
+    /// Its template's, where this is that of an instance within a definition that says more of it.
+    pub base: Option<Arc<Definition>>,
 }
 
 /// A member of a template definition.
@@ -123,6 +125,10 @@ pub enum MemberKind {
         template: Arc<str>,
         /// Name of the definition it resolves to.
         definition: Option<Arc<str>>,
+        /// What the definition around it says of it; none where that is nothing.
+        said: Option<Arc<Definition>>,
+        /// Its definition with that; none where nothing is said.
+        own: Option<Arc<Definition>>,
     },
 }
 

@@ -30,7 +30,10 @@ pub(crate) fn definition(definition: &Definition) -> usize {
 fn member(member: &Member) -> usize {
     let kind = match &member.kind {
         MemberKind::Leaf(_) => 0,
-        MemberKind::Template { template, .. } => text(template),
+        MemberKind::Template { template, said, own, .. } => {
+            let more = said.iter().chain(own).map(|more| definition(more));
+            text(template) + more.sum::<usize>()
+        }
     };
     size_of::<Member>() + text(&member.name) + properties(&member.properties) + kind
 }

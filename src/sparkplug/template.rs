@@ -11,6 +11,7 @@ use super::findings::{Finding, FindingCounts};
 use super::proto::payload as wire;
 use super::{limits, memory, metric, text};
 
+mod nested;
 pub(crate) mod ring;
 
 /// The folder that some senders put their definitions into.
@@ -76,6 +77,7 @@ impl TemplateDefinitions {
             self.by_name.insert(Arc::clone(&definition.name), Arc::new(definition));
         }
         self.break_rings(&names, findings);
+        self.define_nested(room, findings);
         let all = self.by_name.values().map(|definition| memory::definition(definition));
         self.bytes = all.sum();
         let read = names.iter().filter_map(|name| self.by_name.get(name));
@@ -109,7 +111,7 @@ impl TemplateDefinitions {
             }
         }
         for member in &mut definition.members {
-            if let MemberKind::Template { template, definition } = &mut member.kind {
+            if let MemberKind::Template { template, definition, .. } = &mut member.kind {
                 *definition = self.resolve(template).map(|found| Arc::clone(&found.name));
             }
         }
@@ -154,7 +156,11 @@ impl TemplateDefinitions {
 }
 
 fn size(definition: &Definition) -> usize {
-    definition.members.len() + definition.parameters.len()
+    let said = definition.members.iter().filter_map(|member| match &member.kind {
+        MemberKind::Template { said, .. } => said.as_deref(),
+        MemberKind::Leaf(_) => None,
+    });
+    definition.members.len() + definition.parameters.len() + said.map(size).sum::<usize>()
 }
 
 /// The definition in a metric, if it holds one
@@ -205,6 +211,7 @@ fn read(name: Arc<str>, template: &wire::Template, findings: &mut FindingCounts)
         parent: parent.map(Into::into),
         parameters: parameters(template, findings),
         members,
+        base: None,
     }
 }
 
@@ -213,6 +220,8 @@ fn member(name: Arc<str>, wire: &wire::Metric, findings: &mut FindingCounts) -> 
         Some(nested) => MemberKind::Template {
             template: reference(nested, findings).map_or_else(|| Arc::clone(&name), Into::into),
             definition: None,
+            said: said(nested, findings),
+            own: None,
         },
         None => match metric::datatype(wire, findings) {
             // A nested template that is null says of itself only that it is one.
@@ -221,6 +230,25 @@ fn member(name: Arc<str>, wire: &wire::Metric, findings: &mut FindingCounts) -> 
         },
     };
     Member { properties: metric::properties(wire, findings), name, kind }
+}
+
+/// What a definition says of an instance within it, if that is anything.
+fn said(nested: &wire::Template, findings: &mut FindingCounts) -> Option<Arc<Definition>> {
+    let parameters = parameters(nested, findings);
+    let mut members: Vec<Member> = Vec::new();
+    for wire in nested.metrics.iter().take(limits::LEAVES) {
+        if let Some(name) = metric::name(wire.name.as_deref(), findings) {
+            let member = member(name.into(), wire, findings);
+            let is_said = !member.properties.is_empty()
+                || matches!(member.kind, MemberKind::Template { said: Some(_), .. });
+            members.extend(is_said.then_some(member));
+        }
+    }
+    let any = !parameters.is_empty() || !members.is_empty();
+    let name = Arc::from("");
+    any.then(|| {
+        Arc::new(Definition { name, version: None, parent: None, parameters, members, base: None })
+    })
 }
 
 /// The parameters of a template [payloads-template-definition-parameters].

@@ -13,7 +13,7 @@ use super::identity::PropertyRole;
 use super::layout::{self, statics};
 use super::mapping;
 use super::models::{DesiredModels, ModelIx, PropertyIx, PropertyRequest};
-use crate::sparkplug::event::{Definition, MemberKind};
+use crate::sparkplug::event::{Definition, MemberKind, StaticProperty};
 
 /// Definitions that are remembered; then the cache is cleared.
 const REMEMBERED: usize = 1_000;
@@ -79,6 +79,11 @@ fn below<'a>(above: &[&'a str], names: &[&'a str]) -> Vec<&'a str> {
     [above, names].concat()
 }
 
+/// The value of the same name.
+fn named_as<'a>(values: &'a [StaticProperty], like: &StaticProperty) -> Option<&'a StaticProperty> {
+    values.iter().find(|value| value.name == like.name)
+}
+
 fn compare(
     definition: &Definition,
     (ix, above): (ModelIx, &[&str]),
@@ -87,8 +92,13 @@ fn compare(
 ) -> DefinitionDiff {
     let mut differing = DefinitionDiff::default();
     let mut named = FxHashSet::default();
+    let base = definition.base.as_deref().filter(|_| above.is_empty());
+    // The default that a model will get is its template's.
+    let is_changed = |of: Option<&StaticProperty>, sent: &StaticProperty| {
+        base.is_some() && of.is_none_or(|of| of.value != sent.value)
+    };
     let mut default_differs =
-        |role, path: &[&str], sent: &crate::sparkplug::event::StaticProperty| {
+        |role, path: &[&str], sent: &StaticProperty, of: Option<&StaticProperty>| {
             let Some(form) = layout::form(config, sent.datatype) else { return false };
             // One that has no default, while its model has another's, differs as well.
             let said = sent.value.as_ref().and_then(|value| mapping::default_text(value, form));
@@ -97,19 +107,26 @@ fn compare(
             let has = models.find(ix, wanted);
             named.extend(has);
             let has = has.and_then(|place| models.get(ix).properties.get(place.0 as usize));
-            has.is_some_and(|has| has.default() != said.as_deref())
+            match has {
+                Some(has) => has.default() != said.as_deref(),
+                None => is_changed(of, sent),
+            }
         };
     for (at, parameter) in definition.parameters.iter().enumerate() {
-        if default_differs(PropertyRole::Parameter, &below(above, &[&parameter.name]), parameter) {
+        let of = base.and_then(|base| named_as(&base.parameters, parameter));
+        let path = below(above, &[&parameter.name]);
+        if default_differs(PropertyRole::Parameter, &path, parameter, of) {
             differing.parameters.push(at);
         }
     }
     for (at, member) in definition.members.iter().enumerate() {
         let path = below(above, &[&member.name]);
+        let of = base.and_then(|base| base.members.iter().find(|of| of.name == member.name));
         for (place, property) in member.properties.iter().enumerate() {
             let taken = statics(config, &path, std::slice::from_ref(property)).next().is_some();
             let path = below(above, &[&member.name, &property.name]);
-            if default_differs(PropertyRole::Property, &path, property) && taken {
+            let of = of.and_then(|of| named_as(&of.properties, property));
+            if default_differs(PropertyRole::Property, &path, property, of) && taken {
                 differing.statics.push((at, place));
             }
         }

@@ -317,6 +317,7 @@ fn definitions() -> Vec<Definition> {
             name: "_types_/Turbine".into(),
             version: None,
             parent: None,
+            base: None,
             parameters: vec![property("Serial", DataType::String, text("unknown"))],
             members: vec![
                 speed,
@@ -327,6 +328,8 @@ fn definitions() -> Vec<Definition> {
                     kind: MemberKind::Template {
                         template: "Gearbox".into(),
                         definition: Some("_types_/Gearbox".into()),
+                        said: None,
+                        own: None,
                     },
                 },
             ],
@@ -335,6 +338,7 @@ fn definitions() -> Vec<Definition> {
             name: "_types_/Gearbox".into(),
             version: None,
             parent: None,
+            base: None,
             parameters: Vec::new(),
             members: vec![member("Temp", "°C")],
         },

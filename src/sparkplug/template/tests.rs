@@ -97,6 +97,8 @@ fn nested_members_name_the_definition_they_resolve_to() {
     let kind = |template: &str, definition: Option<&str>| MemberKind::Template {
         template: template.into(),
         definition: definition.map(Into::into),
+        said: None,
+        own: None,
     };
     assert_eq!(kinds, [kind("Inner:2", Some("_types_/Inner")), kind("Other", None)]);
 }

@@ -97,8 +97,8 @@ impl<'a> Defining<'a> {
                         self.attribute(PropertyRole::Property, property);
                     }
                 }
-                MemberKind::Template { template, definition } => {
-                    self.nested(template, definition.as_deref());
+                MemberKind::Template { template, definition, own, .. } => {
+                    self.nested(template, definition.as_deref(), own.as_deref());
                 }
             }
             self.path.pop();
@@ -118,7 +118,7 @@ impl<'a> Defining<'a> {
 
     /// The path leads to a member of another template: a place for its assets, or its members and
     /// parameters.
-    fn nested(&mut self, template: &str, definition: Option<&str>) {
+    fn nested(&mut self, template: &str, definition: Option<&str>, own: Option<&'a Definition>) {
         match self.config.nested {
             Nested::Child if self.pass == DefinePass::Members => {
                 // One past the cap is met again at each of its instances.
@@ -131,7 +131,8 @@ impl<'a> Defining<'a> {
             Nested::Child => {}
             Nested::Flatten => {
                 let all = self.all;
-                let nested = all.iter().find(|nested| Some(&*nested.name) == definition);
+                let nested = || all.iter().find(|nested| Some(&*nested.name) == definition);
+                let nested = own.or_else(nested);
                 if let Some(nested) = nested.filter(|_| self.path.len() <= TEMPLATE_DEPTH) {
                     self.define(nested);
                 }

@@ -293,6 +293,7 @@ fn station(own: Option<f64>, max: Option<f64>, high: Option<f64>, offset: i64) -
         name: "_types_/Pump".into(),
         version: None,
         parent: None,
+        base: None,
         parameters: named("Max", max).into_iter().collect(),
         members: vec![Member {
             name: "v".into(),
@@ -309,6 +310,8 @@ fn station(own: Option<f64>, max: Option<f64>, high: Option<f64>, offset: i64) -
             kind: MemberKind::Template {
                 template: "Pump".into(),
                 definition: Some("_types_/Pump".into()),
+                said: None,
+                own: None,
             },
         }],
         ..pump.clone()

@@ -305,7 +305,14 @@ fn a_machine_on_a_model_that_grew_full_tells_that_it_is_alive() {
         };
         let (version, parent) = (None, None);
         let members = (0..5_100).map(member).collect();
-        Definition { name: "Big".into(), version, parent, parameters: Vec::new(), members }
+        Definition {
+            name: "Big".into(),
+            version,
+            parent,
+            parameters: Vec::new(),
+            members,
+            base: None,
+        }
     };
     let born = |rig: &mut Rig| {
         rig.event(birth_at(rig.offset(), node(), vec![definition()], vec![]));

@@ -337,6 +337,7 @@ fn a_unit_of_its_own_goes_when_its_definition_is_as_its_model_again() {
         name: "_types_/Oven".into(),
         version: None,
         parent: None,
+        base: None,
         parameters: Vec::new(),
         members: vec![Member {
             name: "Temperature".into(),

@@ -71,6 +71,7 @@ fn event(told: &Told) -> Event {
         name: "_types_/Turbine".into(),
         version: None,
         parent: None,
+        base: None,
         parameters: Vec::new(),
         members: members()
             .map(|(name, datatype)| Member {
@@ -82,7 +83,12 @@ fn event(told: &Told) -> Event {
     };
     if told.nested {
         let template = "Gearbox".into();
-        let kind = MemberKind::Template { template, definition: Some("_types_/Gearbox".into()) };
+        let kind = MemberKind::Template {
+            template,
+            definition: Some("_types_/Gearbox".into()),
+            said: None,
+            own: None,
+        };
         definition.members.push(Member { name: "Gearbox".into(), properties: Vec::new(), kind });
     }
     let mut slot = 0;

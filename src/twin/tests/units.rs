@@ -21,6 +21,7 @@ fn defined(instance_name: &str, unit: Option<&str>) -> (Vec<Definition>, Vec<Bir
         name: "_types_/P".into(),
         version: None,
         parent: None,
+        base: None,
         parameters: Vec::new(),
         members: vec![Member {
             name: "v".into(),

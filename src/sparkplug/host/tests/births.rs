@@ -164,8 +164,12 @@ fn payloads_template_definition_nbirth() {
     assert_eq!(definition.parameters[0].value, Some(Value::String("".into())));
     assert_eq!(definition.members[0].properties[0].name, "engUnit".into());
     assert_eq!(definition.members[0].kind, MemberKind::Leaf(Some(DataType::Float)));
-    let nested =
-        MemberKind::Template { template: "Gearbox".into(), definition: Some("Gearbox".into()) };
+    let nested = MemberKind::Template {
+        template: "Gearbox".into(),
+        definition: Some("Gearbox".into()),
+        said: None,
+        own: None,
+    };
     assert_eq!(definition.members[2].kind, nested);
 
     stage.send(&edge.dbirth("d", stage.time(), [turbine("T2")]));
