@@ -42,7 +42,9 @@ impl ControlPlane {
             ApiCall::GrowModel(growth) => {
                 self.write(growth.id, growth.properties.len(), &growth.hierarchies)
             }
-            ApiCall::ReadUnits(..) => CallResult::Units(Page { items: Vec::new(), next: None }),
+            ApiCall::ReadProperties(..) => {
+                CallResult::Properties(Page { items: Vec::new(), next: None })
+            }
             ApiCall::DescribeProperty { .. } => {
                 unreachable!("no asset here has a unit of its own")
             }

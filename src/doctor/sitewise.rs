@@ -82,7 +82,7 @@ pub(super) async fn check(client: &impl SiteWise) -> Vec<Check> {
         check_permission("DescribeAsset", control, client.describe_asset(NOBODY)),
         check_permission("AssociateAssets", control, client.associate(associate)),
         check_permission("ListAssociatedAssets", control, client.list_children(NOBODY, None)),
-        check_permission("ListAssetProperties", control, client.read_units(NOBODY, None)),
+        check_permission("ListAssetProperties", control, client.read_properties(NOBODY, None)),
         check_permission(
             "DescribeAssetProperty",
             control,

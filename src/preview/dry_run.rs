@@ -181,7 +181,9 @@ impl<S: SiteWise> DryRun<S> {
                 answer.map(CallResult::Property)
             }
             // What assets have of their own shows where a unit differs.
-            ApiCall::ReadUnits(..) => Ok(CallResult::Units(Page { items: Vec::new(), next: None })),
+            ApiCall::ReadProperties(..) => {
+                Ok(CallResult::Properties(Page { items: Vec::new(), next: None }))
+            }
             // What values there are is not an observer's business.
             ApiCall::ReadValues(of) => Ok(CallResult::Values(vec![Ok(None); of.len()])),
             // Told apart by `is_write`.
@@ -290,7 +292,7 @@ impl<S: SiteWise> DryRun<S> {
             | ApiCall::DescribeModel(_)
             | ApiCall::ListAssets(..)
             | ApiCall::DescribeAsset(_)
-            | ApiCall::ReadUnits(..)
+            | ApiCall::ReadProperties(..)
             | ApiCall::ListChildren(..)
             | ApiCall::ReadValues(_) => {}
         }

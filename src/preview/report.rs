@@ -227,7 +227,7 @@ impl Changes {
             | ApiCall::DescribeModel(_)
             | ApiCall::ListAssets(..)
             | ApiCall::DescribeAsset(_)
-            | ApiCall::ReadUnits(..)
+            | ApiCall::ReadProperties(..)
             | ApiCall::ListChildren(..)
             | ApiCall::DescribeProperty { .. }
             | ApiCall::ReadValues(_) => {}

@@ -85,13 +85,13 @@ impl SiteWise for ReadOnly {
         self.page(ApiCall::ListAssets(model, token))
     }
 
-    async fn read_units(
+    async fn read_properties(
         &self,
         asset: uuid::Uuid,
         token: Option<String>,
-    ) -> Result<Page<(uuid::Uuid, Option<String>)>, ApiFault> {
-        match self.read(ApiCall::ReadUnits(asset, token))? {
-            CallResult::Units(units) => Ok(units),
+    ) -> Result<Page<(uuid::Uuid, AssetProperty)>, ApiFault> {
+        match self.read(ApiCall::ReadProperties(asset, token))? {
+            CallResult::Properties(page) => Ok(page),
             done => panic!("{done:?}"),
         }
     }

@@ -225,12 +225,12 @@ impl SiteWise for AwsSiteWise {
         convert::asset(&output).map_err(unreadable(tried))
     }
 
-    async fn read_units(
+    async fn read_properties(
         &self,
         asset: Uuid,
         token: Option<String>,
-    ) -> Result<Page<(Uuid, Option<String>)>, ApiFault> {
-        let tried = format!("read the units of asset {asset}");
+    ) -> Result<Page<(Uuid, AssetProperty)>, ApiFault> {
+        let tried = format!("read the properties of asset {asset}");
         let page = self
             .client
             .list_asset_properties()
@@ -241,7 +241,7 @@ impl SiteWise for AwsSiteWise {
             .send()
             .await
             .map_err(|error| fault::of_call(&tried, &error))?;
-        let items = page.asset_property_summaries().iter().map(convert::unit);
+        let items = page.asset_property_summaries().iter().map(convert::asset_property);
         let items: Result<_, _> = items.collect();
         Ok(Page { items: items.map_err(unreadable(tried))?, next: page.next_token })
     }

@@ -91,13 +91,14 @@ pub trait SiteWise: Send + Sync + 'static {
         token: Option<String>,
     ) -> impl Future<Output = Result<Page<Asset>, ApiFault>> + Send;
 
-    /// Reads a page of the units of an asset's properties, those of composite models included.
+    /// Reads a page of what an asset's properties have beyond their model's, those of composite
+    /// models included.
     /// [ListAssetProperties](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_ListAssetProperties.html)
-    fn read_units(
+    fn read_properties(
         &self,
         asset: Uuid,
         token: Option<String>,
-    ) -> impl Future<Output = Result<Page<(Uuid, Option<String>)>, ApiFault>> + Send;
+    ) -> impl Future<Output = Result<Page<(Uuid, AssetProperty)>, ApiFault>> + Send;
 
     /// Reads what an asset's property has beyond its model's.
     /// [DescribeAssetProperty](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_DescribeAssetProperty.html)

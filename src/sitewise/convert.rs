@@ -7,8 +7,8 @@ use aws_sdk_iotsitewise::types as sdk;
 use uuid::Uuid;
 
 use super::api::{
-    Asset, Hierarchy, Model, ModelHierarchy, ModelProperty, ModelSummary, Property,
-    PropertyDataType, PropertyKind, ResourceState,
+    Asset, AssetProperty, Hierarchy, Model, ModelHierarchy, ModelProperty, ModelSummary,
+    NotificationState, Property, PropertyDataType, PropertyKind, ResourceState,
 };
 
 /// Something in an answer that should be an id of SiteWise, and is none.
@@ -247,11 +247,24 @@ pub(super) fn asset(output: &DescribeAssetOutput) -> Result<Asset, NotAnId> {
     })
 }
 
-/// The unit of an asset's property.
-pub(super) fn unit(
+/// What an asset's property has.
+pub(super) fn asset_property(
     property: &sdk::AssetPropertySummary,
-) -> Result<(Uuid, Option<String>), NotAnId> {
-    Ok((id(property.id())?, property.unit().map(str::to_owned)))
+) -> Result<(Uuid, AssetProperty), NotAnId> {
+    let shown = AssetProperty {
+        alias: property.alias().map(str::to_owned),
+        notification: notification(property.notification()),
+        unit: property.unit().map(str::to_owned),
+    };
+    Ok((id(property.id())?, shown))
+}
+
+/// Whether values are published, by what is told of that.
+pub(super) fn notification(told: Option<&sdk::PropertyNotification>) -> NotificationState {
+    match told.map(sdk::PropertyNotification::state) {
+        Some(sdk::PropertyNotificationState::Enabled) => NotificationState::Enabled,
+        Some(_) | None => NotificationState::Disabled,
+    }
 }
 
 pub(super) fn asset_summary(summary: &sdk::AssetSummary) -> Result<Asset, NotAnId> {

@@ -54,8 +54,8 @@ pub(super) async fn carry_out<S: SiteWise>(
             sitewise.create_asset(asset).await.map(|()| CallResult::Accepted)
         }
         ApiCall::DescribeAsset(id) => sitewise.describe_asset(id).await.map(CallResult::Asset),
-        ApiCall::ReadUnits(id, token) => {
-            sitewise.read_units(id, token).await.map(CallResult::Units)
+        ApiCall::ReadProperties(id, token) => {
+            sitewise.read_properties(id, token).await.map(CallResult::Properties)
         }
         ApiCall::ListChildren(parent, token) => {
             sitewise.list_children(parent, token).await.map(CallResult::Assets)

@@ -73,11 +73,11 @@ impl SiteWise for Silent {
     async fn list_children(&self, _: Uuid, _: Option<String>) -> Result<Page<Asset>, ApiFault> {
         pending().await
     }
-    async fn read_units(
+    async fn read_properties(
         &self,
         _: Uuid,
         _: Option<String>,
-    ) -> Result<Page<(Uuid, Option<String>)>, ApiFault> {
+    ) -> Result<Page<(Uuid, AssetProperty)>, ApiFault> {
         pending().await
     }
     async fn describe_property(&self, _: Uuid, _: Uuid) -> Result<AssetProperty, ApiFault> {

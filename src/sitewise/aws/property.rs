@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::AwsSiteWise;
 use crate::sitewise::api::{ApiFault, AssetProperty, NotificationState, UpdateProperty};
-use crate::sitewise::fault;
+use crate::sitewise::{convert, fault};
 
 impl AwsSiteWise {
     pub(super) async fn property(
@@ -25,13 +25,9 @@ impl AwsSiteWise {
         let within = output.composite_model().and_then(|composite| composite.asset_property());
         let told = output.asset_property().or(within);
         let told = told.ok_or_else(|| fault::of_answer(tried, "no property is in it"))?;
-        let state = told.notification().map(|notification| notification.state());
         Ok(AssetProperty {
             alias: told.alias().map(str::to_owned),
-            notification: match state {
-                Some(PropertyNotificationState::Enabled) => NotificationState::Enabled,
-                Some(_) | None => NotificationState::Disabled,
-            },
+            notification: convert::notification(told.notification()),
             unit: told.unit().map(str::to_owned),
         })
     }

@@ -10,7 +10,7 @@ use aws_credential_types::provider::future;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::sitewise::api::{PropertyDataType, Quality, Tqv, Variant};
+use crate::sitewise::api::{NotificationState, PropertyDataType, Quality, Tqv, Variant};
 use crate::sitewise::stub::{Stub, StubReply, StubRequest};
 use crate::time::Timestamp;
 
@@ -213,7 +213,10 @@ async fn units_are_read_of_all_properties_page_by_page() {
     let stub = Stub::start(|request: &StubRequest| {
         let (id, path) = (Uuid::from_u128(3).to_string(), request.path.as_str());
         let property = match path.contains("nextToken") {
-            true => json!({"id": id, "unit": "°F", "assetCompositeModelId": MODEL}),
+            true => json!({
+                "id": id, "unit": "°F", "alias": "/a", "assetCompositeModelId": MODEL,
+                "notification": {"topic": "t", "state": "ENABLED"},
+            }),
             false => json!({"id": id}),
         };
         let next = (!path.contains("nextToken")).then_some("next");
@@ -221,10 +224,16 @@ async fn units_are_read_of_all_properties_page_by_page() {
     })
     .await;
     let (client, asset) = (client(&stub), Uuid::from_u128(5));
-    let page = client.read_units(asset, None).await.unwrap();
-    assert_eq!(page.items, [(Uuid::from_u128(3), None)]);
-    let page = client.read_units(asset, page.next).await.unwrap();
-    assert_eq!((page.items, page.next), (vec![(Uuid::from_u128(3), Some("°F".to_owned()))], None));
+    let page = client.read_properties(asset, None).await.unwrap();
+    let bare = AssetProperty { alias: None, notification: NotificationState::Disabled, unit: None };
+    assert_eq!(page.items, [(Uuid::from_u128(3), bare)]);
+    let page = client.read_properties(asset, page.next).await.unwrap();
+    let own = AssetProperty {
+        alias: Some("/a".to_owned()),
+        notification: NotificationState::Enabled,
+        unit: Some("°F".to_owned()),
+    };
+    assert_eq!((page.items, page.next), (vec![(Uuid::from_u128(3), own)], None));
     let paths: Vec<String> = stub.requests().into_iter().map(|request| request.path).collect();
     assert!(
         paths.iter().all(|path| path.contains("filter=ALL") && path.contains("maxResults=250"))

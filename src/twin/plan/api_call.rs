@@ -35,8 +35,8 @@ pub enum ApiCall {
     CreateAsset(CreateAsset),
     /// DescribeAsset.
     DescribeAsset(Uuid),
-    /// ListAssetProperties, for the units of an asset's, from this page on.
-    ReadUnits(Uuid, Option<String>),
+    /// ListAssetProperties of an asset, from this page on.
+    ReadProperties(Uuid, Option<String>),
     /// ListAssociatedAssets of a parent, from this page on.
     ListChildren(Uuid, Option<String>),
     /// AssociateAssets.
@@ -65,8 +65,8 @@ pub enum CallResult {
     Assets(Page<Asset>),
     /// Of [`ApiCall::DescribeAsset`].
     Asset(Asset),
-    /// Of [`ApiCall::ReadUnits`], by property.
-    Units(Page<(Uuid, Option<String>)>),
+    /// Of [`ApiCall::ReadProperties`], by property.
+    Properties(Page<(Uuid, AssetProperty)>),
     /// Of [`ApiCall::DescribeProperty`].
     Property(AssetProperty),
     /// Of [`ApiCall::ReadValues`], in its order.
@@ -90,7 +90,7 @@ impl ApiCall {
             | Self::DescribeModel(_)
             | Self::ListAssets(..)
             | Self::DescribeAsset(_)
-            | Self::ReadUnits(..)
+            | Self::ReadProperties(..)
             | Self::ListChildren(..)
             | Self::DescribeProperty { .. }
             | Self::ReadValues(_) => false,
@@ -117,7 +117,7 @@ impl ApiCall {
             Self::ListAssets(..) => "ListAssets",
             Self::CreateAsset(_) => "CreateAsset",
             Self::DescribeAsset(_) => "DescribeAsset",
-            Self::ReadUnits(..) => "ListAssetProperties",
+            Self::ReadProperties(..) => "ListAssetProperties",
             Self::ListChildren(..) => "ListAssociatedAssets",
             Self::Associate(_) => "AssociateAssets",
             Self::DescribeProperty { .. } => "DescribeAssetProperty",
@@ -138,7 +138,7 @@ impl ApiCall {
             | Self::ListAssets(..)
             | Self::CreateAsset(_)
             | Self::DescribeAsset(_)
-            | Self::ReadUnits(..)
+            | Self::ReadProperties(..)
             | Self::ListChildren(..)
             | Self::Associate(_)
             | Self::DescribeProperty { .. }
@@ -183,7 +183,7 @@ impl fmt::Display for ApiCall {
             Self::ListAssets(model, _) => write!(f, "list assets of model {model}"),
             Self::CreateAsset(asset) => write!(f, "create asset \"{}\"", asset.name),
             Self::DescribeAsset(id) => write!(f, "describe asset {id}"),
-            Self::ReadUnits(id, _) => write!(f, "read the units of asset {id}"),
+            Self::ReadProperties(id, _) => write!(f, "read the properties of asset {id}"),
             Self::ListChildren(parent, _) => write!(f, "list children of asset {parent}"),
             Self::ReadValues(of) => write!(f, "read the latest values of {} properties", of.len()),
             Self::DescribeProperty { asset, property } => {

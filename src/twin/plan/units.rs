@@ -118,7 +118,7 @@ impl Plan {
 
     pub(super) fn units_call(&self, asset: AssetIx, assets: &DesiredAssets) -> Option<ApiCall> {
         let doubt = self.units.to_verify.get(&asset)?;
-        Some(ApiCall::ReadUnits(assets.get(asset).id, doubt.token.clone()))
+        Some(ApiCall::ReadProperties(assets.get(asset).id, doubt.token.clone()))
     }
 
     pub(super) fn handle_units_result(
@@ -133,14 +133,16 @@ impl Plan {
         let of = assets.get(asset);
         let subject = || format!("units of {}", of.address);
         let fault = match answer {
-            Ok(CallResult::Units(Page { items, next })) => {
+            Ok(CallResult::Properties(Page { items, next })) => {
                 let model = models.get(of.model);
                 let shown: FxHashMap<_, _> = items.into_iter().collect();
                 for property in &doubt.properties {
                     let Some(has) = model.properties.get(property.0 as usize) else { continue };
                     let shown = shown.get(&has.id);
                     let own = self.units.wanted.contains_key(&(asset, *property));
-                    if !own && shown.is_some_and(|unit| unit.as_deref() != has.unit.as_deref()) {
+                    if !own
+                        && shown.is_some_and(|shown| shown.unit.as_deref() != has.unit.as_deref())
+                    {
                         self.unit_wanted(asset, *property, has.unit.clone());
                     }
                 }

@@ -206,15 +206,19 @@ impl FakeSiteWise {
                 asset.looks = asset.looks.saturating_sub(1);
                 Ok(CallResult::Asset(told))
             }
-            ApiCall::ReadUnits(id, token) => {
+            ApiCall::ReadProperties(id, token) => {
                 let asset = self.assets.get(&id).ok_or(fault(ApiFaultKind::NotFound, "asset"))?;
                 let model = self.models.get(&asset.model);
                 let all = model.into_iter().flat_map(FakeModel::all_properties);
-                let unit = |of: &Property| match self.properties.get(&(id, of.id)) {
-                    Some(own) => own.unit.clone(),
-                    None => of.unit.clone(),
+                let shown = |of: &Property| match self.properties.get(&(id, of.id)) {
+                    Some(own) => own.clone(),
+                    None => AssetProperty {
+                        alias: None,
+                        notification: NotificationState::Disabled,
+                        unit: of.unit.clone(),
+                    },
                 };
-                Ok(CallResult::Units(page(all.map(|of| (of.id, unit(of))).collect(), token)))
+                Ok(CallResult::Properties(page(all.map(|of| (of.id, shown(of))).collect(), token)))
             }
             ApiCall::ListChildren(parent, token) => {
                 self.listable(parent)?;

@@ -206,7 +206,7 @@ fn a_unit_is_taken_back_however_often_reading_is_throttled() {
     doubted(&mut rig, &mut sitewise, all[0]);
     let mut throttled = 0;
     rig.pass(Duration::from_secs(600), &mut |call| match &call {
-        ApiCall::ReadUnits(..) if throttled < 12 => {
+        ApiCall::ReadProperties(..) if throttled < 12 => {
             throttled += 1;
             Err(fault([ApiFaultKind::Throttled, ApiFaultKind::Unavailable][throttled % 2]))
         }
@@ -224,7 +224,7 @@ fn units_that_cannot_be_read_are_told_and_read_once_they_can_be() {
     }
     let mut reads = 0;
     rig.pass(Duration::from_secs(290), &mut |call| match &call {
-        ApiCall::ReadUnits(..) => {
+        ApiCall::ReadProperties(..) => {
             reads += 1;
             Err(fault(ApiFaultKind::Denied))
         }
@@ -246,7 +246,7 @@ fn units_that_are_refused_for_good_are_given_up_and_told() {
     doubted(&mut rig, &mut sitewise, all[0]);
     let mut reads = 0;
     rig.pass(Duration::from_secs(600), &mut |call| match &call {
-        ApiCall::ReadUnits(..) => {
+        ApiCall::ReadProperties(..) => {
             reads += 1;
             Err(fault(ApiFaultKind::Invalid))
         }
