@@ -4,6 +4,7 @@
 //! It does no I/O and reads no clock. A shell performs its outputs, tries each call once and hands
 //! back the result; so a whole plant runs in a test, at any speed, deterministically.
 
+mod commands;
 mod dead;
 pub mod deferral;
 pub mod late;
@@ -18,8 +19,7 @@ pub use output::Output;
 use over_rate::{MachineOverRate, MachinesOverRate};
 use reachability::Reachability;
 
-use crate::command::request::Envelope;
-use crate::command::{self, Commander, Uplink};
+use crate::command::Commander;
 use crate::delivery::output::{RequestId, Room};
 use crate::delivery::point::{GateState, Point, Stream};
 use crate::delivery::{self, Delivery};
@@ -82,36 +82,6 @@ impl Bridge {
             commands: None,
             late: None,
             outputs: VecDeque::new(),
-        }
-    }
-
-    /// Takes requests to write to the plant from now on.
-    #[must_use]
-    pub fn with_commands(self, config: command::Config, now: Now) -> Self {
-        Self { commands: Some(Box::new(Commander::new(config, now))), ..self }
-    }
-
-    /// Handles a request to write to the plant, which was already taken off its channel. Its
-    /// outputs are those of [`poll_command`](Self::poll_command), to be performed before anything
-    /// else is published: `uplinks` says what each server would take now.
-    pub fn handle_request(
-        &mut self,
-        envelope: Envelope,
-        payload: &[u8],
-        uplinks: &[Uplink],
-        now: Now,
-    ) {
-        let Self { host, twin, commands, .. } = self;
-        if let Some(commands) = commands {
-            let plant = command::PlantView { host, twin, uplinks };
-            commands.handle_request(envelope, payload, plant, now);
-        }
-    }
-
-    /// Whether this bridge is the one that writes to the plant.
-    pub fn handle_role(&mut self, role: command::Role, now: Now) {
-        if let Some(commands) = &mut self.commands {
-            commands.handle_role(role, now);
         }
     }
 
@@ -380,16 +350,6 @@ impl Bridge {
                 }
             });
         }
-    }
-
-    /// The next output of the commands.
-    pub fn poll_command(&mut self) -> Option<command::answer::Output> {
-        self.commands.as_mut()?.poll_output()
-    }
-
-    /// The commands, read-only; none where nothing may be written to the plant.
-    pub fn commands(&self) -> Option<&Commander> {
-        self.commands.as_deref()
     }
 
     /// The Sparkplug host, read-only.
