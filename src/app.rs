@@ -236,6 +236,10 @@ async fn run_engine<S: SiteWise>(
         emf: config.console.emf.then(Emf::default),
         price: config.console.price,
     };
+    let bridge = match &config.twin.labels {
+        none if none.is_empty() => bridge,
+        labels => bridge.with_labels(labels.clone(), rand_seed()),
+    };
     let mut engine = Engine::new(bridge, outbox, sitewise, ServerStates(servers), report);
     if let Some(commands) = &config.commands {
         let doors = doors::open(commands, &mut connections, &cancel).await?;

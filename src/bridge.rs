@@ -7,6 +7,7 @@
 mod commands;
 mod dead;
 pub mod deferral;
+mod labels;
 pub mod late;
 mod output;
 pub mod over_rate;
@@ -23,6 +24,7 @@ use crate::command::Commander;
 use crate::delivery::output::{RequestId, Room};
 use crate::delivery::point::{GateState, Point, Stream};
 use crate::delivery::{self, Delivery};
+use crate::labels::Labels;
 use crate::late::Late;
 use crate::sitewise::api::{ApiFault, EntryError, Quotas};
 use crate::sitewise::cause::Plane;
@@ -65,6 +67,8 @@ pub struct Bridge {
     commands: Option<Box<Commander>>,
     /// None where values that are too old become dead letters.
     late: Option<Box<late::LateLane>>,
+    /// None where no labels are wanted.
+    labels: Option<Box<Labels>>,
     outputs: VecDeque<Output>,
 }
 
@@ -81,6 +85,7 @@ impl Bridge {
             over_rate: MachinesOverRate::default(),
             commands: None,
             late: None,
+            labels: None,
             outputs: VecDeque::new(),
         }
     }
@@ -141,6 +146,9 @@ impl Bridge {
         answer: Result<CallResult, ApiFault>,
         now: Now,
     ) {
+        if Labels::owns(id) {
+            return self.handle_label_result(id, answer, now);
+        }
         // The id does not tell the plane; the other one does not know it.
         for plane in [Plane::Control, Plane::Read] {
             self.reachability.call_ended(plane, id.0, answer.as_ref().err(), now);
@@ -234,6 +242,7 @@ impl Bridge {
             self.reachability.poll_timeout(),
             self.commands.as_ref().and_then(|commands| commands.poll_timeout()),
             self.late().and_then(Late::poll_timeout),
+            self.labels.as_ref().and_then(|labels| labels.poll_timeout()),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -243,6 +252,7 @@ impl Bridge {
         if let Some(commands) = &mut self.commands {
             commands.handle_stop(now);
         }
+        self.stop_labels();
         self.host.shutdown(now);
         self.drain_host(now);
     }
@@ -309,7 +319,8 @@ impl Bridge {
             if let Some(output) = self.poll_late() {
                 return Some(output);
             }
-            return Some(match self.delivery.poll_output()? {
+            let Some(output) = self.delivery.poll_output() else { return self.poll_labels(now) };
+            return Some(match output {
                 delivery::output::Output::Send { id, entries } => {
                     self.reachability.call_started(Plane::Write, id.number(), now);
                     Output::Send(id, entries)

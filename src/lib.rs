@@ -1,8 +1,8 @@
 //! Sparkwise: the bridge from MQTT Sparkplug B to AWS IoT SiteWise.
 //!
 //! From `mqtt` to `sitewise` the modules are in the order of the data flow; before them stand the
-//! program, its configuration and what all share. `sparkplug`, `twin`, `delivery`, `late`,
-//! `command`, `bridge` and `lease` are pure: they read no clock, do no I/O and spawn nothing.
+//! program, its configuration and what all share. `sparkplug`, `twin`, `delivery`, `labels`,
+//! `late`, `command`, `bridge` and `lease` are pure: they read no clock, do no I/O and spawn nothing.
 //! `ARCHITECTURE.md` says how they interact.
 
 #![warn(missing_docs)]
@@ -32,6 +32,8 @@ pub mod twin;
 pub mod outbox;
 
 pub mod delivery;
+
+pub mod labels;
 
 pub mod late;
 

@@ -221,6 +221,9 @@ impl World {
             | Output::Grouped(_)
             | Output::Capped { .. }
             | Output::Born(_)
+            | Output::LabelRemark(_)
+            | Output::LabelsDenied(_)
+            | Output::LabelsAllowed
             | Output::Died(..)
             | Output::ReachabilityChanged(_)
             | Output::Finding { .. }

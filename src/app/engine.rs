@@ -8,6 +8,7 @@ mod commands;
 mod conflicts;
 mod disk;
 mod inbound_store;
+mod label_lines;
 mod late;
 mod logging;
 mod missing_births;
@@ -27,6 +28,7 @@ use all_live::AllLive;
 use catch_up::CatchUp;
 pub(super) use commands::{CommandDoors, IotCommandChannel, QueueCommandChannel};
 use conflicts::Conflicts;
+use label_lines::LabelLines;
 pub(super) use late::LateCourier;
 use late::LateSteps;
 use missing_births::MissingBirths;
@@ -49,6 +51,7 @@ use crate::console::emf::Emf;
 use crate::console::queries::QueryReceiver;
 use crate::console::usage::{Usage, UsageTotals};
 use crate::console::watched::Watched;
+use crate::labels::Labels;
 use crate::mqtt::Inbound;
 use crate::outbox::Outbox;
 use crate::outbox::dead_letters::DeadLetters;
@@ -135,6 +138,7 @@ pub(super) struct Engine<S> {
     repeated_lines: RepeatedLines,
     rejection_lines: RejectionLines,
     all_live: AllLive,
+    label_lines: LabelLines,
     conflicts: Conflicts,
     missing_births: MissingBirths,
     /// Where requests to write to the plant come in.
@@ -200,6 +204,7 @@ impl<S: SiteWise> Engine<S> {
             repeated_lines: RepeatedLines::default(),
             rejection_lines: RejectionLines::default(),
             all_live: AllLive::default(),
+            label_lines: LabelLines::default(),
             conflicts: Conflicts::default(),
             missing_births: MissingBirths::default(),
             sync_state: SyncState::Running,
@@ -421,6 +426,8 @@ impl<S: SiteWise> Engine<S> {
     ) -> Result<(), Error> {
         let (id, tried, answer) = done.map_err(|_| Error::Task("provision"))?;
         match &answer {
+            // There may be a million of them.
+            Ok(CallResult::Accepted) if Labels::owns(id) => debug!("set labels: {tried}"),
             Ok(CallResult::Accepted) => info!("SiteWise accepted: {tried}"),
             Ok(_) => debug!("SiteWise answered: {tried}"),
             Err(fault) => debug!(error = %fault, "failed: {tried}: {fault}"),

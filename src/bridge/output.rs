@@ -4,6 +4,7 @@ use super::reachability::ReachabilityChange;
 use crate::delivery::output::RequestId;
 use crate::delivery::point::{DiscardReason, Gate, Key, Point, RejectReason, Stream};
 use crate::delivery::rejections::OtherProperties;
+use crate::labels::Remark;
 use crate::late;
 use crate::outbox::QueuedPoint;
 use crate::sitewise::api::Entry;
@@ -65,6 +66,12 @@ pub enum Output {
         /// The first thing that it did not get.
         example: String,
     },
+    /// A property keeps other labels than those that are wanted.
+    LabelRemark(Remark),
+    /// Labels cannot be set: the operation, SiteWise's words and the remedy.
+    LabelsDenied(String),
+    /// They can be set again.
+    LabelsAllowed,
     /// A node or device was born that was not online, or not heard by this process.
     Born(Source),
     /// A node or device died.

@@ -26,6 +26,7 @@ mod dead;
 mod definitions;
 mod invariants;
 mod kept;
+mod labels;
 mod late;
 mod latin;
 mod nested;
@@ -282,6 +283,9 @@ impl World {
             | Output::ValuesFailing { .. }
             | Output::ReachabilityChanged(_)
             | Output::Born(_)
+            | Output::LabelRemark(_)
+            | Output::LabelsDenied(_)
+            | Output::LabelsAllowed
             | Output::Died(..)
             | Output::Finding { .. }
             | Output::AllNodesExcluded(_)

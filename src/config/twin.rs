@@ -7,6 +7,7 @@ use super::parse::{count_up_to, duration_within, text, word};
 use super::reader::VariableReader;
 use super::variable::{DefaultValue, Section, Variable};
 use crate::globs::Globs;
+use crate::labels::{self, AliasTemplate};
 use crate::sitewise::limits;
 use crate::twin::{Int64, Kinds, Nested, Rules};
 
@@ -93,6 +94,30 @@ const STATIC: Variable = Variable {
     file: false,
 };
 
+const ALIASES: Variable = Variable {
+    name: "TWIN_ALIASES",
+    default: DefaultValue::Words("none"),
+    form: "template with {group}, {node}, {device}, {asset} and {member}, each once",
+    doc: "The alias that each measurement gets in SiteWise, for people and tools that ask by alias: \
+          /{group}/{node}/{device}/{asset}/{member}. {asset} is the path of a template instance; a \
+          level whose placeholder stands for nothing is left out. Aliases are set in the background, \
+          50 a second at most: see docs/labels.md. An alias that a property has is never replaced, \
+          also when the template changes.",
+    secret: false,
+    file: false,
+};
+
+const NOTIFY: Variable = Variable {
+    name: "TWIN_NOTIFY",
+    default: DefaultValue::Words("none"),
+    form: "globs separated by commas",
+    doc: "Measurements whose values SiteWise publishes as MQTT notifications, which AWS bills: matched \
+          against the address GROUP/NODE/DEVICE/ASSET/MEMBER, and against MODEL/MEMBER. * also \
+          matches slashes. Switched on in the background as aliases are, and never off.",
+    secret: false,
+    file: false,
+};
+
 const STALE_AFTER: Variable = Variable {
     name: "TWIN_STALE_AFTER",
     default: DefaultValue::Value("60s"),
@@ -160,6 +185,8 @@ pub(super) const SECTION: Section = Section {
         &KINDS,
         &INT64,
         &STATIC,
+        &ALIASES,
+        &NOTIFY,
         &STALE_AFTER,
         &MAX_MODELS,
         &MAX_ASSETS,
@@ -185,6 +212,8 @@ pub struct Twin {
     pub int64: Int64,
     /// Which static properties of metrics become attributes; none means all.
     pub statics: Option<Globs>,
+    /// Aliases and notifications to be set; may be none.
+    pub labels: labels::Config,
     /// How long to wait before values of the dead are marked.
     pub stale_after: Duration,
     /// The most models.
@@ -208,6 +237,8 @@ impl Twin {
         let int64 =
             reader.value(&INT64, word(&[("double", Int64::Double), ("string", Int64::String)]));
         let statics = reader.optional(&STATIC, Globs::parse);
+        let aliases = reader.optional(&ALIASES, AliasTemplate::parse);
+        let notify = reader.optional(&NOTIFY, Globs::parse);
         let stale_after = reader
             .value(&STALE_AFTER, duration_within(Duration::ZERO, Duration::from_secs(24 * 3600)));
         let max_models = reader.value(&MAX_MODELS, count_up_to(100_000));
@@ -223,6 +254,7 @@ impl Twin {
             kinds: kinds?.unwrap_or_default(),
             int64: int64?,
             statics: statics?,
+            labels: labels::Config { aliases: aliases?, notify: notify? },
             stale_after: stale_after?,
             max_models: max_models?,
             max_assets: max_assets?,

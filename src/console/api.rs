@@ -4,6 +4,7 @@
 
 mod delivery_status;
 mod figures;
+mod labels;
 mod link;
 mod models;
 mod nodes;
@@ -95,6 +96,9 @@ pub(super) async fn answer(
         }
         ("refusals", None) => {
             Ok(reply::json(request_headers, &refusals::refusals(questions, &query).await?))
+        }
+        ("labels", None) => {
+            Ok(reply::json(request_headers, &labels::list(questions, &query).await?))
         }
         ("suggestions", None) => {
             Ok(reply::json(request_headers, &refusals::suggestions(questions, &query).await?))

@@ -18,6 +18,7 @@ const FILES: &[(&str, &str)] = &[
     ("faq.md", include_str!("../../docs/faq.md")),
     ("glossary.md", include_str!("../../docs/glossary.md")),
     ("late.md", include_str!("../../docs/late.md")),
+    ("labels.md", include_str!("../../docs/labels.md")),
     ("limits.md", include_str!("../../docs/limits.md")),
     ("metrics.md", include_str!("../../docs/metrics.md")),
     ("moving.md", include_str!("../../docs/moving.md")),

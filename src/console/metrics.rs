@@ -2,6 +2,7 @@
 
 mod commands;
 mod define;
+mod labels;
 mod late;
 mod table;
 

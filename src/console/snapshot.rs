@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::app::Ledger;
 use crate::command::{self, Commander};
+use crate::labels::{self, Labels};
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::host::{HostCounters, NodePhase};
 use crate::time::Timestamp;
@@ -63,6 +64,8 @@ pub struct Snapshot {
     pub provisioning_pending: u64,
     /// Commands: all zero where nothing may be written to the plant.
     pub commands: command::Figures,
+    /// Labels: all zero where none are wanted.
+    pub labels: labels::Figures,
     /// Where requests come in, in no order.
     pub doors: Vec<DoorStatus>,
 }
@@ -129,6 +132,7 @@ impl Snapshot {
             assets_live: twin.assets_from(0).filter(|(ix, _)| live(*ix)).count() as u64,
             provisioning_pending: twin.plan().pending() as u64,
             commands: bridge.commands().map(Commander::figures).unwrap_or_default(),
+            labels: bridge.labels().map(Labels::figures).unwrap_or_default(),
             doors: view.doors.statuses(),
             ledger,
         }

@@ -40,6 +40,9 @@ pub const NAME_CHARS: usize = 256;
 pub const UNIT_CHARS: usize = 256;
 /// Characters of a description.
 pub const DESCRIPTION_CHARS: usize = 2_048;
+/// Characters of a property's alias: CreateMetadataTransferJob's limit, the smallest of those that
+/// are documented (the data plane takes 2,048).
+pub const ALIAS_CHARS: usize = 1_000;
 /// Characters of an external id.
 pub const EXTERNAL_ID_CHARS: usize = 128;
 /// Characters of an attribute's default.

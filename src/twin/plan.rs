@@ -10,6 +10,7 @@ mod asset_checks;
 mod calls;
 mod failures;
 mod initial_sync;
+mod labels;
 mod lanes;
 mod links;
 mod lookups;

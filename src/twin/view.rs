@@ -12,9 +12,11 @@ use super::plan::problems::RejectionKind;
 use super::plan::status::ProvisioningStatus;
 pub use super::property::DesiredProperty;
 use super::values::SourceValues;
+use crate::labels::{Place, Readiness, Subject};
 use crate::sitewise::api::{Tqv, Variant};
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::Slot;
+use crate::sparkplug::text::shown;
 use crate::time::Timestamp;
 
 /// Whether a node or device is alive.
@@ -268,6 +270,55 @@ impl Twin {
             // Whoever was born has its asset, unless there were too many.
             None => Some(DropReason::CappedAssets),
         }
+    }
+
+    /// Whether the properties of the asset at a place can be given labels: aliases and the like.
+    pub fn label_readiness(&self, ix: AssetIx) -> Readiness {
+        match self.asset_at(ix).kind {
+            AssetKind::Source(_) | AssetKind::Instance => {
+                self.plan().label_readiness(ix, &self.writer.world.assets)
+            }
+            AssetKind::Bridge | AssetKind::Group | AssetKind::Level(..) => Readiness::Never,
+        }
+    }
+
+    /// The asset at a place with the measurements that SiteWise has of it.
+    pub fn label_subject(&self, ix: AssetIx) -> Subject {
+        let world = &self.writer.world;
+        let asset = self.asset_at(ix);
+        let properties = (0..).map(PropertyIx).zip(&self.model_at(asset.model).properties);
+        let there = properties.filter(|(place, property)| {
+            !property.is_attribute() && world.plan.has_property(asset.model, *place, &world.models)
+        });
+        Subject {
+            id: asset.id,
+            place: self.label_place(ix),
+            model: self.plain_model_name(asset.model).to_owned(),
+            properties: there.map(|(_, has)| (has.id, has.name.to_string())).collect(),
+        }
+    }
+
+    /// Where the asset at a place stands in the plant.
+    pub fn label_place(&self, ix: AssetIx) -> Place {
+        let Some(source) = self.source_of_asset(ix) else { return Place::default() };
+        let address = &*self.asset_at(ix).address;
+        let below = address.strip_prefix(&*shown(&source.to_string())).unwrap_or(address);
+        Place {
+            group: source.edge.group.to_string(),
+            node: source.edge.node.to_string(),
+            device: source.device.as_deref().unwrap_or_default().to_owned(),
+            asset: below.trim_start_matches(['/', ',', ' ']).to_owned(),
+        }
+    }
+
+    /// Lets the plan write no units of these assets, until others are named.
+    pub fn hold_units(&mut self, assets: impl Iterator<Item = AssetIx>) {
+        self.writer.world.plan.hold_units(assets);
+    }
+
+    /// Notes why labels cannot be set, or that they can be again.
+    pub fn note_labels(&mut self, denied: Option<String>) {
+        self.writer.world.plan.note_labels(denied);
     }
 
     /// The id of the asset that stands for an address, whether it is there or not.

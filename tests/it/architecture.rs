@@ -63,6 +63,7 @@ fn the_pure_modules_read_no_clock_and_do_no_io() {
         "sparkplug",
         "twin",
         "delivery",
+        "labels",
         "late",
         "command",
         "bridge",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::repeated_lines::LineKind;
 use super::{DEAD_LETTERS, Engine, SyncState, calls, logging};
@@ -112,6 +112,9 @@ impl<S: SiteWise> Engine<S> {
                     logging::log_output(Output::Finding { edge, finding, example });
                 }
             }
+            Output::LabelRemark(remark) => self.label_lines.log(&remark),
+            Output::LabelsDenied(why) => warn!("aliases and notifications cannot be set: {why}"),
+            Output::LabelsAllowed => info!("aliases and notifications can be set again"),
             told @ (Output::Grouped(_)
             | Output::RuleSuggested(..)
             | Output::AllNodesExcluded(_)

@@ -116,6 +116,9 @@ impl Plant {
                 | Output::ValuesFailing { .. }
                 | Output::ReachabilityChanged(_)
                 | Output::Born(_)
+                | Output::LabelRemark(_)
+                | Output::LabelsDenied(_)
+                | Output::LabelsAllowed
                 | Output::Died(..)
                 | Output::Finding { .. }
                 | Output::AllNodesExcluded(_)

@@ -2,6 +2,7 @@
 
 use super::commands::{CHANNELS, by_channel};
 use super::define::{counter, each, gauge, histogram, process};
+use super::labels;
 use super::{MetricDef, MetricKind, MetricLabel, MetricReader};
 use crate::command::answer::Code;
 use crate::console::degraded::DegradedReason;
@@ -367,6 +368,9 @@ pub(super) const TABLE: &[MetricDef] = &[
         "Units set on properties of single assets, because they differ from their model's.",
         |s| s.ledger.provisioning.units_set as f64,
     ),
+    labels::SET,
+    labels::LEFT,
+    labels::ASSETS,
     counter(
         "sparkwise_latest_values_unread_total",
         "Latest values, of properties that births name, that could not be read from SiteWise after \

@@ -57,6 +57,7 @@ fn snapshot() -> Snapshot {
         assets_live: 0,
         provisioning_pending: 0,
         doors: Vec::new(),
+        labels: crate::labels::Figures::default(),
         commands: crate::command::Figures::default(),
     }
 }

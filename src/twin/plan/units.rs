@@ -4,6 +4,7 @@
 //! is read first, and what was read goes back with it. The lane is slow: nothing waits for it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
@@ -25,6 +26,9 @@ const READ_REMEDY: &str = "allow the bridge iotsitewise:ListAssetProperties";
 /// The subject under which people find that.
 const READ_SUBJECT: &str = "read the units of assets";
 
+/// Until it is seen again whether others still write an asset's properties.
+const HELD: Duration = Duration::from_secs(1);
+
 /// Failed reads of an asset's units after which its model's are assumed.
 pub(super) const READS: u32 = 5;
 
@@ -42,7 +46,7 @@ pub enum UnitStatus {
 /// The units that are wanted, and when the lane may go on.
 #[derive(Debug, Default)]
 pub(super) struct Units {
-    wanted: BTreeMap<(AssetIx, PropertyIx), DesiredUnit>,
+    pub(super) wanted: BTreeMap<(AssetIx, PropertyIx), DesiredUnit>,
     /// Assets of which another process may have set units, and the properties whose unit should
     /// be their model's.
     to_verify: BTreeMap<AssetIx, UnitVerification>,
@@ -50,6 +54,10 @@ pub(super) struct Units {
     write_paused_until: Instant,
     /// The same for reading units to verify them.
     read_paused_until: Instant,
+    /// Assets whose properties others write.
+    pub(super) held: Vec<AssetIx>,
+    /// How often assets were found to be gone.
+    pub(super) deletions: BTreeMap<AssetIx, u32>,
 }
 
 #[derive(Debug, Default)]
@@ -63,16 +71,16 @@ struct UnitVerification {
 }
 
 #[derive(Debug)]
-struct DesiredUnit {
+pub(super) struct DesiredUnit {
     /// None: the model's.
     unit: Option<Box<str>>,
-    stage: UnitStage,
+    pub(super) stage: UnitStage,
     refused: bool,
     tries: Backoff,
 }
 
 #[derive(Debug)]
-enum UnitStage {
+pub(super) enum UnitStage {
     /// To be read.
     Unknown,
     /// To be written, with what was read.
@@ -223,6 +231,8 @@ impl Plan {
         let model = assets.get(asset).model;
         if there != Some(AssetStage::Active) {
             NextNeed::Wait(WaitsFor::Asset(asset))
+        } else if self.units.held.contains(&asset) {
+            NextNeed::At(now + HELD)
         } else if !self.has_property(model, property, models) {
             NextNeed::Wait(WaitsFor::Model(model))
         } else {
@@ -230,7 +240,13 @@ impl Plan {
         }
     }
 
-    fn has_property(&self, model: ModelIx, property: PropertyIx, models: &DesiredModels) -> bool {
+    /// Whether SiteWise has a property of a model, in a version that is in force.
+    pub fn has_property(
+        &self,
+        model: ModelIx,
+        property: PropertyIx,
+        models: &DesiredModels,
+    ) -> bool {
         let place = property.0 as usize;
         let wanted = models.get(model).properties.get(place).map(|property| property.id);
         self.models.get(model.0 as usize).is_some_and(|state| {
@@ -336,6 +352,7 @@ impl Plan {
 
     /// An asset is gone: what is made in its place has its model's units.
     pub(super) fn drop_units(&mut self, asset: AssetIx) {
+        *self.units.deletions.entry(asset).or_default() += 1;
         let all = (asset, PropertyIx(0))..=(asset, PropertyIx(u32::MAX));
         let mut again = Vec::new();
         for (of, unit) in self.units.wanted.range_mut(all) {

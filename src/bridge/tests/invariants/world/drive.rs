@@ -36,6 +36,9 @@ impl World {
             | Output::ValuesFailing { .. }
             | Output::ReachabilityChanged(_)
             | Output::Born(_)
+            | Output::LabelRemark(_)
+            | Output::LabelsDenied(_)
+            | Output::LabelsAllowed
             | Output::Died(..)
             | Output::AllNodesExcluded(_)
             | Output::NothingDelivered(_) => {}

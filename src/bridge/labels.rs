@@ -1,0 +1,94 @@
+//! The lane of labels within the bridge: it reads the twin, and comes after everything else.
+
+use super::{Bridge, Output};
+use crate::labels::{self, Labels, Plant, Readiness, Subject, Turn};
+use crate::sitewise::api::ApiFault;
+use crate::time::Now;
+use crate::twin::Twin;
+use crate::twin::plan::api_call::{CallId, CallResult};
+use crate::twin::view::AssetIx;
+
+/// What somebody has to do where an operation is denied.
+const REMEDY: &str = "allow the bridge iotsitewise:ListAssetProperties, \
+                      iotsitewise:DescribeAssetProperty and iotsitewise:UpdateAssetProperty, or unset \
+                      TWIN_ALIASES and TWIN_NOTIFY";
+
+/// The twin as the lane sees it.
+pub(crate) struct LabelledPlant<'a> {
+    pub(crate) twin: &'a Twin,
+    /// Whether values have work to do.
+    pub(crate) values: Turn,
+}
+
+impl Plant for LabelledPlant<'_> {
+    fn assets(&self) -> u32 {
+        u32::try_from(self.twin.size().1).unwrap_or(u32::MAX)
+    }
+
+    fn readiness(&self, asset: u32) -> Readiness {
+        self.twin.label_readiness(AssetIx(asset))
+    }
+
+    fn subject(&self, asset: u32) -> Subject {
+        self.twin.label_subject(AssetIx(asset))
+    }
+
+    fn turn(&self) -> Turn {
+        let plan = self.twin.plan();
+        match plan.is_synced() && !plan.is_provisioning() {
+            true => self.values,
+            false => Turn::Wait,
+        }
+    }
+}
+
+impl Bridge {
+    /// Sets labels from now on; `seed` is for the jitter of retries.
+    #[must_use]
+    pub fn with_labels(self, config: labels::Config, seed: u64) -> Self {
+        Self { labels: Some(Box::new(Labels::new(config, seed))), ..self }
+    }
+
+    /// The lane of labels, read-only; none where no labels are wanted.
+    pub fn labels(&self) -> Option<&Labels> {
+        self.labels.as_deref()
+    }
+
+    pub(super) fn stop_labels(&mut self) {
+        if let Some(labels) = &mut self.labels {
+            labels.handle_stop();
+        }
+    }
+
+    pub(super) fn handle_label_result(
+        &mut self,
+        id: CallId,
+        answer: Result<CallResult, ApiFault>,
+        now: Now,
+    ) {
+        let Self { labels: Some(labels), twin, .. } = self else { return };
+        labels.handle_result(id, answer, now.instant);
+        twin.hold_units(labels.visited().map(AssetIx));
+    }
+
+    /// The next output of the lane.
+    pub(super) fn poll_labels(&mut self, now: Now) -> Option<Output> {
+        // Where values have filled up what delivery takes, they have to wait, and calls with them.
+        let values = if self.delivery.room().is_empty() { Turn::Wait } else { Turn::Go };
+        let Self { labels: Some(labels), twin, .. } = self else { return None };
+        let output = labels.poll_output(&LabelledPlant { twin, values }, now.instant);
+        twin.hold_units(labels.visited().map(AssetIx));
+        Some(match output? {
+            labels::Output::Call(id, call) => Output::Call(id, call),
+            labels::Output::Remark(remark) => Output::LabelRemark(remark),
+            labels::Output::Denied(operation, said) => {
+                twin.note_labels(Some(format!("{operation}: {said}; {REMEDY}")));
+                Output::LabelsDenied(format!("{operation} is denied: {said}; {REMEDY}"))
+            }
+            labels::Output::Allowed => {
+                twin.note_labels(None);
+                Output::LabelsAllowed
+            }
+        })
+    }
+}

@@ -1,0 +1,37 @@
+//! What the lane of aliases and notifications left as it is.
+
+use serde::Serialize;
+
+use super::query::Query;
+use super::{ApiError, RowPage};
+use crate::console::queries::EngineQueries;
+
+/// Rows of a page unless asked otherwise.
+const ROWS: usize = 50;
+
+/// A property that keeps other labels than those that are wanted.
+#[derive(Debug, Serialize)]
+pub(super) struct LabelRow {
+    /// Why, as the metric names it.
+    kind: &'static str,
+    property: String,
+    reason: String,
+}
+
+/// The last thousand of these, the latest first.
+pub(super) async fn list(
+    questions: &EngineQueries,
+    query: &Query,
+) -> Result<RowPage<LabelRow>, ApiError> {
+    let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
+    let page = questions.ask(move |look| {
+        let remarks = look.bridge.labels().map(|labels| labels.remarks());
+        let rows = remarks.into_iter().flatten().map(|remark| LabelRow {
+            kind: remark.kind.name(),
+            property: remark.property.clone(),
+            reason: remark.reason.clone(),
+        });
+        RowPage::cut(rows, from, limit)
+    });
+    Ok(page.await?)
+}

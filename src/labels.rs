@@ -1,0 +1,145 @@
+//! Labels, pure: the aliases, notifications and tags that configuration asks for, set in the
+//! background.
+//!
+//! A lane of its own visits one asset after another: it reads what SiteWise has, reads each property
+//! that lacks something once more, and writes it right behind that. Nothing is stored: after a
+//! restart what was set is read, and only the rest is written. It never replaces what others have
+//! set, uses at most half of each quota, and waits while models, assets or values have work to do.
+
+mod alias;
+mod lane;
+mod pace;
+mod visit;
+
+use std::fmt;
+
+use uuid::Uuid;
+
+pub use self::alias::{AliasError, AliasTemplate, Place};
+pub use self::lane::{Labels, Output};
+use crate::globs::Globs;
+
+/// What is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `TWIN_ALIASES`.
+    pub aliases: Option<AliasTemplate>,
+    /// `TWIN_NOTIFY`: by the property's address, or by its model's name and its own.
+    pub notify: Option<Globs>,
+}
+
+impl Config {
+    /// Whether anything is wanted.
+    pub fn is_empty(&self) -> bool {
+        self.aliases.is_none() && self.notify.is_none()
+    }
+}
+
+/// An asset that may get labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Its id.
+    pub id: Uuid,
+    /// Where it stands in the plant.
+    pub place: Place,
+    /// The name of its model, without `TWIN_MODEL_PREFIX`.
+    pub model: String,
+    /// Ids and names of its measurements. Attributes get no labels.
+    pub properties: Vec<(Uuid, String)>,
+}
+
+/// Whether an asset can be visited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Not now: it is not in SiteWise yet, or something else writes its properties.
+    NotNow,
+    /// There is nothing in it that gets labels.
+    Never,
+    /// It can. Another version, such as of one property more, is a reason to visit it again.
+    Ready(u32),
+}
+
+/// Whether the lane may make calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It may.
+    Go,
+    /// Provisioning or values have work to do.
+    Wait,
+}
+
+/// What the lane reads of the twin.
+pub trait Plant {
+    /// Assets so far. They keep their places, and are never fewer.
+    fn assets(&self) -> u32;
+    /// Whether the asset at a place can be visited.
+    fn readiness(&self, asset: u32) -> Readiness;
+    /// The asset at a place.
+    fn subject(&self, asset: u32) -> Subject;
+    /// Whether the lane may make calls now.
+    fn turn(&self) -> Turn;
+}
+
+/// Something that the lane left as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// What.
+    pub kind: RemarkKind,
+    /// The property's address.
+    pub property: String,
+    /// In words.
+    pub reason: String,
+}
+
+/// Why the lane left a property as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RemarkKind {
+    /// It has an alias that is not the wanted one, and keeps it.
+    OtherAlias,
+    /// Another property or data stream has its alias.
+    AliasTaken,
+    /// Its alias is longer than SiteWise takes.
+    AliasTooLong,
+    /// SiteWise rejected the update.
+    Rejected,
+}
+
+impl RemarkKind {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::OtherAlias, Self::AliasTaken, Self::AliasTooLong, Self::Rejected];
+
+    /// Its name in metrics and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OtherAlias => "other_alias",
+            Self::AliasTaken => "alias_taken",
+            Self::AliasTooLong => "alias_too_long",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.property, self.reason)
+    }
+}
+
+/// What the lane has done since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Aliases set.
+    pub aliases: u64,
+    /// Notifications switched on.
+    pub notifications: u64,
+    /// Assets whose labels are as wanted, or as far as they can be.
+    pub assets: u64,
+    /// Calls that failed and are made again.
+    pub failures: u64,
+    /// Properties left as they are, by [`RemarkKind`].
+    pub remarks: [u64; RemarkKind::ALL.len()],
+}
+
+#[cfg(test)]
+mod tests;

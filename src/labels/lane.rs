@@ -1,0 +1,500 @@
+//! The lane: visits assets one after another, at its own pace, for as long as nothing else has work.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::pace::Pace;
+use super::visit::{Decision, Reading, SetLabels, Visit};
+use super::{Config, Figures, Plant, Readiness, Remark, RemarkKind, Turn};
+use crate::sitewise::api::{ApiFault, ApiFaultKind, UpdateProperty};
+use crate::sitewise::limits;
+use crate::time::Instant;
+use crate::twin::plan::api_call::{ApiCall, CallId, CallResult};
+
+/// Ids of the lane's calls begin here: those of the twin's plan, counted from 0, stay below.
+const FIRST_CALL: u64 = 1 << 62;
+/// Assets visited at once.
+const VISITS: usize = 8;
+/// Properties at once that are read again or written.
+const PROPERTIES: usize = 16;
+/// Assets looked at in one step.
+const ASSETS_PER_STEP: u32 = 256;
+/// After all assets were looked at, until the first is looked at again.
+const BETWEEN_ROUNDS: Duration = Duration::from_secs(60);
+/// How long an answer to whose turn it is holds.
+const TURN: Duration = Duration::from_secs(1);
+/// First pause after a failed call; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest of these.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Pause after a denied call.
+const AFTER_DENIAL: Duration = Duration::from_secs(300);
+/// Remarks kept for people to read.
+const REMARKS: usize = 1_000;
+/// UpdateAssetProperty a second: half the quota.
+pub(super) const UPDATES: u32 = limits::PROPERTY_UPDATES_PER_SECOND / 2;
+/// DescribeAssetProperty a second: no more than can be written, which is a third of the quota.
+const DESCRIBES: u32 = UPDATES;
+/// ListAssetProperties a second. AWS publishes no quota for it.
+const READS: u32 = limits::DESCRIBES_PER_SECOND / 10;
+
+/// An output of the lane.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Make this call once, and hand back the result.
+    Call(CallId, ApiCall),
+    /// A property is left as it is.
+    Remark(Remark),
+    /// An operation is denied: the lane pauses, and tries again after five minutes. Told once until
+    /// it is allowed.
+    Denied(&'static str, String),
+    /// What was denied is allowed again.
+    Allowed,
+}
+
+#[derive(Debug)]
+enum Job {
+    Read { asset: u32 },
+    Describe { asset: u32, property: Uuid },
+    Update { asset: u32, property: Uuid, sets: SetLabels },
+}
+
+impl Job {
+    fn operation(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "ListAssetProperties",
+            Self::Describe { .. } => "DescribeAssetProperty",
+            Self::Update { .. } => "UpdateAssetProperty",
+        }
+    }
+
+    fn asset(&self) -> u32 {
+        match self {
+            Self::Read { asset } | Self::Describe { asset, .. } | Self::Update { asset, .. } => {
+                *asset
+            }
+        }
+    }
+}
+
+/// A property that was just read, and is to be written with what was read.
+#[derive(Debug)]
+struct Prepared {
+    asset: u32,
+    update: UpdateProperty,
+    sets: SetLabels,
+}
+
+/// What the lane can do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Update,
+    Describe,
+    Read,
+    Look,
+}
+
+/// The lane.
+///
+/// After each `handle_*` the caller drains [`poll_output`](Self::poll_output), which is also due at
+/// [`poll_timeout`](Self::poll_timeout).
+#[derive(Debug)]
+pub struct Labels {
+    config: Config,
+    /// By the place of an asset: one more than its version at its last complete visit; 0 before the
+    /// first.
+    settled: Vec<u32>,
+    /// The next asset to be looked at.
+    cursor: u32,
+    next_round: Instant,
+    visits: Vec<Visit>,
+    prepared: VecDeque<Prepared>,
+    in_flight: BTreeMap<CallId, Job>,
+    next_call: u64,
+    updates: Pace,
+    describes: Pace,
+    reads: Pace,
+    paused_until: Instant,
+    failures: u32,
+    /// The operation that is denied.
+    denied: Option<&'static str>,
+    turn: Turn,
+    turn_until: Instant,
+    outputs: VecDeque<Output>,
+    /// Remarks since they were last taken.
+    new_remarks: Vec<Remark>,
+    remarks: VecDeque<Remark>,
+    figures: Figures,
+    rng: fastrand::Rng,
+}
+
+impl Labels {
+    /// With nothing visited yet; `seed` is for the jitter of retries.
+    pub fn new(config: Config, seed: u64) -> Self {
+        Self {
+            config,
+            settled: Vec::new(),
+            cursor: 0,
+            next_round: Instant::START,
+            visits: Vec::new(),
+            prepared: VecDeque::new(),
+            in_flight: BTreeMap::new(),
+            next_call: FIRST_CALL,
+            updates: Pace::new(UPDATES),
+            describes: Pace::new(DESCRIBES),
+            reads: Pace::new(READS),
+            paused_until: Instant::START,
+            failures: 0,
+            denied: None,
+            turn: Turn::Wait,
+            turn_until: Instant::START,
+            outputs: VecDeque::new(),
+            new_remarks: Vec::new(),
+            remarks: VecDeque::new(),
+            figures: Figures::default(),
+            rng: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// What is wanted.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What was done so far.
+    pub fn figures(&self) -> Figures {
+        self.figures
+    }
+
+    /// The latest remarks, the last one first; a thousand at most.
+    pub fn remarks(&self) -> impl Iterator<Item = &Remark> {
+        self.remarks.iter().rev()
+    }
+
+    /// Whether a call is one of the lane's.
+    pub fn owns(id: CallId) -> bool {
+        id.0 >= FIRST_CALL
+    }
+
+    /// The assets whose properties are being read or written: nobody else may write these.
+    pub fn visited(&self) -> impl Iterator<Item = u32> + '_ {
+        self.visits.iter().map(|visit| visit.asset)
+    }
+
+    /// The process is about to stop: nothing more is read. What was read to be written still is.
+    pub fn handle_stop(&mut self) {
+        (self.turn, self.turn_until) = (Turn::Wait, Instant::from_start(Duration::MAX));
+    }
+
+    /// When there may be an output.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self.outputs.is_empty() {
+            true => self.next_step().map(|(at, _)| at),
+            false => Some(Instant::START),
+        }
+    }
+
+    /// The next output.
+    pub fn poll_output(&mut self, plant: &impl Plant, now: Instant) -> Option<Output> {
+        loop {
+            if let Some(output) = self.outputs.pop_front() {
+                return Some(output);
+            }
+            let (at, step) = self.next_step()?;
+            if at > now || step > Step::Update && self.turn(plant, now) == Turn::Wait {
+                return None;
+            }
+            match step {
+                Step::Update => self.write(now),
+                Step::Describe => self.describe(now),
+                Step::Read => self.read(now),
+                Step::Look => {
+                    // What there is to look at may be much: others get their turn in between.
+                    if self.look(plant, now) == Looked::Nothing {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Handles the result of one of the lane's calls.
+    pub fn handle_result(
+        &mut self,
+        id: CallId,
+        answer: Result<CallResult, ApiFault>,
+        now: Instant,
+    ) {
+        let Some(job) = self.in_flight.remove(&id) else { return };
+        let asset = job.asset();
+        let Some(at) = self.visits.iter().position(|visit| visit.asset == asset) else { return };
+        let mut visit = self.visits.swap_remove(at);
+        match answer {
+            Ok(result) => self.succeeded(&mut visit, job, result, now),
+            Err(fault) => self.failed(&mut visit, job, fault, now),
+        }
+        self.tell_remarks();
+        self.end_or_go_on(visit);
+    }
+
+    fn succeeded(&mut self, visit: &mut Visit, job: Job, result: CallResult, now: Instant) {
+        self.failures = 0;
+        if self.denied == Some(job.operation()) {
+            self.denied = None;
+            self.outputs.push_back(Output::Allowed);
+        }
+        match (job, result) {
+            (Job::Read { .. }, CallResult::Properties(page)) => {
+                visit.page_read(page.items, page.next, &mut self.new_remarks);
+            }
+            // By the end of the pause somebody may have set something.
+            (Job::Describe { property, .. }, CallResult::Property(_))
+                if self.paused_until > now =>
+            {
+                visit.put_back(property);
+            }
+            (Job::Describe { property, .. }, CallResult::Property(has)) => {
+                match visit.decide(property, &has, &mut self.new_remarks) {
+                    Decision::Nothing => visit.settle(property),
+                    Decision::Write(update) => {
+                        let sets = Visit::set_by(&update, &has);
+                        self.prepared.push_back(Prepared { asset: visit.asset, update, sets });
+                    }
+                }
+            }
+            (Job::Update { property, sets, .. }, _) => {
+                self.figures.aliases += u64::from(sets.alias);
+                self.figures.notifications += u64::from(sets.notification);
+                visit.settle(property);
+            }
+            // The shell answers a call with its own result.
+            (Job::Read { .. }, _) => visit.leave(),
+            (Job::Describe { property, .. }, _) => visit.settle(property),
+        }
+    }
+
+    fn failed(&mut self, visit: &mut Visit, job: Job, fault: ApiFault, now: Instant) {
+        let property = match &job {
+            Job::Read { .. } => None,
+            Job::Describe { property, .. } | Job::Update { property, .. } => Some(*property),
+        };
+        let is_update = matches!(job, Job::Update { .. });
+        match fault.kind {
+            ApiFaultKind::NotFound => {
+                property.into_iter().for_each(|property| visit.settle(property));
+                visit.leave();
+            }
+            _ if is_update && is_taken(&fault) => {
+                let remark = property.and_then(|property| visit.without_alias(property));
+                self.new_remarks.extend(remark);
+            }
+            ApiFaultKind::Invalid
+            | ApiFaultKind::AlreadyExists
+            | ApiFaultKind::Limit
+            | ApiFaultKind::OutOfRange => match property {
+                Some(property) => {
+                    let remark = visit.reject(property, &fault.message);
+                    self.new_remarks.extend(remark);
+                }
+                // A page of an earlier list may be none of this one.
+                None => self.again(visit, None, now),
+            },
+            ApiFaultKind::Denied => {
+                self.put_back(visit, property);
+                self.paused_until = now + AFTER_DENIAL;
+                let operation = job.operation();
+                if self.denied.replace(operation) != Some(operation) {
+                    self.outputs.push_back(Output::Denied(operation, fault.message));
+                }
+            }
+            ApiFaultKind::Throttled
+            | ApiFaultKind::Busy
+            | ApiFaultKind::Unavailable
+            | ApiFaultKind::Conflict
+            | ApiFaultKind::Changed
+            | ApiFaultKind::Foreign => self.again(visit, property, now),
+        }
+    }
+
+    /// A call is made again after a pause, of the whole lane: what makes it fail is not one
+    /// property's.
+    fn again(&mut self, visit: &mut Visit, property: Option<Uuid>, now: Instant) {
+        self.put_back(visit, property);
+        visit.fail();
+        self.figures.failures += 1;
+        self.failures = self.failures.saturating_add(1);
+        let pause = FIRST_PAUSE * (1 << (self.failures - 1).min(6));
+        let pause = pause.min(LONGEST_PAUSE).mul_f64(0.5 + self.rng.f64() / 2.0);
+        self.paused_until = self.paused_until.max(now + pause);
+    }
+
+    /// The lane pauses: what was read by then is read again before it is written.
+    fn put_back(&mut self, visit: &mut Visit, property: Option<Uuid>) {
+        match property {
+            Some(property) => visit.put_back(property),
+            None => visit.reading = Reading::Page(None),
+        }
+        for Prepared { asset, update, .. } in std::mem::take(&mut self.prepared) {
+            if asset == visit.asset {
+                visit.put_back(update.property);
+            } else if let Some(of) = self.visits.iter_mut().find(|of| of.asset == asset) {
+                of.put_back(update.property);
+            }
+        }
+    }
+
+    /// What can be done next, and when.
+    fn next_step(&self) -> Option<(Instant, Step)> {
+        let free = self.paused_until;
+        // Whatever waits for its turn is looked at when the answer has run out.
+        let turn = match self.turn {
+            Turn::Go => free,
+            Turn::Wait => free.max(self.turn_until),
+        };
+        let update = (!self.prepared.is_empty()).then(|| free.max(self.updates.next()));
+        let has_room = self.properties_in_flight() < PROPERTIES;
+        let describe = (has_room && self.visits.iter().any(Visit::has_todo))
+            .then(|| turn.max(self.describes.next()));
+        let reads = |visit: &Visit| matches!(visit.reading, Reading::Page(_));
+        let read = self.visits.iter().any(reads).then(|| turn.max(self.reads.next()));
+        let looks_at = if self.cursor == 0 { self.next_round } else { Instant::START };
+        let look = (self.visits.len() < VISITS).then(|| turn.max(looks_at));
+        let steps = [
+            (update, Step::Update),
+            (describe, Step::Describe),
+            (read, Step::Read),
+            (look, Step::Look),
+        ];
+        steps.into_iter().filter_map(|(at, step)| Some((at?, step))).min()
+    }
+
+    fn properties_in_flight(&self) -> usize {
+        let reads = self.in_flight.values().filter(|job| matches!(job, Job::Read { .. }));
+        self.in_flight.len() - reads.count() + self.prepared.len()
+    }
+
+    fn turn(&mut self, plant: &impl Plant, now: Instant) -> Turn {
+        if self.turn_until <= now {
+            self.turn = plant.turn();
+            self.turn_until = now + TURN;
+        }
+        self.turn
+    }
+
+    fn call(&mut self, job: Job, call: ApiCall) {
+        let id = CallId(self.next_call);
+        self.next_call += 1;
+        self.in_flight.insert(id, job);
+        self.outputs.push_back(Output::Call(id, call));
+    }
+
+    fn write(&mut self, now: Instant) {
+        let Some(Prepared { asset, update, sets }) = self.prepared.pop_front() else { return };
+        self.updates.sent(now);
+        let job = Job::Update { asset, property: update.property, sets };
+        self.call(job, ApiCall::UpdateProperty(update));
+    }
+
+    fn describe(&mut self, now: Instant) {
+        let Some(visit) = self.visits.iter_mut().find(|visit| visit.has_todo()) else { return };
+        let (at, id) = (visit.asset, visit.id);
+        let Some(property) = visit.next_todo() else { return };
+        self.describes.sent(now);
+        let job = Job::Describe { asset: at, property };
+        self.call(job, ApiCall::DescribeProperty { asset: id, property });
+    }
+
+    fn read(&mut self, now: Instant) {
+        let mut visits = self.visits.iter_mut();
+        let Some(visit) = visits.find(|visit| matches!(visit.reading, Reading::Page(_))) else {
+            return;
+        };
+        let Reading::Page(token) = std::mem::replace(&mut visit.reading, Reading::InFlight) else {
+            return;
+        };
+        let (asset, id) = (visit.asset, visit.id);
+        self.reads.sent(now);
+        self.call(Job::Read { asset }, ApiCall::ReadProperties(id, token));
+    }
+
+    /// Looks for assets to be visited.
+    fn look(&mut self, plant: &impl Plant, now: Instant) -> Looked {
+        let assets = plant.assets();
+        if self.settled.len() < assets as usize {
+            self.settled.resize(assets as usize, 0);
+        }
+        let end = self.cursor.saturating_add(ASSETS_PER_STEP).min(assets);
+        let mut found = Looked::Nothing;
+        while self.cursor < end && self.visits.len() < VISITS {
+            let asset = self.cursor;
+            self.cursor += 1;
+            let last = self.settled.get(asset as usize).copied().unwrap_or_default();
+            let is_visited = self.visits.iter().any(|visit| visit.asset == asset);
+            match plant.readiness(asset) {
+                Readiness::Ready(version) if version.saturating_add(1) != last && !is_visited => {
+                    found = Looked::Something;
+                    let (subject, remarks) = (plant.subject(asset), &mut self.new_remarks);
+                    let visit = Visit::begin(asset, version, subject, &self.config, remarks);
+                    self.tell_remarks();
+                    self.end_or_go_on(visit);
+                }
+                Readiness::Ready(_) | Readiness::NotNow | Readiness::Never => {}
+            }
+        }
+        if self.cursor >= assets {
+            self.cursor = 0;
+            self.next_round = now + BETWEEN_ROUNDS;
+        }
+        found
+    }
+
+    fn end_or_go_on(&mut self, visit: Visit) {
+        match visit.is_over() {
+            false => self.visits.push(visit),
+            // It is begun again in the next round.
+            true if visit.is_given_up() => {}
+            true if visit.is_gone() => self.settle(visit.asset, None),
+            true => self.settle(visit.asset, Some(visit.version)),
+        }
+    }
+
+    fn settle(&mut self, asset: u32, version: Option<u32>) {
+        if let Some(settled) = self.settled.get_mut(asset as usize) {
+            let now = version.map_or(0, |version| version.saturating_add(1));
+            match (std::mem::replace(settled, now), version) {
+                (0, Some(_)) => self.figures.assets += 1,
+                (1.., None) => self.figures.assets = self.figures.assets.saturating_sub(1),
+                _ => {}
+            }
+        }
+    }
+
+    fn tell_remarks(&mut self) {
+        for remark in std::mem::take(&mut self.new_remarks) {
+            let place = RemarkKind::ALL.iter().position(|kind| *kind == remark.kind);
+            if let Some(count) = place.and_then(|at| self.figures.remarks.get_mut(at)) {
+                *count += 1;
+            }
+            if self.remarks.len() >= REMARKS {
+                self.remarks.pop_front();
+            }
+            self.remarks.push_back(remark.clone());
+            self.outputs.push_back(Output::Remark(remark));
+        }
+    }
+}
+
+/// Whether a visit began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Looked {
+    Something,
+    Nothing,
+}
+
+/// Whether SiteWise says that an alias belongs to something else. Neither the error's name nor its
+/// text is documented: the text is the one that the service was seen to give.
+fn is_taken(fault: &ApiFault) -> bool {
+    fault.message.contains("already in use")
+}

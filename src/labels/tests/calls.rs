@@ -1,0 +1,268 @@
+//! Which calls are made, and what becomes of their faults.
+
+use super::*;
+
+#[test]
+fn an_update_carries_what_others_have_set() {
+    let mut rig = Rig::new(aliases(), 1, 4);
+    let (enabled, disabled) = (NotificationState::Enabled, NotificationState::Disabled);
+    let own = |alias: Option<&str>, notification, unit: Option<&str>| AssetProperty {
+        alias: alias.map(str::to_owned),
+        notification,
+        unit: unit.map(str::to_owned),
+    };
+    rig.sitewise.has.insert((0, 0), own(None, enabled, Some("bar")));
+    rig.sitewise.has.insert((0, 1), own(Some("/theirs"), enabled, None));
+    rig.sitewise.has.insert((0, 2), own(Some(&alias_of(0, 2)), disabled, None));
+    rig.pass(Duration::from_secs(600));
+    let is = |at| rig.sitewise.property(0, at);
+    assert_eq!(is(0), own(Some(&alias_of(0, 0)), enabled, Some("bar")));
+    assert_eq!(is(1), own(Some("/theirs"), enabled, None));
+    assert_eq!(is(3), own(Some(&alias_of(0, 3)), disabled, None));
+    assert_eq!((rig.count("UpdateAssetProperty"), rig.count("ListAssetProperties")), (2, 1));
+    assert_eq!(
+        rig.told,
+        ["other_alias: Nordsee/gw/T0/p1: it keeps its alias `/theirs`, and does not get \
+          `/Nordsee/gw/T0/p1`"]
+    );
+    assert_eq!(rig.lane.remarks().count(), 1);
+    let Figures { aliases, notifications, assets, remarks, .. } = rig.lane.figures();
+    assert_eq!((aliases, notifications, assets, remarks), (2, 0, 1, [1, 0, 0, 0]));
+}
+
+#[test]
+fn what_is_as_wanted_costs_one_read_a_page_after_a_restart() {
+    let mut rig = Rig::new(aliases(), 3, 300);
+    rig.pass(Duration::from_secs(60));
+    assert_eq!(rig.sitewise.updates.len(), 900);
+    rig.kill();
+    rig.sitewise.calls.clear();
+    rig.pass(Duration::from_secs(3_600));
+    assert_eq!(rig.sitewise.calls, BTreeMap::from([("ListAssetProperties", 6)]));
+}
+
+#[test]
+fn notifications_are_switched_on_by_address_or_model_and_never_off() {
+    for (globs, expected) in [
+        ("Nordsee/gw/T1/*", vec![(1, 0), (1, 1)]),
+        ("Turbine/p1", vec![(0, 1), (1, 1)]),
+        ("Pump/*", vec![]),
+    ] {
+        let mut rig = Rig::new(notify(globs), 2, 2);
+        let on = AssetProperty {
+            alias: Some("/x".to_owned()),
+            notification: NotificationState::Enabled,
+            unit: None,
+        };
+        rig.sitewise.has.insert((0, 0), on.clone());
+        rig.pass(Duration::from_secs(60));
+        let mut written: Vec<_> = rig
+            .sitewise
+            .updates
+            .iter()
+            .map(|update| {
+                assert_eq!(update.notification, NotificationState::Enabled);
+                (number(update.asset), number(update.property))
+            })
+            .collect();
+        written.sort_unstable();
+        assert_eq!(written, expected, "{globs}");
+        assert_eq!(rig.sitewise.property(0, 0), on);
+        assert_eq!(rig.lane.figures().notifications as usize, expected.len());
+    }
+}
+
+#[test]
+fn an_alias_that_belongs_to_something_else_is_told_and_the_notification_set_without_it() {
+    let config = Config { notify: notify("*/p0").notify, ..aliases() };
+    let mut rig = Rig::new(config, 1, 2);
+    rig.sitewise.streams.extend([alias_of(0, 0), alias_of(0, 1)]);
+    rig.pass(Duration::from_secs(3_600));
+    let has = |at| rig.sitewise.property(0, at);
+    assert_eq!((has(0).alias, has(0).notification), (None, NotificationState::Enabled));
+    assert_eq!((has(1).alias, has(1).notification), (None, NotificationState::Disabled));
+    let expected = |at| {
+        format!(
+            "alias_taken: Nordsee/gw/T0/p{at}: its alias `/Nordsee/gw/T0/p{at}` belongs to another \
+             property or data stream: take it from that, or change TWIN_ALIASES, and restart"
+        )
+    };
+    rig.told.sort_unstable();
+    assert_eq!(rig.told, [expected(0), expected(1)], "once each");
+}
+
+#[test]
+fn what_sitewise_rejects_or_takes_no_alias_of_is_told_and_left() {
+    let mut rig = Rig::new(aliases(), 1, 2);
+    rig.pass_with(Duration::from_secs(3_600), &mut |call| match call {
+        ApiCall::UpdateProperty(update) if number(update.property) == 0 => {
+            Some(ApiFault::new(ApiFaultKind::Invalid, "not like this"))
+        }
+        _ => None,
+    });
+    assert_eq!(
+        rig.told,
+        ["rejected: Nordsee/gw/T0/p0: SiteWise rejected its alias or notification: not like this"]
+    );
+    assert_eq!(rig.sitewise.property(0, 1).alias, Some(alias_of(0, 1)));
+
+    let long = TEMPLATE.replace("{member}", &format!("{}{{member}}", "x".repeat(400)));
+    let template = AliasTemplate::parse(&long).unwrap();
+    let place = Place { asset: "y".repeat(700), ..Place::default() };
+    assert!(template.alias(&place, "p").is_err());
+    let subject = Subject {
+        id: asset_id(0),
+        place,
+        model: String::new(),
+        properties: vec![(property_id(0), "p".to_owned())],
+    };
+    let config = Config { aliases: Some(template), notify: None };
+    let mut remarks = Vec::new();
+    let visit = visit::Visit::begin(0, 1, subject, &config, &mut remarks);
+    assert!(visit.is_over(), "nothing is left to do, and nothing is read for it");
+    assert_eq!(remarks.first().map(|told| told.kind), Some(RemarkKind::AliasTooLong));
+}
+
+#[test]
+fn a_property_that_the_model_gets_later_is_set_and_a_new_asset_visited() {
+    let mut rig = Rig::new(aliases(), 1, 2);
+    rig.pass(Duration::from_secs(30));
+    (rig.plant.each, rig.sitewise.each, rig.plant.assets) = (3, 3, 2);
+    rig.plant.not_now.insert(1);
+    rig.pass(Duration::from_secs(120));
+    assert_eq!(rig.sitewise.updates.len(), 3);
+    rig.plant.not_now.clear();
+    rig.pass(Duration::from_secs(120));
+    assert_eq!(rig.sitewise.updates.len(), 6);
+}
+
+#[test]
+fn an_asset_that_was_deleted_is_labelled_again_once_it_is_back() {
+    let mut rig = Rig::new(aliases(), 2, 2);
+    rig.sitewise.gone.insert(1);
+    rig.pass(Duration::from_secs(30));
+    assert_eq!((rig.sitewise.updates.len(), rig.lane.figures().assets), (2, 1));
+    rig.sitewise.gone.clear();
+    rig.pass(Duration::from_secs(120));
+    assert_eq!((rig.sitewise.updates.len(), rig.lane.figures().assets), (4, 2));
+    rig.sitewise.has.retain(|(asset, _), _| *asset != 0);
+    rig.plant.deletions += 1;
+    rig.pass(Duration::from_secs(120));
+    assert_eq!((rig.sitewise.updates.len(), rig.lane.figures().assets), (6, 2));
+    assert_eq!(rig.told, [""; 0]);
+}
+
+#[test]
+fn the_lane_waits_while_others_have_work_and_then_goes_on() {
+    let mut rig = Rig::new(aliases(), 4, 100);
+    rig.plant.turn = Turn::Wait;
+    rig.pass(Duration::from_secs(600));
+    assert_eq!(rig.sitewise.calls, BTreeMap::new());
+    rig.plant.turn = Turn::Go;
+    rig.pass(Duration::from_secs(3));
+    assert!((50..=150).contains(&rig.sitewise.updates.len()), "{}", rig.sitewise.updates.len());
+    rig.plant.turn = Turn::Wait;
+    rig.pass(SECOND * 2);
+    let (described, updated) = (rig.count("DescribeAssetProperty"), rig.sitewise.updates.len());
+    assert_eq!(described, updated, "what was just read is still written");
+    rig.pass(Duration::from_secs(600));
+    assert_eq!(
+        (rig.count("DescribeAssetProperty"), rig.sitewise.updates.len()),
+        (described, updated)
+    );
+    rig.plant.turn = Turn::Go;
+    rig.pass(Duration::from_secs(60));
+    assert_eq!(rig.sitewise.updates.len(), 400);
+}
+
+#[test]
+fn throttling_slows_the_lane_and_nothing_is_lost_or_written_twice() {
+    let mut rig = Rig::new(aliases(), 20, 20);
+    let mut random = fastrand::Rng::with_seed(3);
+    let kinds = [ApiFaultKind::Throttled, ApiFaultKind::Unavailable, ApiFaultKind::Conflict];
+    let mut failed = 0;
+    rig.pass_with(Duration::from_secs(7_200), &mut |_| {
+        (random.u32(0..10) == 0).then(|| {
+            failed += 1;
+            ApiFault::new(kinds[random.usize(0..3)], "later")
+        })
+    });
+    assert!(failed > 40, "{failed}");
+    assert_eq!(rig.lane.figures().failures, failed);
+    assert_eq!((rig.sitewise.updates.len(), rig.lane.figures().aliases), (400, 400));
+    assert_eq!(rig.lane.figures().assets, 20);
+    assert_eq!(rig.told, [""; 0]);
+    for (operation, quota) in [
+        ("UpdateAssetProperty", limits::PROPERTY_UPDATES_PER_SECOND),
+        ("DescribeAssetProperty", limits::DESCRIBES_PER_SECOND),
+    ] {
+        assert!(rig.most_in_a_second(operation) <= quota as usize / 2, "{operation}");
+    }
+}
+
+/// It may have been carried out: whoever writes at once writes twice.
+#[test]
+fn an_update_without_an_answer_is_read_before_it_is_written_again() {
+    let mut rig = Rig::new(aliases(), 1, 3);
+    rig.lost_answers = 3;
+    rig.pass(Duration::from_secs(60));
+    assert_eq!((rig.lost_answers, rig.lane.figures().assets), (0, 1));
+    assert_eq!(rig.sitewise.updates.len(), 3, "once each");
+    assert_eq!(rig.count("DescribeAssetProperty"), 6, "once more each");
+}
+
+#[test]
+fn a_denial_is_told_once_with_its_operation_and_ends_by_itself() {
+    let mut rig = Rig::new(aliases(), 2, 10);
+    let mut tries = 0;
+    rig.pass_with(Duration::from_secs(1_500), &mut |call| match call {
+        ApiCall::UpdateProperty(_) => {
+            tries += 1;
+            Some(ApiFault::new(ApiFaultKind::Denied, "no"))
+        }
+        _ => None,
+    });
+    assert_eq!(rig.told, ["denied UpdateAssetProperty: no"]);
+    assert!((4..=6 * 16).contains(&tries), "{tries}");
+    rig.pass(Duration::from_secs(600));
+    assert_eq!(rig.told.last().map(String::as_str), Some("allowed"));
+    assert_eq!((rig.told.len(), rig.sitewise.updates.len()), (2, 20));
+}
+
+/// What people set while the lane waits for its next try must not be overwritten with what was read
+/// before.
+#[test]
+fn what_was_read_before_a_pause_is_read_again() {
+    let mut rig = Rig::new(aliases(), 1, 40);
+    let mut stop = true;
+    rig.pass_with(Duration::from_secs(2), &mut |call| match call {
+        ApiCall::UpdateProperty(_) if std::mem::take(&mut stop) => {
+            Some(ApiFault::new(ApiFaultKind::Denied, "no"))
+        }
+        _ => None,
+    });
+    let missing: Vec<u32> =
+        (0..40).filter(|at| rig.sitewise.property(0, *at).alias.is_none()).collect();
+    assert!(missing.len() > 10, "{missing:?}");
+    for at in &missing {
+        let theirs = AssetProperty {
+            alias: Some(format!("/theirs/{at}")),
+            notification: NotificationState::Enabled,
+            unit: Some("bar".to_owned()),
+        };
+        rig.sitewise.has.insert((0, *at), theirs);
+    }
+    rig.pass(Duration::from_secs(600));
+    for at in missing {
+        assert_eq!(rig.sitewise.property(0, at).alias, Some(format!("/theirs/{at}")));
+    }
+}
+
+#[test]
+fn an_asset_is_held_while_it_is_visited_and_only_then() {
+    let mut rig = Rig::new(aliases(), 1, 20);
+    rig.pass(SECOND / 5);
+    assert_eq!(rig.lane.visited().collect::<Vec<_>>(), [0]);
+    rig.pass(Duration::from_secs(10));
+    assert_eq!(rig.lane.visited().count(), 0);
+}
