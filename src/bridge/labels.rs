@@ -1,6 +1,7 @@
 //! The lane of labels within the bridge: it reads the twin, and comes after everything else.
 
 use super::{Bridge, Output};
+use crate::delivery::point::Stream;
 use crate::labels::{self, Labels, Plant, Readiness, Subject, Turn};
 use crate::sitewise::api::ApiFault;
 use crate::time::Now;
@@ -52,6 +53,17 @@ impl Bridge {
     /// The lane of labels, read-only; none where no labels are wanted.
     pub fn labels(&self) -> Option<&Labels> {
         self.labels.as_deref()
+    }
+
+    /// The alias that `TWIN_ALIASES` gives a property of a measurement, whether it is set already or
+    /// not; none without the variable.
+    pub fn alias(&self, stream: Stream) -> Option<String> {
+        let template = self.labels()?.config().aliases.as_ref()?;
+        let (ix, asset) = self.twin.asset(stream.asset)?;
+        let property = self.twin.property(asset, stream.property)?;
+        let is_labelled = self.twin.label_readiness(ix) != Readiness::Never;
+        let name = (is_labelled && !property.is_attribute()).then_some(&property.name)?;
+        template.alias(&self.twin.label_place(ix), name).ok()
     }
 
     pub(super) fn stop_labels(&mut self) {

@@ -40,8 +40,8 @@ within two seconds, and the command waits for that; if none is running, the next
 one does so when it starts.
 
   FILTER    any of these; all of them must match:
-    --asset TEXT    substring of the asset's address or id, or of the property's name or id,
-                    case-insensitive
+    --asset TEXT    substring of the asset's address or id, or of the property's name, id or
+                    alias, case-insensitive
     --reason TEXT   out_of_range, invalid or denied, or a substring of the reason
     --since TIME    rejected last at this time or later, such as 2026-01-31T08:00:00Z
     --until TIME    rejected last before this time
@@ -105,7 +105,8 @@ impl DeadLetterFilter {
         let has = |text: &str, part: &str| text.to_lowercase().contains(part);
         let last = Timestamp::from_millis(letter.last_attempt);
         let named = |part: &String| {
-            let names = [letter.asset_name.as_deref(), letter.property_name.as_deref()];
+            let names =
+                [&letter.asset_name, &letter.property_name, &letter.alias].map(Option::as_deref);
             let ids = [Some(letter.asset.as_str()), Some(letter.property.as_str())];
             names.into_iter().chain(ids).flatten().any(|name| has(name, part))
         };
@@ -359,6 +360,7 @@ fn page(letter: &DeadLetterRecord) -> String {
         ("id", letter.id.to_string()),
         ("asset", named(&letter.asset_name, &letter.asset)),
         ("property", named(&letter.property_name, &letter.property)),
+        ("alias", letter.alias.clone().unwrap_or_else(|| "none".to_owned())),
         ("time", time(letter.time)),
         ("quality", letter.quality.clone()),
         ("type", letter.data_type.clone()),

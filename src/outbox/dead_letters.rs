@@ -38,6 +38,8 @@ pub struct DeadLetter {
     pub at: Timestamp,
     /// The asset's address and the property's name, where that is known.
     pub names: (Option<String>, Option<String>),
+    /// The alias that `TWIN_ALIASES` gives the property, where it is set.
+    pub alias: Option<String>,
 }
 
 /// A dead letter as it is written and read.
@@ -55,6 +57,9 @@ pub struct DeadLetterRecord {
     /// The property's name, where that is known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub property_name: Option<String>,
+    /// The property's alias, where `TWIN_ALIASES` gives it one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub alias: Option<String>,
     /// The value's time, in milliseconds since the epoch.
     pub time: i64,
     /// The value's quality, in SiteWise's words.
@@ -78,7 +83,7 @@ pub struct DeadLetterRecord {
 impl DeadLetterRecord {
     /// A letter as it is written; `before` is the same value's letter of an earlier attempt.
     pub(crate) fn new(id: u64, letter: DeadLetter, before: Option<&Self>) -> Self {
-        let DeadLetter { point, refusal, reason, at, names } = letter;
+        let DeadLetter { point, refusal, reason, at, names, alias } = letter;
         let (data_type, value) = match &point.value {
             Variant::Integer(value) => (PropertyDataType::Integer, Some(value.to_string())),
             Variant::Double(value) => (PropertyDataType::Double, Some(value.to_string())),
@@ -92,6 +97,7 @@ impl DeadLetterRecord {
             property: point.stream.property.to_string(),
             asset_name: names.0,
             property_name: names.1,
+            alias,
             time: point.time.as_millis(),
             quality: name_of(&QUALITIES, &point.quality),
             data_type: name_of(&TYPES, &data_type),
@@ -246,6 +252,7 @@ mod tests {
             reason: "because".to_owned(),
             at: Timestamp::from_millis(at),
             names: (None, None),
+            alias: None,
         }
     }
 }

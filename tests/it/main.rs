@@ -10,6 +10,7 @@ mod console;
 mod documents;
 mod growth;
 mod infra;
+mod labels;
 mod lost;
 mod plan;
 mod problems;

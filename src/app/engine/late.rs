@@ -228,9 +228,10 @@ impl<S: SiteWise> Engine<S> {
                 let letters = rows.into_iter().map(|(point, reason)| {
                     let (asset, property) = self.bridge.twin().display_names(point.stream);
                     let names = (asset.map(str::to_owned), property.map(str::to_owned));
+                    let alias = self.bridge.alias(point.stream);
                     let refusal = RejectReason::Invalid;
                     let reason = format!("bulk import: {reason}");
-                    DeadLetter { point, refusal, reason, at: now.wall, names }
+                    DeadLetter { point, refusal, reason, at: now.wall, names, alias }
                 });
                 let letters: Vec<DeadLetter> = letters.collect();
                 self.outbox.keep_late_letters(file, letters.clone());

@@ -75,7 +75,8 @@ impl<S: SiteWise> Engine<S> {
                 let (asset, property) = self.bridge.twin().display_names(point.stream);
                 let names = (asset.map(str::to_owned), property.map(str::to_owned));
                 let key = point.key();
-                let letter = DeadLetter { point, refusal, reason, at: now.wall, names };
+                let alias = self.bridge.alias(point.stream);
+                let letter = DeadLetter { point, refusal, reason, at: now.wall, names, alias };
                 self.log_rejected_value(&letter, now.instant);
                 self.outbox.store_dead_letter(&letter);
                 self.dead_letters.push(letter);

@@ -14,6 +14,7 @@ fn letter(id: u64, asset: &str, reason: &str, at: i64) -> DeadLetterRecord {
         property: "p".into(),
         asset_name: Some(asset.into()),
         property_name: Some("Speed".into()),
+        alias: Some(format!("/N/{asset}/Speed")),
         time: at,
         quality: "GOOD".into(),
         data_type: "DOUBLE".into(),
@@ -62,6 +63,7 @@ fn a_filter_finds_by_asset_reason_and_time() {
     };
     assert_eq!(found(&[]), [1, 2]);
     assert_eq!(found(&["--asset", "turbine 8"]), [2]);
+    assert_eq!(found(&["--asset", "/N/Turbine 8/Speed"]), [2], "by alias");
     assert_eq!(found(&["--asset", "ID-OF-turbine 7"]), [1]);
     assert_eq!(found(&["--reason", "invalid"]), [1, 2]);
     assert_eq!(found(&["--reason", "b"]), [2]);

@@ -301,6 +301,7 @@ mod tests {
                 reason: "because".to_owned(),
                 at: Timestamp::from_millis(0),
                 names: (None, None),
+                alias: None,
             };
             let line = serde_json::to_string(&DeadLetterRecord::new(1, letter, None)).unwrap();
             let name = refusal.label();

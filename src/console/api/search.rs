@@ -1,6 +1,7 @@
 //! Search: assets, the properties that tags, members and parameters became, and tags that became
 //! none.
 
+mod alias;
 mod lost;
 
 use std::collections::BTreeSet;
@@ -98,6 +99,10 @@ pub(super) async fn search(questions: &EngineQueries, query: &Query) -> Result<F
     let limit = query.limit(ROWS)?;
     let mut from = query.number("from")?.unwrap_or_default();
     let is_first = from == 0;
+    if is_first && let Some(row) = alias::find(questions, text).await? {
+        let lost = BTreeSet::new();
+        return Ok(Found { rows: vec![row], next: None, lost, lost_more: false, left_out: None });
+    }
     let mut rows = Vec::new();
     // Each part is a question of its own: others, and the plant, come in between.
     loop {

@@ -268,6 +268,7 @@ fn dead_letters_go_again_or_for_ever_as_asked() {
             reason: "because".to_owned(),
             at: Timestamp::from_millis(1),
             names: (None, None),
+            alias: None,
         });
     }
     world.settle(0);

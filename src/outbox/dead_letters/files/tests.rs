@@ -20,6 +20,7 @@ fn letter(time: i64, at: i64) -> DeadLetter {
         reason: "because".to_owned(),
         at: Timestamp::from_millis(at),
         names: (Some("T7".to_owned()), None),
+        alias: None,
     }
 }
 

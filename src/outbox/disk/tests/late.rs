@@ -208,6 +208,7 @@ fn refused_rows_are_kept_as_dead_letters() {
         reason: "no such asset".to_owned(),
         at: Timestamp::from_millis(9),
         names: (None, None),
+        alias: None,
     };
     late.commit();
     late.disk.keep_late_letters(FILE, vec![letter]);
