@@ -7,7 +7,7 @@
 mod commands;
 mod dead;
 pub mod deferral;
-mod labels;
+pub(crate) mod labels;
 pub mod late;
 mod output;
 pub mod over_rate;

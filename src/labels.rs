@@ -9,6 +9,7 @@
 mod alias;
 mod lane;
 mod pace;
+mod survey;
 mod visit;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 
 pub use self::alias::{AliasError, AliasTemplate, Place};
 pub use self::lane::{Labels, Output};
+pub use self::survey::LabelSurvey;
 use crate::globs::Globs;
 
 /// What is wanted.

@@ -23,10 +23,12 @@ use self::dry_run::{DryRun, answer};
 pub use self::plant::{DescribedPlant, plant};
 pub use self::report::{BirthsReceived, IngestCost, ModelChange, PlanReport, RuleSuggestion};
 use crate::app;
+use crate::bridge::labels::LabelledPlant;
 use crate::command::AllowRules;
 use crate::command::survey::WriteSurvey;
 use crate::config::{Config, NotUnicode, VariableSource};
 use crate::delivery::whatif::WhatIf;
+use crate::labels::{self, LabelSurvey, Turn};
 use crate::mqtt;
 use crate::sitewise::api::ApiFault;
 use crate::sitewise::aws::{AwsSiteWise, NoClient};
@@ -273,6 +275,7 @@ async fn observe<S: SiteWise>(
         return Err(PlanError::NoBirth);
     }
     let mut run = PlanRun {
+        labels: (!config.twin.labels.is_empty()).then(|| config.twin.labels.clone()),
         allow: config.commands.as_ref().map(|commands| commands.rules.allow.clone()),
         twin: Twin::new(bridge.twin, SEED),
         dry_run: DryRun::new(sitewise),
@@ -303,6 +306,8 @@ async fn observe<S: SiteWise>(
 
 /// The twin, and a dry-run SiteWise.
 struct PlanRun<S> {
+    /// Which labels are wanted, if any.
+    labels: Option<labels::Config>,
     /// What may be written to the plant, if anything.
     allow: Option<AllowRules>,
     twin: Twin,
@@ -392,7 +397,9 @@ impl<S: SiteWise> PlanRun<S> {
         let writable =
             self.allow.map(|rules| WriteSurvey::of(&rules, captured.births(), &self.twin));
         let report = PlanReport::new(captured, &self.twin, writes, &self.findings, takes, cost);
-        PlanReport { writable, ..report }
+        let plant = LabelledPlant { twin: &self.twin, values: Turn::Go };
+        let labels = self.labels.map(|labels| LabelSurvey::of(&labels, &plant));
+        PlanReport { writable, labels, ..report }
     }
 }
 

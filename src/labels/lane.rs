@@ -38,7 +38,7 @@ pub(super) const UPDATES: u32 = limits::PROPERTY_UPDATES_PER_SECOND / 2;
 /// DescribeAssetProperty a second: no more than can be written, which is a third of the quota.
 const DESCRIBES: u32 = UPDATES;
 /// ListAssetProperties a second. AWS publishes no quota for it.
-const READS: u32 = limits::DESCRIBES_PER_SECOND / 10;
+pub(super) const READS: u32 = limits::DESCRIBES_PER_SECOND / 10;
 
 /// An output of the lane.
 #[derive(Clone, Debug, PartialEq)]

@@ -120,6 +120,17 @@ impl Visit {
         }
     }
 
+    /// The address of each property of which something is wanted, its alias, and whether it is to be
+    /// notified; in their order by address.
+    pub(super) fn wanted(&self) -> Vec<(String, Option<&str>, bool)> {
+        let wants = self.wants.values();
+        let wants =
+            wants.map(|want| (self.place.address(&want.name), want.alias.as_deref(), want.notify));
+        let mut all: Vec<_> = wants.collect();
+        all.sort_unstable();
+        all
+    }
+
     /// A page of what SiteWise has.
     pub(super) fn page_read(
         &mut self,

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::report::{IngestCost, ModelChange, PlanReport};
 use crate::command::survey::{RuleSurvey, WriteSurvey};
 use crate::delivery::whatif::LINGERS;
+use crate::labels::{LabelSurvey, Remark};
 use crate::sitewise::api::{Property, PropertyKind};
 use crate::twin::mapping;
 
@@ -36,7 +37,20 @@ pub(super) fn of(report: &PlanReport) -> Value {
             }))
             .collect::<Vec<_>>(),
         "writable": report.writable.as_ref().map(writable),
+        "labels": report.labels.as_ref().map(labels),
         "ingest": report.cost.as_ref().map(cost),
+    })
+}
+
+fn labels(survey: &LabelSurvey) -> Value {
+    let remark = |remark: &Remark| json!({ "kind": remark.kind.name(), "property": remark.property, "why": remark.reason });
+    json!({
+        "aliases": survey.aliases,
+        "notifications": survey.notifications,
+        "calls": survey.calls(),
+        "seconds": survey.takes().as_secs_f64(),
+        "left": survey.remarks.iter().map(remark).collect::<Vec<_>>(),
+        "allLeft": survey.all_remarks,
     })
 }
 

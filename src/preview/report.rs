@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{CapturedEvents, json};
 use crate::command::survey::WriteSurvey;
 use crate::delivery::whatif::LINGERS;
+use crate::labels::LabelSurvey;
 use crate::sitewise::api::{Hierarchy, Property};
 use crate::twin::Twin;
 use crate::twin::folders;
@@ -49,6 +50,8 @@ pub struct PlanReport {
     pub rules: Vec<RuleSuggestion>,
     /// What could be written to the plant; none without `COMMANDS_ALLOW`.
     pub writable: Option<WriteSurvey>,
+    /// Aliases and notifications; none without `TWIN_ALIASES` and `TWIN_NOTIFY`.
+    pub labels: Option<LabelSurvey>,
     /// What ingest would cost; none where the capture has no times.
     pub cost: Option<IngestCost>,
 }
@@ -140,6 +143,7 @@ impl PlanReport {
             limits,
             rules: folders::suggestions(captured.births(), twin.rules()),
             writable: None,
+            labels: None,
             cost,
         }
     }

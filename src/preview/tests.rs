@@ -15,6 +15,7 @@ use crate::twin::plan::api_call::{ApiCall, CallResult};
 use crate::twin::tests::fake::{FakeModel, FakeSiteWise};
 
 mod commands;
+mod labels;
 
 const START: i64 = 1_790_000_000_000;
 

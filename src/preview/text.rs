@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::report::{BirthsReceived, PlanReport, RuleSuggestion};
 use crate::command::survey::{MetricSurvey, RuleSurvey, WriteSurvey};
 use crate::delivery::whatif::LINGERS;
+use crate::labels::LabelSurvey;
 use crate::sitewise::api::{Property, PropertyKind};
 use crate::twin::mapping;
 
@@ -63,6 +64,9 @@ impl fmt::Display for PlanReport {
         }
         if let Some(survey) = &self.writable {
             write_writable(survey, f)?;
+        }
+        if let Some(survey) = &self.labels {
+            write_labels(survey, f)?;
         }
         self.write_cost(f)
     }
@@ -142,6 +146,32 @@ impl PlanReport {
             )?;
         }
         Ok(())
+    }
+}
+
+/// Aliases and notifications, and how long they take.
+fn write_labels(survey: &LabelSurvey, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let LabelSurvey { aliases, notifications, .. } = survey;
+    let numbers = |number: u64, one: &str, more: &str| match number {
+        1 => format!("1 {one}"),
+        number => format!("{} {more}", grouped(number)),
+    };
+    writeln!(
+        f,
+        "\nAliases and notifications (TWIN_ALIASES, TWIN_NOTIFY)\n  {} and {}, set in the background \
+         after all else: {} at half\n  of the default quota, with {}; what SiteWise has of them already \
+         is only read",
+        numbers(*aliases, "alias", "aliases"),
+        numbers(*notifications, "notification", "notifications"),
+        HumanDuration(survey.takes()),
+        numbers(survey.calls(), "call", "calls"),
+    )?;
+    for remark in survey.remarks.iter().take(NAMES) {
+        writeln!(f, "  ! {remark}")?;
+    }
+    match survey.all_remarks.saturating_sub(NAMES as u64) {
+        0 => Ok(()),
+        more => writeln!(f, "  ! {more} more"),
     }
 }
 
