@@ -46,8 +46,19 @@ pub struct Subject {
     pub place: Place,
     /// The name of its model, without `TWIN_MODEL_PREFIX`.
     pub model: String,
-    /// Ids and names of its measurements. Attributes get no labels.
-    pub properties: Vec<(Uuid, String)>,
+    /// Its measurements. Attributes get no labels.
+    pub properties: Vec<Measurement>,
+}
+
+/// A measurement of an asset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measurement {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// The unit of its model.
+    pub unit: Option<Box<str>>,
 }
 
 /// Whether an asset can be visited.

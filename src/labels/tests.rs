@@ -116,11 +116,13 @@ struct Turbines {
     turn: Turn,
     /// How often assets were deleted and made again.
     deletions: u32,
+    /// The unit that the model has for each property.
+    unit: Option<&'static str>,
 }
 
 impl Turbines {
     fn new(assets: u32, each: u32) -> Self {
-        Self { assets, each, not_now: BTreeSet::new(), turn: Turn::Go, deletions: 0 }
+        Self { assets, each, not_now: BTreeSet::new(), turn: Turn::Go, deletions: 0, unit: None }
     }
 }
 
@@ -139,7 +141,11 @@ impl Plant for Turbines {
     fn subject(&self, asset: u32) -> Subject {
         let [group, node, device] = ["Nordsee", "gw", ""].map(str::to_owned);
         let place = Place { group, node, device, asset: format!("T{asset}") };
-        let properties = (0..self.each).map(|at| (property_id(at), format!("p{at}"))).collect();
+        let one = |at| {
+            let unit = self.unit.map(Into::into);
+            Measurement { id: property_id(at), name: format!("p{at}"), unit }
+        };
+        let properties = (0..self.each).map(one).collect();
         Subject { id: asset_id(asset), place, model: "Turbine".to_owned(), properties }
     }
 

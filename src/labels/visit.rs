@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
-use super::{Config, Place, Remark, RemarkKind, Subject};
+use super::{Config, Measurement, Place, Remark, RemarkKind, Subject};
 use crate::sitewise::api::{AssetProperty, NotificationState, UpdateProperty};
 use crate::sitewise::limits;
 
@@ -18,6 +18,8 @@ struct Want {
     alias: Option<Box<str>>,
     notify: bool,
     name: Box<str>,
+    /// Of the model.
+    unit: Option<Box<str>>,
 }
 
 /// Where the reading of an asset's properties is.
@@ -79,7 +81,7 @@ impl Visit {
     ) -> Self {
         let Subject { id, place, model, properties: all } = subject;
         let mut wants = FxHashMap::default();
-        for (property, name) in all {
+        for Measurement { id: property, name, unit } in all {
             let alias = match config.aliases.as_ref().map(|form| form.alias(&place, &name)) {
                 None => None,
                 Some(Ok(alias)) => Some(alias.into_boxed_str()),
@@ -99,7 +101,7 @@ impl Visit {
                 globs.matches(&place.address(&name)) || globs.matches(&format!("{model}/{name}"))
             });
             if alias.is_some() || notify {
-                wants.insert(property, Want { alias, notify, name: name.into() });
+                wants.insert(property, Want { alias, notify, name: name.into(), unit });
             }
         }
         let reading = match wants.is_empty() {
@@ -180,8 +182,9 @@ impl Visit {
                 true => NotificationState::Enabled,
                 false => has.notification,
             },
-            // Whatever it has: left out, it would be taken away.
-            unit: has.unit.clone(),
+            // Whatever it has: left out, it would be taken away. But the model's stays the model's, so
+            // that the property follows it.
+            unit: has.unit.clone().filter(|unit| want.unit.as_deref() != Some(unit.as_str())),
         })
     }
 

@@ -12,7 +12,7 @@ use super::plan::problems::RejectionKind;
 use super::plan::status::ProvisioningStatus;
 pub use super::property::DesiredProperty;
 use super::values::SourceValues;
-use crate::labels::{Place, Readiness, Subject};
+use crate::labels::{Measurement, Place, Readiness, Subject};
 use crate::sitewise::api::{Tqv, Variant};
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::Slot;
@@ -294,7 +294,12 @@ impl Twin {
             id: asset.id,
             place: self.label_place(ix),
             model: self.plain_model_name(asset.model).to_owned(),
-            properties: there.map(|(_, has)| (has.id, has.name.to_string())).collect(),
+            properties: there
+                .map(|(_, has)| {
+                    let (id, name) = (has.id, has.name.to_string());
+                    Measurement { id, name, unit: has.unit.clone() }
+                })
+                .collect(),
         }
     }
 

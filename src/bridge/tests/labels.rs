@@ -108,8 +108,10 @@ fn a_unit_and_an_alias_of_one_property_do_not_overwrite_each_other() {
         world.birth_with_units(0, &["rpm", "1/s", "Hz"]);
         world.pass(Duration::from_secs(120));
         let speeds = world.own().into_iter().filter(|((_, property), _)| property == "Speed");
-        let mut speeds: Vec<_> =
-            speeds.map(|(_, own)| (own.alias.unwrap(), own.unit.unwrap())).collect();
+        // What has none of its own shows its model's.
+        let mut speeds: Vec<_> = speeds
+            .map(|(_, own)| (own.alias.unwrap(), own.unit.unwrap_or_else(|| "rpm".to_owned())))
+            .collect();
         speeds.sort_unstable();
         let expected = [("T0", "rpm"), ("T1", "1/s"), ("T2", "Hz")]
             .map(|(name, unit)| (format!("/Nordsee/gw1/Row 1/{name}/Speed"), unit.to_owned()));
@@ -143,6 +145,33 @@ fn an_alias_unit_and_notification_of_others_stay() {
     let told: Vec<_> = world.bridge.labels().unwrap().remarks().map(ToString::to_string).collect();
     assert_eq!(told.len(), 1);
     assert!(told[0].starts_with("Nordsee/gw1/Load: it keeps its alias `/theirs`"), "{told:?}");
+}
+
+/// A wrong unit is worse than a lost one: the machine's own wins where it says one.
+#[test]
+fn a_unit_of_others_stays_where_the_machine_says_none_and_the_machines_own_wins() {
+    let mut world = labelled(World::new(1));
+    world.birth_with_units(0, &["rpm"]);
+    world.pass(Duration::from_secs(120));
+    let place = |asset: &str, property: &str| -> (Uuid, Uuid) {
+        let (id, asset) = world.sitewise.asset(asset);
+        let model = &world.sitewise.models[&asset.model];
+        (id, model.all_properties().find(|of| of.name == property).unwrap().id)
+    };
+    let (load, speed) = (place("gw1", "Load"), place("T0", "Speed"));
+    for at in [load, speed] {
+        let theirs = world.sitewise.properties.get_mut(&at).unwrap();
+        (theirs.unit, theirs.alias) = (Some("furlong".to_owned()), None);
+    }
+    world.restart_on_disk();
+    let mut world = labelled(world);
+    world.birth_with_units(0, &["rpm"]);
+    world.pass(Duration::from_secs(600));
+    let units = [load, speed].map(|at| world.sitewise.properties[&at].unit.clone().unwrap());
+    assert_eq!(units, ["furlong", "rpm"]);
+    for (asset, property) in [("gw1", "Load"), ("T0", "Speed")] {
+        assert!(world.alias(asset, property).is_some(), "{asset}");
+    }
 }
 
 /// The lane changes nothing of what is written besides, and without it nothing is read or written

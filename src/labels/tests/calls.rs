@@ -30,6 +30,24 @@ fn an_update_carries_what_others_have_set() {
     assert_eq!((aliases, notifications, assets, remarks), (2, 0, 1, [1, 0, 0, 0]));
 }
 
+/// A million assets would no longer follow their model's unit.
+#[test]
+fn a_unit_of_the_model_is_not_made_the_assets_own() {
+    let mut rig = Rig::new(aliases(), 1, 2);
+    rig.plant.unit = Some("rpm");
+    let shown = |unit: &str| {
+        let (alias, notification) = (None, NotificationState::Disabled);
+        AssetProperty { alias, notification, unit: Some(unit.to_owned()) }
+    };
+    rig.sitewise.has.insert((0, 0), shown("rpm"));
+    rig.sitewise.has.insert((0, 1), shown("1/s"));
+    rig.pass(Duration::from_secs(60));
+    let mut written: Vec<_> =
+        rig.sitewise.updates.iter().map(|update| update.unit.as_deref()).collect();
+    written.sort_unstable();
+    assert_eq!(written, [None, Some("1/s")]);
+}
+
 #[test]
 fn what_is_as_wanted_costs_one_read_a_page_after_a_restart() {
     let mut rig = Rig::new(aliases(), 3, 300);
@@ -114,7 +132,7 @@ fn what_sitewise_rejects_or_takes_no_alias_of_is_told_and_left() {
         id: asset_id(0),
         place,
         model: String::new(),
-        properties: vec![(property_id(0), "p".to_owned())],
+        properties: vec![Measurement { id: property_id(0), name: "p".to_owned(), unit: None }],
     };
     let config = Config { aliases: Some(template), notify: None };
     let mut remarks = Vec::new();
