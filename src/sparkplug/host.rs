@@ -289,10 +289,13 @@ impl Host {
         }
     }
 
-    /// The host is about to leave: its STATE death goes to every server that it is connected
-    /// to [operational-behavior-host-application-termination]. What arrives afterwards is
-    /// still read, but nothing is published any more.
+    /// The host is about to leave: what waits is read or counted, and its STATE death goes to every
+    /// server that it is connected to [operational-behavior-host-application-termination]. What
+    /// arrives afterwards is still read, but nothing is published any more.
     pub fn shutdown(&mut self, now: Now) {
+        for index in 0..self.sessions.len() {
+            self.update_session(index, now, EdgeSession::end);
+        }
         for (server, death) in self.servers.shutdown(now.wall) {
             self.publish_state(server, death);
         }

@@ -31,6 +31,7 @@ mod deaths;
 mod devices;
 mod doubts;
 mod elsewhere;
+mod ending;
 mod expected;
 mod filter_yield;
 mod forgetting;

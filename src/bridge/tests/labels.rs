@@ -158,7 +158,7 @@ fn a_unit_of_others_stays_where_the_machine_says_none_and_the_machines_own_wins(
         let model = &world.sitewise.models[&asset.model];
         (id, model.all_properties().find(|of| of.name == property).unwrap().id)
     };
-    let (load, speed) = (place("gw1", "Load"), place("T0", "Speed"));
+    let (load, speed) = (place("gw1", "Load"), place("Row 1/T0", "Speed"));
     for at in [load, speed] {
         let theirs = world.sitewise.properties.get_mut(&at).unwrap();
         (theirs.unit, theirs.alias) = (Some("furlong".to_owned()), None);
@@ -169,7 +169,7 @@ fn a_unit_of_others_stays_where_the_machine_says_none_and_the_machines_own_wins(
     world.pass(Duration::from_secs(600));
     let units = [load, speed].map(|at| world.sitewise.properties[&at].unit.clone().unwrap());
     assert_eq!(units, ["furlong", "rpm"]);
-    for (asset, property) in [("gw1", "Load"), ("T0", "Speed")] {
+    for (asset, property) in [("gw1", "Load"), ("Row 1/T0", "Speed")] {
         assert!(world.alias(asset, property).is_some(), "{asset}");
     }
 }

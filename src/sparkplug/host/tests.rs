@@ -18,6 +18,7 @@ mod costly;
 mod crowd;
 mod dated;
 mod deaths;
+mod ending;
 mod filters;
 mod flags;
 mod kinds;

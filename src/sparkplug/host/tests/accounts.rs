@@ -81,13 +81,15 @@ fn case() -> impl Strategy<Value = (u64, Vec<Act>)> {
 }
 
 /// What the plants reach, each in at least so many of a thousand cases.
-const CORNERS: [(&str, u32); 18] = [
+const CORNERS: [(&str, u32); 20] = [
     ("answered", 500),
     ("asked in vain", 10),
     ("damaged birth", 100),
     ("death", 100),
     ("drop", 200),
     ("duplicate", 50),
+    ("ended", 100),
+    ("ended while messages wait", 30),
     ("flood", 100),
     ("gap", 100),
     ("late will", 100),

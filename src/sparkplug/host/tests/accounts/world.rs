@@ -178,7 +178,10 @@ impl World {
     /// Another process takes over; what SiteWise would know is expected.
     fn restart(&mut self) {
         self.corners.insert("restart");
-        self.settle();
+        match self.chance.bool() {
+            true => self.settle(),
+            false => self.end(),
+        }
         let online: Vec<_> = self.host.phases().map(|(e, p)| (e.clone(), p)).collect();
         self.host = super::host(self.setup, self.chance.u64(..));
         self.ledger = Ledger::new(self.setup);

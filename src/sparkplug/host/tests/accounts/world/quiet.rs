@@ -117,6 +117,23 @@ impl World {
         self.pass(secs(30));
         self.silent = false;
         self.excuse();
+        self.check_account();
+        self.check_named();
+    }
+
+    /// The process ends at once: what waits is read, or counted.
+    pub(super) fn end(&mut self) {
+        self.corners.insert("ended");
+        self.excuse();
+        if self.host.memory_use.bytes > 0 {
+            self.corners.insert("ended while messages wait");
+        }
+        self.host.shutdown(self.now);
+        self.drain();
+        self.check_account();
+    }
+
+    fn check_account(&mut self) {
         let counters = self.host.counters();
         let unread: u64 = counters.skipped_values.iter().sum();
         let Ledger { open, undecodable, excluded_messages, .. } = self.ledger;
@@ -143,6 +160,9 @@ impl World {
         if self.host.memory_use.bytes != 0 && !keeps {
             self.violations.push(format!("{} bytes still wait", self.host.memory_use.bytes));
         }
+    }
+
+    fn check_named(&mut self) {
         for session in &self.host.sessions {
             if session.unread().iter().sum::<u64>() > 0 {
                 self.corners.insert("unread");
