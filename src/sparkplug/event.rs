@@ -186,10 +186,21 @@ impl SequenceOrder {
 pub struct AttributeSample {
     /// What has it.
     pub holder: AttributeHolder,
+    /// Which of both it is.
+    pub kind: AttributeKind,
     /// Its timestamp.
     pub time: Timestamp,
     /// Its name and value.
     pub property: StaticProperty,
+}
+
+/// What a value that is not measured is to its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttributeKind {
+    /// A parameter of a template instance.
+    Parameter,
+    /// A property of a metric, which may hold an instance.
+    Property,
 }
 
 /// What has a parameter or a static property.

@@ -305,13 +305,14 @@ impl<'a> LayoutBuilder<'a> {
             }
             Content::Instance(instance) if top || self.config.nested == Nested::Child => {
                 let path = std::mem::take(&mut self.path);
-                self.instance(spot, asset_path, &metric.name, instance);
+                self.instance(spot, asset_path, metric, instance);
                 self.path = path;
             }
             Content::Instance(instance) => {
                 let path = self.path.iter().map(|name| Box::from(*name)).collect();
                 self.record_instance(instance, (spot.asset, Some(path)));
                 self.members(spot, asset_path, instance);
+                self.statics(spot, &metric.properties);
             }
         }
         self.path.pop();
@@ -338,11 +339,11 @@ impl<'a> LayoutBuilder<'a> {
         &mut self,
         above: Spot,
         asset_path: &[&'a str],
-        name: &'a str,
+        metric: &'a BirthMetric,
         instance: &'a Instance,
     ) {
         let mut asset_path = asset_path.to_vec();
-        asset_path.push(name);
+        asset_path.push(&metric.name);
         let template = names::model(
             instance.definition.as_deref(),
             &instance.template,
@@ -364,6 +365,7 @@ impl<'a> LayoutBuilder<'a> {
                 let depth = above.depth + 1;
                 let spot = Spot { asset, model, depth, template, shared_model: false, origin };
                 self.members(spot, &asset_path, instance);
+                self.statics(spot, &metric.properties);
             }
             Err(cap) => {
                 let source = self.source;

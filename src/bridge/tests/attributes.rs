@@ -364,3 +364,42 @@ fn the_unit_of_a_member_that_is_left_out_stays_whatever_its_definition_says_now(
         }
     }
 }
+
+/// They vanished without a word.
+#[test]
+fn a_property_of_an_instance_is_an_attribute_of_its_asset() {
+    for nested in [Nested::Child, Nested::Flatten] {
+        let mut plant = Plant::new(|config| config.twin.nested = nested);
+        // Its quality and unit are none of its attributes.
+        let said = |metric: Metric, serial: &str| {
+            metric.property("serial", serial).property("engUnit", "kW").property("Quality", 192)
+        };
+        let gearbox = |serial: &str| {
+            let gearbox = Template::instance("Gearbox").member(Metric::new("Heat", 60.0));
+            said(Metric::template("Box", gearbox), serial)
+        };
+        let turbine = |serial: &str, gearbox: Metric| {
+            let turbine = Template::instance("Turbine").member(gearbox);
+            said(Metric::template("T1", turbine), serial)
+        };
+        plant.nbirth(0, [define("none", None), self::gearbox(), turbine("A", gearbox("B"))]);
+        plant.pass(Duration::from_secs(90));
+        let both = |plant: &Plant| {
+            let (asset, name) = match nested {
+                Nested::Child => ("T1/Box", "serial"),
+                Nested::Flatten => ("T1", "Box/serial"),
+            };
+            for (asset, at) in plant.show() {
+                let names: Vec<_> = at.attributes.keys().cloned().collect();
+                let others =
+                    names.iter().filter(|name| name.contains("eng") || name.contains("Qua"));
+                assert!(others.eq(["Speed/engHigh"].iter().filter(|_| asset == "T1")), "{names:?}");
+            }
+            (shown(plant, "T1", "serial"), shown(plant, asset, name))
+        };
+        assert_eq!(both(&plant), ("A".to_owned(), "B".to_owned()), "{nested:?}");
+        plant.ndata(100_000, [turbine("C", gearbox("D"))]);
+        plant.pass(Duration::from_secs(30));
+        assert_eq!(both(&plant), ("C".to_owned(), "D".to_owned()), "{nested:?}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Reading data by the table of its birth.
 
 use super::*;
+use crate::sparkplug::event::AttributeKind;
 
 pub(super) struct DataReader<'a> {
     pub(super) table: &'a mut BirthTable,
@@ -71,7 +72,8 @@ impl DataReader<'_> {
         let sample = metric::sample(metric, born.or(declared), inherited, self.findings);
         if metric.properties.is_some() && !sample.alarm && !sample.historical {
             let properties = metric::properties(metric, self.findings);
-            self.add_attributes(AttributeHolder::Leaf(slot), sample.time, properties);
+            let holder = (AttributeHolder::Leaf(slot), AttributeKind::Property);
+            self.add_attributes(holder, sample.time, properties);
         }
         self.read.samples.push((slot, sample));
     }
@@ -79,12 +81,13 @@ impl DataReader<'_> {
     /// Takes note of parameters or static properties.
     fn add_attributes(
         &mut self,
-        holder: AttributeHolder,
+        (holder, kind): (AttributeHolder, AttributeKind),
         time: Timestamp,
         properties: Vec<StaticProperty>,
     ) {
         let attributes = properties.into_iter();
-        let attributes = attributes.map(|property| AttributeSample { holder, time, property });
+        let attributes =
+            attributes.map(|property| AttributeSample { holder, kind, time, property });
         self.read.attributes.extend(attributes);
     }
 
@@ -111,9 +114,12 @@ impl DataReader<'_> {
                     self.findings.note(Finding::ChangedTemplate);
                 }
                 let own = inherited.by(metric, self.findings);
-                if !value.parameters.is_empty() && !own.historical {
+                if !own.historical {
+                    let holder = AttributeHolder::Instance(id.0);
                     let parameters = template::parameters(value, self.findings);
-                    self.add_attributes(AttributeHolder::Instance(id.0), own.time, parameters);
+                    self.add_attributes((holder, AttributeKind::Parameter), own.time, parameters);
+                    let properties = metric::properties(metric, self.findings);
+                    self.add_attributes((holder, AttributeKind::Property), own.time, properties);
                 }
                 self.read.samples.reserve(value.metrics.len());
                 for member in &value.metrics {

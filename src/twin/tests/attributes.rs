@@ -1,7 +1,7 @@
 //! Attributes: an instance's own, or the default.
 
 use super::*;
-use crate::sparkplug::event::{AttributeHolder, AttributeSample};
+use crate::sparkplug::event::{AttributeHolder, AttributeKind, AttributeSample};
 
 pub(super) fn with_serial(serial: Option<&str>, offset: i64) -> Event {
     let mut metric = turbine("T1", 0, 1.0, 0);
@@ -62,7 +62,8 @@ fn a_null_of_its_own_is_null_with_bad_and_not_the_default() {
         (None, null.clone()),
     ] {
         let (holder, time, property) = (AttributeHolder::Instance(1), rig.now.wall, says(value));
-        let attributes = vec![AttributeSample { holder, time, property }];
+        let kind = AttributeKind::Parameter;
+        let attributes = vec![AttributeSample { holder, kind, time, property }];
         let (samples, order) = (Vec::new(), SequenceOrder::InOrder);
         rig.event(Event::Data(Data { source: node(), samples, attributes, order, sent: None }));
         rig.seconds(30);
@@ -192,8 +193,12 @@ fn an_attribute_of_a_flattened_tag_changes_in_data_after_a_restart() {
         }
         let property = property("engHigh", DataType::Double, Value::Double(high));
         let time = rig.now.wall;
-        let attributes =
-            vec![AttributeSample { holder: AttributeHolder::Leaf(Slot(0)), time, property }];
+        let attributes = vec![AttributeSample {
+            holder: AttributeHolder::Leaf(Slot(0)),
+            kind: AttributeKind::Property,
+            time,
+            property,
+        }];
         let order = SequenceOrder::InOrder;
         rig.event(Event::Data(Data {
             source: node(),

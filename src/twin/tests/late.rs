@@ -2,7 +2,7 @@
 
 use super::attributes::with_serial;
 use super::*;
-use crate::sparkplug::event::{AttributeHolder, AttributeSample};
+use crate::sparkplug::event::{AttributeHolder, AttributeKind, AttributeSample};
 
 /// A message that came late lost its parameters and static properties, while its values were
 /// judged by their times.
@@ -17,13 +17,16 @@ fn an_attribute_in_late_data_is_written_unless_later_data_or_the_birth_said_it()
             "Serial" => text(&number.to_string()),
             _ => Value::Double(number),
         };
-        let datatype = if name == "Serial" { DataType::String } else { DataType::Double };
+        let (datatype, kind) = match name {
+            "Serial" => (DataType::String, AttributeKind::Parameter),
+            _ => (DataType::Double, AttributeKind::Property),
+        };
         let mut rig = Rig::new();
         rig.event(with_serial(None, 0));
         rig.seconds(10);
         let said = |rig: &mut Rig, (order, at, number): (SequenceOrder, i64, f64), timed: bool| {
             let (time, property) = (rig.at(at), property(name, datatype, value(number)));
-            let attributes = vec![AttributeSample { holder, time, property }];
+            let attributes = vec![AttributeSample { holder, kind, time, property }];
             let (source, samples, sent) = (node(), Vec::new(), timed.then_some(time));
             rig.event(Event::Data(Data { source, samples, attributes, order, sent }));
             rig.seconds(2);
@@ -76,6 +79,7 @@ fn late_data_is_not_the_last_word_where_the_times_of_more_are_forgotten() {
         let time = rig.at(at);
         let of = |n| AttributeSample {
             holder: AttributeHolder::Leaf(Slot(n)),
+            kind: AttributeKind::Property,
             time,
             property: property("engHigh", DataType::Double, Value::Double(value)),
         };

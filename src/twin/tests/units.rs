@@ -2,7 +2,7 @@
 
 use super::flat::{begin, born, tag};
 use super::*;
-use crate::sparkplug::event::{AttributeHolder, AttributeSample};
+use crate::sparkplug::event::{AttributeHolder, AttributeKind, AttributeSample};
 
 /// What was told of units that are not said.
 fn unsaid(rig: &Rig) -> Vec<&str> {
@@ -171,7 +171,8 @@ fn says(rig: &mut Rig, unit: &str) {
 fn says_in_order(rig: &mut Rig, unit: &str, time: Timestamp, order: SequenceOrder) {
     let property = property("engUnit", DataType::String, text(unit));
     let holder = AttributeHolder::Leaf(Slot(1));
-    let attributes = vec![AttributeSample { holder, time, property }];
+    let kind = AttributeKind::Property;
+    let attributes = vec![AttributeSample { holder, kind, time, property }];
     let (samples, sent) = (Vec::new(), Some(time));
     rig.event(Event::Data(Data { source: node(), samples, attributes, order, sent }));
     rig.seconds(60);

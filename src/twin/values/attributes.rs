@@ -13,7 +13,7 @@ use super::{SourceValues, TICK, later};
 use crate::delivery::point::Class;
 use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::sparkplug::event::{
-    AttributeHolder, AttributeSample, Data, SequenceOrder, SparkplugQuality,
+    AttributeHolder, AttributeKind, AttributeSample, Data, SequenceOrder, SparkplugQuality,
 };
 use crate::time::{Now, Timestamp};
 use crate::twin::assets::AssetIx;
@@ -53,9 +53,13 @@ impl Twin {
         let Some(values) = sources.get_mut(&data.source) else { return };
         writer.world.models.set_current_source(&data.source);
         let mut told = Vec::new();
-        for AttributeSample { holder, time, property } in &data.attributes {
+        for AttributeSample { holder, kind, time, property } in &data.attributes {
             let world = &mut writer.world;
-            let Some((asset, role, mut path)) = values.holder(*holder, world) else { continue };
+            let Some((asset, mut path)) = values.holder(*holder, world) else { continue };
+            let role = match kind {
+                AttributeKind::Parameter => PropertyRole::Parameter,
+                AttributeKind::Property => PropertyRole::Property,
+            };
             if let (AttributeHolder::Leaf(slot), Some(said)) =
                 (holder, layout::declared_unit(std::slice::from_ref(property)))
             {
@@ -139,19 +143,19 @@ impl SourceValues {
         &self,
         holder: AttributeHolder,
         world: &DesiredWorld,
-    ) -> Option<(AssetIx, PropertyRole, Vec<Box<str>>)> {
+    ) -> Option<(AssetIx, Vec<Box<str>>)> {
         match holder {
             AttributeHolder::Leaf(slot) => {
                 let leaf = self.leaf_at(slot)?;
                 let model = world.models.get(world.assets.get(leaf.asset).model);
                 let path = model.properties.get(leaf.property.0 as usize)?.path();
                 let path = path.into_iter().map(Box::from).collect();
-                Some((leaf.asset, PropertyRole::Property, path))
+                Some((leaf.asset, path))
             }
             AttributeHolder::Instance(number) => {
                 let (asset, path) = self.instances.get(number as usize)?.as_ref()?;
                 let path = path.as_deref().map(<[_]>::to_vec).unwrap_or_default();
-                Some((*asset, PropertyRole::Parameter, path))
+                Some((*asset, path))
             }
         }
     }
