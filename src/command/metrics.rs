@@ -239,8 +239,8 @@ impl Writable {
     fn limit(&mut self, property: &StaticProperty) {
         let Some(said) = &property.value else { return };
         match &*property.name {
-            "engLow" => self.low = value::of_value(said).or(self.low),
-            "engHigh" => self.high = value::of_value(said).or(self.high),
+            "engLow" => self.low = value::lower_bound(said).or(self.low),
+            "engHigh" => self.high = value::upper_bound(said).or(self.high),
             name if name.eq_ignore_ascii_case("readOnly") => self.read_only = is_true(said),
             _ => {}
         }
@@ -248,13 +248,20 @@ impl Writable {
 }
 
 impl LastValue {
-    /// A value that is not the metric's current one, is of another type, or is none, not even null,
-    /// says nothing of it.
+    /// A value that is not the metric's current one, is of another type, is null or no number, or is
+    /// none, says nothing of it.
     fn of(sample: &Sample) -> Self {
         if sample.historical || sample.alarm {
             return Self { quality: SparkplugQuality::Bad, ..Self::default() };
         }
-        let unknown = sample.rejected_value.is_some() || sample.without_value;
+        let is_number = |value: &Value| match value {
+            Value::Float(number) => number.is_finite(),
+            Value::Double(number) => number.is_finite(),
+            _ => true,
+        };
+        let unknown = sample.rejected_value.is_some()
+            || sample.without_value
+            || !sample.value.as_ref().is_some_and(is_number);
         let quality = if unknown { SparkplugQuality::Bad } else { sample.quality };
         Self {
             value: sample.value.clone(),
@@ -413,16 +420,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_says_nothing_of_the_current_value_is_not_good_and_null_is() {
+    fn what_says_nothing_of_the_current_value_is_not_good() {
         let null = Sample::default();
         let quality = |sample: &Sample| LastValue::of(sample).quality;
-        assert_eq!(quality(&null), SparkplugQuality::Good);
+        let said = Sample { value: Some(Value::Double(1.0)), ..null.clone() };
+        assert_eq!(quality(&said), SparkplugQuality::Good);
         let rejected_value = Some(Box::new(Value::Boolean(true)));
         for sample in [
             Sample { historical: true, value: Some(Value::Double(1.0)), ..null.clone() },
             Sample { alarm: true, ..null.clone() },
             Sample { rejected_value, ..null.clone() },
-            Sample { without_value: true, ..null },
+            Sample { without_value: true, ..null.clone() },
+            Sample { value: Some(Value::Double(f64::NAN)), ..null.clone() },
+            Sample { value: Some(Value::Float(f32::INFINITY)), ..null.clone() },
+            null,
         ] {
             assert_eq!(quality(&sample), SparkplugQuality::Bad, "{sample:?}");
         }

@@ -94,6 +94,33 @@ pub(super) fn of_value(value: &Value) -> Option<f64> {
     })
 }
 
+/// The number that a value says as the least, which may be text. One that is no double is rounded
+/// up, so that nothing below it is within.
+pub(super) fn lower_bound(value: &Value) -> Option<f64> {
+    rounded(value, |number, exact| if (number as i128) < exact { number.next_up() } else { number })
+}
+
+/// The number that a value says as the greatest. One that is no double is rounded down.
+pub(super) fn upper_bound(value: &Value) -> Option<f64> {
+    rounded(
+        value,
+        |number, exact| if (number as i128) > exact { number.next_down() } else { number },
+    )
+}
+
+fn rounded(value: &Value, inward: impl Fn(f64, i128) -> f64) -> Option<f64> {
+    let text = match value {
+        Value::String(text) => Some(text.trim()),
+        _ => None,
+    };
+    let exact = text.map_or_else(|| integer(value), |text| text.parse::<i128>().ok());
+    let number = match text {
+        Some(text) => text.parse().ok().filter(|number: &f64| number.is_finite()),
+        None => of_value(value),
+    };
+    number.map(|number| exact.map_or(number, |exact| inward(number, exact)))
+}
+
 /// Whether two values are the very same, to the last digit.
 pub(super) fn equal(one: &Value, other: &Value) -> bool {
     match (integer(one), integer(other)) {

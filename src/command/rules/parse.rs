@@ -176,6 +176,16 @@ fn range(item: &Item) -> Result<Option<Effect>, String> {
     let Some((low, high)) = item.text.split_once("..").filter(|_| !item.quoted) else {
         return Ok(None);
     };
+    for bound in [low, high] {
+        if let (Some(number), Ok(exact)) = (number(bound), bound.parse::<i128>())
+            && number as i128 != exact
+        {
+            let range = &item.text;
+            return Err(format!(
+                "with the range {range}: {bound} is past what a range takes exactly; write {number:.0}"
+            ));
+        }
+    }
     match (number(low), number(high)) {
         (Some(low), Some(high)) if low <= high => Ok(Some(Effect::Range(low, high, None))),
         (Some(_), Some(_)) => Err(format!("with the range {}, which is empty", item.text)),

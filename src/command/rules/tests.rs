@@ -123,6 +123,8 @@ fn rules_that_cannot_be_meant_are_named_with_what_to_do() {
         ("A/B = 1,,2", "nothing after a comma"),
         ("A/B = 0..x", "two numbers"),
         ("A/B = 90..0", "which is empty"),
+        ("A/B = 0..9007199254740993", "is past what a range takes exactly; write 9007199254740992"),
+        ("A/B = -9007199254740995..0", "is past what a range takes exactly"),
         ("A/B = 0..inf", "two numbers"),
         ("A/B = 0..90, 95", "a comma where none belongs"),
         ("A/B = 0..90 step 0", "the step `0`"),

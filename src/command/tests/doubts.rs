@@ -30,9 +30,6 @@ fn a_birth_with_a_historical_value_or_an_alarm_is_stale() {
         rig.told([Metric::new(LIMIT, 40.0)]);
         assert_eq!(limit(&mut rig, 41.0), None);
     }
-    let mut rig = Rig::plain();
-    rig.born([Metric::null(LIMIT, DataType::Double)]);
-    assert_eq!(limit(&mut rig, 41.0), None, "null may be GOOD");
 }
 
 #[test]
