@@ -88,13 +88,17 @@ impl NotReadyReason {
         let reach = view.bridge.reachability();
         let at = |plane, why| format!("calls to {} fail: {why}", view.host_of(plane));
         let trouble = |plane| reach.trouble(plane).map(|why| at(plane, why));
-        let not_synced = Self::NotSynced(trouble(Plane::Control));
+        let plan = view.bridge.twin().plan();
+        let said = || plan.explain("list asset models");
+        let problem = || plan.problems().next().map(|(of, why)| format!("{of}: {why}"));
+        let not_synced = trouble(Plane::Control).or_else(said).or_else(problem);
+        let not_synced = Self::NotSynced(not_synced);
         let delivery = view.bridge.delivery();
         let said = trouble(Plane::Write);
         let said = said.or_else(|| delivery.last_error().map(str::to_owned));
         let others = [
             (view.is_shutting_down, Self::ShuttingDown),
-            (!view.bridge.twin().plan().is_synced(), not_synced),
+            (!plan.is_synced(), not_synced),
             (delivery.is_unreachable(), Self::SiteWiseUnreachable(said)),
         ];
         let others = others.into_iter();

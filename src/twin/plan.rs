@@ -15,6 +15,7 @@ mod lanes;
 mod links;
 mod lookups;
 mod needs;
+mod pages;
 mod patrol;
 pub mod presence;
 pub mod problems;

@@ -13,7 +13,7 @@ use super::api_call::{ApiCall, CallResult};
 use super::lanes::CallLane;
 use super::needs::not_before;
 use super::state::Backoff;
-use super::{NextNeed, Output, Plan, ProvisioningJob};
+use super::{NextNeed, Output, Plan, ProvisioningJob, pages};
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
 use crate::time::Instant;
 use crate::twin::assets::DesiredAssets;
@@ -224,10 +224,7 @@ impl Plan {
         let tries = self.retry_unread(count, now);
         if let Some(list) = self.initial_sync.assets.get_mut(at) {
             list.tries = tries;
-            if count >= TRIES {
-                // The page token may have expired: start over.
-                list.next_token = None;
-            }
+            list.next_token.take_if(|_| !pages::keeps_token(&fault, count));
         }
         let Some(ix) = models.by_id(model) else { return };
         if first {

@@ -10,7 +10,7 @@ use super::api_call::CallResult;
 use super::asset_checks::assets_of;
 use super::presence::{self, PresenceRead, PriorPresence};
 use super::state::Backoff;
-use super::{Output, Plan, ProvisioningJob};
+use super::{Output, Plan, ProvisioningJob, pages};
 use crate::delivery::point::Gate;
 use crate::sitewise::api::{ApiFault, Asset, ModelSummary, Page, ResourceState};
 use crate::sparkplug::address::Source;
@@ -119,9 +119,10 @@ impl Plan {
         models: &mut DesiredModels,
         now: Instant,
     ) {
-        match answer {
+        match pages::checked(answer, self.initial_sync.models.as_deref()) {
             Ok(CallResult::Models(Page { items, next })) => {
                 self.initial_sync.tries = Backoff::default();
+                self.problems.remove("list asset models");
                 self.initial_sync.models_done = next.is_none();
                 self.initial_sync.models = next;
                 for model in items {
@@ -136,15 +137,18 @@ impl Plan {
             }
             Ok(_) => {}
             Err(fault) => {
-                let tries = Backoff { count: self.initial_sync.tries.count, at: now };
-                self.initial_sync.tries = self.backoff(tries, now);
+                let count = self.initial_sync.tries.count;
+                self.initial_sync.tries = self.backoff(Backoff { count, at: now }, now);
+                self.initial_sync.models.take_if(|_| !pages::keeps_token(&fault, count));
                 self.add_problem("list asset models".into(), fault.text_with_remedy());
             }
         }
     }
 
     fn import_model(&mut self, model: ModelSummary, models: &mut DesiredModels) {
-        if self.namespace.owns(model.id, model.external_id.as_deref()) {
+        // The list may have been begun anew.
+        let is_new = !self.known_models.contains_key(&model.id);
+        if is_new && self.namespace.owns(model.id, model.external_id.as_deref()) {
             let ix = models.get_or_import(model.id, &model.name, model.description.as_deref());
             self.known_models.insert(model.id, model.clone());
             self.follow_models(ix, models);
@@ -173,7 +177,7 @@ impl Plan {
         let Some(state) = self.initial_sync.assets.get_mut(list) else {
             return;
         };
-        match answer {
+        match pages::checked(answer, state.next_token.as_deref()) {
             // It is there: what it has was read before.
             Ok(CallResult::Assets(_)) if state.done => state.is_reread = false,
             Ok(CallResult::Assets(Page { items, next })) => {

@@ -6,6 +6,7 @@ use super::lanes::CallLane;
 use super::state::{AssetStage, Backoff, Children, ParentLink};
 use super::{
     LONGEST_SLOW_RETRY, NextNeed, Output, Plan, ProvisioningJob, RETRY_AFTER_REJECTION, WaitsFor,
+    pages,
 };
 use crate::sitewise::api::{ApiFault, ApiFaultKind, Page};
 use crate::sitewise::limits;
@@ -159,7 +160,11 @@ impl Plan {
         let Some(state) = self.assets.get_mut(ix.0 as usize) else {
             return;
         };
-        match answer {
+        let sent = match &state.children {
+            Children::Reading { token, .. } => token.as_deref(),
+            Children::Known(_) => None,
+        };
+        match pages::checked(answer, sent) {
             Ok(CallResult::Assets(Page { items, next })) => {
                 let Children::Reading { token, found, tries } = &mut state.children else {
                     return;
@@ -183,8 +188,7 @@ impl Plan {
                     self.assets.get_mut(ix.0 as usize).map(|state| &mut state.children)
                 {
                     *tries = again;
-                    // The page token may have expired: start over.
-                    token.take_if(|_| count > 5);
+                    token.take_if(|_| !pages::keeps_token(&fault, count));
                 }
                 self.add_problem(
                     format!("children of asset {}", assets.get(ix).address),

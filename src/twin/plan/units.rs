@@ -12,7 +12,7 @@ use super::api_call::{ApiCall, CallResult};
 use super::lanes::CallLane;
 use super::needs::not_before;
 use super::state::{AssetStage, Backoff};
-use super::{NextNeed, Plan, ProvisioningJob, RETRY_AFTER_REJECTION, WaitsFor};
+use super::{NextNeed, Plan, ProvisioningJob, RETRY_AFTER_REJECTION, WaitsFor, pages};
 use crate::sitewise::api::{ApiFault, ApiFaultKind, AssetProperty, Page, UpdateProperty};
 use crate::time::Instant;
 use crate::twin::assets::{AssetIx, DesiredAssets};
@@ -140,7 +140,7 @@ impl Plan {
         let Some(mut doubt) = self.units.to_verify.remove(&asset) else { return };
         let of = assets.get(asset);
         let subject = || format!("units of {}", of.address);
-        let fault = match answer {
+        let fault = match pages::checked(answer, doubt.token.as_deref()) {
             Ok(CallResult::Properties(Page { items, next })) => {
                 let model = models.get(of.model);
                 let shown: FxHashMap<_, _> = items.into_iter().collect();

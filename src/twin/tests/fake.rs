@@ -72,6 +72,8 @@ pub(crate) struct FakeSiteWise {
     pub(crate) unlistable: BTreeMap<Uuid, ApiFaultKind>,
     /// Properties whose values alone cannot be.
     pub(crate) unreadable_properties: BTreeSet<(Uuid, Uuid)>,
+    /// So many tokens of next pages have expired when they come.
+    pub(crate) expired_tokens: u32,
 }
 
 fn fault(kind: ApiFaultKind, message: impl Into<String>) -> ApiFault {
@@ -85,6 +87,14 @@ impl FakeSiteWise {
             self.writes.push(call.to_string());
         } else {
             self.reads += 1;
+        }
+        if let ApiCall::ListModels(Some(_))
+        | ApiCall::ListAssets(_, Some(_))
+        | ApiCall::ListChildren(_, Some(_)) = call
+            && self.expired_tokens > 0
+        {
+            self.expired_tokens -= 1;
+            return Err(fault(ApiFaultKind::Invalid, "the given nextToken is not valid"));
         }
         match call {
             ApiCall::ListModels(token) => {

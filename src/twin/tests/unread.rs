@@ -367,3 +367,25 @@ fn what_a_birth_lacks_is_written_over_once_its_model_can_be_described() {
     let null = Variant::Null(crate::sitewise::api::PropertyDataType::Double);
     assert_eq!(rig.shown("gw", "Wind/engHigh"), Some((Quality::Bad, null)));
 }
+
+/// The bridge said the same token again for ever, and was dark until its restart.
+#[test]
+fn a_list_whose_token_has_expired_is_begun_anew() {
+    let born = || {
+        let metrics = (0..9).map(|n| turbine(&format!("T{n}"), n * 3, 12.0, 0));
+        birth(node(), definitions(), metrics.collect())
+    };
+    let mut rig = Rig::new();
+    rig.event(born());
+    rig.seconds(60);
+    let whole = rig.sitewise.assets.len();
+    rig = rig.restart();
+    rig.sitewise.writes.clear();
+    rig.sitewise.expired_tokens = 3;
+    rig.event(born());
+    rig.seconds(30);
+    assert!(rig.twin.plan().is_synced());
+    assert_eq!(rig.sitewise.expired_tokens, 0);
+    assert_eq!((rig.sitewise.assets.len(), rig.sitewise.writes.as_slice()), (whole, &[][..]));
+    assert_eq!(rig.twin.plan().problems().count(), 0);
+}
