@@ -71,8 +71,23 @@ impl FolderSurvey {
     }
 }
 
-/// The folders of a plant: by the folder around them, by name, their members.
-type Folders<'a> = BTreeMap<Vec<&'a str>, BTreeMap<&'a str, BTreeSet<&'a str>>>;
+/// The folders of a plant: by the folder around them, and by name.
+type Folders<'a> = BTreeMap<Vec<&'a str>, BTreeMap<&'a str, Folder<'a>>>;
+
+/// A folder, which several senders may have.
+#[derive(Debug, Default)]
+struct Folder<'a> {
+    members: BTreeSet<&'a str>,
+    senders: BTreeSet<&'a Source>,
+}
+
+/// What a rule would not take as a part of a name, or a shell within quotes.
+const SPECIAL: [char; 10] = ['{', '}', '*', '?', '[', '>', '=', ',', ';', '\''];
+
+/// Whether a folder can be named in a rule as it is.
+fn can_be_named(folder: &str) -> bool {
+    !folder.contains(SPECIAL) && !folder.contains(char::is_control) && folder.trim() == folder
+}
 
 /// Rules that would turn flat metrics of these births into assets, those excepted that the rules
 /// there are take already.
@@ -89,6 +104,9 @@ pub fn suggestions<'a>(
         if covered.iter().any(|above| around.len() > above.len() && around.starts_with(above)) {
             continue;
         }
+        if !around.iter().all(|folder| can_be_named(folder)) {
+            continue;
+        }
         let Some((members, names)) = most_common_members(within) else { continue };
         let model = singular(around.last().copied().unwrap_or("Machine"));
         let way = |rest: &str| match around.as_slice() {
@@ -97,7 +115,7 @@ pub fn suggestions<'a>(
         };
         found.push(RuleSuggestion {
             rule: shown(&format!("{} => {model}", way("{member}"))).into_owned(),
-            assets: names.len(),
+            assets: count(within, &names),
             members: members.len(),
         });
         found.extend(nested(&folders, around, &names).into_iter().map(
@@ -113,15 +131,20 @@ pub fn suggestions<'a>(
 
 fn folders<'a>(births: impl Iterator<Item = &'a Birth>, rules: &Rules) -> Folders<'a> {
     let mut folders = Folders::new();
-    for metric in births.flat_map(|birth| &birth.metrics) {
-        let is_plain = matches!(metric.content, Content::Leaf { .. }) && !is_control(&metric.name);
-        if !is_plain || rules.matches(metric) {
-            continue;
-        }
-        let parts: Vec<&str> = metric.name.split('/').collect();
-        if let [around @ .., folder, member] = parts.as_slice() {
-            let within = folders.entry(around.to_vec()).or_default();
-            within.entry(folder).or_default().insert(member);
+    for birth in births {
+        for metric in &birth.metrics {
+            let is_plain =
+                matches!(metric.content, Content::Leaf { .. }) && !is_control(&metric.name);
+            if !is_plain || rules.matches(metric) {
+                continue;
+            }
+            let parts: Vec<&str> = metric.name.split('/').collect();
+            if let [around @ .., folder, member] = parts.as_slice() {
+                let within = folders.entry(around.to_vec()).or_default();
+                let folder = within.entry(folder).or_default();
+                folder.members.insert(member);
+                folder.senders.insert(&birth.source);
+            }
         }
     }
     folders
@@ -129,15 +152,20 @@ fn folders<'a>(births: impl Iterator<Item = &'a Birth>, rules: &Rules) -> Folder
 
 /// The set of members that most folders have, and these folders.
 fn most_common_members<'a, 'f>(
-    within: &'f BTreeMap<&'a str, BTreeSet<&'a str>>,
+    within: &'f BTreeMap<&'a str, Folder<'a>>,
 ) -> Option<(&'f BTreeSet<&'a str>, Vec<&'a str>)> {
     let mut sets: BTreeMap<&BTreeSet<&str>, Vec<&str>> = BTreeMap::new();
-    for (folder, members) in within {
-        sets.entry(members).or_default().push(folder);
+    for (name, folder) in within {
+        sets.entry(&folder.members).or_default().push(name);
     }
     sets.into_iter()
-        .filter(|(members, names)| names.len() >= ALIKE && members.len() >= MEMBERS)
-        .max_by_key(|(_, names)| names.len())
+        .filter(|(members, names)| count(within, names) >= ALIKE && members.len() >= MEMBERS)
+        .max_by_key(|(_, names)| count(within, names))
+}
+
+/// How many machines the folders `names` are: each is one of each of its senders.
+fn count(within: &BTreeMap<&str, Folder<'_>>, names: &[&str]) -> usize {
+    names.iter().filter_map(|name| within.get(name)).map(|folder| folder.senders.len()).sum()
 }
 
 /// Folders of one name within several of the machines `names`, with the same members.
@@ -150,8 +178,9 @@ fn nested<'a>(
     for name in names {
         let mut machine = around.to_vec();
         machine.push(name);
-        for (part, members) in folders.get(&machine).into_iter().flatten() {
-            *parts.entry((part, members)).or_default() += 1;
+        let within = folders.get(&machine).into_iter().flatten();
+        for (part, folder) in within.filter(|(part, _)| can_be_named(part)) {
+            *parts.entry((part, &folder.members)).or_default() += folder.senders.len();
         }
     }
     parts
@@ -260,5 +289,51 @@ mod tests {
         assert_eq!(rules(&["A/x", "A/y", "B/x", "B/z"]), [] as [&str; 0]);
         assert_eq!(rules(&["A/x", "A/y"]), [] as [&str; 0]);
         assert_eq!(rules(&["A/x", "A/y", "B/x", "B/y"]), ["{asset}/{member} => Machine"]);
+    }
+
+    /// A rule that is pasted and cannot be read stops the bridge.
+    #[test]
+    fn what_is_suggested_can_be_pasted() {
+        for folder in [
+            "Halle 1, Nord",
+            "A => B",
+            "A > B",
+            "{x}",
+            "Park*",
+            "Werk's",
+            "a;b",
+            " Halle",
+            "Halle 1",
+        ] {
+            let names = ["T1", "T2"]
+                .map(|name| ["Speed", "Power"].map(|member| format!("{folder}/{name}/{member}")));
+            let names: Vec<&str> = names.as_flattened().iter().map(String::as_str).collect();
+            let rules = rules(&names);
+            assert_eq!(rules.is_empty(), folder != "Halle 1", "{rules:?}");
+            for rule in rules {
+                let rule = Rules::parse(&rule).unwrap();
+                assert_eq!(rules_beside(&rule, &names), [""; 0]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_folders_of_several_senders_are_several_machines() {
+        let names =
+            ["T1", "T2"].map(|name| ["a", "b"].map(|member| format!("Park/{name}/{member}")));
+        let names: Vec<&str> = names.as_flattened().iter().map(String::as_str).collect();
+        let births: Vec<_> = ["gw1", "gw2", "gw3"]
+            .map(|node| Source { edge: EdgeNode::new("Nordsee", node), device: None })
+            .map(|source| Birth { source, ..birth(&names) })
+            .into();
+        let found = suggestions(births.iter(), &Rules::default());
+        assert_eq!(found.iter().map(|found| found.assets).collect::<Vec<_>>(), [6]);
+        // One folder each.
+        let births: Vec<_> = births
+            .into_iter()
+            .map(|before| Birth { source: before.source, ..birth(&names[..2]) })
+            .collect();
+        let found = suggestions(births.iter(), &Rules::default());
+        assert_eq!(found.iter().map(|found| found.assets).collect::<Vec<_>>(), [3]);
     }
 }
