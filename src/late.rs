@@ -123,6 +123,13 @@ pub enum Output {
     /// Read the account's storage configuration, and tell with
     /// [`handle_tiers`](Late::handle_tiers).
     ReadTiers,
+    /// A file was deleted by somebody, before its rows were in SiteWise, or are known to be.
+    Lost {
+        /// The file.
+        file: FileName,
+        /// Its rows.
+        rows: u64,
+    },
     /// The job of a file came to nothing, for all that is known; another is created later.
     JobFailed(FileName),
     /// The job of a file is over: so many rows were taken, so many refused.
@@ -159,6 +166,8 @@ pub struct Late {
     unsaved: VecDeque<(u64, Key)>,
     outputs: VecDeque<Output>,
     figures: LateFigures,
+    /// A file that an earlier process left and that cannot be read, and why.
+    unreadable: Option<(String, String)>,
 }
 
 impl Late {
@@ -178,6 +187,7 @@ impl Late {
             unsaved: VecDeque::new(),
             outputs: VecDeque::new(),
             figures: LateFigures::default(),
+            unreadable: None,
         };
         late.add_restored(restored, now);
         late
@@ -188,6 +198,12 @@ impl Late {
     pub fn handle_restored(&mut self, restored: Vec<RestoredFile>, now: Now) {
         self.add_restored(restored, now);
         self.start_steps(now);
+    }
+
+    /// An earlier process left a file that cannot be read, for this reason. It stays on the disk, and
+    /// is tried at the next start.
+    pub fn handle_unreadable(&mut self, file: FileName, reason: String) {
+        self.unreadable.get_or_insert_with(|| (file.to_string(), reason));
     }
 
     fn add_restored(&mut self, restored: Vec<RestoredFile>, now: Now) {
@@ -288,6 +304,10 @@ impl Late {
                 self.figures.delivered += taken;
                 self.figures.refused += refused;
                 self.outputs.push_back(Output::Delivered { file, taken, refused });
+            }
+            Progress::Lost => {
+                self.figures.lost += rows;
+                self.outputs.push_back(Output::Lost { file, rows });
             }
             Progress::Gone => self.courses.retain(|course| course.name != file),
         }

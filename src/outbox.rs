@@ -283,6 +283,8 @@ pub enum DiskEvent {
 pub enum LateEvent {
     /// Earlier processes left these files. Told first, and once.
     Restored(Vec<RestoredFile>),
+    /// An earlier process left this file, which cannot be read for this reason, and stays there.
+    Unreadable(FileName, String),
     /// All rows up to this one are flushed.
     Saved(u64),
     /// The deletion of all points up to this row is flushed.

@@ -39,7 +39,7 @@ pub async fn perform<B: BulkImport>(
         Step::ReadReport(attempt) => {
             return match refused_rows(import, folder, config, file, attempt).await {
                 Ok(refused) => Outcome::Refused(refused),
-                Err(reason) => Outcome::Step(StepResult::Failed(reason)),
+                Err(result) => Outcome::Step(result),
             };
         }
         Step::Upload => upload(import, folder, config, file).await,
@@ -52,6 +52,8 @@ pub async fn perform<B: BulkImport>(
             };
             match import.create_job(job).await {
                 Err(fault) if fault.kind == ApiFaultKind::AlreadyExists => Ok(StepResult::Exists),
+                // What it says of an object that is gone is not documented.
+                Err(fault) if is_final(fault.kind) => Ok(StepResult::NotCreated(fault.message)),
                 created => created.map(StepResult::Job).map_err(reason),
             }
         }
@@ -83,7 +85,8 @@ async fn upload<B: BulkImport>(
     config: &Config,
     file: FileName,
 ) -> Result<StepResult, String> {
-    let content = on_disk(folder, move |folder| folder.read(file)).await?;
+    let content = on_disk(folder, move |folder| if_there(folder.read(file))).await?;
+    let Some(content) = content else { return Ok(StepResult::NoFile) };
     import.put_object(config.key(file), content).await.map_err(reason)?;
     Ok(StepResult::Done)
 }
@@ -104,10 +107,11 @@ async fn refused_rows<B: BulkImport>(
     config: &Config,
     file: FileName,
     attempt: u32,
-) -> Result<Vec<(Point, String)>, String> {
+) -> Result<Vec<(Point, String)>, StepResult> {
+    let failed = StepResult::Failed;
     let reports = import.read_objects(config.report_prefix(file, attempt), REPORT_BYTES).await;
-    let reports = reports.map_err(reason)?;
-    on_disk(folder, move |folder| {
+    let reports = reports.map_err(|fault| failed(reason(fault)))?;
+    let refused = on_disk(folder, move |folder| {
         let mut refused = RefusedRows::default();
         for report in &reports {
             refused.read(report);
@@ -116,15 +120,28 @@ async fn refused_rows<B: BulkImport>(
         if bytes >= REPORT_BYTES || reports.len() >= REPORT_OBJECTS {
             refused.cut();
         }
-        let content = folder.read(file)?;
+        let Some(content) = if_there(folder.read(file))? else { return Ok(None) };
         let points = row::records(&content).filter_map(|record| row::point(&record));
         let with_reason = points.filter_map(|point| {
             let reason = refused.reason_of(&point)?;
             Some((point, reason))
         });
-        Ok(with_reason.collect())
-    })
-    .await
+        Ok(Some(with_reason.collect()))
+    });
+    refused.await.map_err(failed)?.ok_or(StepResult::NoFile)
+}
+
+/// Whether the same call would be refused again as things are, by SiteWise itself.
+fn is_final(kind: ApiFaultKind) -> bool {
+    matches!(kind, ApiFaultKind::Invalid | ApiFaultKind::NotFound)
+}
+
+/// None of a file that somebody deleted.
+fn if_there<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 /// Work on the disk, which may hang, on a thread that may wait.
@@ -248,7 +265,7 @@ mod tests {
         let rows = folder.read(FILE).unwrap();
         assert_eq!(account.objects.lock().unwrap()[&config().key(FILE)], rows);
         let restored = folder.restore(|_| -> io::Result<()> { Ok(()) }).unwrap();
-        assert_eq!(restored[0].record, job(1));
+        assert_eq!(restored.files[0].record, job(1));
         let jobs = account.jobs.lock().unwrap().clone();
         let made = &jobs[&config().job_name(FILE, 1)];
         assert_eq!((&made.key, made.columns), (&config().key(FILE), &row::COLUMNS[..]));
@@ -308,9 +325,32 @@ mod tests {
         assert_eq!(gone, Outcome::Step(StepResult::NoJob));
         // A disk that refuses.
         drop(disk);
-        for step in [Step::Upload, Step::RecordAttempt(1)] {
-            let outcome = run(&account, &folder, step.clone()).await;
-            assert!(matches!(outcome, Outcome::Step(StepResult::Failed(_))), "{step:?}");
+        let outcome = run(&account, &folder, Step::RecordAttempt(1)).await;
+        assert!(matches!(outcome, Outcome::Step(StepResult::Failed(_))));
+    }
+
+    /// Its bucket's lifecycle deleted an object before its job was created: SiteWise refuses the job,
+    /// whatever its words are, and the object is put again.
+    #[tokio::test]
+    async fn a_job_that_is_refused_is_told_apart_from_a_call_that_failed() {
+        let ((_disk, folder), mut account) = (closed_file(), Account::default());
+        for kind in [ApiFaultKind::Invalid, ApiFaultKind::NotFound] {
+            account.fault = Some(kind);
+            let refused = Outcome::Step(StepResult::NotCreated("because".to_owned()));
+            assert_eq!(run(&account, &folder, Step::Create(1)).await, refused, "{kind:?}");
+            account.jobs.lock().unwrap().clear();
         }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_somebody_deleted_is_told() {
+        let ((_disk, folder), account) = (closed_file(), Account::default());
+        folder.remove(FILE).unwrap();
+        for step in [Step::Upload, Step::ReadReport(1)] {
+            let outcome = run(&account, &folder, step.clone()).await;
+            assert_eq!(outcome, Outcome::Step(StepResult::NoFile), "{step:?}");
+        }
+        let removed = run(&account, &folder, Step::Remove).await;
+        assert_eq!(removed, Outcome::Step(StepResult::Done));
     }
 }

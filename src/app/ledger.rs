@@ -170,7 +170,7 @@ impl Ledger {
             + disk.full
             + disk.unreadable;
         let late = self.late_figures();
-        let decided = decided + late.delivered + late.refused + self.waiting_late();
+        let decided = decided + late.delivered + late.refused + late.lost + self.waiting_late();
         values == points + refused + self.values.dropped_in_all() + self.buffered as u64
             && points + own_points + disk.restored + late.restored
                 == decided + self.waiting() as u64
@@ -221,7 +221,8 @@ impl Ledger {
             + self.losses.total()
             + disk.overwritten
             + disk.full
-            + disk.unreadable;
+            + disk.unreadable
+            + late.lost;
         let replayed = match self.replayed_messages {
             0 => String::new(),
             messages => format!(" (also from {messages} stored messages)"),
@@ -307,7 +308,9 @@ impl Ledger {
                 DiscardReason::SecondFull => delivery.rate,
                 DiscardReason::Full => self.losses.full + on_disk(|disk| disk.full),
                 DiscardReason::Misrouted => delivery.misrouted,
-                DiscardReason::Unreadable => on_disk(|disk| disk.unreadable),
+                DiscardReason::Unreadable => {
+                    on_disk(|disk| disk.unreadable) + self.late_figures().lost
+                }
             };
             (why, count)
         })

@@ -92,6 +92,11 @@ impl Bridge {
         self.with_lane(|late| late.handle_restored(files, now));
     }
 
+    /// An earlier process left a file that cannot be read.
+    pub fn handle_late_unreadable(&mut self, file: FileName, reason: String) {
+        self.with_lane(|late| late.handle_unreadable(file, reason));
+    }
+
     /// All rows up to this one are flushed.
     pub fn handle_late_saved(&mut self, row: u64) {
         self.with_lane(|late| late.handle_saved(row));
@@ -139,16 +144,23 @@ impl Bridge {
         let mut others = Vec::with_capacity(points.len());
         for point in points {
             let clocks = self.late.as_ref().map(|lane| lane.clocks).unwrap_or_default();
-            match route::of(&point, wait, clocks, now.wall) {
+            let way = match route::of(&point, wait, clocks, now.wall) {
+                // What the bridge itself says of machines is no measurement.
+                Route::Late if self.twin.is_presence(point.stream) => {
+                    route::of_own(&point, now.wall)
+                }
+                way => way,
+            };
+            match way {
                 Route::Live => others.push(point),
                 Route::Late => {
                     let key = point.key();
                     match self.put_into_file(point, now) {
                         Ok(()) => self.twin.handle_decided(&[key]),
-                        Err((point, why)) => self.reject_late(point, why),
+                        Err((point, why)) => self.reject_late(point, why, now),
                     }
                 }
-                Route::None(why) => self.reject_late(point, NotLate::Form(why)),
+                Route::None(why) => self.reject_late(point, NotLate::Form(why), now),
             }
         }
         others
@@ -174,10 +186,16 @@ impl Bridge {
         self.twin.handle_decided(&[point.key()]);
         // Ahead of SiteWise's clock is another matter.
         let is_late = refusal == RejectReason::OutOfRange && point.time < now.wall;
+        if is_late {
+            self.twin.handle_too_old(&point, now);
+        }
         if !is_late || self.late.is_none() {
             return Some(Output::Rejected { point, refusal, reason, stored: true });
         }
         let taken = match route::of_rejected(&point) {
+            Route::Late if self.twin.is_presence(point.stream) => {
+                Err((point, NotLate::Form(NoRoute::Class)))
+            }
             Route::Late | Route::Live => self.put_into_file(point, now),
             Route::None(why) => Err((point, NotLate::Form(why))),
         };
@@ -205,11 +223,12 @@ impl Bridge {
     }
 
     /// It is too old, and no file takes it.
-    fn reject_late(&mut self, point: Point, why: NotLate) {
+    fn reject_late(&mut self, point: Point, why: NotLate, now: Now) {
         self.count_not_taken(why);
         let refusal = RejectReason::OutOfRange;
         self.delivery.count_rejected(refusal);
         self.twin.handle_decided(&[point.key()]);
+        self.twin.handle_too_old(&point, now);
         self.outputs.push_back(Output::Rejected {
             point,
             refusal,

@@ -108,7 +108,7 @@ pub enum DiscardReason {
     Full,
     /// It was sent before the initial sync, to a property that the asset turned out not to have.
     Misrouted,
-    /// It cannot be read back from the outbox's damaged disk.
+    /// It cannot be read back from the outbox's damaged disk, or somebody deleted its file.
     Unreadable,
 }
 

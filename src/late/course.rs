@@ -21,6 +21,9 @@ const LONGEST_LOOK: Duration = Duration::from_secs(30);
 /// person has to act.
 const FIRST_ATTEMPT: Duration = Duration::from_secs(900);
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(6 * 3600);
+/// First delay before an object is put again whose job was refused; doubled up to the longest delay
+/// between two attempts.
+const FIRST_REFUSAL: Duration = Duration::from_secs(60);
 
 /// What is to be done next for a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +75,10 @@ pub enum StepResult {
     Exists,
     /// There is no such job.
     NoJob,
+    /// The job is not created as things are, for this reason: perhaps its object is gone.
+    NotCreated(String),
+    /// The file is no longer on the disk.
+    NoFile,
     /// The job's state.
     State(JobState),
     /// So many rows were refused.
@@ -91,6 +98,8 @@ pub(super) enum Progress {
     JobFailed,
     /// The job is over, and so many of its rows were refused.
     JobOver(u64),
+    /// Somebody deleted the file before its rows were in SiteWise, or are known to be.
+    Lost,
     /// The file is gone.
     Gone,
 }
@@ -116,6 +125,8 @@ pub(super) struct Course {
     attempt: u32,
     retry_delay: Duration,
     look_delay: Duration,
+    /// Before the object is put again, the next time that its job is refused.
+    refusal_delay: Duration,
     /// The job is over: only the file is to be deleted.
     pub(super) is_over: bool,
     /// Why the last step failed.
@@ -145,6 +156,7 @@ impl Course {
             attempt: record.attempt.max(1),
             retry_delay: FIRST_RETRY,
             look_delay: FIRST_LOOK,
+            refusal_delay: FIRST_REFUSAL,
             is_over: false,
             last_error: None,
         }
@@ -184,6 +196,10 @@ impl Course {
                 (self.next, self.due) = (Step::Find(*attempt), Some(now));
                 return Progress::None;
             }
+            // The object may be gone, by the bucket's lifecycle, since it was put: it is put again.
+            (Step::Create(_), StepResult::NotCreated(reason)) => {
+                return self.put_again(reason, jitter, now);
+            }
             // What exists by name and not in the list appears there in a while, or was no job.
             (Step::Find(attempt), StepResult::NoJob) => {
                 self.next = Step::Create(*attempt);
@@ -207,6 +223,7 @@ impl Course {
             (Step::Describe(_), StepResult::NoJob) => return self.job_failed(now),
             (Step::ReadReport(_), StepResult::Refused(rows)) => return self.job_over(rows, now),
             (Step::Remove, StepResult::Done) => return Progress::Gone,
+            (Step::Upload | Step::ReadReport(_), StepResult::NoFile) => return self.lost(now),
             (step, result) => {
                 let reason = format!("{result:?} is no answer to {step:?}");
                 return self.retry(reason, jitter, now);
@@ -228,6 +245,21 @@ impl Course {
         self.retry_delay = (self.retry_delay * 2).min(LONGEST_RETRY);
         self.last_error = Some(reason.clone());
         Progress::Retried(reason)
+    }
+
+    fn put_again(&mut self, reason: String, jitter: f64, now: Instant) -> Progress {
+        self.next = Step::Upload;
+        self.due = Some(now + self.refusal_delay.mul_f64(0.5 + jitter / 2.0));
+        self.refusal_delay = (self.refusal_delay * 2).min(LONGEST_ATTEMPT);
+        self.last_error = Some(reason.clone());
+        Progress::Retried(reason)
+    }
+
+    /// Nothing is left to be sent, or to be kept as dead letters.
+    fn lost(&mut self, now: Instant) -> Progress {
+        self.is_over = true;
+        self.advance(Step::Remove, now);
+        Progress::Lost
     }
 
     fn job_over(&mut self, refused: u64, now: Instant) -> Progress {
@@ -334,6 +366,41 @@ mod tests {
         assert_eq!(step(&mut course, StepResult::Done).0, Step::Upload);
         assert_eq!(step(&mut course, StepResult::Done).0, Step::RecordAttempt(2));
         assert_eq!(course.next, Step::Create(2));
+    }
+
+    /// The bucket's lifecycle had deleted the object while the account had no tier, or the bridge did
+    /// not run: its job was asked for again and again, for ever.
+    #[test]
+    fn an_object_whose_job_is_refused_is_put_again_ever_more_slowly() {
+        let mut course = course(JobRecord { attempt: 1, job: None });
+        for wait in [60, 120, 240] {
+            let begun = course.due().unwrap();
+            let refused = step(&mut course, StepResult::NotCreated("no such object".into()));
+            assert_eq!(refused.0, Step::Create(1));
+            assert_eq!(course.last_error.as_deref(), Some("no such object"));
+            assert_eq!(course.due().unwrap().since(begun), Duration::from_secs(wait));
+            assert_eq!(step(&mut course, StepResult::Done).0, Step::Upload);
+            // The same attempt: its job was not created.
+            assert_eq!(step(&mut course, StepResult::Done).0, Step::RecordAttempt(1));
+        }
+        step(&mut course, StepResult::Job("j".into()));
+        assert_eq!(course.next, Step::RecordJob(1, "j".into()));
+    }
+
+    /// It was read again and again, for ever, and its rows counted as waiting.
+    #[test]
+    fn a_file_that_somebody_deleted_is_lost() {
+        let mut uploaded = course(JobRecord::default());
+        assert_eq!(step(&mut uploaded, StepResult::NoFile).1, Progress::Lost);
+        assert!(uploaded.is_over);
+        assert_eq!(step(&mut uploaded, StepResult::Done), (Step::Remove, Progress::Gone));
+        let mut reported = course(JobRecord { attempt: 1, job: Some("j".into()) });
+        step(&mut reported, StepResult::State(JobState::CompletedWithFailures));
+        assert_eq!(step(&mut reported, StepResult::NoFile).1, Progress::Lost);
+        // Its job took all rows: nothing is missing.
+        let mut taken = course(JobRecord { attempt: 1, job: Some("j".into()) });
+        let over = step(&mut taken, StepResult::State(JobState::Completed));
+        assert_eq!(over.1, Progress::JobOver(0));
     }
 
     #[test]

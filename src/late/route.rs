@@ -25,7 +25,8 @@ pub enum Route {
 /// Why a point that is too old goes by no file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NoRoute {
-    /// It is the value of an attribute, or a mark: only measurements go this way.
+    /// It is the value of an attribute, a mark, or presence: only the plant's measurements go this
+    /// way.
     Class,
     /// It is null, for which the files have no form.
     Null,
@@ -62,6 +63,15 @@ pub fn of(point: &Point, wait: Duration, clocks: ClockAgreement, wall: Timestamp
     let near = point.class == Class::History && point.time < oldest.plus(wait.max(MARGIN));
     // What no file takes can still be sent in time.
     if near && of_rejected(point) == Route::Late { Route::Late } else { Route::Live }
+}
+
+/// The way of a value that the bridge itself generates, such as presence: never by a file.
+pub fn of_own(point: &Point, wall: Timestamp) -> Route {
+    if point.time < wall.minus(limits::OLDEST_VALUE) {
+        Route::None(NoRoute::Class)
+    } else {
+        Route::Live
+    }
 }
 
 /// The way of a point that is too old for the live way.

@@ -15,6 +15,8 @@ pub struct LateFigures {
     pub delivered: u64,
     /// Rows that it refused.
     pub refused: u64,
+    /// Rows of files that somebody deleted before their jobs were over.
+    pub lost: u64,
     /// Jobs that are over.
     pub jobs: u64,
     /// Jobs that came to nothing.
@@ -26,7 +28,7 @@ pub struct LateFigures {
 impl LateFigures {
     /// Whether every row is accounted for, with so many that wait.
     pub fn balances(&self, waiting: u64) -> bool {
-        self.restored + self.rows == self.delivered + self.refused + waiting
+        self.restored + self.rows == self.delivered + self.refused + self.lost + waiting
     }
 }
 
@@ -53,7 +55,8 @@ impl Late {
         let failing = self
             .courses
             .iter()
-            .find_map(|course| Some((self.config.key(course.name), course.last_error.clone()?)));
+            .find_map(|course| Some((self.config.key(course.name), course.last_error.clone()?)))
+            .or_else(|| self.unreadable.clone());
         LateStatus {
             tiers: self.tiers,
             waiting: self.waiting(),

@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::assets::AssetKind;
+use super::identity::PropertyRole;
 use super::models::Tags;
 use super::plan::presence::PriorPresence;
 use super::values::SourceValues;
 use super::world::ModelHint;
 use super::{Output, Twin};
+use crate::delivery::point::{Point, Stream};
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::time::Now;
 
@@ -65,5 +68,27 @@ impl Twin {
             self.sources.insert(source.clone(), values);
         }
         self.sources.get_mut(source)
+    }
+
+    /// Whether a property is presence, or the heartbeat: the bridge's own, and not the plant's.
+    pub fn is_presence(&self, stream: Stream) -> bool {
+        let world = &self.writer.world;
+        let Some(asset) = world.assets.by_id(stream.asset) else { return false };
+        let model = world.models.get(world.assets.get(asset).model);
+        let property = model.property_ix(stream.property);
+        let property = property.and_then(|ix| model.properties.get(ix.0 as usize));
+        property.is_some_and(|property| property.role == PropertyRole::Presence)
+    }
+
+    /// A value is too old for SiteWise: it waited for a week. If it told whether a machine is alive,
+    /// and that is still so, it is told again, since nothing else may tell it.
+    pub fn handle_too_old(&mut self, point: &Point, now: Now) {
+        let world = &self.writer.world;
+        let Some(ix) = world.assets.by_id(point.stream.asset) else { return };
+        let asset = world.assets.get(ix);
+        let AssetKind::Source(source) = &asset.kind else { return };
+        let property = world.models.get(asset.model).property_ix(point.stream.property);
+        let Some((property, values)) = property.zip(self.sources.get_mut(source)) else { return };
+        values.presence_too_old(&mut self.writer, property, &point.value, now);
     }
 }

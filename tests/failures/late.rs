@@ -45,6 +45,7 @@ async fn s3(request: Request<Incoming>, objects: Arc<Mutex<Objects>>) -> Respons
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let signed = request.headers().contains_key("x-amz-content-sha256")
         && request.headers().contains_key("authorization");
+    let checksum = request.headers().get("x-amz-checksum-crc32").cloned();
     let content = request.into_body().collect().await.unwrap().to_bytes();
     let mut objects = objects.lock().unwrap();
     objects.requests += 1;
@@ -57,6 +58,8 @@ async fn s3(request: Request<Incoming>, objects: Arc<Mutex<Objects>>) -> Respons
         return answer(StatusCode::FORBIDDEN, Vec::new());
     };
     match method {
+        // As a bucket with Object Lock says.
+        Method::PUT if checksum.is_none() => answer(StatusCode::BAD_REQUEST, Vec::new()),
         Method::PUT => {
             objects.by_key.insert(key.to_owned(), content.to_vec());
             answer(StatusCode::OK, Vec::new())

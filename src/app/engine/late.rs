@@ -154,6 +154,15 @@ impl<S: SiteWise> Engine<S> {
                     self.late.tasks.spawn(async move { LateDone::Tiers(work.await) });
                 }
             }
+            Output::Lost { file, rows } => {
+                let key = self.late_key(file);
+                warn!(
+                    late.object = key,
+                    values.discarded = rows,
+                    "late values: the file of {key} is no longer in OUTBOX_DIR, and its {rows} \
+                     values are lost unless a bulk import job has taken them"
+                );
+            }
             Output::JobFailed(file) => {
                 let key = self.late_key(file);
                 warn!(
@@ -193,6 +202,13 @@ impl<S: SiteWise> Engine<S> {
                         );
                     }
                     self.bridge.handle_late_restored(files, now);
+                }
+                LateEvent::Unreadable(file, reason) => {
+                    warn!(
+                        "the file {file} of late values in OUTBOX_DIR cannot be read: {reason}; it \
+                         is left there and tried at the next start"
+                    );
+                    self.bridge.handle_late_unreadable(file, reason);
                 }
                 LateEvent::Saved(row) => self.bridge.handle_late_saved(row),
                 LateEvent::Settled(row) => self.bridge.handle_late_settled(row, now),

@@ -61,6 +61,7 @@ impl World {
             }
             late::Output::Close(_)
             | late::Output::JobFailed(_)
+            | late::Output::Lost { .. }
             | late::Output::Delivered { .. } => {}
             late::Output::Do(file, step) => {
                 let result = self.step_of(file, &step);
@@ -139,6 +140,47 @@ fn old_nulls_are_counted_by_their_name() {
     world.check_conservation();
     assert_eq!(world.not_late(NotLate::Form(crate::late::route::NoRoute::Null)), 1);
     assert_eq!(world.bridge.delivery().figures().refused.out_of_range, 1);
+}
+
+/// Presence that waited for a week went into a file, and nothing told SiteWise any more that the
+/// machine was online.
+#[test]
+fn presence_that_waited_for_a_week_goes_by_no_file_and_is_told_again_while_it_holds() {
+    for with_files in [true, false] {
+        let mut world = if with_files { World::with_late(1, 0) } else { World::new(1) };
+        world.birth(0, 2, false);
+        world.pass(Duration::from_secs(60));
+        let (asset, of) = world.sitewise.asset("gw1");
+        let model = &world.sitewise.models[&of.model];
+        let online = model.properties.iter().find(|p| p.name == "Online").unwrap().id;
+        let stream = crate::delivery::point::Stream { asset, property: online };
+        let told = |world: &World, from: Timestamp| {
+            let later =
+                world.written.iter().filter(|(key, _)| key.stream == stream && key.time > from);
+            later.map(|(_, value)| value.clone()).collect::<Vec<_>>()
+        };
+        let before = world.now.wall;
+        for (online, expected) in [(false, 0), (true, 1)] {
+            let point = Point {
+                stream,
+                time: before.minus(Duration::from_secs(8 * 86_400)),
+                quality: crate::sitewise::api::Quality::Good,
+                value: Variant::Boolean(online),
+                class: crate::delivery::point::Class::Live,
+            };
+            world.bridge.handle_points(vec![point], world.now);
+            world.restored += 1;
+            world.drain();
+            world.pass(Duration::from_secs(30));
+            world.check_conservation();
+            assert_eq!(told(&world, before).len(), expected, "{with_files} {online}");
+        }
+        assert_eq!(told(&world, before), [Variant::Boolean(true)]);
+        assert!(world.files.rows.is_empty(), "{:?}", world.files.rows);
+        assert_eq!(world.bridge.delivery().figures().refused.out_of_range, 2);
+        let class = NotLate::Form(crate::late::route::NoRoute::Class);
+        assert_eq!(world.not_late(class), if with_files { 2 } else { 0 });
+    }
 }
 
 /// Without a tier they become dead letters, which say what to switch on.

@@ -251,6 +251,7 @@ impl Plant {
                 Output::Do(file, step) => self.steps.push_back((file, step)),
                 Output::ReadTiers => self.reads_tiers = true,
                 Output::JobFailed(_) => self.failed_jobs += 1,
+                Output::Lost { file, rows } => panic!("{rows} rows of {file} are lost"),
                 Output::Delivered { .. } => {}
             }
         }

@@ -9,11 +9,11 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk_writer::catch_panic;
-use super::late_files::{LateFiles, LateFolder};
+use super::late_files::{LateFiles, LateFolder, Leftovers};
 use super::store::{Store, StoreError, StoreOp, StoreOpener};
 use super::{BATCH, DiskOutbox};
 use crate::delivery::point::{Key, Point};
-use crate::late::{FileName, RestoredFile};
+use crate::late::FileName;
 use crate::outbox::LateEvent;
 use crate::outbox::dead_letters::DeadLetter;
 use crate::outbox::dead_letters::files::DeadLetterFiles;
@@ -28,7 +28,7 @@ enum RestoreState {
     #[default]
     NotYet,
     /// They are to be told.
-    Found(Vec<RestoredFile>),
+    Found(Leftovers),
     Told,
 }
 
@@ -42,7 +42,7 @@ impl Restored {
     }
 
     /// The files, once.
-    fn take(&self) -> Option<Vec<RestoredFile>> {
+    fn take(&self) -> Option<Leftovers> {
         let mut state = self.state();
         match std::mem::take(&mut *state) {
             RestoreState::NotYet => None,
@@ -254,7 +254,10 @@ impl DiskOutbox {
 
     /// What became of late values.
     pub(super) fn next_late_event(&mut self) -> Option<LateEvent> {
-        if let Some(files) = self.restored.take() {
+        if let Some(Leftovers { files, unreadable }) = self.restored.take() {
+            let unreadable = unreadable.into_iter();
+            let told = unreadable.map(|(file, reason)| LateEvent::Unreadable(file, reason));
+            self.late.events.extend(told);
             return Some(LateEvent::Restored(files));
         }
         self.late.events.pop_front()

@@ -28,6 +28,15 @@ struct RecordLine {
     job: Option<String>,
 }
 
+/// What earlier processes left.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// Files that are closed by now, the oldest first.
+    pub files: Vec<RestoredFile>,
+    /// Files that cannot be read, and why. They are left as they are.
+    pub unreadable: Vec<(FileName, String)>,
+}
+
 /// A file that rows are appended to.
 #[derive(Debug)]
 struct OpenRows {
@@ -124,10 +133,9 @@ impl LateFolder {
 
     fn close(&self, name: FileName) -> io::Result<()> {
         match fs::rename(self.path(name, OPEN), self.path(name, CLOSED)) {
-            // It was closed, and the folder could not be flushed.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::metadata(self.path(name, CLOSED))?;
-            }
+            // It was closed, and the folder could not be flushed. Or somebody deleted it: that is seen
+            // when it is read, and must not keep others from being closed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             renamed => renamed?,
         }
         self.sync()
@@ -180,11 +188,12 @@ impl LateFolder {
     ///
     /// # Errors
     ///
-    /// What the disk says, or what `settle` does. It can be tried again.
+    /// What the disk says of the folder, or what `settle` does. It can be tried again. A file that
+    /// cannot be read is no error: the values of the store must not wait for it.
     pub fn restore<E: From<io::Error>>(
         &self,
         mut settle: impl FnMut(Vec<Point>) -> Result<(), E>,
-    ) -> Result<Vec<RestoredFile>, E> {
+    ) -> Result<Leftovers, E> {
         let (mut open, mut closed, mut records) = (Vec::new(), Vec::new(), Vec::new());
         for (name, kind) in self.names()? {
             match kind.as_str() {
@@ -194,34 +203,52 @@ impl LateFolder {
                 _ => {}
             }
         }
+        let mut left = Leftovers::default();
         for name in open {
-            let path = self.path(name, OPEN);
-            let text = fs::read(&path)?;
-            let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-            let file = OpenOptions::new().write(true).open(&path)?;
-            file.set_len(whole as u64)?;
-            file.sync_data()?;
-            let rows = row::records(text.get(..whole).unwrap_or_default());
+            let text = match self.cut(name) {
+                Ok(text) => text,
+                Err(error) => {
+                    left.unreadable.push((name, error.to_string()));
+                    continue;
+                }
+            };
+            let rows = row::records(&text);
             settle(rows.filter_map(|record| row::point(&record)).collect())?;
             self.close(name)?;
             closed.push(name);
         }
-        for name in records.iter().filter(|name| !closed.contains(name)) {
+        let is_left = |name: &FileName| {
+            closed.contains(name) || left.unreadable.iter().any(|(other, _)| other == name)
+        };
+        for name in records.iter().filter(|name| !is_left(name)) {
             fs::remove_file(self.path(*name, JOB))?;
         }
         closed.sort_unstable();
-        let mut restored = Vec::new();
         for name in closed {
-            let text = self.read(name)?;
-            restored.push(RestoredFile {
-                name,
-                // Text in rows has no line ends.
-                rows: text.iter().filter(|byte| **byte == b'\n').count() as u64,
-                bytes: text.len() as u64,
-                record: self.read_record(name),
-            });
+            match self.read(name) {
+                Ok(text) => left.files.push(RestoredFile {
+                    name,
+                    // Text in rows has no line ends.
+                    rows: text.iter().filter(|byte| **byte == b'\n').count() as u64,
+                    bytes: text.len() as u64,
+                    record: self.read_record(name),
+                }),
+                Err(error) => left.unreadable.push((name, error.to_string())),
+            }
         }
-        Ok(restored)
+        Ok(left)
+    }
+
+    /// Cuts a file that was being written after its last whole row, flushed, and gives what it holds.
+    fn cut(&self, name: FileName) -> io::Result<Vec<u8>> {
+        let path = self.path(name, OPEN);
+        let mut text = fs::read(&path)?;
+        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        text.truncate(whole);
+        let file = OpenOptions::new().write(true).open(&path)?;
+        file.set_len(whole as u64)?;
+        file.sync_data()?;
+        Ok(text)
     }
 
     /// The record beside a file. One that cannot be read is as none: the job that it speaks of is
@@ -301,7 +328,7 @@ mod tests {
             doubtful.extend(points);
             Ok(())
         });
-        (restored.unwrap(), doubtful)
+        (restored.unwrap().files, doubtful)
     }
 
     fn append(files: &mut LateFiles, file: u64, rows: std::ops::Range<i64>) {
@@ -407,6 +434,44 @@ mod tests {
         files.close(name(1)).unwrap();
         fs::write(folder.path().join("late").join(format!("{}.job", name(1))), "{").unwrap();
         assert_eq!(restore(&folder).0[0].record, JobRecord::default());
+    }
+
+    /// The store was not opened, and the outbox kept its values in memory.
+    #[test]
+    fn a_file_that_cannot_be_read_is_left_and_told_and_keeps_nobody_waiting() {
+        let folder = Folder::new();
+        let mut files = LateFiles::new(late(&folder));
+        append(&mut files, 1, 0..1);
+        files.sync().unwrap();
+        // A folder cannot be read, whoever asks.
+        let path =
+            |name: FileName, kind: &str| folder.path().join("late").join(format!("{name}.{kind}"));
+        fs::create_dir(path(name(2), CLOSED)).unwrap();
+        fs::create_dir(path(name(3), OPEN)).unwrap();
+        late(&folder).record(name(2), &JobRecord::default()).unwrap();
+        let left = late(&folder).restore(|_| -> io::Result<()> { Ok(()) }).unwrap();
+        assert_eq!(left.files.iter().map(|file| file.name).collect::<Vec<_>>(), [name(1)]);
+        let told: Vec<_> = left.unreadable.iter().map(|(file, _)| *file).collect();
+        assert_eq!(told, [name(3), name(2)]);
+        let kinds = [(2, CLOSED), (2, JOB), (3, OPEN)];
+        assert!(kinds.iter().all(|(file, kind)| path(name(*file), kind).exists()));
+    }
+
+    /// No other file was closed any more, and no dead letter of a job was kept.
+    #[test]
+    fn a_file_that_somebody_deleted_keeps_no_other_from_being_closed() {
+        let folder = Folder::new();
+        let mut files = LateFiles::new(late(&folder));
+        append(&mut files, 1, 0..1);
+        append(&mut files, 2, 1..2);
+        files.sync().unwrap();
+        fs::remove_file(folder.path().join("late").join(format!("{}.open", name(1)))).unwrap();
+        files.close(name(1)).unwrap();
+        files.close(name(2)).unwrap();
+        assert_eq!(files.open.len(), 0);
+        let missing = late(&folder).read(name(1)).unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+        assert!(late(&folder).read(name(2)).is_ok());
     }
 
     #[test]

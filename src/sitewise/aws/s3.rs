@@ -12,9 +12,11 @@ use aws_sdk_iotsitewise::error::{BoxError, SdkError};
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
+use aws_smithy_types::base64;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
+use flate2::Crc;
 
 use super::response_inspector::ResponseInspector;
 use super::unmodelled;
@@ -187,6 +189,7 @@ fn encoded(text: &str, slash: Slash) -> String {
 
 fn request(Request { method, uri, range, body }: Request) -> Result<HttpRequest, BoxError> {
     let length = body.len().to_string();
+    let checksum = crc32(&body);
     let mut request = HttpRequest::new(SdkBody::from(body));
     request.set_method(method)?;
     request.set_uri(uri)?;
@@ -194,12 +197,23 @@ fn request(Request { method, uri, range, body }: Request) -> Result<HttpRequest,
     if method == "PUT" {
         headers.insert("content-length", length);
         headers.insert("content-type", "text/csv");
+        headers.insert("x-amz-sdk-checksum-algorithm", "CRC32");
+        headers.insert("x-amz-checksum-crc32", checksum);
     }
     if let Some(most) = range {
         headers.insert("range", format!("bytes=0-{}", most.saturating_sub(1)));
     }
     headers.insert("user-agent", unmodelled::USER_AGENT);
     Ok(request)
+}
+
+/// A body's checksum, as the header carries it. A bucket with Object Lock takes no object without one.
+/// Source: [Checking object
+/// integrity](https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html).
+fn crc32(body: &[u8]) -> String {
+    let mut crc = Crc::new();
+    crc.update(body);
+    base64::encode(crc.sum().to_be_bytes())
 }
 
 fn answer(response: &HttpResponse) -> Result<Vec<u8>, OrchestratorError<ErrorMetadata>> {
@@ -298,6 +312,22 @@ mod tests {
     fn keys_are_encoded_as_s3_signs_them() {
         assert_eq!(encoded("a/b c+ü~.csv", Slash::Kept), "a/b%20c%2B%C3%BC~.csv");
         assert_eq!(encoded("a/b/", Slash::Encoded), "a%2Fb%2F");
+    }
+
+    /// A bucket with Object Lock refused every object.
+    #[test]
+    fn what_is_put_has_a_checksum() {
+        let put = |method, body: &[u8]| {
+            let uri = "https://late.example/a.csv".to_owned();
+            request(Request { method, uri, range: None, body: body.to_vec() }).unwrap()
+        };
+        let checksum = |request: &HttpRequest| {
+            request.headers().get("x-amz-checksum-crc32").map(str::to_owned)
+        };
+        // The check value of CRC-32 is CBF43926.
+        assert_eq!(checksum(&put("PUT", b"123456789")).as_deref(), Some("y/Q5Jg=="));
+        assert_eq!(checksum(&put("PUT", b"")).as_deref(), Some("AAAAAA=="));
+        assert_eq!(checksum(&put("GET", b"")), None);
     }
 
     #[test]

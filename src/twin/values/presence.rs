@@ -102,6 +102,21 @@ impl SourceValues {
         }
     }
 
+    /// A presence value waited until SiteWise takes it no more. Whether the machine is alive is told
+    /// again where that value told what still holds.
+    pub(in crate::twin) fn presence_too_old(
+        &mut self,
+        writer: &mut PointWriter,
+        property: PropertyIx,
+        value: &Variant,
+        now: Now,
+    ) {
+        let told = self.presence.online == Some(property);
+        if told && self.liveness.is_online().map(Variant::Boolean).as_ref() == Some(value) {
+            self.rewrite_after_clock_step(writer, now);
+        }
+    }
+
     /// The time of the next presence value: never before the last one, unless a clock has gone back
     /// so far that SiteWise would not take that.
     pub(super) fn presence_time(&mut self, fallback_time: Timestamp, now: Now) -> Timestamp {
