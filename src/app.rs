@@ -28,6 +28,7 @@ use crate::config::{self, Config};
 use crate::console::emf::Emf;
 use crate::console::queries::{EngineQueries, QueryReceiver};
 use crate::console::{self, Listener};
+use crate::late::Buffered;
 use crate::outbox::disk::folder::recorded_count as books_tell;
 use crate::outbox::disk::late_files::LateFolder;
 use crate::outbox::disk::store::StoreError as DiskFault;
@@ -338,11 +339,13 @@ async fn retry_while_locked<T, P: Future<Output = ()>>(
 fn late_courier(config: &Config, sitewise: &AwsSiteWise) -> Option<LateCourier> {
     let (late, folder) = (config.late.as_ref()?, config.outbox.dir.as_ref()?);
     let import = sitewise.bulk_import(&late.bucket, &late.role_arn);
+    let (delivery, every) = (&config.delivery, config.delivery.buffered_every);
     let settings = crate::late::Config {
         prefix: late.prefix.clone(),
         host_id: config.sparkplug.host_id.clone(),
         every: late.every,
         max_bytes: late.max_bytes,
+        buffered: delivery.buffered.clone().map(|globs| Buffered { globs, every }),
     };
     Some(LateCourier::new(import, LateFolder::new(&folder.join(LATE_FOLDER)), settings))
 }

@@ -24,9 +24,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use course::{Course, JobRecord, Progress, Step, StepResult};
-use file::OpenFile;
 pub use file::{FILE_BYTES, FILE_STREAMS};
-pub use place::{Config, FileName};
+use file::{OpenFile, OpenFiles};
+pub use place::{Buffered, Config, FileName, Lane};
 pub use status::{LateFigures, LateStatus};
 
 use crate::delivery::point::{Key, Point};
@@ -153,7 +153,7 @@ pub struct Late {
     random: fastrand::Rng,
     tiers: Tiers,
     read_tiers_at: Option<Instant>,
-    open: Option<OpenFile>,
+    open: OpenFiles,
     /// Closed by rule, but some of their points may still be in the outbox: closed once these are
     /// settled there, flushed.
     closing: VecDeque<OpenFile>,
@@ -179,7 +179,7 @@ impl Late {
             random: fastrand::Rng::with_seed(seed),
             tiers: Tiers::Unknown,
             read_tiers_at: Some(now.instant),
-            open: None,
+            open: OpenFiles::default(),
             closing: VecDeque::new(),
             courses: Vec::new(),
             last_row: 0,
@@ -225,11 +225,29 @@ impl Late {
     ///
     /// It cannot be taken; it is given back to become a dead letter.
     pub fn handle_point(&mut self, point: Point, now: Now) -> Result<(), (Point, Refusal)> {
-        let Ok(line) = row::line(&point) else { return Err((point, Refusal::NoRow)) };
-        let key = point.key();
-        if self.tiers == Tiers::Disabled {
+        self.take(point, Lane::Late, now)
+    }
+
+    /// Takes a point of a property that travels this way by choice.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be taken; it is given back to be sent live.
+    pub fn handle_buffered(&mut self, point: Point, now: Now) -> Result<(), (Point, Refusal)> {
+        self.take(point, Lane::Buffered, now)
+    }
+
+    fn take(&mut self, point: Point, lane: Lane, now: Now) -> Result<(), (Point, Refusal)> {
+        let may_travel = match lane {
+            Lane::Late => self.tiers != Tiers::Disabled,
+            // There is another way: nothing waits for a right or a tier that may never come.
+            Lane::Buffered => self.tiers == Tiers::Enabled,
+        };
+        if !may_travel {
             return Err((point, Refusal::NoTier));
         }
+        let Ok(line) = row::line(&point) else { return Err((point, Refusal::NoRow)) };
+        let key = point.key();
         if self.unsaved.len() >= MAX_UNSAVED {
             return Err((point, Refusal::Disk));
         }
@@ -237,20 +255,21 @@ impl Late {
         if self.bytes() + bytes > self.config.max_bytes {
             return Err((point, Refusal::Full));
         }
-        if self.open.as_ref().is_some_and(|open| !open.has_room(key.stream, bytes)) {
-            self.close_open();
+        if self.open.of(lane).as_ref().is_some_and(|open| !open.has_room(key.stream, bytes)) {
+            self.close_open(lane);
         }
         let random = self.random.u64(..);
-        let file = self.open.get_or_insert_with(|| {
+        let file = self.open.of(lane).get_or_insert_with(|| {
             let millis = u64::try_from(now.wall.as_millis()).unwrap_or(0);
-            OpenFile::new(FileName::new(millis, random), now.instant)
+            OpenFile::new(FileName::new(millis, random).in_lane(lane), now.instant)
         });
         self.last_row += 1;
         file.add(self.last_row, key.stream, bytes);
+        let file = file.name;
         self.unsaved.push_back((self.last_row, key));
         self.figures.rows += 1;
         self.figures.quoted += u64::from(row::is_quoted(&line));
-        self.outputs.push_back(Output::Append { file: file.name, row: self.last_row, line });
+        self.outputs.push_back(Output::Append { file, row: self.last_row, line });
         Ok(())
     }
 
@@ -320,15 +339,19 @@ impl Late {
             self.read_tiers_at = None;
             self.outputs.push_back(Output::ReadTiers);
         }
-        if self.closes_at().is_some_and(|due| due <= now.instant) {
-            self.close_open();
+        for lane in [Lane::Late, Lane::Buffered] {
+            let due = self.open.of(lane).as_ref().map(|open| self.config.closes(open));
+            if due.is_some_and(|due| due <= now.instant) {
+                self.close_open(lane);
+            }
         }
         self.close_settled(now);
     }
 
-    /// Closes the open file before its time: what it holds travels at once.
+    /// Closes the open files before their time: what they hold travels at once.
     pub fn flush(&mut self, now: Now) {
-        self.close_open();
+        self.close_open(Lane::Late);
+        self.close_open(Lane::Buffered);
         self.close_settled(now);
     }
 
@@ -384,11 +407,11 @@ impl Late {
     }
 
     fn closes_at(&self) -> Option<Instant> {
-        self.open.as_ref().map(|open| open.since + self.config.every)
+        self.open.iter().map(|open| self.config.closes(open)).min()
     }
 
-    fn close_open(&mut self) {
-        self.closing.extend(self.open.take());
+    fn close_open(&mut self, lane: Lane) {
+        self.closing.extend(self.open.of(lane).take());
     }
 
     /// Closes what is to be closed and whose points have left the outbox, and starts steps that are due.

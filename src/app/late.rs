@@ -7,10 +7,10 @@ use tokio::task::spawn_blocking;
 use crate::delivery::point::Point;
 use crate::late::course::{JobRecord, Step, StepResult};
 use crate::late::report::RefusedRows;
-use crate::late::{Config, FileName, row};
+use crate::late::{Config, FileName, Lane, row};
 use crate::outbox::disk::late_files::LateFolder;
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
-use crate::sitewise::import::{BulkImport, NewJob};
+use crate::sitewise::import::{BulkImport, Ingestion, NewJob};
 
 /// Bytes of a job's report that are read: a file's rows with a reason each.
 const REPORT_BYTES: usize = 64 * 1024 * 1024;
@@ -49,6 +49,11 @@ pub async fn perform<B: BulkImport>(
                 key: config.key(file),
                 reports: config.report_prefix(file, attempt),
                 columns: &row::COLUMNS,
+                // Values that are too old are shown, and nothing is computed of them again.
+                ingestion: match file.lane() {
+                    Lane::Late => Ingestion::AsIs,
+                    Lane::Buffered => Ingestion::Adaptive,
+                },
             };
             match import.create_job(job).await {
                 Err(fault) if fault.kind == ApiFaultKind::AlreadyExists => Ok(StepResult::Exists),
@@ -269,9 +274,14 @@ mod tests {
         let jobs = account.jobs.lock().unwrap().clone();
         let made = &jobs[&config().job_name(FILE, 1)];
         assert_eq!((&made.key, made.columns), (&config().key(FILE), &row::COLUMNS[..]));
+        assert_eq!(made.ingestion, Ingestion::AsIs);
         let removed = run(&account, &folder, Step::Remove).await;
         assert_eq!(removed, Outcome::Step(StepResult::Done));
         assert!(folder.read(FILE).is_err());
+        let buffered = FILE.in_lane(Lane::Buffered);
+        perform(&account, &folder, &config(), buffered, Step::Create(1)).await;
+        let jobs = account.jobs.lock().unwrap().clone();
+        assert_eq!(jobs[&config().job_name(buffered, 1)].ingestion, Ingestion::Adaptive);
     }
 
     #[tokio::test]

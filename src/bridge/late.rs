@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
+
 use super::{Bridge, Output};
 use crate::delivery::output::Room;
-use crate::delivery::point::{Point, RejectReason};
+use crate::delivery::point::{Class, Point, RejectReason, Stream};
 use crate::late::course::StepResult;
 use crate::late::route::{self, NoRoute, Route};
 use crate::late::{self, FileName, Late, Refusal, RestoredFile, Tiers};
+use crate::sitewise::limits;
 use crate::time::{ClockAgreement, Now};
 
 /// Why values that are too old did not go into a file: they became dead letters.
@@ -55,12 +58,17 @@ impl NotLate {
     }
 }
 
+/// Properties of which is remembered whether they are buffered.
+const REMEMBERED: usize = 1 << 20;
+
 /// The files, and what they did not take.
 #[derive(Debug)]
 pub(super) struct LateLane {
     late: Late,
     clocks: ClockAgreement,
     not_taken: [u64; NotLate::ALL.len()],
+    /// Whether a property is buffered, of those that were asked for.
+    buffered: FxHashMap<Stream, bool>,
 }
 
 impl Bridge {
@@ -70,7 +78,8 @@ impl Bridge {
     pub fn with_late(mut self, config: late::Config, seed: u64, now: Now) -> Self {
         let late = Late::new(config, Vec::new(), seed, now);
         let not_taken = [0; NotLate::ALL.len()];
-        self.late = Some(Box::new(LateLane { late, clocks: ClockAgreement::default(), not_taken }));
+        let (clocks, buffered) = (ClockAgreement::default(), FxHashMap::default());
+        self.late = Some(Box::new(LateLane { late, clocks, not_taken, buffered }));
         self.twin.keep_old_values();
         self
     }
@@ -152,7 +161,7 @@ impl Bridge {
                 way => way,
             };
             match way {
-                Route::Live => others.push(point),
+                Route::Live => others.extend(self.take_buffered(point, now)),
                 Route::Late => {
                     let key = point.key();
                     match self.put_into_file(point, now) {
@@ -164,6 +173,44 @@ impl Bridge {
             }
         }
         others
+    }
+
+    /// Takes a point whose property is buffered; gives back any other, and one that is to go live all
+    /// the same: a mark, a null, one from the future, or one that the files do not take.
+    fn take_buffered(&mut self, point: Point, now: Now) -> Option<Point> {
+        let Some(lane) = &mut self.late else { return Some(point) };
+        let Some(buffered) = &lane.late.config().buffered else { return Some(point) };
+        let is_of_plant = matches!(point.class, Class::Live | Class::Birth | Class::History);
+        let newest = now.wall.plus(limits::NEWEST_VALUE);
+        if !is_of_plant || lane.clocks == ClockAgreement::Differ || point.time > newest {
+            return Some(point);
+        }
+        let is_buffered = match lane.buffered.get(&point.stream) {
+            Some(known) => *known,
+            None => {
+                // One that is not known yet may be asked for again.
+                let Some(address) = self.twin.measurement_address(point.stream) else {
+                    return Some(point);
+                };
+                let is_buffered = buffered.globs.matches(&address);
+                if lane.buffered.len() >= REMEMBERED {
+                    lane.buffered.clear();
+                }
+                lane.buffered.insert(point.stream, is_buffered);
+                is_buffered
+            }
+        };
+        if !is_buffered {
+            return Some(point);
+        }
+        let key = point.key();
+        match lane.late.handle_buffered(point, now) {
+            Ok(()) => {
+                self.twin.handle_decided(&[key]);
+                None
+            }
+            Err((point, _)) => Some(point),
+        }
     }
 
     /// How long a value of history waits in delivery at most, while SiteWise takes values.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::parse::{count_up_to, duration_within};
 use super::reader::VariableReader;
 use super::variable::{DefaultValue, Section, Variable};
+use crate::globs::Globs;
 
 const LINGER: Variable = Variable {
     name: "INGEST_LINGER",
@@ -47,10 +48,39 @@ const IN_FLIGHT: Variable = Variable {
     file: false,
 };
 
+const BUFFERED: Variable = Variable {
+    name: "INGEST_BUFFERED",
+    default: DefaultValue::Words("none"),
+    form: "globs separated by commas",
+    doc: "Properties whose values are not urgent: they are collected and sent by bulk import, which \
+          costs less. Matched as SPARKPLUG_INCLUDE is: */Diagnostics, Nordsee/*/Temp*. Presence, \
+          attributes, nulls and stale marks are always sent at once. Needs LATE_BUCKET. \
+          `sparkwise plan` says where it pays.",
+    secret: false,
+    file: false,
+};
+
+const BUFFERED_EVERY: Variable = Variable {
+    name: "INGEST_BUFFERED_EVERY",
+    default: DefaultValue::Value("15m"),
+    form: "duration",
+    doc: "How long the values of INGEST_BUFFERED are collected for one object, which also leaves \
+          when it has 16 MiB or 10,000 properties.",
+    secret: false,
+    file: false,
+};
+
 pub(super) const SECTION: Section = Section {
     title: "Delivery",
     doc: "Batching and rate limits of writes to SiteWise.",
-    vars: &[&LINGER, &REQUESTS_PER_SECOND, &VALUES_PER_SECOND, &IN_FLIGHT],
+    vars: &[
+        &LINGER,
+        &REQUESTS_PER_SECOND,
+        &VALUES_PER_SECOND,
+        &IN_FLIGHT,
+        &BUFFERED,
+        &BUFFERED_EVERY,
+    ],
 };
 
 /// Batching and rate limits of delivery.
@@ -64,6 +94,10 @@ pub struct Delivery {
     pub values_per_second: NonZeroU32,
     /// The most requests at one time.
     pub in_flight: NonZeroU32,
+    /// Properties that are sent by bulk import; none where none is.
+    pub buffered: Option<Globs>,
+    /// How long their values are collected.
+    pub buffered_every: Duration,
 }
 
 impl Delivery {
@@ -73,11 +107,20 @@ impl Delivery {
         let requests_per_second = reader.value(&REQUESTS_PER_SECOND, count_up_to(1_000_000));
         let values_per_second = reader.value(&VALUES_PER_SECOND, count_up_to(100_000_000));
         let in_flight = reader.value(&IN_FLIGHT, count_up_to(10_000));
+        let buffered = reader.optional(&BUFFERED, Globs::parse_trees);
+        let range = duration_within(Duration::from_secs(60), Duration::from_secs(86_400));
+        let buffered_every = reader.value(&BUFFERED_EVERY, range);
+        if matches!(buffered, Some(Some(_))) && !reader.is_any_set(&["LATE_BUCKET"]) {
+            reader.fault(&BUFFERED, "needs LATE_BUCKET: its values travel through S3");
+            return None;
+        }
         Some(Self {
             linger: linger?,
             requests_per_second: requests_per_second?,
             values_per_second: values_per_second?,
             in_flight: in_flight?,
+            buffered: buffered?,
+            buffered_every: buffered_every?,
         })
     }
 }

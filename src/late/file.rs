@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
-use super::FileName;
+use super::{FileName, Lane};
 use crate::delivery::point::Stream;
 use crate::time::Instant;
 
@@ -23,6 +23,28 @@ pub(super) struct OpenFile {
     /// Number of its last row.
     pub(super) last_row: u64,
     streams: FxHashSet<Stream>,
+}
+
+/// The files that are being written, one of each lane at most.
+#[derive(Debug, Default)]
+pub(super) struct OpenFiles {
+    late: Option<OpenFile>,
+    buffered: Option<OpenFile>,
+}
+
+impl OpenFiles {
+    /// That of a lane.
+    pub(super) fn of(&mut self, lane: Lane) -> &mut Option<OpenFile> {
+        match lane {
+            Lane::Late => &mut self.late,
+            Lane::Buffered => &mut self.buffered,
+        }
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &OpenFile> {
+        self.late.iter().chain(&self.buffered)
+    }
 }
 
 impl OpenFile {

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::file::OpenFile;
+use crate::globs::Globs;
+use crate::time::Instant;
+
 /// Letters of a job's name that are its key's: SiteWise takes 256, and the attempt stands behind.
 const JOB_NAME_LETTERS: usize = 240;
 
@@ -17,7 +21,31 @@ pub struct Config {
     pub every: Duration,
     /// Bytes of all files on disk.
     pub max_bytes: u64,
+    /// Properties that travel this way by choice; none where no property does.
+    pub buffered: Option<Buffered>,
 }
+
+/// Properties that travel by file although SiteWise would take them live: that costs less.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Buffered {
+    /// Matched against the property's address, as `SPARKPLUG_INCLUDE` is.
+    pub globs: Globs,
+    /// How long after its first row a file is closed.
+    pub every: Duration,
+}
+
+/// Why rows travel by file. Each lane has files of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// They are too old for the live way. They are imported as they are.
+    #[default]
+    Late,
+    /// By choice. SiteWise computes and notifies as of live values (adaptive ingestion).
+    Buffered,
+}
+
+/// How the names of buffered files end.
+const BUFFERED: &str = "-buffered";
 
 /// Names a file, and with it its object and its job. Names are in the order in which the files were
 /// opened, unless the clock was set back, and never used twice: half of a name is random.
@@ -25,30 +53,59 @@ pub struct Config {
 pub struct FileName {
     millis: u64,
     random: u64,
+    lane: Lane,
 }
 
 impl FileName {
-    /// Of a file opened at this time.
+    /// Of a file of late values, opened at this time.
     pub const fn new(millis: u64, random: u64) -> Self {
-        Self { millis, random }
+        Self { millis, random, lane: Lane::Late }
+    }
+
+    /// The same, in another lane.
+    #[must_use]
+    pub const fn in_lane(self, lane: Lane) -> Self {
+        Self { lane, ..self }
+    }
+
+    /// Why its rows travel by file.
+    pub const fn lane(self) -> Lane {
+        self.lane
     }
 
     /// A name as it is written; none if the text is not one.
     pub fn parse(text: &str) -> Option<Self> {
-        let (millis, random) = text.split_once('-')?;
-        let name =
-            Self { millis: millis.parse().ok()?, random: u64::from_str_radix(random, 16).ok()? };
+        let (rest, lane) = match text.strip_suffix(BUFFERED) {
+            Some(rest) => (rest, Lane::Buffered),
+            None => (text, Lane::Late),
+        };
+        let (millis, random) = rest.split_once('-')?;
+        let (millis, random) = (millis.parse().ok()?, u64::from_str_radix(random, 16).ok()?);
+        let name = Self { millis, random, lane };
         (name.to_string() == text).then_some(name)
     }
 }
 
 impl fmt::Display for FileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:013}-{:016x}", self.millis, self.random)
+        let end = match self.lane {
+            Lane::Late => "",
+            Lane::Buffered => BUFFERED,
+        };
+        write!(f, "{:013}-{:016x}{end}", self.millis, self.random)
     }
 }
 
 impl Config {
+    /// When a file that is being written is closed.
+    pub(super) fn closes(&self, open: &OpenFile) -> Instant {
+        let every = match (open.name.lane(), &self.buffered) {
+            (Lane::Buffered, Some(buffered)) => buffered.every,
+            (Lane::Buffered, None) | (Lane::Late, _) => self.every,
+        };
+        open.since + every
+    }
+
     /// The key of a file's object.
     pub fn key(&self, name: FileName) -> String {
         self.below_prefix(&format!("{name}.csv"))

@@ -60,7 +60,7 @@ impl Late {
         LateStatus {
             tiers: self.tiers,
             waiting: self.waiting(),
-            files: self.courses.len() + self.closing.len() + usize::from(self.open.is_some()),
+            files: self.courses.len() + self.closing.len() + self.open.iter().count(),
             bytes: self.bytes(),
             jobs: self.courses.iter().filter(|course| course.has_job()).count(),
             failing,

@@ -21,6 +21,7 @@ pub(crate) fn config() -> Config {
         host_id: "plant".to_owned(),
         every: Duration::from_secs(3_600),
         max_bytes: 1 << 30,
+        buffered: None,
     }
 }
 

@@ -17,6 +17,18 @@ pub struct NewJob {
     pub reports: String,
     /// What the columns hold, in their order.
     pub columns: &'static [&'static str],
+    /// What SiteWise does with the values besides storing them.
+    pub ingestion: Ingestion,
+}
+
+/// What SiteWise does with imported values besides storing them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ingestion {
+    /// Nothing.
+    AsIs,
+    /// It computes transforms and metrics, and notifies, as of live values; it takes values of the
+    /// last thirty days, and computes of the last seven.
+    Adaptive,
 }
 
 /// S3 and SiteWise, as far as late values need them.

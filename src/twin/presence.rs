@@ -12,7 +12,7 @@ use super::models::Tags;
 use super::plan::presence::PriorPresence;
 use super::values::SourceValues;
 use super::world::ModelHint;
-use super::{Output, Twin};
+use super::{Output, Twin, names};
 use crate::delivery::point::{Point, Stream};
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::time::Now;
@@ -78,6 +78,36 @@ impl Twin {
         let property = model.property_ix(stream.property);
         let property = property.and_then(|ix| model.properties.get(ix.0 as usize));
         property.is_some_and(|property| property.role == PropertyRole::Presence)
+    }
+
+    /// Where the plant has a measurement, as the filters write it: the address of its asset, and the
+    /// members down to it. None for presence, and for what is not known (yet).
+    pub fn measurement_address(&self, stream: Stream) -> Option<String> {
+        let world = &self.writer.world;
+        let asset = world.assets.get(world.assets.by_id(stream.asset)?);
+        let model = world.models.get(asset.model);
+        let property = model.properties.get(model.property_ix(stream.property)?.0 as usize)?;
+        if property.imported || property.role != PropertyRole::Member {
+            return None;
+        }
+        // An asset that holds only the tags of a node or device is no level of their addresses.
+        let above = asset.parent.map(|parent| &world.assets.get(parent).address);
+        let of_tags = above.filter(|above| names::tags(above) == *asset.address);
+        let mut address = of_tags.unwrap_or(&asset.address).to_string();
+        for name in property.path() {
+            address.push('/');
+            address.push_str(name);
+        }
+        Some(address)
+    }
+
+    /// The members down to a property, as its model names it.
+    pub fn measurement_name(&self, stream: Stream) -> Option<String> {
+        let world = &self.writer.world;
+        let asset = world.assets.get(world.assets.by_id(stream.asset)?);
+        let model = world.models.get(asset.model);
+        let property = model.properties.get(model.property_ix(stream.property)?.0 as usize)?;
+        Some(property.path().collect::<Vec<_>>().join("/"))
     }
 
     /// A value is too old for SiteWise: it waited for a week. If it told whether a machine is alive,

@@ -303,7 +303,8 @@ impl<S: SiteWise> Engine<S> {
             Tiers::Disabled => warn!(
                 "LATE_BUCKET is set, but the account's SiteWise storage has neither the warm tier \
                  nor the cold tier, which bulk import needs: values older than seven days become \
-                 dead letters; enable one in SiteWise's settings, under Storage"
+                 dead letters, and those of INGEST_BUFFERED are sent at once; enable one in \
+                 SiteWise's settings, under Storage"
             ),
             Tiers::Enabled => info!("values older than seven days are sent by bulk import"),
             Tiers::Unknown => {}

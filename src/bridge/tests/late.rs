@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::bridge::late::NotLate;
+use crate::globs::Globs;
 use crate::late::course::{JobState, Step, StepResult};
-use crate::late::{self, Tiers};
+use crate::late::{self, Buffered, Lane, Tiers};
 
 /// What the world has of files and jobs.
 #[derive(Debug, Default)]
@@ -22,13 +23,24 @@ fn config() -> late::Config {
 
 impl World {
     fn with_late(seed: u64, failing: u8) -> Self {
+        Self::with_files(config(), seed, failing)
+    }
+
+    /// All properties called Speed travel by file.
+    fn with_buffered(seed: u64, failing: u8) -> Self {
+        let globs = Globs::parse_trees("*/T?/Speed").unwrap();
+        let buffered = Some(Buffered { globs, every: Duration::from_secs(30) });
+        Self::with_files(late::Config { buffered, ..config() }, seed, failing)
+    }
+
+    fn with_files(files: late::Config, seed: u64, failing: u8) -> Self {
         let parts = Config {
             host: host_config::Config::new("sparkwise"),
             twin: twin_config(),
             delivery: delivery::Config::default(),
         };
         let start = Now { instant: Instant::START, wall: Timestamp::from_millis(START) };
-        let bridge = Bridge::new(parts, seed).with_late(config(), seed, start);
+        let bridge = Bridge::new(parts, seed).with_late(files, seed, start);
         let mut world = Self::around(bridge, seed);
         world.files.failing = failing;
         world
@@ -125,6 +137,51 @@ fn what_is_too_old_goes_into_a_file_and_what_is_not_goes_live() {
     assert!(world.kept.is_empty(), "{:?}", world.kept);
 }
 
+/// Current values and history of what is buffered go into files, what is not and what files do not
+/// take goes live; and where there are no files, everything does.
+#[test]
+fn what_is_buffered_goes_into_files_of_its_own_while_there_is_a_tier() {
+    let mut world = World::with_buffered(1, 0);
+    world.birth(0, 2, false);
+    world.pass(Duration::from_secs(90));
+    let live = |world: &World, number: f64| {
+        world.written.values().any(|value| *value == Variant::Double(number))
+    };
+    // Values of its birth as well: before it, it was not known that the account has a tier.
+    let data = |world: &mut World, value: i16| {
+        world.act(Act::Data { node: 0, turbine: 1, value, historical: false });
+        world.pass(Duration::from_secs(40));
+    };
+    data(&mut world, 7);
+    world.old(0, 1, 8, 24 * 6);
+    world.old(0, 1, 9, 24 * 10);
+    world.pass(Duration::from_secs(90));
+    assert!(!live(&world, 7.0) && !live(&world, 8.0) && !live(&world, 9.0));
+    let ends = |lane, number: &str| {
+        let files = world.files.rows.iter().filter(|(file, _)| file.lane() == lane);
+        let rows = files.flat_map(|(_, rows)| rows);
+        rows.filter(|row| row.ends_with(&format!(",{number}\n"))).count()
+    };
+    assert_eq!([ends(Lane::Buffered, "7"), ends(Lane::Buffered, "8")], [1, 1]);
+    assert_eq!([ends(Lane::Buffered, "9"), ends(Lane::Late, "9")], [0, 1]);
+    // The node's own property is not matched.
+    assert!(world.written.values().any(|value| *value == Variant::Integer(7)));
+    assert_eq!(world.bridge.late().unwrap().waiting(), 0);
+    let null = Metric::new("Speed", f64::NAN).at(world.true_time());
+    let partial = Template::instance("Turbine").member(null);
+    let sent = world.true_time();
+    let message = world.edges[0].ndata(sent, [Metric::template("T1", partial)]);
+    world.deliver(message);
+    world.pass(Duration::from_secs(10));
+    let is_null = |value: &Variant| matches!(value, Variant::Null(_));
+    assert!(world.written.values().any(is_null), "a null has no form in a file");
+    world.bridge.handle_late_tiers(Tiers::Disabled, world.now);
+    data(&mut world, 11);
+    assert!(live(&world, 11.0));
+    assert_eq!(world.not_late(NotLate::Files(crate::late::Refusal::NoTier)), 0);
+    world.check_conservation();
+}
+
 /// A null has no form in the files: it is a dead letter, and counted by its own name.
 #[test]
 fn old_nulls_are_counted_by_their_name() {
@@ -202,12 +259,16 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_old_value_is_accounted_for(
+    fn every_old_or_buffered_value_is_accounted_for(
         acts in prop::collection::vec((act(), 0..2usize, 0..4u8, 140..300u64), 1..60),
         seed in any::<u64>(),
         failing in 0..60u8,
+        buffered in any::<bool>(),
     ) {
-        let mut world = World::with_late(seed, failing);
+        let mut world = match buffered {
+            true => World::with_buffered(seed, failing),
+            false => World::with_late(seed, failing),
+        };
         for (number, (act, node, turbine, hours)) in acts.into_iter().enumerate() {
             world.act(act);
             world.old(node, turbine, i16::try_from(number).unwrap(), hours);

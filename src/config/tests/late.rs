@@ -38,6 +38,25 @@ fn late_values_need_a_disk_and_a_role() {
 }
 
 #[test]
+fn buffered_properties_need_a_bucket() {
+    let none = given().load().delivery;
+    assert_eq!((none.buffered, none.buffered_every), (None, Duration::from_secs(900)));
+    let some = given().set("INGEST_BUFFERED", "*/Temp*,Nordsee/gw1").load().delivery;
+    let globs = some.buffered.unwrap();
+    for (address, expected) in [
+        ("Nordsee/gw2/T7/Temperature", true),
+        ("Nordsee/gw1/T7/Speed", true),
+        ("Nordsee/gw2/T7/Speed", false),
+    ] {
+        assert_eq!(globs.matches(address), expected, "{address}");
+    }
+    let faults = Given::complete().set("INGEST_BUFFERED", "*").faults();
+    assert!(faults.contains("INGEST_BUFFERED needs LATE_BUCKET"), "{faults}");
+    let faults = given().set("INGEST_BUFFERED_EVERY", "10s").faults();
+    assert!(faults.contains("INGEST_BUFFERED_EVERY"), "{faults}");
+}
+
+#[test]
 fn wrong_names_of_late_values_are_refused() {
     for (name, value) in [
         ("LATE_BUCKET", "s3://late-values"),

@@ -12,7 +12,7 @@ const JOBS: [&str; 2] = ["over", "failed"];
 pub(super) const TABLE: &[MetricDef] = &[
     counter(
         "sparkwise_values_delivered_late_total",
-        "Values older than seven days that SiteWise took by bulk import.",
+        "Values that SiteWise took by bulk import: older than seven days, or of INGEST_BUFFERED.",
         |s| of(s, |late| late.figures.delivered),
     ),
     counter(

@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use super::config;
 use crate::delivery::point::{Class, Point, Stream};
+use crate::globs::Globs;
 use crate::late::course::{JobRecord, Step};
-use crate::late::{Config, FileName, Late, Output, Refusal, RestoredFile, Tiers};
+use crate::late::{Buffered, Config, FileName, Lane, Late, Output, Refusal, RestoredFile, Tiers};
 use crate::sitewise::api::{Quality, Variant};
 use crate::time::{Instant, Now, Timestamp};
 
@@ -48,7 +49,12 @@ fn names_are_read_as_they_are_written() {
     let name = FileName::new(1_800_000_000_123, 0xab);
     assert_eq!(name.to_string(), "1800000000123-00000000000000ab");
     assert_eq!(FileName::parse(&name.to_string()), Some(name));
-    for foreign in ["", "1-2", "1800000000123", "1800000000123-00000000000000AB", "notes"] {
+    let buffered = name.in_lane(Lane::Buffered);
+    assert_eq!(buffered.to_string(), "1800000000123-00000000000000ab-buffered");
+    assert_eq!(FileName::parse(&buffered.to_string()), Some(buffered));
+    for foreign in
+        ["", "-buffered", "1-2", "1800000000123", "1800000000123-00000000000000AB", "notes"]
+    {
         assert_eq!(FileName::parse(foreign), None, "{foreign}");
     }
 }
@@ -118,6 +124,39 @@ fn a_file_has_its_most_streams_and_bytes() {
     }
     seen.dedup();
     assert_eq!(seen.len(), 2, "16 MiB are less than 17,000 rows of a kilobyte");
+}
+
+/// What is by choice would keep late values waiting, or leave with them, with another ingestion.
+#[test]
+fn buffered_rows_have_files_and_times_of_their_own() {
+    let globs = Globs::parse_trees("*").unwrap();
+    let buffered = Some(Buffered { globs, every: Duration::from_secs(900) });
+    let mut late = Late::new(Config { buffered, ..config() }, Vec::new(), 1, at(0));
+    let one = || point(1, Variant::Boolean(true));
+    // Nothing says that the account has what jobs need: there is the live way.
+    assert_eq!(late.handle_buffered(one(), at(0)), Err((one(), Refusal::NoTier)));
+    late.handle_tiers(Tiers::Enabled, at(0));
+    late.handle_buffered(one(), at(0)).unwrap();
+    late.handle_point(one(), at(1)).unwrap();
+    late.handle_buffered(one(), at(2)).unwrap();
+    let lanes: Vec<_> = files(&outputs(&mut late)).iter().map(|file| file.lane()).collect();
+    assert_eq!(lanes, [Lane::Buffered, Lane::Late, Lane::Buffered]);
+    late.handle_saved(3);
+    late.handle_settled(3, at(3));
+    let closed = |late: &mut Late, second| {
+        late.handle_timeout(at(second));
+        let outputs = outputs(late).into_iter();
+        let closed = outputs.filter_map(|output| match output {
+            Output::Close(file) => Some(file.lane()),
+            _ => None,
+        });
+        closed.collect::<Vec<_>>()
+    };
+    assert_eq!(closed(&mut late, 899), []);
+    assert_eq!(closed(&mut late, 900), [Lane::Buffered]);
+    assert_eq!(closed(&mut late, 3_600), []);
+    assert_eq!(closed(&mut late, 3_601), [Lane::Late]);
+    assert_eq!(late.waiting(), 3);
 }
 
 #[test]

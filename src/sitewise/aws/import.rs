@@ -12,7 +12,7 @@ use crate::late::Tiers;
 use crate::late::course::JobState;
 use crate::sitewise::api::ApiFault;
 use crate::sitewise::fault;
-use crate::sitewise::import::{BulkImport, NewJob};
+use crate::sitewise::import::{BulkImport, Ingestion, NewJob};
 use crate::sitewise::limits::PAGE_ITEMS;
 
 /// Bulk import in the account of an [`AwsSiteWise`].
@@ -68,8 +68,7 @@ impl BulkImport for AwsBulkImport {
             .files(file.map_err(inexpressible(tried()))?)
             .error_report_location(reports.build().map_err(inexpressible(tried()))?)
             .job_configuration(configuration)
-            // As they are: values this old are shown, and nothing is computed of them again.
-            .adaptive_ingestion(false)
+            .adaptive_ingestion(job.ingestion == Ingestion::Adaptive)
             .delete_files_after_import(false)
             .send()
             .await;
