@@ -5,6 +5,7 @@
 //! pure middle needs no locks.
 
 mod api;
+mod buffered;
 pub mod degraded;
 pub mod emf;
 mod guard;

@@ -6,7 +6,7 @@
 //! it is accepted, rejected for good, or too old for SiteWise.
 
 mod answer;
-mod billing;
+pub(crate) mod billing;
 pub mod durations;
 pub mod failing;
 pub mod figures;
@@ -309,6 +309,11 @@ impl Delivery {
     /// Share of the quotas that the rate limiter allows, from 0 to 1: less than 1 after throttling.
     pub fn share(&self, now: Instant) -> f64 {
         self.pace.share(now)
+    }
+
+    /// What the values that were handed in would cost otherwise.
+    pub fn what_if(&self) -> &WhatIf {
+        &self.what_if
     }
 
     /// What was counted since the start; walks over all waiting streams.

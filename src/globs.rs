@@ -59,6 +59,19 @@ impl Globs {
         Ok(Self { patterns, set })
     }
 
+    /// A glob, as it is written in a variable, that takes whatever ends with this path.
+    pub fn any_below(path: &str) -> String {
+        let mut glob = "*/".to_owned();
+        for letter in path.chars() {
+            match letter {
+                '*' | '?' | '[' | ']' | '{' | '}' => glob.extend(['[', letter, ']']),
+                ',' | '\\' => glob.extend(['\\', letter]),
+                letter => glob.push(letter),
+            }
+        }
+        glob
+    }
+
     /// Whether any of them may match something below `path`, judged by the text before its first
     /// wildcard.
     pub fn may_match_below(&self, path: &str) -> bool {
@@ -99,6 +112,18 @@ impl Eq for Globs {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_as_a_glob_takes_itself_and_nothing_else() {
+        for path in ["Speed", "a/b c", "x,y", "what?", "a[1]", "{b}", "c*", r"d\e", "ü"] {
+            let globs = Globs::parse(&Globs::any_below(path)).unwrap();
+            assert_eq!(globs.patterns.len(), 1, "{path}");
+            assert!(globs.matches(&format!("Nordsee/gw/{path}")), "{path}");
+            assert!(!globs.matches(&format!("Nordsee/gw/{path}x")), "{path}");
+        }
+        let star = Globs::parse(&Globs::any_below("c*")).unwrap();
+        assert!(!star.matches("Nordsee/gw/cd"));
+    }
 
     #[test]
     fn any_pattern_may_match_and_a_star_crosses_slashes() {

@@ -13,6 +13,7 @@
 
 pub mod course;
 mod file;
+pub mod offer;
 mod place;
 pub mod price;
 pub mod report;

@@ -4,6 +4,7 @@
 //! the same twin as in the bridge; reads from SiteWise are real, writes are only recorded. Time is
 //! simulated: so the report says how long provisioning takes at the account's rate limits.
 
+mod buffered;
 mod capture;
 mod dry_run;
 mod json;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use tracing::info;
 
+use self::buffered::BufferSurvey;
 pub use self::capture::{CaptureLine, CaptureLineError, line};
 use self::dry_run::{DryRun, answer};
 pub use self::plant::{DescribedPlant, plant};
@@ -280,6 +282,7 @@ async fn observe<S: SiteWise>(
         twin: Twin::new(bridge.twin, SEED),
         dry_run: DryRun::new(sitewise),
         what_if: WhatIf::default(),
+        buffered: BufferSurvey::new(config),
         values: 0,
         findings: BTreeSet::new(),
         counting_data: false,
@@ -313,6 +316,7 @@ struct PlanRun<S> {
     twin: Twin,
     dry_run: DryRun<S>,
     what_if: WhatIf,
+    buffered: BufferSurvey,
     values: u64,
     /// What births say otherwise than the models keep, and other births; and what to do.
     findings: BTreeSet<(String, &'static str)>,
@@ -351,6 +355,7 @@ impl<S: SiteWise> PlanRun<S> {
                     for point in points.into_iter().filter(|_| self.counting_data).map(|w| w.point) {
                         self.values += 1;
                         self.what_if.count(point.stream, &point.value, self.arrival);
+                        self.buffered.count(&point);
                     }
                 }
                 Output::Finding { finding, example, .. } => {
@@ -399,7 +404,8 @@ impl<S: SiteWise> PlanRun<S> {
         let report = PlanReport::new(captured, &self.twin, writes, &self.findings, takes, cost);
         let plant = LabelledPlant { twin: &self.twin, values: Turn::Go };
         let labels = self.labels.map(|labels| LabelSurvey::of(&labels, &plant));
-        PlanReport { writable, labels, ..report }
+        let buffered = self.buffered.offer(&self.twin, captured.listened_for);
+        PlanReport { writable, labels, buffered, ..report }
     }
 }
 

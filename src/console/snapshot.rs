@@ -5,11 +5,13 @@ use std::time::Duration;
 use crate::app::Ledger;
 use crate::command::{self, Commander};
 use crate::labels::{self, Labels};
+use crate::late::offer::Offer;
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::host::{HostCounters, NodePhase};
 use crate::time::Timestamp;
 use crate::twin::plan::status::ProvisioningStatus;
 
+use super::buffered;
 use super::degraded::DegradedReasons;
 use super::health::NotReadyReason;
 use super::usage::{UsageRates, UsageTotals};
@@ -56,6 +58,8 @@ pub struct Snapshot {
     pub quota_share: f64,
     /// How much is sent, of late.
     pub usage: UsageRates,
+    /// What bulk import would cost instead; none while too little was measured.
+    pub buffered: Option<Offer>,
     /// What a million messages cost, in any currency.
     pub price: Option<f64>,
     /// Assets of all wanted that are usable.
@@ -128,6 +132,7 @@ impl Snapshot {
             quotas_read: view.quotas_read,
             quota_share: delivery.share(now.instant),
             usage: view.usage.rates(UsageTotals::of(&ledger.delivery), now.instant),
+            buffered: buffered::offer(view),
             price: view.price,
             assets_live: twin.assets_from(0).filter(|(ix, _)| live(*ix)).count() as u64,
             provisioning_pending: twin.plan().pending() as u64,

@@ -19,7 +19,7 @@ pub(super) fn messages<'a>(values: impl Iterator<Item = &'a Variant>) -> u64 {
 }
 
 /// Bytes of a value that count for the kilobyte.
-pub(super) fn bytes(value: &Variant) -> usize {
+pub(crate) fn bytes(value: &Variant) -> usize {
     13 + size(value)
 }
 

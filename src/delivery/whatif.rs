@@ -24,13 +24,21 @@ const STREAMS: usize = 1_024;
 /// Messages at each of [`LINGERS`].
 #[derive(Debug, Default)]
 pub struct WhatIf {
-    streams: FxHashMap<Stream, [WhatIfEntry; LINGERS.len()]>,
+    streams: FxHashMap<Stream, Sampled>,
     /// A property is sampled if its ids end in this many zeros.
     sampling_zeros: u32,
     /// Values in total, values represented by the sampled properties, and the messages of these.
     values: u64,
     sampled_values: u64,
     messages: [u64; LINGERS.len()],
+}
+
+/// A property that is sampled.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sampled {
+    entries: [WhatIfEntry; LINGERS.len()],
+    values: u64,
+    bytes: u64,
 }
 
 /// The entry that a property's values would be collected in.
@@ -61,10 +69,21 @@ impl WhatIf {
         }
         let stands_for = 1 << self.sampling_zeros;
         self.sampled_values += stands_for;
-        let entries = self.streams.entry(stream).or_default();
-        for ((entry, linger), messages) in entries.iter_mut().zip(LINGERS).zip(&mut self.messages) {
-            *messages += stands_for * entry.add(billing::bytes(value), linger, now);
+        let bytes = billing::bytes(value);
+        let sampled = self.streams.entry(stream).or_default();
+        sampled.values += 1;
+        sampled.bytes += bytes as u64;
+        let entries = sampled.entries.iter_mut();
+        for ((entry, linger), messages) in entries.zip(LINGERS).zip(&mut self.messages) {
+            *messages += stands_for * entry.add(bytes, linger, now);
         }
+    }
+
+    /// The properties that are sampled, with their values and bytes since they are, and how many
+    /// properties each of them stands for.
+    pub fn sampled(&self) -> impl Iterator<Item = (Stream, u64, u64, u64)> {
+        let stands_for = 1 << self.sampling_zeros;
+        self.streams.iter().map(move |(stream, of)| (*stream, of.values, of.bytes, stands_for))
     }
 
     /// Messages so far, at each of [`LINGERS`].

@@ -77,6 +77,14 @@ pub fn price(traffic: &[Traffic], linger: Duration, every: Duration) -> Price {
     price
 }
 
+/// A part of what is collected, in messages a day, without the least of a period: whichever counts
+/// more, values or bytes.
+pub fn share(traffic: Traffic) -> f64 {
+    let Traffic { properties, rate, bytes } = traffic;
+    let day = properties as f64 * rate * DAY;
+    (day / IMPORT_VALUES).max(day * bytes as f64 / IMPORT_BYTES)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

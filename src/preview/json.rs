@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::buffered;
 use super::report::{IngestCost, ModelChange, PlanReport};
 use crate::command::survey::{RuleSurvey, WriteSurvey};
 use crate::delivery::whatif::LINGERS;
@@ -39,6 +40,7 @@ pub(super) fn of(report: &PlanReport) -> Value {
         "writable": report.writable.as_ref().map(writable),
         "labels": report.labels.as_ref().map(labels),
         "ingest": report.cost.as_ref().map(cost),
+        "buffered": report.buffered.as_ref().map(buffered::json),
     })
 }
 

@@ -9,6 +9,7 @@ use super::{CapturedEvents, json};
 use crate::command::survey::WriteSurvey;
 use crate::delivery::whatif::LINGERS;
 use crate::labels::LabelSurvey;
+use crate::late::offer::Offer;
 use crate::sitewise::api::{Hierarchy, Property};
 use crate::twin::Twin;
 use crate::twin::folders;
@@ -17,7 +18,7 @@ use crate::twin::plan::api_call::ApiCall;
 use crate::twin::view::{AssetKind, ModelIx};
 
 /// A rate measured for less than this is not extrapolated to a month.
-const LEAST: Duration = Duration::from_secs(10);
+pub(super) const LEAST: Duration = Duration::from_secs(10);
 /// The month that costs are estimated for.
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -52,6 +53,8 @@ pub struct PlanReport {
     pub writable: Option<WriteSurvey>,
     /// Aliases and notifications; none without `TWIN_ALIASES` and `TWIN_NOTIFY`.
     pub labels: Option<LabelSurvey>,
+    /// What bulk import would cost instead; none where too little was received.
+    pub buffered: Option<Offer>,
     /// What ingest would cost; none where the capture has no times.
     pub cost: Option<IngestCost>,
 }
@@ -144,6 +147,7 @@ impl PlanReport {
             rules: folders::suggestions(captured.births(), twin.rules()),
             writable: None,
             labels: None,
+            buffered: None,
             cost,
         }
     }

@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 use crate::twin::plan::api_call::{ApiCall, CallResult};
 use crate::twin::tests::fake::{FakeModel, FakeSiteWise};
 
+mod buffered;
 mod commands;
 mod labels;
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::buffered;
 use super::report::{BirthsReceived, PlanReport, RuleSuggestion};
 use crate::command::survey::{MetricSurvey, RuleSurvey, WriteSurvey};
 use crate::delivery::whatif::LINGERS;
@@ -11,7 +12,7 @@ use crate::sitewise::api::{Property, PropertyKind};
 use crate::twin::mapping;
 
 /// Names that are printed of a list; the rest is counted.
-const NAMES: usize = 10;
+pub(super) const NAMES: usize = 10;
 /// Those of machines that share a model: all of an ordinary plant.
 const MACHINES: usize = 200;
 
@@ -68,7 +69,8 @@ impl fmt::Display for PlanReport {
         if let Some(survey) = &self.labels {
             write_labels(survey, f)?;
         }
-        self.write_cost(f)
+        self.write_cost(f)?;
+        self.buffered.as_ref().map_or(Ok(()), |offer| buffered::write(offer, f))
     }
 }
 
@@ -234,7 +236,7 @@ impl fmt::Display for PropertyLine<'_> {
 }
 
 /// A span of time as people say it.
-struct HumanDuration(Duration);
+pub(super) struct HumanDuration(pub(super) Duration);
 
 impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -268,7 +270,7 @@ fn names_up_to(most: usize, all: &[String]) -> String {
 }
 
 /// 1,234,567.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -8,6 +8,7 @@ use crate::console::routes::Routes;
 use crate::console::snapshot::PHASES;
 use crate::console::view::ServerStatus;
 use crate::delivery::whatif::LINGERS;
+use crate::late::offer::Offer;
 use crate::late::{Refusal, Tiers};
 use crate::twin::counts::DropReason;
 use crate::twin::mapping::Adjustment;
@@ -43,7 +44,44 @@ pub(super) struct Overview {
     linger_seconds: f64,
     /// What the same values would have been billed as at other lingers.
     lingers: Vec<LingerCost>,
+    /// What they would be billed as by bulk import; none while too little was measured.
+    import: Option<ImportCost>,
 }
+
+/// What bulk import would cost instead of the live way, in messages of thirty days.
+#[derive(Debug, Serialize)]
+struct ImportCost {
+    every_seconds: u64,
+    live: f64,
+    /// If sixty values count as a message, and if 5 KB do: which of them is not documented.
+    by_values: f64,
+    by_bytes: f64,
+    /// What is billed at least.
+    least: f64,
+    /// Where it pays: globs, the most saved first, with live and import.
+    pays_for: Vec<(String, f64, f64)>,
+}
+
+impl ImportCost {
+    fn of(offer: &Offer) -> Self {
+        let month = |a_day: f64| (a_day * 30.0).round();
+        let Offer { every, price, pays_for, .. } = offer;
+        let pays_for = pays_for.iter().take(PAYS_FOR);
+        Self {
+            every_seconds: every.as_secs(),
+            live: month(price.live),
+            by_values: month(price.by_values),
+            by_bytes: month(price.by_bytes),
+            least: month(price.least),
+            pays_for: pays_for
+                .map(|saving| (saving.glob.clone(), month(saving.live), month(saving.import)))
+                .collect(),
+        }
+    }
+}
+
+/// Names of properties for which bulk import pays that are told.
+const PAYS_FOR: usize = 5;
 
 #[derive(Debug, Serialize)]
 struct LingerCost {
@@ -205,6 +243,7 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, ApiError> {
             .zip(delivery.messages_at)
             .map(|(linger, messages)| LingerCost { seconds: linger.as_secs(), messages })
             .collect(),
+        import: snapshot.buffered.as_ref().map(ImportCost::of),
     })
 }
 

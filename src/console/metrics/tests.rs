@@ -53,6 +53,7 @@ fn snapshot() -> Snapshot {
         quotas_read: false,
         quota_share: 0.5,
         usage: UsageRates::default(),
+        buffered: None,
         price: None,
         assets_live: 0,
         provisioning_pending: 0,

@@ -76,6 +76,7 @@ export function stream(main) {
         ['Retries', `${count(delivery.retries)} values`],
         ['Linger', `${now.linger_seconds} s: how long a value waits for others of its property`],
         ...lingers(now),
+        ...byImport(now.import),
         ['Outbox', `${bytes(now.outbox_bytes)} of ${bytes(now.outbox_max_bytes)}; ${count(now.unsaved)} values not on disk`],
         ...(late?.failing ? [['Late values', late.failing]] : []),
         ['Provisioning', `${count(now.provisioning_pending)} pending jobs for models and assets`],
@@ -117,6 +118,16 @@ function lingers({ lingers: all, linger_seconds: own, delivery }) {
   if (delivery.billed_messages === 0) return [];
   return all.filter(({ seconds }) => seconds !== own).map(({ seconds, messages }) => [`Linger of ${seconds} s`,
     `${count(messages)} messages instead of ${count(delivery.billed_messages)}: ${Math.round((messages / delivery.billed_messages) * 100)} % of the cost`]);
+}
+
+/** What they would be billed as by bulk import, and for which properties that pays. */
+function byImport(offer) {
+  if (!offer) return [];
+  const pays = offer.pays_for.map(([glob, live, imported]) => `${glob} (${compact(live)} live, ${compact(imported)} by import)`);
+  return [
+    ['By bulk import', `in 30 days ${compact(offer.by_values)} messages if 60 values are one, ${compact(offer.by_bytes)} if 5 KB are, at least ${compact(offer.least)} with an import each ${span(offer.every_seconds)}; ${compact(offer.live)} live. AWS does not document which of the two it bills`],
+    ['INGEST_BUFFERED pays for', pays.length > 0 ? pays.join(', ') : 'nothing: what is billed at least is more'],
+  ];
 }
 
 const named = (pairs, words) => pairs.filter(([, n]) => n > 0).map(([label, n]) => [words[label] ?? label, n]);

@@ -1,0 +1,43 @@
+//! What bulk import would cost instead of the live way, measured since the start.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::view::EngineView;
+use crate::globs::Globs;
+use crate::late::offer::{Measured, Offer};
+use crate::time::Instant;
+
+/// How long it is measured before anything is told.
+const LEAST: Duration = Duration::from_secs(10);
+/// How long values would be collected, where nothing is buffered: the default of
+/// `INGEST_BUFFERED_EVERY`.
+const EVERY: Duration = Duration::from_secs(900);
+
+/// What the values that were sent live would cost both ways, estimated from the properties that are
+/// sampled; none while too little was measured.
+pub(super) fn offer(view: &EngineView<'_>) -> Option<Offer> {
+    let EngineView { bridge, now, linger, .. } = *view;
+    let over = now.instant.since(Instant::START);
+    if over < LEAST {
+        return None;
+    }
+    let twin = bridge.twin();
+    let mut by_name: BTreeMap<String, Measured> = BTreeMap::new();
+    for (stream, values, bytes, stands_for) in bridge.delivery().what_if().sampled() {
+        if twin.measurement_address(stream).is_none() {
+            continue;
+        }
+        let name = twin.measurement_name(stream).unwrap_or_default();
+        let of = by_name.entry(name).or_default();
+        of.properties += stands_for;
+        of.values += values * stands_for;
+        of.bytes += bytes * stands_for;
+    }
+    let measured = by_name.into_iter();
+    let measured: Vec<Measured> =
+        measured.map(|(name, of)| Measured { glob: Globs::any_below(&name), ..of }).collect();
+    let buffered = bridge.late().and_then(|late| late.config().buffered.as_ref());
+    let every = buffered.map_or(EVERY, |buffered| buffered.every);
+    Offer::new(&measured, over, linger, every)
+}

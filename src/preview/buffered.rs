@@ -1,0 +1,158 @@
+//! What bulk import would cost instead of the live way.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use serde_json::{Value, json};
+
+use super::report::LEAST;
+use super::text::{HumanDuration, NAMES, grouped};
+use crate::config::Config;
+use crate::delivery::billing;
+use crate::delivery::point::{Class, Point, Stream};
+use crate::globs::Globs;
+use crate::late::offer::{Measured, Offer};
+use crate::late::price::LEAST_MESSAGES;
+use crate::sitewise::api::Variant;
+use crate::twin::Twin;
+
+const DAYS: f64 = 30.0;
+
+/// What came as data, by property.
+#[derive(Debug)]
+pub(super) struct BufferSurvey {
+    globs: Option<Globs>,
+    linger: Duration,
+    every: Duration,
+    /// Values and bytes.
+    streams: FxHashMap<Stream, (u64, u64)>,
+}
+
+impl BufferSurvey {
+    pub(super) fn new(config: &Config) -> Self {
+        let delivery = &config.delivery;
+        Self {
+            globs: delivery.buffered.clone(),
+            linger: delivery.linger,
+            every: delivery.buffered_every,
+            streams: FxHashMap::default(),
+        }
+    }
+
+    /// A value came.
+    pub(super) fn count(&mut self, point: &Point) {
+        let is_of_plant = matches!(point.class, Class::Live | Class::Birth | Class::History);
+        if is_of_plant && !matches!(point.value, Variant::Null(_)) {
+            let (values, bytes) = self.streams.entry(point.stream).or_default();
+            *values += 1;
+            *bytes += billing::bytes(&point.value) as u64;
+        }
+    }
+
+    /// What the properties that `INGEST_BUFFERED` names cost both ways; all properties where it
+    /// names none. None where too little was measured.
+    pub(super) fn offer(&self, twin: &Twin, listened: Option<Duration>) -> Option<Offer> {
+        let listened = listened.filter(|listened| *listened >= LEAST)?;
+        let mut by_name: BTreeMap<String, Measured> = BTreeMap::new();
+        for (stream, (values, bytes)) in &self.streams {
+            let Some(address) = twin.measurement_address(*stream) else { continue };
+            if self.globs.as_ref().is_some_and(|globs| !globs.matches(&address)) {
+                continue;
+            }
+            let name = twin.measurement_name(*stream).unwrap_or_default();
+            let of = by_name.entry(name).or_default();
+            of.properties += 1;
+            of.values += values;
+            of.bytes += bytes;
+        }
+        let measured = by_name.into_iter();
+        let measured: Vec<Measured> =
+            measured.map(|(name, of)| Measured { glob: Globs::any_below(&name), ..of }).collect();
+        Offer::new(&measured, listened, self.linger, self.every)
+    }
+}
+
+/// The offer as text.
+pub(super) fn write(offer: &Offer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Offer { linger, every, rate, price, pays_for } = offer;
+    let month = |a_day: f64| grouped((a_day * DAYS).round() as u64);
+    let of_full = |messages: f64| messages / price.full_entries;
+    let every = HumanDuration(*every);
+    writeln!(
+        f,
+        "\nOf these, {rate:.1} values a second could travel by bulk import (INGEST_BUFFERED), in \
+         billed messages per 30 days:"
+    )?;
+    let linger = format!("live, INGEST_LINGER={}s", linger.as_secs_f64());
+    writeln!(f, "  {linger:<34} {:>15}", month(price.live))?;
+    writeln!(f, "  {:<34} {:>15}", "live, if each entry had 10 values", month(price.full_entries))?;
+    for (what, messages) in [("60 values", price.by_values), ("5 KB", price.by_bytes)] {
+        let what = format!("by import, a message for {what}");
+        let share = of_full(messages);
+        writeln!(f, "  {what:<34} {:>15}  {share:.2} of full entries", month(messages))?;
+    }
+    writeln!(
+        f,
+        "  {:<34} {:>15}  {LEAST_MESSAGES} each {every}",
+        "by import, at least",
+        month(price.least)
+    )?;
+    writeln!(
+        f,
+        "  Whether AWS bills by values or by bytes is not documented, nor how long the period is of \
+         which it\n  bills at least {LEAST_MESSAGES} messages: here it is INGEST_BUFFERED_EVERY."
+    )?;
+    if pays_for.is_empty() {
+        return writeln!(
+            f,
+            "  It does not pay: what is billed at least is more. With a longer INGEST_BUFFERED_EVERY \
+             it may."
+        );
+    }
+    writeln!(f, "  It pays for:")?;
+    for saving in pays_for.iter().take(NAMES) {
+        let properties = saving.properties;
+        let plural = if properties == 1 { "property" } else { "properties" };
+        writeln!(
+            f,
+            "    {}: {} {plural}, {} live, {} by import",
+            saving.glob,
+            grouped(properties),
+            month(saving.live),
+            month(saving.import)
+        )?;
+    }
+    match pays_for.len().saturating_sub(NAMES) {
+        0 => Ok(()),
+        more => writeln!(f, "    and {more} more names"),
+    }
+}
+
+/// The offer for machines.
+pub(super) fn json(offer: &Offer) -> Value {
+    let Offer { linger, every, rate, price, pays_for } = offer;
+    let month = |a_day: f64| (a_day * DAYS).round() as u64;
+    let saving = pays_for.iter().map(|saving| {
+        json!({
+            "glob": saving.glob,
+            "properties": saving.properties,
+            "live": month(saving.live),
+            "import": month(saving.import),
+        })
+    });
+    json!({
+        "valuesPerSecond": rate,
+        "lingerSeconds": linger.as_secs_f64(),
+        "everySeconds": every.as_secs(),
+        "messagesInThirtyDays": {
+            "live": month(price.live),
+            "liveInFullEntries": month(price.full_entries),
+            "importByValues": month(price.by_values),
+            "importByBytes": month(price.by_bytes),
+            "importAtLeast": month(price.least),
+        },
+        "paysFor": saving.collect::<Vec<_>>(),
+    })
+}
