@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::ffi::OsStr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -25,15 +26,15 @@ use super::program::{Bridge, Folder};
 use super::reader::Reader;
 use super::sdk;
 
-const BUCKET: &str = "late-values";
-const DAY: i64 = 86_400_000;
-const MEMBERS: usize = 20;
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const BUCKET: &str = "late-values";
+pub(crate) const DAY: i64 = 86_400_000;
+pub(crate) const MEMBERS: usize = 20;
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What S3 has, and how often it was asked.
 #[derive(Debug, Default)]
-struct Objects {
-    by_key: BTreeMap<String, Vec<u8>>,
+pub(crate) struct Objects {
+    pub(crate) by_key: BTreeMap<String, Vec<u8>>,
     requests: u64,
 }
 
@@ -102,19 +103,19 @@ async fn serve_s3(objects: Arc<Mutex<Objects>>) -> u16 {
 
 /// A value of the past.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Past {
-    member: usize,
-    time: i64,
-    value: f64,
+pub(crate) struct Past {
+    pub(crate) member: usize,
+    pub(crate) time: i64,
+    pub(crate) value: f64,
 }
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     i64::try_from(since.as_millis()).unwrap()
 }
 
 /// Ten days of it, of which some numbers are left out.
-fn history(first: usize) -> Vec<Past> {
+pub(crate) fn history(first: usize) -> Vec<Past> {
     let begin = now() - 10 * DAY - DAY / 2;
     let times =
         (0..11).flat_map(|day| (0..4).map(move |hour| begin + day * DAY + hour * 3_600_000));
@@ -132,14 +133,14 @@ fn history(first: usize) -> Vec<Past> {
 
 /// An MQTT server whose edge node sends, to each bridge that comes, its birth and the history that is
 /// asked for meanwhile.
-struct Server {
-    port: u16,
-    history: watch::Sender<Vec<Past>>,
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    pub(crate) history: watch::Sender<Vec<Past>>,
     sent: watch::Receiver<usize>,
 }
 
 impl Server {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (history, asked) = watch::channel(Vec::new());
@@ -154,7 +155,7 @@ impl Server {
     }
 
     /// Waits until so many values were written to a socket.
-    async fn sent(&mut self, values: usize) {
+    pub(crate) async fn sent(&mut self, values: usize) {
         let sent = self.sent.wait_for(|sent| *sent >= values);
         tokio::time::timeout(PATIENCE, sent).await.expect("nothing is sent").unwrap();
     }
@@ -204,36 +205,52 @@ async fn tell(socket: TcpStream, pasts: Vec<Past>, done: &watch::Sender<usize>) 
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn history_of_ten_days_arrives_by_job_and_live_with_kills_between() {
-    let _turn = super::alone().await;
-    let objects = Arc::new(Mutex::new(Objects::default()));
-    let s3 = format!("http://127.0.0.1:{}", serve_s3(Arc::clone(&objects)).await);
-    let options = Options {
-        s3_endpoint: Some(s3.clone()),
-        import_delay: Duration::from_millis(200),
-        ..Options::default()
-    };
-    let sitewise = SiteWise::bind(([127, 0, 0, 1], 0).into(), options).unwrap();
-    let at = sitewise.local_addr().port();
-    tokio::spawn(sitewise.run(std::future::pending()));
-    let client = sdk::reader(&format!("http://127.0.0.1:{at}"));
-    let put = client.put_storage_configuration();
-    let put = put.storage_type(StorageType::SitewiseDefaultStorage);
-    put.warm_tier(WarmTierState::Enabled).send().await.unwrap();
+/// S3 and SiteWise, which has a warm tier.
+pub(crate) struct Cloud {
+    pub(crate) objects: Arc<Mutex<Objects>>,
+    s3: String,
+    pub(crate) sitewise: u16,
+}
 
-    let mut server = Server::start().await;
-    let mqtt = server.port;
-    let outbox = Folder::new();
-    let start = || {
-        let variables = [
+impl Cloud {
+    pub(crate) async fn start() -> Self {
+        let objects = Arc::new(Mutex::new(Objects::default()));
+        let s3 = format!("http://127.0.0.1:{}", serve_s3(Arc::clone(&objects)).await);
+        let options = Options {
+            s3_endpoint: Some(s3.clone()),
+            import_delay: Duration::from_millis(200),
+            ..Options::default()
+        };
+        let server = SiteWise::bind(([127, 0, 0, 1], 0).into(), options).unwrap();
+        let sitewise = server.local_addr().port();
+        tokio::spawn(server.run(std::future::pending()));
+        let client = sdk::reader(&format!("http://127.0.0.1:{sitewise}"));
+        let put = client.put_storage_configuration();
+        let put = put.storage_type(StorageType::SitewiseDefaultStorage);
+        put.warm_tier(WarmTierState::Enabled).send().await.unwrap();
+        Self { objects, s3, sitewise }
+    }
+
+    /// What a bridge needs for late values.
+    pub(crate) fn variables<'a>(&'a self, outbox: &'a Folder) -> [(&'a str, &'a OsStr); 4] {
+        [
             ("OUTBOX_DIR", outbox.path().as_os_str()),
             ("LATE_BUCKET", BUCKET.as_ref()),
             ("LATE_ROLE_ARN", "arn:aws:iam::123456789012:role/late".as_ref()),
-            ("AWS_ENDPOINT_URL_S3", s3.as_ref()),
-        ];
-        Bridge::start(mqtt, at, &variables)
-    };
+            ("AWS_ENDPOINT_URL_S3", self.s3.as_ref()),
+        ]
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn history_of_ten_days_arrives_by_job_and_live_with_kills_between() {
+    let _turn = super::alone().await;
+    let cloud = Cloud::start().await;
+    let (objects, at) = (Arc::clone(&cloud.objects), cloud.sitewise);
+    let mut server = Server::start().await;
+    let mqtt = server.port;
+    let outbox = Folder::new();
+    let start = || Bridge::start(mqtt, at, &cloud.variables(&outbox));
     // Each life gets half of it, and is killed 300 ms after that was written: in the first perhaps
     // before the asset exists, in the second with rows of the first on their way.
     let mut owed = Vec::new();
@@ -284,7 +301,7 @@ async fn history_of_ten_days_arrives_by_job_and_live_with_kills_between() {
 }
 
 /// Property and time of each row of a file.
-fn keys_of(content: &[u8]) -> Vec<(String, i64)> {
+pub(crate) fn keys_of(content: &[u8]) -> Vec<(String, i64)> {
     let text = String::from_utf8_lossy(content).into_owned();
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let key = |line: &str| {
@@ -296,7 +313,7 @@ fn keys_of(content: &[u8]) -> Vec<(String, i64)> {
 }
 
 /// How often each property and time is in an object.
-fn rows(objects: &Objects) -> BTreeMap<(String, i64), u32> {
+pub(crate) fn rows(objects: &Objects) -> BTreeMap<(String, i64), u32> {
     let mut rows = BTreeMap::new();
     for (_, content) in objects.by_key.iter().filter(|(key, _)| key.ends_with(".csv")) {
         for key in keys_of(content) {
@@ -311,7 +328,7 @@ fn keys(objects: &Objects) -> BTreeSet<(String, i64)> {
 }
 
 /// Property and time of each row in the files of late values.
-fn rows_on_disk(outbox: &Folder) -> BTreeSet<(String, i64)> {
+pub(crate) fn rows_on_disk(outbox: &Folder) -> BTreeSet<(String, i64)> {
     let entries = std::fs::read_dir(outbox.path().join("late")).into_iter().flatten().flatten();
     let files = entries.map(|entry| entry.path());
     let files = files.filter(|path| path.extension().is_some_and(|kind| kind != "job"));
@@ -320,7 +337,7 @@ fn rows_on_disk(outbox: &Folder) -> BTreeSet<(String, i64)> {
 }
 
 /// Waits until SiteWise has all that is owed.
-async fn all_arrive(reader: &Reader, owed: &[Past], bridge: &Bridge) {
+pub(crate) async fn all_arrive(reader: &Reader, owed: &[Past], bridge: &Bridge) {
     let until = Instant::now() + PATIENCE;
     loop {
         let mut missing: Vec<&Past> = Vec::new();

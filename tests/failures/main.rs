@@ -20,6 +20,7 @@ mod killed;
 mod late;
 mod plant;
 mod reader;
+mod retried;
 #[path = "../support/sdk.rs"]
 mod sdk;
 mod starting;
