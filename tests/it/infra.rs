@@ -1,4 +1,4 @@
-//! The CloudFormation template against the code that it runs.
+//! The CloudFormation templates against the code that they run.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,10 +11,16 @@ fn template() -> String {
     fs::read_to_string(path).unwrap()
 }
 
-/// Actions of a service that the template allows, whichever role has them.
-fn allowed(service: &str) -> BTreeSet<String> {
+/// The template of what late values need, whose outputs the other takes.
+fn late_template() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("infra/late.yaml");
+    fs::read_to_string(path).unwrap()
+}
+
+/// Actions of a service that a template allows, whichever role has them.
+fn allowed(template: &str, service: &str) -> BTreeSet<String> {
     let prefix = format!("{service}:");
-    template()
+    template
         .lines()
         .filter_map(|line| line.trim_start().strip_prefix("- ")?.strip_prefix(&prefix))
         .map(str::to_owned)
@@ -26,6 +32,7 @@ fn client_source(module: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut text = String::new();
     let mut paths: Vec<PathBuf> = vec![root.join(module), root.join(format!("{module}.rs"))];
+    paths.retain(|path| path.exists());
     while let Some(path) = paths.pop() {
         if path.is_dir() {
             paths.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
@@ -70,19 +77,42 @@ fn camel(name: &str) -> String {
 fn the_task_may_do_what_the_client_calls_and_nothing_more() {
     let called = called(&client_source("sitewise"));
     assert!(called.contains("BatchPutAssetPropertyValue"), "{called:?}");
-    // The template does not switch late values on: who does gives these rights (docs/late.md).
-    let late = [
-        "CreateBulkImportJob",
-        "DescribeBulkImportJob",
-        "DescribeStorageConfiguration",
-        "ListBulkImportJobs",
-    ];
-    let late: BTreeSet<String> = late.map(str::to_owned).into();
-    assert!(late.is_subset(&called), "{called:?}");
     // AssociateAssets and its like: how the SDK spells them is how IAM does.
-    assert_eq!(allowed("iotsitewise"), &called - &late);
+    let (always, late) = (template(), late_template());
+    let (always, late) = (allowed(&always, "iotsitewise"), allowed(&late, "iotsitewise"));
+    assert_eq!(always.union(&late).cloned().collect::<BTreeSet<_>>(), called);
+    // Only who sends late values has the rights for it.
+    assert!(late.iter().all(|action| action.contains("BulkImport") || action.contains("Storage")));
+    assert!(always.is_disjoint(&late), "{always:?}");
     // Whoever has credentials may ask whose they are: GetCallerIdentity needs no right.
-    assert_eq!(allowed("sts"), BTreeSet::new());
+    assert_eq!(allowed(&template(), "sts"), BTreeSet::new());
+}
+
+/// Objects are put, listed and read; whoever can be made to read the bucket is SiteWise alone.
+#[test]
+fn the_bridge_and_sitewise_may_do_with_the_bucket_what_they_do_and_nothing_more() {
+    let text = late_template();
+    let source = client_source("sitewise/aws/s3");
+    let named = source.split("\"s3:").skip(1);
+    let named = named.filter_map(|rest| rest.split(['"', ' ']).next());
+    let named: BTreeSet<String> = named.map(str::to_owned).collect();
+    let (role, bridge) = text.split_once("\n  BridgePolicy:\n").unwrap();
+    let (_, role) = role.split_once("\n  ImportRole:\n").unwrap();
+    assert_eq!(allowed(bridge, "s3"), named);
+    let read_and_report = ["GetBucketLocation", "GetObject", "PutObject"].map(str::to_owned);
+    assert_eq!(allowed(role, "s3"), BTreeSet::from(read_and_report));
+    assert!(role.contains("Principal: { Service: iotsitewise.amazonaws.com }"));
+    assert!(bridge.contains("\"iam:PassedToService\": iotsitewise.amazonaws.com"));
+    assert_eq!(allowed(bridge, "iam"), BTreeSet::from(["PassRole".to_owned()]));
+    for kept in ["Status: Enabled, ExpirationInDays:", "RestrictPublicBuckets: true"] {
+        assert!(text.contains(kept), "{kept}");
+    }
+    // What one template gives the other takes.
+    for output in ["LateBucket", "LateRoleArn"] {
+        assert!(text.contains(&format!("\n  {output}:\n")), "{output}");
+        assert!(template().contains(&format!("\n  {output}: {{ Type: String")), "{output}");
+    }
+    assert!(template().contains("\n  TaskRoleName:\n") && text.contains("\n  TaskRoleName:\n"));
 }
 
 /// The right to a call for many messages is that to one for a single message.
@@ -92,7 +122,7 @@ fn the_task_may_do_with_queues_what_the_client_calls_and_nothing_more() {
     let called: BTreeSet<_> =
         called.iter().map(|call| call.trim_end_matches("Batch").to_owned()).collect();
     assert!(called.contains("ReceiveMessage"), "{called:?}");
-    assert_eq!(allowed("sqs"), called);
+    assert_eq!(allowed(&template(), "sqs"), called);
 }
 
 #[test]
@@ -114,11 +144,6 @@ fn the_template_knows_every_variable() {
         ("COMMANDS_IOT_CA", "AWS IoT's certificate is of a public authority"),
         ("COMMANDS_IOT_CERT", "the task's role signs instead"),
         ("COMMANDS_IOT_KEY", "the task's role signs instead"),
-        ("LATE_BUCKET", "bucket and role of late values are not made by the template yet"),
-        ("LATE_PREFIX", "late values are off"),
-        ("LATE_ROLE_ARN", "late values are off"),
-        ("LATE_EVERY", "late values are off"),
-        ("LATE_MAX_BYTES", "late values are off"),
     ];
     let text = template();
     for variable in sections().iter().flat_map(|section| section.vars) {
