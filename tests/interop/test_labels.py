@@ -130,10 +130,9 @@ class Labels(unittest.TestCase):
             propertyNotificationState="ENABLED",
             propertyUnit="m³/h",
         )
+        # The machine says a unit of Amps, which would be set again, and none of Flow.
         amps_ids = {name: amps[name] for name in ("assetId", "propertyId")}
-        self.client.update_asset_property(
-            **amps_ids, propertyNotificationState="ENABLED", propertyUnit="mA"
-        )
+        self.client.update_asset_property(**amps_ids, propertyNotificationState="ENABLED")
         before, self.maxDiff = self.states(), None
         self.stack.kill_bridge()
         self.stack.mark_usage("killed")
