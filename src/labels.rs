@@ -2,14 +2,18 @@
 //! background.
 //!
 //! A lane of its own visits one asset after another: it reads what SiteWise has, reads each property
-//! that lacks something once more, and writes it right behind that. Nothing is stored: after a
+//! that lacks something once more, and writes it right behind that; another does so with the tags of
+//! models and assets. Nothing is stored: after a
 //! restart what was set is read, and only the rest is written. It never replaces what others have
 //! set, uses at most half of each quota, and waits while models, assets or values have work to do.
 
 mod alias;
 mod lane;
+mod lanes;
 mod pace;
 mod survey;
+mod tag_lane;
+mod tags;
 mod visit;
 
 use std::fmt;
@@ -17,24 +21,50 @@ use std::fmt;
 use uuid::Uuid;
 
 pub use self::alias::{AliasError, AliasTemplate, Place};
-pub use self::lane::{Labels, Output};
+pub use self::lanes::Labels;
 pub use self::survey::LabelSurvey;
+pub use self::tags::TagTemplate;
 use crate::globs::Globs;
+use crate::sitewise::tags::Taggable;
+use crate::twin::plan::api_call::{ApiCall, CallId};
 
 /// What is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     /// `TWIN_ALIASES`.
     pub aliases: Option<AliasTemplate>,
     /// `TWIN_NOTIFY`: by the property's address, or by its model's name and its own.
     pub notify: Option<Globs>,
+    /// `TWIN_TAGS`.
+    pub tags: Option<TagTemplate>,
 }
 
 impl Config {
-    /// Whether anything is wanted.
+    /// Whether nothing is wanted.
     pub fn is_empty(&self) -> bool {
-        self.aliases.is_none() && self.notify.is_none()
+        !self.is_of_properties() && self.tags.is_none()
     }
+
+    /// Whether anything of properties is wanted.
+    pub fn is_of_properties(&self) -> bool {
+        self.aliases.is_some() || self.notify.is_some()
+    }
+}
+
+/// An output of the lanes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Make this call once, and hand back the result.
+    Call(CallId, ApiCall),
+    /// Something is left as it is.
+    Remark(Remark),
+    /// An operation is denied: the lane pauses, and tries again after five minutes. Told once until
+    /// it is allowed.
+    Denied(&'static str, String),
+    /// An operation keeps failing, for another reason. Told once until it succeeds.
+    Failing(&'static str, String),
+    /// An operation that was denied or kept failing succeeds again.
+    Allowed(&'static str),
 }
 
 /// An asset that may get labels.
@@ -59,6 +89,26 @@ pub struct Measurement {
     pub name: String,
     /// The unit of its model.
     pub unit: Option<Box<str>>,
+}
+
+/// What may get tags, by its place among the plant's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TagPlace {
+    /// A model.
+    Model(u32),
+    /// An asset.
+    Asset(u32),
+}
+
+/// A model or an asset that may get tags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagSubject {
+    /// What it is in SiteWise.
+    pub resource: Taggable,
+    /// What people call it.
+    pub name: String,
+    /// Where an asset stands in the plant; of no meaning for a model, which several nodes may use.
+    pub place: Place,
 }
 
 /// Whether an asset can be visited.
@@ -89,6 +139,12 @@ pub trait Plant {
     fn readiness(&self, asset: u32) -> Readiness;
     /// The asset at a place.
     fn subject(&self, asset: u32) -> Subject;
+    /// Models so far, as [`assets`](Self::assets).
+    fn models(&self) -> u32;
+    /// Whether the model or asset at a place can be tagged.
+    fn tag_readiness(&self, of: TagPlace) -> Readiness;
+    /// The model or asset at a place.
+    fn tag_subject(&self, of: TagPlace) -> TagSubject;
     /// Whether the lane may make calls now.
     fn turn(&self) -> Turn;
 }
@@ -98,13 +154,13 @@ pub trait Plant {
 pub struct Remark {
     /// What.
     pub kind: RemarkKind,
-    /// The property's address.
+    /// The property's address; for tags, the model's name or the asset's address.
     pub property: String,
     /// In words.
     pub reason: String,
 }
 
-/// Why the lane left a property as it is.
+/// Why a lane left something as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RemarkKind {
     /// It has an alias that is not the wanted one, and keeps it.
@@ -115,12 +171,25 @@ pub enum RemarkKind {
     AliasTooLong,
     /// SiteWise rejected the update.
     Rejected,
+    /// A tag has a value that is not the wanted one, and keeps it.
+    OtherTag,
+    /// The value of a tag is longer than SiteWise takes.
+    TagTooLong,
+    /// There is no room for a tag.
+    TagsFull,
 }
 
 impl RemarkKind {
     /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::OtherAlias, Self::AliasTaken, Self::AliasTooLong, Self::Rejected];
+    pub const ALL: [Self; 7] = [
+        Self::OtherAlias,
+        Self::AliasTaken,
+        Self::AliasTooLong,
+        Self::Rejected,
+        Self::OtherTag,
+        Self::TagTooLong,
+        Self::TagsFull,
+    ];
 
     /// Its name in metrics and JSON.
     pub const fn name(self) -> &'static str {
@@ -129,6 +198,9 @@ impl RemarkKind {
             Self::AliasTaken => "alias_taken",
             Self::AliasTooLong => "alias_too_long",
             Self::Rejected => "rejected",
+            Self::OtherTag => "other_tag",
+            Self::TagTooLong => "tag_too_long",
+            Self::TagsFull => "tags_full",
         }
     }
 }
@@ -146,11 +218,15 @@ pub struct Figures {
     pub aliases: u64,
     /// Notifications switched on.
     pub notifications: u64,
-    /// Assets whose labels are as wanted, or as far as they can be.
+    /// Assets whose aliases and notifications are as wanted, or as far as they can be.
     pub assets: u64,
+    /// Tags put on models and assets.
+    pub tags: u64,
+    /// Models and assets whose tags are as wanted, or as far as they can be.
+    pub tagged: u64,
     /// Calls that failed and are made again.
     pub failures: u64,
-    /// Properties left as they are, by [`RemarkKind`].
+    /// What is left as it is, by [`RemarkKind`].
     pub remarks: [u64; RemarkKind::ALL.len()],
 }
 

@@ -17,3 +17,4 @@ pub mod limits;
 mod merge;
 #[cfg(test)]
 pub(crate) mod stub;
+pub mod tags;

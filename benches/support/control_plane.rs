@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use sparkwise::sitewise::api::{
     Asset, Hierarchy, Model, ModelHierarchy, ModelProperty, Page, PropertyKind, ResourceState,
 };
+use sparkwise::sitewise::tags::Tags;
 use sparkwise::twin::plan::api_call::{ApiCall, CallResult};
 use sparkwise::twin::{Twin, view};
 use uuid::Uuid;
@@ -56,7 +57,10 @@ impl ControlPlane {
                 self.assets += 1;
                 CallResult::Accepted
             }
-            ApiCall::Associate(_) | ApiCall::UpdateProperty(_) => CallResult::Accepted,
+            ApiCall::ReadTags(_) => CallResult::Tags(Tags::new()),
+            ApiCall::Associate(_) | ApiCall::UpdateProperty(_) | ApiCall::Tag(..) => {
+                CallResult::Accepted
+            }
         }
     }
 

@@ -2,14 +2,18 @@
 
 use super::{Bridge, Output};
 use crate::delivery::point::Stream;
-use crate::labels::{self, Labels, Plant, Readiness, Subject, Turn};
+use crate::labels::{self, Labels, Plant, Readiness, Subject, TagPlace, TagSubject, Turn};
 use crate::sitewise::api::ApiFault;
 use crate::time::Now;
 use crate::twin::Twin;
 use crate::twin::plan::api_call::{CallId, CallResult};
 use crate::twin::view::AssetIx;
 
-/// What somebody has to do where an operation is denied.
+/// What somebody has to do where an operation on tags is denied.
+const TAGS_REMEDY: &str = "allow the bridge iotsitewise:ListTagsForResource, iotsitewise:TagResource, \
+                           iotsitewise:DescribeAsset and iotsitewise:DescribeAssetModel, or unset \
+                           TWIN_TAGS";
+/// What somebody has to do where another operation is denied.
 const REMEDY: &str = "allow the bridge iotsitewise:ListAssetProperties, \
                       iotsitewise:DescribeAssetProperty and iotsitewise:UpdateAssetProperty, or unset \
                       TWIN_ALIASES and TWIN_NOTIFY";
@@ -34,12 +38,32 @@ impl Plant for LabelledPlant<'_> {
         self.twin.label_subject(AssetIx(asset))
     }
 
+    fn models(&self) -> u32 {
+        u32::try_from(self.twin.size().0).unwrap_or(u32::MAX)
+    }
+
+    fn tag_readiness(&self, of: TagPlace) -> Readiness {
+        self.twin.tag_readiness(of)
+    }
+
+    fn tag_subject(&self, of: TagPlace) -> TagSubject {
+        self.twin.tag_subject(of)
+    }
+
     fn turn(&self) -> Turn {
         let plan = self.twin.plan();
         match plan.is_synced() && !plan.is_provisioning() {
             true => self.values,
             false => Turn::Wait,
         }
+    }
+}
+
+/// What cannot be done where an operation is denied, and what somebody has to do.
+fn subject_and_remedy(operation: &str) -> (&'static str, &'static str) {
+    match operation {
+        "ListTagsForResource" | "TagResource" => ("set tags", TAGS_REMEDY),
+        _ => ("set aliases and notifications", REMEDY),
     }
 }
 
@@ -94,12 +118,19 @@ impl Bridge {
             labels::Output::Call(id, call) => Output::Call(id, call),
             labels::Output::Remark(remark) => Output::LabelRemark(remark),
             labels::Output::Denied(operation, said) => {
-                twin.note_labels(Some(format!("{operation}: {said}; {REMEDY}")));
-                Output::LabelsDenied(format!("{operation} is denied: {said}; {REMEDY}"))
+                let (subject, remedy) = subject_and_remedy(operation);
+                twin.note_labels(subject, Some(format!("{operation}: {said}; {remedy}")));
+                Output::LabelsDenied(subject, format!("{operation} is denied: {said}; {remedy}"))
             }
-            labels::Output::Allowed => {
-                twin.note_labels(None);
-                Output::LabelsAllowed
+            labels::Output::Failing(operation, said) => {
+                let (subject, _) = subject_and_remedy(operation);
+                twin.note_labels(subject, Some(format!("{operation}: {said}")));
+                Output::LabelsDenied(subject, format!("{operation} keeps failing: {said}"))
+            }
+            labels::Output::Allowed(operation) => {
+                let (subject, _) = subject_and_remedy(operation);
+                twin.note_labels(subject, None);
+                Output::LabelsAllowed(subject)
             }
         })
     }

@@ -66,12 +66,12 @@ pub enum Output {
         /// The first thing that it did not get.
         example: String,
     },
-    /// A property keeps other labels than those that are wanted.
+    /// A property, a model or an asset keeps other labels than those that are wanted.
     LabelRemark(Remark),
-    /// Labels cannot be set: the operation, SiteWise's words and the remedy.
-    LabelsDenied(String),
-    /// They can be set again.
-    LabelsAllowed,
+    /// What of labels cannot be done; and the operation, SiteWise's words and the remedy.
+    LabelsDenied(&'static str, String),
+    /// It can be done again.
+    LabelsAllowed(&'static str),
     /// A node or device was born that was not online, or not heard by this process.
     Born(Source),
     /// A node or device died.

@@ -7,7 +7,7 @@ use super::parse::{count_up_to, duration_within, text, word};
 use super::reader::VariableReader;
 use super::variable::{DefaultValue, Section, Variable};
 use crate::globs::Globs;
-use crate::labels::{self, AliasTemplate};
+use crate::labels::{self, AliasTemplate, TagTemplate};
 use crate::sitewise::limits;
 use crate::twin::{Int64, Kinds, Nested, Rules};
 
@@ -118,6 +118,18 @@ const NOTIFY: Variable = Variable {
     file: false,
 };
 
+const TAGS: Variable = Variable {
+    name: "TWIN_TAGS",
+    default: DefaultValue::Words("none"),
+    form: "key=value, separated by commas; a value may have {group}, {node} and {device}",
+    doc: "Tags of the models and assets of this bridge, such as \
+          sparkplug:group={group},team=ot. A model gets those without a placeholder, an asset those \
+          whose placeholders stand for something. Put on in the background, 5 a second at most: see \
+          docs/labels.md. A tag that is there keeps its value.",
+    secret: false,
+    file: false,
+};
+
 const STALE_AFTER: Variable = Variable {
     name: "TWIN_STALE_AFTER",
     default: DefaultValue::Value("60s"),
@@ -187,6 +199,7 @@ pub(super) const SECTION: Section = Section {
         &STATIC,
         &ALIASES,
         &NOTIFY,
+        &TAGS,
         &STALE_AFTER,
         &MAX_MODELS,
         &MAX_ASSETS,
@@ -212,7 +225,7 @@ pub struct Twin {
     pub int64: Int64,
     /// Which static properties of metrics become attributes; none means all.
     pub statics: Option<Globs>,
-    /// Aliases and notifications to be set; may be none.
+    /// Aliases, notifications and tags to be set; may be none.
     pub labels: labels::Config,
     /// How long to wait before values of the dead are marked.
     pub stale_after: Duration,
@@ -239,6 +252,7 @@ impl Twin {
         let statics = reader.optional(&STATIC, Globs::parse);
         let aliases = reader.optional(&ALIASES, AliasTemplate::parse);
         let notify = reader.optional(&NOTIFY, Globs::parse);
+        let tags = reader.optional(&TAGS, TagTemplate::parse);
         let stale_after = reader
             .value(&STALE_AFTER, duration_within(Duration::ZERO, Duration::from_secs(24 * 3600)));
         let max_models = reader.value(&MAX_MODELS, count_up_to(100_000));
@@ -254,7 +268,7 @@ impl Twin {
             kinds: kinds?.unwrap_or_default(),
             int64: int64?,
             statics: statics?,
-            labels: labels::Config { aliases: aliases?, notify: notify? },
+            labels: labels::Config { aliases: aliases?, notify: notify?, tags: tags? },
             stale_after: stale_after?,
             max_models: max_models?,
             max_assets: max_assets?,

@@ -1,20 +1,19 @@
-//! The lane: visits assets one after another, at its own pace, for as long as nothing else has work.
+//! The lane of properties: visits assets one after another, at its own pace, for as long as nothing
+//! else has work.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::pace::Pace;
+use super::pace::{Pace, Pauses, TurnWatch};
 use super::visit::{Decision, Reading, SetLabels, Visit};
-use super::{Config, Figures, Plant, Readiness, Remark, RemarkKind, Turn};
+use super::{Config, Figures, Output, Plant, Readiness, Remark, Turn};
 use crate::sitewise::api::{ApiFault, ApiFaultKind, UpdateProperty};
 use crate::sitewise::limits;
 use crate::time::Instant;
 use crate::twin::plan::api_call::{ApiCall, CallId, CallResult};
 
-/// Ids of the lane's calls begin here: those of the twin's plan, counted from 0, stay below.
-const FIRST_CALL: u64 = 1 << 62;
 /// Assets visited at once.
 const VISITS: usize = 8;
 /// Properties at once that are read again or written.
@@ -23,36 +22,12 @@ const PROPERTIES: usize = 16;
 const ASSETS_PER_STEP: u32 = 256;
 /// After all assets were looked at, until the first is looked at again.
 const BETWEEN_ROUNDS: Duration = Duration::from_secs(60);
-/// How long an answer to whose turn it is holds.
-const TURN: Duration = Duration::from_secs(1);
-/// First pause after a failed call; doubled each time.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest of these.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Pause after a denied call.
-const AFTER_DENIAL: Duration = Duration::from_secs(300);
-/// Remarks kept for people to read.
-const REMARKS: usize = 1_000;
 /// UpdateAssetProperty a second: half the quota.
 pub(super) const UPDATES: u32 = limits::PROPERTY_UPDATES_PER_SECOND / 2;
 /// DescribeAssetProperty a second: no more than can be written, which is a third of the quota.
 const DESCRIBES: u32 = UPDATES;
 /// ListAssetProperties a second. AWS publishes no quota for it.
 pub(super) const READS: u32 = limits::DESCRIBES_PER_SECOND / 10;
-
-/// An output of the lane.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    /// Make this call once, and hand back the result.
-    Call(CallId, ApiCall),
-    /// A property is left as it is.
-    Remark(Remark),
-    /// An operation is denied: the lane pauses, and tries again after five minutes. Told once until
-    /// it is allowed.
-    Denied(&'static str, String),
-    /// What was denied is allowed again.
-    Allowed,
-}
 
 #[derive(Debug)]
 enum Job {
@@ -97,11 +72,8 @@ enum Step {
 }
 
 /// The lane.
-///
-/// After each `handle_*` the caller drains [`poll_output`](Self::poll_output), which is also due at
-/// [`poll_timeout`](Self::poll_timeout).
 #[derive(Debug)]
-pub struct Labels {
+pub(super) struct PropertyLane {
     config: Config,
     /// By the place of an asset: one more than its version at its last complete visit; 0 before the
     /// first.
@@ -116,23 +88,18 @@ pub struct Labels {
     updates: Pace,
     describes: Pace,
     reads: Pace,
-    paused_until: Instant,
-    failures: u32,
-    /// The operation that is denied.
-    denied: Option<&'static str>,
-    turn: Turn,
-    turn_until: Instant,
+    pauses: Pauses,
+    turn: TurnWatch,
     outputs: VecDeque<Output>,
-    /// Remarks since they were last taken.
+    /// Remarks since they were last told.
     new_remarks: Vec<Remark>,
-    remarks: VecDeque<Remark>,
     figures: Figures,
-    rng: fastrand::Rng,
 }
 
-impl Labels {
-    /// With nothing visited yet; `seed` is for the jitter of retries.
-    pub fn new(config: Config, seed: u64) -> Self {
+impl PropertyLane {
+    /// With nothing visited yet; its calls are counted from `first`, and `seed` is for the jitter of
+    /// retries.
+    pub(super) fn new(config: Config, first: u64, seed: u64) -> Self {
         Self {
             config,
             settled: Vec::new(),
@@ -141,55 +108,35 @@ impl Labels {
             visits: Vec::new(),
             prepared: VecDeque::new(),
             in_flight: BTreeMap::new(),
-            next_call: FIRST_CALL,
+            next_call: first,
             updates: Pace::new(UPDATES),
             describes: Pace::new(DESCRIBES),
             reads: Pace::new(READS),
-            paused_until: Instant::START,
-            failures: 0,
-            denied: None,
-            turn: Turn::Wait,
-            turn_until: Instant::START,
+            pauses: Pauses::new(seed),
+            turn: TurnWatch::new(),
             outputs: VecDeque::new(),
             new_remarks: Vec::new(),
-            remarks: VecDeque::new(),
             figures: Figures::default(),
-            rng: fastrand::Rng::with_seed(seed),
         }
     }
 
-    /// What is wanted.
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
     /// What was done so far.
-    pub fn figures(&self) -> Figures {
+    pub(super) fn figures(&self) -> Figures {
         self.figures
     }
 
-    /// The latest remarks, the last one first; a thousand at most.
-    pub fn remarks(&self) -> impl Iterator<Item = &Remark> {
-        self.remarks.iter().rev()
-    }
-
-    /// Whether a call is one of the lane's.
-    pub fn owns(id: CallId) -> bool {
-        id.0 >= FIRST_CALL
-    }
-
     /// The assets whose properties are being read or written: nobody else may write these.
-    pub fn visited(&self) -> impl Iterator<Item = u32> + '_ {
+    pub(super) fn visited(&self) -> impl Iterator<Item = u32> + '_ {
         self.visits.iter().map(|visit| visit.asset)
     }
 
     /// The process is about to stop: nothing more is read. What was read to be written still is.
-    pub fn handle_stop(&mut self) {
-        (self.turn, self.turn_until) = (Turn::Wait, Instant::from_start(Duration::MAX));
+    pub(super) fn handle_stop(&mut self) {
+        self.turn.stop();
     }
 
     /// When there may be an output.
-    pub fn poll_timeout(&self) -> Option<Instant> {
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
         match self.outputs.is_empty() {
             true => self.next_step().map(|(at, _)| at),
             false => Some(Instant::START),
@@ -197,13 +144,13 @@ impl Labels {
     }
 
     /// The next output.
-    pub fn poll_output(&mut self, plant: &impl Plant, now: Instant) -> Option<Output> {
+    pub(super) fn poll_output(&mut self, plant: &impl Plant, now: Instant) -> Option<Output> {
         loop {
             if let Some(output) = self.outputs.pop_front() {
                 return Some(output);
             }
             let (at, step) = self.next_step()?;
-            if at > now || step > Step::Update && self.turn(plant, now) == Turn::Wait {
+            if at > now || step > Step::Update && self.turn.ask(plant, now) == Turn::Wait {
                 return None;
             }
             match step {
@@ -221,7 +168,7 @@ impl Labels {
     }
 
     /// Handles the result of one of the lane's calls.
-    pub fn handle_result(
+    pub(super) fn handle_result(
         &mut self,
         id: CallId,
         answer: Result<CallResult, ApiFault>,
@@ -240,18 +187,14 @@ impl Labels {
     }
 
     fn succeeded(&mut self, visit: &mut Visit, job: Job, result: CallResult, now: Instant) {
-        self.failures = 0;
-        if self.denied == Some(job.operation()) {
-            self.denied = None;
-            self.outputs.push_back(Output::Allowed);
-        }
+        self.outputs.extend(self.pauses.succeeded(job.operation()));
         match (job, result) {
             (Job::Read { .. }, CallResult::Properties(page)) => {
                 visit.page_read(page.items, page.next, &mut self.new_remarks);
             }
             // By the end of the pause somebody may have set something.
             (Job::Describe { property, .. }, CallResult::Property(_))
-                if self.paused_until > now =>
+                if self.pauses.until() > now =>
             {
                 visit.put_back(property);
             }
@@ -280,7 +223,7 @@ impl Labels {
             Job::Read { .. } => None,
             Job::Describe { property, .. } | Job::Update { property, .. } => Some(*property),
         };
-        let is_update = matches!(job, Job::Update { .. });
+        let (is_update, operation) = (matches!(job, Job::Update { .. }), job.operation());
         match fault.kind {
             ApiFaultKind::NotFound => {
                 property.into_iter().for_each(|property| visit.settle(property));
@@ -299,35 +242,49 @@ impl Labels {
                     self.new_remarks.extend(remark);
                 }
                 // A page of an earlier list may be none of this one.
-                None => self.again(visit, None, now),
+                None => {
+                    visit.fail();
+                    self.again(visit, None, operation, fault, now);
+                }
             },
+            // What its text means is not known, and it may go on for ever: no other waits for it.
+            ApiFaultKind::Conflict if is_update => {
+                match property.filter(|property| visit.conflicts(*property)) {
+                    Some(property) => {
+                        let remark = visit.reject(property, &fault.message);
+                        self.new_remarks.extend(remark);
+                    }
+                    None => self.again(visit, property, operation, fault, now),
+                }
+            }
             ApiFaultKind::Denied => {
                 self.put_back(visit, property);
-                self.paused_until = now + AFTER_DENIAL;
-                let operation = job.operation();
-                if self.denied.replace(operation) != Some(operation) {
-                    self.outputs.push_back(Output::Denied(operation, fault.message));
-                }
+                self.outputs.extend(self.pauses.denied(operation, fault.message, now));
             }
             ApiFaultKind::Throttled
             | ApiFaultKind::Busy
             | ApiFaultKind::Unavailable
             | ApiFaultKind::Conflict
             | ApiFaultKind::Changed
-            | ApiFaultKind::Foreign => self.again(visit, property, now),
+            | ApiFaultKind::Foreign => {
+                visit.fail();
+                self.again(visit, property, operation, fault, now);
+            }
         }
     }
 
-    /// A call is made again after a pause, of the whole lane: what makes it fail is not one
-    /// property's.
-    fn again(&mut self, visit: &mut Visit, property: Option<Uuid>, now: Instant) {
+    /// A call is made again after a pause.
+    fn again(
+        &mut self,
+        visit: &mut Visit,
+        property: Option<Uuid>,
+        operation: &'static str,
+        fault: ApiFault,
+        now: Instant,
+    ) {
         self.put_back(visit, property);
-        visit.fail();
         self.figures.failures += 1;
-        self.failures = self.failures.saturating_add(1);
-        let pause = FIRST_PAUSE * (1 << (self.failures - 1).min(6));
-        let pause = pause.min(LONGEST_PAUSE).mul_f64(0.5 + self.rng.f64() / 2.0);
-        self.paused_until = self.paused_until.max(now + pause);
+        self.outputs.extend(self.pauses.failed(operation, fault.message, now));
     }
 
     /// The lane pauses: what was read by then is read again before it is written.
@@ -347,12 +304,8 @@ impl Labels {
 
     /// What can be done next, and when.
     fn next_step(&self) -> Option<(Instant, Step)> {
-        let free = self.paused_until;
-        // Whatever waits for its turn is looked at when the answer has run out.
-        let turn = match self.turn {
-            Turn::Go => free,
-            Turn::Wait => free.max(self.turn_until),
-        };
+        let free = self.pauses.until();
+        let turn = self.turn.not_before(free);
         let update = (!self.prepared.is_empty()).then(|| free.max(self.updates.next()));
         let has_room = self.properties_in_flight() < PROPERTIES;
         let describe = (has_room && self.visits.iter().any(Visit::has_todo))
@@ -373,14 +326,6 @@ impl Labels {
     fn properties_in_flight(&self) -> usize {
         let reads = self.in_flight.values().filter(|job| matches!(job, Job::Read { .. }));
         self.in_flight.len() - reads.count() + self.prepared.len()
-    }
-
-    fn turn(&mut self, plant: &impl Plant, now: Instant) -> Turn {
-        if self.turn_until <= now {
-            self.turn = plant.turn();
-            self.turn_until = now + TURN;
-        }
-        self.turn
     }
 
     fn call(&mut self, job: Job, call: ApiCall) {
@@ -472,17 +417,7 @@ impl Labels {
     }
 
     fn tell_remarks(&mut self) {
-        for remark in std::mem::take(&mut self.new_remarks) {
-            let place = RemarkKind::ALL.iter().position(|kind| *kind == remark.kind);
-            if let Some(count) = place.and_then(|at| self.figures.remarks.get_mut(at)) {
-                *count += 1;
-            }
-            if self.remarks.len() >= REMARKS {
-                self.remarks.pop_front();
-            }
-            self.remarks.push_back(remark.clone());
-            self.outputs.push_back(Output::Remark(remark));
-        }
+        self.outputs.extend(self.new_remarks.drain(..).map(Output::Remark));
     }
 }
 

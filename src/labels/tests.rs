@@ -8,21 +8,24 @@ use crate::sitewise::api::{
     ApiFault, ApiFaultKind, AssetProperty, NotificationState, Page, UpdateProperty,
 };
 use crate::sitewise::limits;
+use crate::sitewise::tags::{Taggable, Tags};
 use crate::time::Instant;
 use crate::twin::plan::api_call::{ApiCall, CallId, CallResult};
 
 mod calls;
 mod million;
+mod tags;
 
 const SECOND: Duration = Duration::from_secs(1);
+const MODEL: Uuid = Uuid::from_u128(3 << 64);
 const TEMPLATE: &str = "/{group}/{node}/{device}/{asset}/{member}";
 
 fn aliases() -> Config {
-    Config { aliases: Some(AliasTemplate::parse(TEMPLATE).unwrap()), notify: None }
+    Config { aliases: Some(AliasTemplate::parse(TEMPLATE).unwrap()), ..Config::default() }
 }
 
 fn notify(globs: &str) -> Config {
-    Config { aliases: None, notify: Some(Globs::parse(globs).unwrap()) }
+    Config { notify: Some(Globs::parse(globs).unwrap()), ..Config::default() }
 }
 
 fn asset_id(asset: u32) -> Uuid {
@@ -56,6 +59,10 @@ struct SiteWise {
     calls: BTreeMap<&'static str, usize>,
     /// Assets that are gone.
     gone: BTreeSet<u32>,
+    /// What models and assets are tagged with.
+    tags: BTreeMap<Taggable, Tags>,
+    /// Keys of tags in the order in which they were put on.
+    tagged: Vec<(Taggable, String)>,
 }
 
 impl SiteWise {
@@ -100,6 +107,17 @@ impl SiteWise {
                 self.updates.push(update.clone());
                 let UpdateProperty { alias, notification, unit, .. } = update.clone();
                 self.has.insert(at, AssetProperty { alias, notification, unit });
+                Ok(CallResult::Accepted)
+            }
+            ApiCall::ReadTags(of) => {
+                if matches!(of, Taggable::Asset(id) if self.gone.contains(&number(*id))) {
+                    return Err(ApiFault::new(ApiFaultKind::NotFound, "asset"));
+                }
+                Ok(CallResult::Tags(self.tags.get(of).cloned().unwrap_or_default()))
+            }
+            ApiCall::Tag(of, tags) => {
+                self.tagged.extend(tags.keys().map(|key| (*of, key.clone())));
+                self.tags.entry(*of).or_default().extend(tags.clone());
                 Ok(CallResult::Accepted)
             }
             other => panic!("{other}"),
@@ -147,6 +165,33 @@ impl Plant for Turbines {
         };
         let properties = (0..self.each).map(one).collect();
         Subject { id: asset_id(asset), place, model: "Turbine".to_owned(), properties }
+    }
+
+    fn models(&self) -> u32 {
+        1
+    }
+
+    fn tag_readiness(&self, of: TagPlace) -> Readiness {
+        match of {
+            TagPlace::Asset(asset) if self.not_now.contains(&asset) => Readiness::NotNow,
+            TagPlace::Asset(_) => Readiness::Ready(self.deletions),
+            TagPlace::Model(_) => Readiness::Ready(0),
+        }
+    }
+
+    fn tag_subject(&self, of: TagPlace) -> TagSubject {
+        match of {
+            TagPlace::Model(_) => TagSubject {
+                resource: Taggable::Model(MODEL),
+                name: "Turbine".to_owned(),
+                place: Place::default(),
+            },
+            TagPlace::Asset(asset) => TagSubject {
+                resource: Taggable::Asset(asset_id(asset)),
+                name: format!("Nordsee/gw/T{asset}"),
+                place: self.subject(asset).place,
+            },
+        }
     }
 
     fn turn(&self) -> Turn {
@@ -226,7 +271,10 @@ impl Rig {
                     Output::Denied(operation, said) => {
                         self.told.push(format!("denied {operation}: {said}"));
                     }
-                    Output::Allowed => self.told.push("allowed".to_owned()),
+                    Output::Failing(operation, said) => {
+                        self.told.push(format!("failing {operation}: {said}"));
+                    }
+                    Output::Allowed(operation) => self.told.push(format!("allowed {operation}")),
                 }
             }
             let next = self.answers.front().map(|(at, ..)| *at);

@@ -11,6 +11,8 @@ use crate::sitewise::limits;
 
 /// Failed calls after which a visit is given up: the next round begins it again.
 const FAILURES: u32 = 8;
+/// Conflicts after which a property is left as it is.
+const CONFLICTS: u32 = 6;
 
 /// What is wanted of one property.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,10 @@ struct Want {
     name: Box<str>,
     /// Of the model.
     unit: Option<Box<str>>,
+    /// It was seen to lack something.
+    is_queued: bool,
+    /// Updates that ended in a conflict.
+    conflicts: u32,
 }
 
 /// Where the reading of an asset's properties is.
@@ -101,7 +107,10 @@ impl Visit {
                 globs.matches(&place.address(&name)) || globs.matches(&format!("{model}/{name}"))
             });
             if alias.is_some() || notify {
-                wants.insert(property, Want { alias, notify, name: name.into(), unit });
+                wants.insert(
+                    property,
+                    Want { alias, notify, name: name.into(), unit, is_queued: false, conflicts: 0 },
+                );
             }
         }
         let reading = match wants.is_empty() {
@@ -141,7 +150,11 @@ impl Visit {
         remarks: &mut Vec<Remark>,
     ) {
         for (property, has) in page {
-            if let Decision::Write(_) = self.decide(property, &has, remarks) {
+            // Where the list is read once more, it may be seen twice.
+            if let Decision::Write(_) = self.decide(property, &has, remarks)
+                && let Some(want) = self.wants.get_mut(&property)
+                && !std::mem::replace(&mut want.is_queued, true)
+            {
                 self.todo.push_back(property);
             }
         }
@@ -229,6 +242,13 @@ impl Visit {
             false => self.settle(property),
         }
         Some(remark)
+    }
+
+    /// An update of a property ended in a conflict: whether it did so too often.
+    pub(super) fn conflicts(&mut self, property: Uuid) -> bool {
+        let Some(want) = self.wants.get_mut(&property) else { return false };
+        want.conflicts += 1;
+        want.conflicts >= CONFLICTS
     }
 
     /// SiteWise rejects what is wanted of a property.

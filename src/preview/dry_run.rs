@@ -14,6 +14,7 @@ use crate::sitewise::api::{
 use crate::sitewise::cause::Cause;
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
+use crate::sitewise::tags::Tags;
 use crate::time::Instant;
 use crate::twin::plan::api_call::{ApiCall, CallId, CallResult};
 
@@ -186,6 +187,8 @@ impl<S: SiteWise> DryRun<S> {
             }
             // What values there are is not an observer's business.
             ApiCall::ReadValues(of) => Ok(CallResult::Values(vec![Ok(None); of.len()])),
+            // They are set behind what a plan says.
+            ApiCall::ReadTags(_) => Ok(CallResult::Tags(Tags::new())),
             // Told apart by `is_write`.
             ApiCall::CreateModel(_)
             | ApiCall::GrowModel(_)
@@ -193,7 +196,8 @@ impl<S: SiteWise> DryRun<S> {
             | ApiCall::GrowComposite(_)
             | ApiCall::CreateAsset(_)
             | ApiCall::Associate(_)
-            | ApiCall::UpdateProperty(_) => Ok(CallResult::Accepted),
+            | ApiCall::UpdateProperty(_)
+            | ApiCall::Tag(..) => Ok(CallResult::Accepted),
         }
     }
 
@@ -287,6 +291,8 @@ impl<S: SiteWise> DryRun<S> {
             }
             ApiCall::Associate(_)
             | ApiCall::UpdateProperty(_)
+            | ApiCall::Tag(..)
+            | ApiCall::ReadTags(_)
             | ApiCall::DescribeProperty { .. }
             | ApiCall::ListModels(_)
             | ApiCall::DescribeModel(_)

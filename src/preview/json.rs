@@ -51,6 +51,9 @@ fn labels(survey: &LabelSurvey) -> Value {
         "notifications": survey.notifications,
         "calls": survey.calls(),
         "seconds": survey.takes().as_secs_f64(),
+        "tagged": survey.tagged,
+        "tagCalls": survey.tag_calls(),
+        "tagSeconds": survey.tags_take().as_secs_f64(),
         "left": survey.remarks.iter().map(remark).collect::<Vec<_>>(),
         "allLeft": survey.all_remarks,
     })

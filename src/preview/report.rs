@@ -51,7 +51,7 @@ pub struct PlanReport {
     pub rules: Vec<RuleSuggestion>,
     /// What could be written to the plant; none without `COMMANDS_ALLOW`.
     pub writable: Option<WriteSurvey>,
-    /// Aliases and notifications; none without `TWIN_ALIASES` and `TWIN_NOTIFY`.
+    /// Aliases, notifications and tags; none without `TWIN_ALIASES`, `TWIN_NOTIFY` and `TWIN_TAGS`.
     pub labels: Option<LabelSurvey>,
     /// What bulk import would cost instead; none where too little was received.
     pub buffered: Option<Offer>,
@@ -238,6 +238,8 @@ impl Changes {
             | ApiCall::ReadProperties(..)
             | ApiCall::ListChildren(..)
             | ApiCall::DescribeProperty { .. }
+            | ApiCall::ReadTags(_)
+            | ApiCall::Tag(..)
             | ApiCall::ReadValues(_) => {}
         }
     }

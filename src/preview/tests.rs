@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::config::Config;
 use crate::sitewise::api::*;
+use crate::sitewise::tags::{Taggable, Tags};
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::edge::{Edge, Metric, Template};
 use crate::sparkplug::event::Event;
@@ -111,6 +112,17 @@ impl SiteWise for ReadOnly {
 
     async fn update_property(&self, update: UpdateProperty) -> Result<(), ApiFault> {
         self.read(ApiCall::UpdateProperty(update)).map(drop)
+    }
+
+    async fn read_tags(&self, of: Taggable) -> Result<Tags, ApiFault> {
+        match self.read(ApiCall::ReadTags(of))? {
+            CallResult::Tags(tags) => Ok(tags),
+            done => panic!("{done:?}"),
+        }
+    }
+
+    async fn tag(&self, of: Taggable, tags: Tags) -> Result<(), ApiFault> {
+        self.read(ApiCall::Tag(of, tags)).map(drop)
     }
 
     async fn read_values(

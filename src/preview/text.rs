@@ -151,23 +151,35 @@ impl PlanReport {
     }
 }
 
-/// Aliases and notifications, and how long they take.
+/// Aliases, notifications and tags, and how long they take.
 fn write_labels(survey: &LabelSurvey, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let LabelSurvey { aliases, notifications, .. } = survey;
     let numbers = |number: u64, one: &str, more: &str| match number {
         1 => format!("1 {one}"),
         number => format!("{} {more}", grouped(number)),
     };
-    writeln!(
-        f,
-        "\nAliases and notifications (TWIN_ALIASES, TWIN_NOTIFY)\n  {} and {}, set in the background \
-         after all else: {} at half\n  of the default quota, with {}; what SiteWise has of them already \
-         is only read",
-        numbers(*aliases, "alias", "aliases"),
-        numbers(*notifications, "notification", "notifications"),
-        HumanDuration(survey.takes()),
-        numbers(survey.calls(), "call", "calls"),
-    )?;
+    if survey.assets > 0 {
+        writeln!(
+            f,
+            "\nAliases and notifications (TWIN_ALIASES, TWIN_NOTIFY)\n  {} and {}, set in the \
+             background after all else: {} at half\n  of the default quota, with {}; what SiteWise has \
+             of them already is only read",
+            numbers(*aliases, "alias", "aliases"),
+            numbers(*notifications, "notification", "notifications"),
+            HumanDuration(survey.takes()),
+            numbers(survey.calls(), "call", "calls"),
+        )?;
+    }
+    if survey.tagged > 0 {
+        writeln!(
+            f,
+            "\nTags (TWIN_TAGS)\n  {} tagged in the background after all else: {} at half of the \
+             default quota,\n  with {}; tags that are there already are only read",
+            numbers(survey.tagged, "model or asset is", "models and assets are"),
+            HumanDuration(survey.tags_take()),
+            numbers(survey.tag_calls(), "call", "calls"),
+        )?;
+    }
     for remark in survey.remarks.iter().take(NAMES) {
         writeln!(f, "  ! {remark}")?;
     }

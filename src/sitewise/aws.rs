@@ -10,11 +10,13 @@ mod read;
 mod response_inspector;
 mod s3;
 pub(crate) mod sdk;
+mod tags;
 pub(crate) mod unmodelled;
 mod values;
 mod websocket;
 
 use std::fmt::Display;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -39,6 +41,7 @@ use super::endpoint::Endpoint;
 use super::fault;
 use super::host_prefix::NoHostPrefix;
 use super::limits::PAGE_ITEMS;
+use super::tags::{Taggable, Tags};
 use credentials::ProviderFactory;
 pub use import::AwsBulkImport;
 pub(crate) use response_inspector::ResponseInspector;
@@ -64,6 +67,8 @@ pub struct AwsSiteWise {
     endpoint: Endpoint,
     models: ModelCache,
     inspector: ResponseInspector,
+    /// What the ARNs of this account and region begin with, once it is known.
+    scope: OnceLock<String>,
 }
 
 impl AwsSiteWise {
@@ -105,7 +110,8 @@ impl AwsSiteWise {
         // All that the rules of endpoints can miss is the region.
         let values = PutValues::new(&config, &endpoint, timeouts, inspector.clone());
         let values = values.map_err(|_| NoRegion)?;
-        Ok(Self { client, values, config, endpoint, models: ModelCache::new(), inspector })
+        let (models, scope) = (ModelCache::new(), OnceLock::new());
+        Ok(Self { client, values, config, endpoint, models, inspector, scope })
     }
 
     /// Where the calls go.
@@ -324,6 +330,14 @@ impl SiteWise for AwsSiteWise {
         property: Uuid,
     ) -> Result<AssetProperty, ApiFault> {
         Box::pin(self.property(asset, property)).await
+    }
+
+    async fn read_tags(&self, of: Taggable) -> Result<Tags, ApiFault> {
+        Box::pin(self.tags(of)).await
+    }
+
+    async fn tag(&self, of: Taggable, tags: Tags) -> Result<(), ApiFault> {
+        Box::pin(self.write_tags(of, tags)).await
     }
 
     async fn update_property(&self, update: UpdateProperty) -> Result<(), ApiFault> {

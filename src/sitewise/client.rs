@@ -12,6 +12,7 @@ use super::api::{
     UpdateProperty,
 };
 use super::cause::Plane;
+use super::tags::{Taggable, Tags};
 
 /// SiteWise, as far as the bridge uses it.
 ///
@@ -114,6 +115,14 @@ pub trait SiteWise: Send + Sync + 'static {
         &self,
         update: UpdateProperty,
     ) -> impl Future<Output = Result<(), ApiFault>> + Send;
+
+    /// Reads the tags of an asset or a model.
+    /// [ListTagsForResource](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_ListTagsForResource.html)
+    fn read_tags(&self, of: Taggable) -> impl Future<Output = Result<Tags, ApiFault>> + Send;
+
+    /// Gives an asset or a model these tags; those with other keys stay.
+    /// [TagResource](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_TagResource.html)
+    fn tag(&self, of: Taggable, tags: Tags) -> impl Future<Output = Result<(), ApiFault>> + Send;
 
     /// Writes values: each is taken by itself, and what was not is reported by entry and time.
     /// [BatchPutAssetPropertyValue](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_BatchPutAssetPropertyValue.html)

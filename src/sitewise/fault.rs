@@ -192,7 +192,7 @@ fn of_code(code: &str) -> Option<ApiFaultKind> {
         "ResourceAlreadyExistsException" => ApiFaultKind::AlreadyExists,
         "ResourceNotFoundException" => ApiFaultKind::NotFound,
         "PreconditionFailedException" => ApiFaultKind::Changed,
-        "LimitExceededException" => ApiFaultKind::Limit,
+        "LimitExceededException" | "TooManyTagsException" => ApiFaultKind::Limit,
         "InvalidRequestException" | "ValidationException" => ApiFaultKind::Invalid,
         "TimestampOutOfRangeException" => ApiFaultKind::OutOfRange,
         // A stepped clock shows as a signature that is too old: somebody has to act as well.

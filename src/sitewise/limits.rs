@@ -75,6 +75,14 @@ pub const ASSET_CREATIONS_PER_SECOND: u32 = 50;
 pub const ASSOCIATIONS_PER_SECOND: u32 = 100;
 /// UpdateAssetProperty a second.
 pub const PROPERTY_UPDATES_PER_SECOND: u32 = 100;
+/// TagResource and ListTagsForResource, each, a second.
+pub const TAG_CALLS_PER_SECOND: u32 = 10;
+/// Tags of one resource.
+pub const TAGS_PER_RESOURCE: usize = 50;
+/// Characters of a tag's key.
+pub const TAG_KEY_CHARS: usize = 128;
+/// Characters of a tag's value.
+pub const TAG_VALUE_CHARS: usize = 256;
 /// DescribeAsset, DescribeAssetModel and DescribeAssetProperty, each, a second.
 pub const DESCRIBES_PER_SECOND: u32 = 150;
 /// ListAssets and ListAssociatedAssets, each, a second.

@@ -12,8 +12,9 @@ use super::plan::problems::RejectionKind;
 use super::plan::status::ProvisioningStatus;
 pub use super::property::DesiredProperty;
 use super::values::SourceValues;
-use crate::labels::{Measurement, Place, Readiness, Subject};
+use crate::labels::{Measurement, Place, Readiness, Subject, TagPlace, TagSubject};
 use crate::sitewise::api::{Tqv, Variant};
+use crate::sitewise::tags::Taggable;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::Slot;
 use crate::sparkplug::text::shown;
@@ -321,9 +322,45 @@ impl Twin {
         self.writer.world.plan.hold_units(assets);
     }
 
-    /// Notes why labels cannot be set, or that they can be again.
-    pub fn note_labels(&mut self, denied: Option<String>) {
-        self.writer.world.plan.note_labels(denied);
+    /// Notes why labels cannot be set, or that they can be again: `subject` says which.
+    pub fn note_labels(&mut self, subject: &str, denied: Option<String>) {
+        self.writer.world.plan.note_labels(subject, denied);
+    }
+
+    /// Whether the model or asset at a place can be tagged.
+    pub fn tag_readiness(&self, of: TagPlace) -> Readiness {
+        self.plan().tag_readiness(of)
+    }
+
+    /// The model or asset at a place, as tags may name it.
+    pub fn tag_subject(&self, of: TagPlace) -> TagSubject {
+        match of {
+            TagPlace::Model(at) => {
+                let model = self.model_at(ModelIx(at));
+                let (resource, place) = (Taggable::Model(model.id), Place::default());
+                TagSubject { resource, name: model.name.clone(), place }
+            }
+            TagPlace::Asset(at) => {
+                let (ix, asset) = (AssetIx(at), self.asset_at(AssetIx(at)));
+                let (resource, name) = (Taggable::Asset(asset.id), asset.address.to_string());
+                TagSubject { resource, name, place: self.tag_place(ix) }
+            }
+        }
+    }
+
+    /// The node or device that an asset belongs to, or else its group.
+    fn tag_place(&self, ix: AssetIx) -> Place {
+        if self.source_of_asset(ix).is_some() {
+            return self.label_place(ix);
+        }
+        let mut asset = self.asset_at(ix);
+        loop {
+            if let AssetKind::Group = asset.kind {
+                return Place { group: asset.address.to_string(), ..Place::default() };
+            }
+            let Some(parent) = asset.parent else { return Place::default() };
+            asset = self.asset_at(parent);
+        }
     }
 
     /// The id of the asset that stands for an address, whether it is there or not.

@@ -22,6 +22,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STACK = "sparkwise-test"
+TAGS = "team=ot,sparkplug:node={group}/{node}"
 ALLOW = "WindTurbine/Pitch Limit = 0..90 step 0.5; Nordsee/*/Derate = on, off"
 ENDPOINT = "a1b2c3-ats.iot.eu-west-1.amazonaws.com"
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sparkwise:0.1.0"
@@ -113,6 +114,16 @@ def rights_name_account_and_region(world):
         assert rights[f"iotsitewise:{action}AssetPropertyValue"] == [f"{prefix}asset/*"], rights
     for action in ("DescribeAssetProperty", "ListAssetProperties", "UpdateAssetProperty"):
         assert rights[f"iotsitewise:{action}"] == [f"{prefix}asset/*"], rights
+    assert "iotsitewise:TagResource" not in rights, rights
+
+
+def tags_are_put_on_by_choice(world):
+    assert variables(world)["TWIN_TAGS"] == TAGS, variables(world)
+    account = world.client("sts").get_caller_identity()["Account"]
+    rights = world.rights()
+    for action in ("ListTagsForResource", "TagResource"):
+        # asset/* and asset-model/*
+        assert rights[f"iotsitewise:{action}"] == [f"arn:aws:iotsitewise:eu-west-1:{account}:asset*"], rights
 
 
 def no_ingress_but_to_the_disk(world):
@@ -315,9 +326,11 @@ def main(endpoint, kind, aws):
 
         def commanded_by_choice():
             other = World(endpoint, aws, f"{STACK}-commands")
-            stack = other.deploy({**parameters, "CommandsAllow": ALLOW, "CommandsIotEndpoint": ENDPOINT})
+            chosen = {"CommandsAllow": ALLOW, "CommandsIotEndpoint": ENDPOINT, "TwinTags": TAGS}
+            stack = other.deploy({**parameters, **chosen})
             assert stack["StackStatus"] == "CREATE_COMPLETE", stack
             commands_come_in_by_choice(other)
+            tags_are_put_on_by_choice(other)
 
         checks.append(commanded_by_choice)
 

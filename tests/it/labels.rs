@@ -1,4 +1,4 @@
-//! Aliases over real sockets: set, read back, found in the console and in dead letters.
+//! Aliases and tags over real sockets: set, read back, and kept where others set them.
 
 use std::time::Duration;
 
@@ -52,4 +52,48 @@ async fn a_property_is_found_by_its_alias_in_sitewise_console_and_dead_letters()
     std::fs::remove_dir_all(folder).unwrap();
     let aliases: Vec<_> = letters.values().map(|letter| letter.alias.as_deref()).collect();
     assert_eq!(aliases, [Some(alias)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn models_and_assets_are_tagged_and_a_tag_of_others_stays() {
+    let variables = [("TWIN_TAGS", "team=ot,sparkplug:node={group}/{node}")];
+    let emulator = Emulator::start(Options::default());
+    let reader = emulator.reader();
+    let mut scene = Scene::start_with(emulator, &variables, || speed(1.0)).await;
+    let definition = Template::definition().member(Metric::new("Speed", 0.0));
+    scene.publish_birth([Metric::template("_types_/Turbine", definition), speed(12.0)]).await;
+
+    let tags = async |arn: &str| {
+        let told = reader.list_tags_for_resource().resource_arn(arn).send().await.unwrap();
+        let mut tags: Vec<_> = told.tags.unwrap_or_default().into_iter().collect();
+        tags.sort_unstable();
+        tags
+    };
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let expected = vec![pair("sparkplug:node", "Nordsee/gw"), pair("team", "ot")];
+    let model = eventually("the model", || async {
+        let models = reader.list_asset_models().send().await.unwrap();
+        models.asset_model_summaries.into_iter().find(|model| model.name == "Turbine")
+    })
+    .await;
+    let turbine = eventually("a tagged turbine", || async {
+        let listed = reader.list_assets().asset_model_id(&model.id).send().await.unwrap();
+        let asset = listed.asset_summaries.into_iter().next()?;
+        (tags(&asset.arn).await == expected).then_some(asset)
+    })
+    .await;
+    assert_eq!(tags(&model.arn).await, [pair("team", "ot")]);
+
+    // Somebody takes one away and gives another a value of their own.
+    reader.untag_resource().resource_arn(&turbine.arn).tag_keys("team").send().await.unwrap();
+    let theirs = reader.tag_resource().resource_arn(&turbine.arn).tags("sparkplug:node", "theirs");
+    theirs.send().await.unwrap();
+    let mut scene = scene.restart(&variables, || speed(1.0)).await;
+    scene.publish_birth([speed(13.0)]).await;
+    let expected = [pair("sparkplug:node", "theirs"), pair("team", "ot")];
+    eventually("the tag again", || async { (tags(&turbine.arn).await == expected).then_some(()) })
+        .await;
+    let left = json(scene.console, "/api/labels").await;
+    assert_eq!(left["rows"][0]["kind"], "other_tag", "{left}");
+    scene.stop().await;
 }

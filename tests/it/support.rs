@@ -255,6 +255,21 @@ impl Scene {
         self.plant.publish(self.edge.ndata(time, metrics)).await;
     }
 
+    /// With another bridge in place of this one, which is killed; the node sends `tag` until it is
+    /// asked.
+    pub(crate) async fn restart(
+        self,
+        variables: &[(&str, &str)],
+        tag: impl Fn() -> Metric,
+    ) -> Self {
+        let Self { emulator, broker, bridge, mut edge, mut plant, .. } = self;
+        bridge.kill().await;
+        let bridge = Bridge::start(&broker, &emulator, variables);
+        let console = bridge.console().await;
+        plant.until_asked(&mut edge, tag).await;
+        Self { emulator, console, broker, bridge, edge, plant }
+    }
+
     /// Ends the bridge in order: everything must be accounted for.
     pub(crate) async fn stop(self) -> Ledger {
         let ledger = self.bridge.stop().await;

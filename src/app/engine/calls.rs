@@ -67,6 +67,8 @@ pub(super) async fn carry_out<S: SiteWise>(
         ApiCall::UpdateProperty(update) => {
             sitewise.update_property(update).await.map(|()| CallResult::Accepted)
         }
+        ApiCall::ReadTags(of) => sitewise.read_tags(of).await.map(CallResult::Tags),
+        ApiCall::Tag(of, tags) => sitewise.tag(of, tags).await.map(|()| CallResult::Accepted),
         ApiCall::ReadValues(of) => sitewise.read_values(of).await.map(CallResult::Values),
     }
 }

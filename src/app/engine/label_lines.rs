@@ -22,7 +22,7 @@ impl LabelLines {
             ..LINES => warn!(label.left = kind, "{remark}"),
             LINES => warn!(
                 label.left = kind,
-                "{remark}; further properties of this kind ({kind}) are counted in \
+                "{remark}; what is further left for this reason ({kind}) is counted in \
                  sparkwise_labels_left_total and listed at /api/labels, and not logged"
             ),
             _ => {}

@@ -114,8 +114,8 @@ impl<S: SiteWise> Engine<S> {
                 }
             }
             Output::LabelRemark(remark) => self.label_lines.log(&remark),
-            Output::LabelsDenied(why) => warn!("aliases and notifications cannot be set: {why}"),
-            Output::LabelsAllowed => info!("aliases and notifications can be set again"),
+            Output::LabelsDenied(what, why) => warn!("Sparkwise cannot {what}: {why}"),
+            Output::LabelsAllowed(what) => info!("Sparkwise can {what} again"),
             told @ (Output::Grouped(_)
             | Output::RuleSuggested(..)
             | Output::AllNodesExcluded(_)

@@ -25,6 +25,7 @@ use crate::sitewise::api::{
     Entry, EntryError, GrowComposite, GrowModel, LatestValue, Model, ModelSummary, Page, Quality,
     UpdateProperty, Variant,
 };
+use crate::sitewise::tags::{Taggable, Tags};
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::edge::{Edge, Metric};
 use crate::sparkplug::findings::Finding;
@@ -68,6 +69,12 @@ impl SiteWise for Silent {
         pending().await
     }
     async fn associate(&self, _: Associate) -> Result<(), ApiFault> {
+        pending().await
+    }
+    async fn read_tags(&self, _: Taggable) -> Result<Tags, ApiFault> {
+        pending().await
+    }
+    async fn tag(&self, _: Taggable, _: Tags) -> Result<(), ApiFault> {
         pending().await
     }
     async fn list_children(&self, _: Uuid, _: Option<String>) -> Result<Page<Asset>, ApiFault> {

@@ -4,8 +4,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::globs::Globs;
-use crate::labels::{AliasTemplate, Config as Labels};
+use crate::labels::{AliasTemplate, Config as Labels, RemarkKind, TagTemplate};
 use crate::sitewise::api::{AssetProperty, NotificationState};
+use crate::sitewise::tags::Taggable;
 use crate::sparkplug::address::Source;
 
 const TEMPLATE: &str = "/{group}/{node}/{device}/{asset}/{member}";
@@ -14,6 +15,7 @@ fn wanted() -> Labels {
     Labels {
         aliases: Some(AliasTemplate::parse(TEMPLATE).unwrap()),
         notify: Some(Globs::parse("Turbine/Speed").unwrap()),
+        tags: None,
     }
 }
 
@@ -81,7 +83,7 @@ fn every_measurement_gets_its_alias_and_no_attribute_does() {
     }
     let figures = world.bridge.labels().unwrap().figures();
     assert_eq!(figures.aliases as usize, world.own().len());
-    assert_eq!((figures.notifications, figures.remarks), (2, [0; 4]));
+    assert_eq!((figures.notifications, figures.remarks), (2, [0; RemarkKind::ALL.len()]));
 
     // What comes later is set as well, and after a restart nothing is written again.
     world.birth_with_units(1, &["rpm"]);
@@ -108,10 +110,8 @@ fn a_unit_and_an_alias_of_one_property_do_not_overwrite_each_other() {
         world.birth_with_units(0, &["rpm", "1/s", "Hz"]);
         world.pass(Duration::from_secs(120));
         let speeds = world.own().into_iter().filter(|((_, property), _)| property == "Speed");
-        // What has none of its own shows its model's.
-        let mut speeds: Vec<_> = speeds
-            .map(|(_, own)| (own.alias.unwrap(), own.unit.unwrap_or_else(|| "rpm".to_owned())))
-            .collect();
+        let mut speeds: Vec<_> =
+            speeds.map(|(_, own)| (own.alias.unwrap(), own.unit.unwrap())).collect();
         speeds.sort_unstable();
         let expected = [("T0", "rpm"), ("T1", "1/s"), ("T2", "Hz")]
             .map(|(name, unit)| (format!("/Nordsee/gw1/Row 1/{name}/Speed"), unit.to_owned()));
@@ -224,4 +224,45 @@ fn where_writing_is_denied_it_is_a_problem_with_a_remedy_until_it_is_allowed() {
         device: None,
     }));
     assert!(world.sitewise.properties.keys().any(|(asset, _)| *asset == place));
+}
+
+/// Groups and the bridge's own asset get tags as well, as far as their placeholders stand for something.
+#[test]
+fn models_and_assets_are_tagged_by_their_place_in_the_plant() {
+    let tags = "team=ot,group={group},at={node}/{device}";
+    let tags = TagTemplate::parse(tags).unwrap();
+    let wanted = Labels { tags: Some(tags), ..Labels::default() };
+    let mut world = World::new(1);
+    world.bridge = world.bridge.with_labels(wanted, 1);
+    world.sitewise.unwritable = Some(ApiFaultKind::Denied);
+    world.birth_with_units(0, &["rpm"]);
+    world.pass(Duration::from_secs(60));
+    let problem = |world: &World| world.bridge.twin().plan().problem("set tags").map(str::to_owned);
+    let told = problem(&world).unwrap();
+    assert!(told.starts_with("TagResource: ") && told.contains("TWIN_TAGS"), "{told}");
+    world.sitewise.unwritable = None;
+    world.pass(Duration::from_secs(600));
+    assert_eq!(problem(&world), None);
+    let tags = |of: Taggable| -> Vec<(String, String)> {
+        world.sitewise.tags[&of].clone().into_iter().collect()
+    };
+    let pair = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+    for (name, expected) in [
+        ("Row 1/T0", vec![("group", "Nordsee"), ("team", "ot")]),
+        ("gw1", vec![("group", "Nordsee"), ("team", "ot")]),
+        ("Tank", vec![("at", "gw1/Tank"), ("group", "Nordsee"), ("team", "ot")]),
+        ("Nordsee", vec![("group", "Nordsee"), ("team", "ot")]),
+    ] {
+        let (id, _) = world.sitewise.asset(name);
+        let expected: Vec<_> = expected.into_iter().map(pair).collect();
+        assert_eq!(tags(Taggable::Asset(id)), expected, "{name}");
+    }
+    for id in world.sitewise.models.keys() {
+        assert_eq!(tags(Taggable::Model(*id)), [pair(("team", "ot"))]);
+    }
+    assert_eq!(
+        world.sitewise.assets.len() + world.sitewise.models.len(),
+        world.sitewise.tags.len()
+    );
+    assert_eq!(world.updates(), 0, "nothing of properties");
 }

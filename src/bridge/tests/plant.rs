@@ -117,8 +117,8 @@ impl Plant {
                 | Output::ReachabilityChanged(_)
                 | Output::Born(_)
                 | Output::LabelRemark(_)
-                | Output::LabelsDenied(_)
-                | Output::LabelsAllowed
+                | Output::LabelsDenied(..)
+                | Output::LabelsAllowed(_)
                 | Output::Died(..)
                 | Output::Finding { .. }
                 | Output::AllNodesExcluded(_)

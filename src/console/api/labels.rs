@@ -1,4 +1,4 @@
-//! What the lane of aliases and notifications left as it is.
+//! What the lanes of aliases, notifications and tags left as it is.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::console::queries::EngineQueries;
 /// Rows of a page unless asked otherwise.
 const ROWS: usize = 50;
 
-/// A property that keeps other labels than those that are wanted.
+/// A property, a model or an asset that keeps other labels than those that are wanted.
 #[derive(Debug, Serialize)]
 pub(super) struct LabelRow {
     /// Why, as the metric names it.

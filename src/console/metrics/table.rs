@@ -370,7 +370,9 @@ pub(super) const TABLE: &[MetricDef] = &[
     ),
     labels::SET,
     labels::LEFT,
+    labels::FAILURES,
     labels::ASSETS,
+    labels::TAGGED,
     counter(
         "sparkwise_latest_values_unread_total",
         "Latest values, of properties that births name, that could not be read from SiteWise after \

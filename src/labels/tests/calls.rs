@@ -27,7 +27,7 @@ fn an_update_carries_what_others_have_set() {
     );
     assert_eq!(rig.lane.remarks().count(), 1);
     let Figures { aliases, notifications, assets, remarks, .. } = rig.lane.figures();
-    assert_eq!((aliases, notifications, assets, remarks), (2, 0, 1, [1, 0, 0, 0]));
+    assert_eq!((aliases, notifications, assets, remarks), (2, 0, 1, [1, 0, 0, 0, 0, 0, 0]));
 }
 
 /// A million assets would no longer follow their model's unit.
@@ -134,7 +134,7 @@ fn what_sitewise_rejects_or_takes_no_alias_of_is_told_and_left() {
         model: String::new(),
         properties: vec![Measurement { id: property_id(0), name: "p".to_owned(), unit: None }],
     };
-    let config = Config { aliases: Some(template), notify: None };
+    let config = Config { aliases: Some(template), ..Config::default() };
     let mut remarks = Vec::new();
     let visit = visit::Visit::begin(0, 1, subject, &config, &mut remarks);
     assert!(visit.is_over(), "nothing is left to do, and nothing is read for it");
@@ -243,8 +243,59 @@ fn a_denial_is_told_once_with_its_operation_and_ends_by_itself() {
     assert_eq!(rig.told, ["denied UpdateAssetProperty: no"]);
     assert!((4..=6 * 16).contains(&tries), "{tries}");
     rig.pass(Duration::from_secs(600));
-    assert_eq!(rig.told.last().map(String::as_str), Some("allowed"));
+    assert_eq!(rig.told.last().map(String::as_str), Some("allowed UpdateAssetProperty"));
     assert_eq!((rig.told.len(), rig.sitewise.updates.len()), (2, 20));
+}
+
+/// What the service says of an alias that is taken is not documented.
+#[test]
+fn a_property_that_conflicts_for_ever_is_told_and_holds_up_no_other() {
+    let mut rig = Rig::new(aliases(), 4, 50);
+    rig.pass_with(Duration::from_secs(600), &mut |call| match call {
+        ApiCall::UpdateProperty(update) if number(update.property) % 10 == 0 => {
+            Some(ApiFault::new(ApiFaultKind::Conflict, "not now"))
+        }
+        _ => None,
+    });
+    assert_eq!(rig.sitewise.updates.len(), 4 * 45);
+    assert_eq!(rig.told.len(), 4 * 5, "{:?}", rig.told);
+    let first = "rejected: Nordsee/gw/T0/p0: SiteWise rejected its alias or notification: not now";
+    assert!(rig.told.iter().any(|told| told == first), "{:?}", rig.told);
+    assert_eq!(rig.lane.figures().assets, 4);
+}
+
+#[test]
+fn calls_that_keep_failing_are_told_until_they_succeed() {
+    let mut rig = Rig::new(aliases(), 2, 10);
+    rig.pass_with(Duration::from_secs(3_600), &mut |call| {
+        call.is_write().then(|| ApiFault::new(ApiFaultKind::Unavailable, "later"))
+    });
+    assert_eq!(rig.told, ["failing UpdateAssetProperty: later"]);
+    let tried = rig.times["UpdateAssetProperty"].len();
+    assert!((30..400).contains(&tried), "{tried}");
+    rig.pass(Duration::from_secs(600));
+    assert_eq!(rig.told.last().map(String::as_str), Some("allowed UpdateAssetProperty"));
+    assert_eq!((rig.told.len(), rig.sitewise.updates.len()), (2, 20));
+}
+
+/// A list that is read from its beginning once more has what was seen before it failed.
+#[test]
+fn a_property_is_written_once_though_its_page_is_read_twice() {
+    let mut rig = Rig::new(aliases(), 1, 600);
+    let mut failures = 3;
+    rig.pass_with(Duration::from_secs(600), &mut |call| match call {
+        ApiCall::ReadProperties(_, Some(token)) if failures > 0 && token == "500" => {
+            failures -= 1;
+            Some(ApiFault::new(ApiFaultKind::Invalid, "no such page"))
+        }
+        _ => None,
+    });
+    assert_eq!(failures, 0);
+    let once: BTreeSet<_> =
+        rig.sitewise.updates.iter().map(|update| number(update.property)).collect();
+    assert_eq!((once.len(), rig.sitewise.updates.len()), (600, 600));
+    // Each failed read has at most 16 more read again before they are written.
+    assert!(rig.count("DescribeAssetProperty") <= 600 + 3 * 16);
 }
 
 /// What people set while the lane waits for its next try must not be overwritten with what was read

@@ -102,7 +102,9 @@ fn a_million_aliases_are_set_once_each_though_the_process_is_killed_ten_times() 
                 Output::Remark(remark) => {
                     remarks.insert(remark.to_string());
                 }
-                Output::Denied(..) | Output::Allowed => panic!("nothing is denied"),
+                Output::Denied(..) | Output::Failing(..) | Output::Allowed(_) => {
+                    panic!("nothing is denied, and nothing fails")
+                }
             }
         }
         let answered = answers.front().map(|(at, ..)| *at);

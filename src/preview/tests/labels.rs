@@ -27,6 +27,23 @@ Aliases and notifications (TWIN_ALIASES, TWIN_NOTIFY)
     assert!(without.json().contains(r#""labels":null"#));
 }
 
+#[tokio::test]
+async fn the_report_says_how_many_models_and_assets_get_tags_and_how_long_that_takes() {
+    let variables = [("TWIN_TAGS", "team=ot,node={node}")];
+    let report = planned_with(&variables, &captured(), FakeSiteWise::default()).await;
+    let labels = report.labels.clone().unwrap();
+    assert_eq!((labels.aliases, labels.assets, labels.tag_calls()), (0, 0, 2 * labels.tagged));
+    let twin = &report;
+    let (models, assets) =
+        (twin.models.len() as u64, twin.assets.iter().map(|(_, names)| names.len() as u64));
+    assert_eq!(labels.tagged, models + assets.sum::<u64>());
+    let text = report.to_string();
+    assert!(!text.contains("TWIN_ALIASES"), "{text}");
+    let expected = format!("Tags (TWIN_TAGS)\n  {} models and assets are tagged", labels.tagged);
+    assert!(text.contains(&expected), "{text}");
+    assert!(report.json().contains(&format!(r#""tagged":{}"#, labels.tagged)), "{}", report.json());
+}
+
 /// A node's metric of two levels and a member of its instance have the same address.
 #[tokio::test]
 async fn two_properties_with_one_alias_are_named_beforehand() {

@@ -3,6 +3,7 @@ mod foreign;
 mod models;
 mod properties;
 mod quotas;
+mod tags;
 mod values;
 
 use aws_config::{BehaviorVersion, Region};
@@ -25,6 +26,7 @@ async fn errors_are_judged_by_their_code() {
         (404, "ResourceNotFoundException", ApiFaultKind::NotFound),
         (412, "PreconditionFailedException", ApiFaultKind::Changed),
         (410, "LimitExceededException", ApiFaultKind::Limit),
+        (400, "TooManyTagsException", ApiFaultKind::Limit),
         (400, "InvalidRequestException", ApiFaultKind::Invalid),
         (403, "AccessDeniedException", ApiFaultKind::Denied),
         (403, "UnrecognizedClientException", ApiFaultKind::Denied),

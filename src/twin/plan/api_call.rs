@@ -9,6 +9,7 @@ use crate::sitewise::api::{
     GrowModel, Hierarchy, LatestValue, Model, ModelSummary, Page, Property, UpdateProperty,
 };
 use crate::sitewise::cause::{Plane, READ};
+use crate::sitewise::tags::{Taggable, Tags};
 
 /// Identifies a call until its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +51,10 @@ pub enum ApiCall {
     },
     /// UpdateAssetProperty.
     UpdateProperty(UpdateProperty),
+    /// ListTagsForResource.
+    ReadTags(Taggable),
+    /// TagResource.
+    Tag(Taggable, Tags),
     /// BatchGetAssetPropertyValue of properties, each an asset's.
     ReadValues(Vec<(Uuid, Uuid)>),
 }
@@ -69,6 +74,8 @@ pub enum CallResult {
     Properties(Page<(Uuid, AssetProperty)>),
     /// Of [`ApiCall::DescribeProperty`].
     Property(AssetProperty),
+    /// Of [`ApiCall::ReadTags`].
+    Tags(Tags),
     /// Of [`ApiCall::ReadValues`], in its order.
     Values(Vec<LatestValue>),
     /// Of the others: SiteWise accepted it.
@@ -85,7 +92,8 @@ impl ApiCall {
             | Self::GrowComposite(_)
             | Self::CreateAsset(_)
             | Self::Associate(_)
-            | Self::UpdateProperty(_) => true,
+            | Self::UpdateProperty(_)
+            | Self::Tag(..) => true,
             Self::ListModels(_)
             | Self::DescribeModel(_)
             | Self::ListAssets(..)
@@ -93,6 +101,7 @@ impl ApiCall {
             | Self::ReadProperties(..)
             | Self::ListChildren(..)
             | Self::DescribeProperty { .. }
+            | Self::ReadTags(_)
             | Self::ReadValues(_) => false,
         }
     }
@@ -122,6 +131,8 @@ impl ApiCall {
             Self::Associate(_) => "AssociateAssets",
             Self::DescribeProperty { .. } => "DescribeAssetProperty",
             Self::UpdateProperty(_) => "UpdateAssetProperty",
+            Self::ReadTags(_) => "ListTagsForResource",
+            Self::Tag(..) => "TagResource",
             Self::ReadValues(_) => READ,
         }
     }
@@ -143,6 +154,8 @@ impl ApiCall {
             | Self::Associate(_)
             | Self::DescribeProperty { .. }
             | Self::UpdateProperty(_)
+            | Self::ReadTags(_)
+            | Self::Tag(..)
             | Self::ReadValues(_) => (&[], &[]),
         }
     }
@@ -193,6 +206,8 @@ impl fmt::Display for ApiCall {
                 let unit = unit.as_deref().unwrap_or("that of its model");
                 write!(f, "set the unit of property {property} of asset {asset} to {unit}")
             }
+            Self::ReadTags(of) => write!(f, "read the tags of {of}"),
+            Self::Tag(of, tags) => write!(f, "put {} tags on {of}", tags.len()),
             Self::Associate(link) => {
                 write!(f, "associate asset {} with its parent {}", link.child, link.parent)
             }

@@ -4,12 +4,10 @@
 use super::state::{AssetStage, ModelStage};
 use super::units::UnitStage;
 use super::{JobState, Plan, ProvisioningJob};
-use crate::labels::Readiness;
+use crate::labels::{Readiness, TagPlace};
 use crate::twin::assets::{AssetIx, DesiredAssets};
 use crate::twin::models::PropertyIx;
 
-/// The subject of the problem that a denial is.
-const SUBJECT: &str = "set aliases and notifications";
 /// Properties of a model are counted below this bit, deletions of an asset from it on.
 const DELETIONS: u32 = 16;
 
@@ -30,6 +28,24 @@ impl Plan {
         Readiness::Ready(properties | deletions << DELETIONS)
     }
 
+    /// Whether a model or an asset can be tagged. An asset that was deleted and made again is
+    /// another version.
+    pub fn tag_readiness(&self, of: TagPlace) -> Readiness {
+        match of {
+            TagPlace::Model(at) => match self.models.get(at as usize).map(|model| model.stage) {
+                Some(ModelStage::Active) => Readiness::Ready(0),
+                _ => Readiness::NotNow,
+            },
+            TagPlace::Asset(at) => match self.assets.get(at as usize).map(|asset| asset.stage) {
+                Some(AssetStage::Active) => {
+                    let deletions = self.units.deletions.get(&AssetIx(at));
+                    Readiness::Ready(deletions.copied().unwrap_or_default())
+                }
+                _ => Readiness::NotNow,
+            },
+        }
+    }
+
     /// Units of these assets are written by nobody until they are released: others write their
     /// properties.
     pub fn hold_units(&mut self, assets: impl Iterator<Item = AssetIx>) {
@@ -42,12 +58,12 @@ impl Plan {
         !self.is_idle_until(crate::time::Instant::START)
     }
 
-    /// Notes why labels cannot be set, or that they can be again.
-    pub fn note_labels(&mut self, denied: Option<String>) {
+    /// Notes why labels cannot be set, or that they can be again: `subject` says which.
+    pub fn note_labels(&mut self, subject: &str, denied: Option<String>) {
         match denied {
-            Some(why) => self.add_problem(SUBJECT.to_owned(), why),
+            Some(why) => self.add_problem(subject.to_owned(), why),
             None => {
-                self.problems.remove(SUBJECT);
+                self.problems.remove(subject);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! SiteWise's control plane in memory: strict, asynchronous, able to fail on order.
 
+mod tags;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
@@ -10,6 +12,7 @@ use crate::sitewise::api::{
     ResourceState, Tqv, UpdateProperty,
 };
 use crate::sitewise::limits;
+use crate::sitewise::tags::{Taggable, Tags};
 use crate::twin::plan::api_call::{ApiCall, CallResult};
 
 /// A model as it stands in SiteWise.
@@ -62,6 +65,7 @@ pub(crate) struct FakeSiteWise {
     pub(crate) latest: BTreeMap<(Uuid, Uuid), Tqv>,
     /// What properties of single assets have beyond their models'.
     pub(crate) properties: BTreeMap<(Uuid, Uuid), AssetProperty>,
+    pub(crate) tags: BTreeMap<Taggable, Tags>,
     /// Why properties of assets cannot be written.
     pub(crate) unwritable: Option<ApiFaultKind>,
     /// Why values cannot be read.
@@ -206,6 +210,8 @@ impl FakeSiteWise {
                 self.properties.insert((asset, property), written);
                 Ok(CallResult::Accepted)
             }
+            ApiCall::ReadTags(of) => self.tags_of(of).map(|tags| CallResult::Tags(tags.clone())),
+            ApiCall::Tag(of, tags) => self.put_tags(of, tags),
             ApiCall::DescribeAsset(id) => {
                 if let Some(kind) = self.undescribable.get(&id) {
                     return Err(fault(*kind, "it cannot be described"));

@@ -37,8 +37,8 @@ impl World {
             | Output::ReachabilityChanged(_)
             | Output::Born(_)
             | Output::LabelRemark(_)
-            | Output::LabelsDenied(_)
-            | Output::LabelsAllowed
+            | Output::LabelsDenied(..)
+            | Output::LabelsAllowed(_)
             | Output::Died(..)
             | Output::AllNodesExcluded(_)
             | Output::NothingDelivered(_) => {}

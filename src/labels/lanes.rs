@@ -1,0 +1,137 @@
+//! Both lanes behind one interface: that of properties, and that of tags.
+
+use std::collections::VecDeque;
+
+use super::lane::PropertyLane;
+use super::tag_lane::TagLane;
+use super::{Config, Figures, Output, Plant, Remark, RemarkKind};
+use crate::sitewise::api::ApiFault;
+use crate::time::Instant;
+use crate::twin::plan::api_call::{CallId, CallResult};
+
+/// Ids of the lanes' calls begin here: those of the twin's plan, counted from 0, stay below.
+const FIRST_CALL: u64 = 1 << 62;
+/// Those of tags begin here.
+const FIRST_TAG_CALL: u64 = FIRST_CALL | 1 << 61;
+/// Remarks kept for people to read.
+const REMARKS: usize = 1_000;
+
+/// The lanes.
+///
+/// After each `handle_*` the caller drains [`poll_output`](Self::poll_output), which is also due at
+/// [`poll_timeout`](Self::poll_timeout).
+#[derive(Debug)]
+pub struct Labels {
+    config: Config,
+    /// None where nothing of properties is wanted.
+    properties: Option<PropertyLane>,
+    /// None where no tags are wanted.
+    tags: Option<TagLane>,
+    remarks: VecDeque<Remark>,
+    counts: [u64; RemarkKind::ALL.len()],
+}
+
+impl Labels {
+    /// With nothing visited yet; `seed` is for the jitter of retries.
+    pub fn new(config: Config, seed: u64) -> Self {
+        let of_properties = config.is_of_properties();
+        Self {
+            properties: of_properties.then(|| PropertyLane::new(config.clone(), FIRST_CALL, seed)),
+            tags: config
+                .tags
+                .clone()
+                .map(|tags| TagLane::new(tags, FIRST_TAG_CALL, seed.wrapping_add(1))),
+            config,
+            remarks: VecDeque::new(),
+            counts: [0; RemarkKind::ALL.len()],
+        }
+    }
+
+    /// What is wanted.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What was done so far.
+    pub fn figures(&self) -> Figures {
+        let of_properties = self.properties.as_ref().map(PropertyLane::figures).unwrap_or_default();
+        let of_tags = self.tags.as_ref().map(TagLane::figures).unwrap_or_default();
+        Figures {
+            tags: of_tags.tags,
+            tagged: of_tags.tagged,
+            failures: of_properties.failures + of_tags.failures,
+            remarks: self.counts,
+            ..of_properties
+        }
+    }
+
+    /// The latest remarks, the last one first; a thousand at most.
+    pub fn remarks(&self) -> impl Iterator<Item = &Remark> {
+        self.remarks.iter().rev()
+    }
+
+    /// Whether a call is one of the lanes'.
+    pub fn owns(id: CallId) -> bool {
+        id.0 >= FIRST_CALL
+    }
+
+    /// The assets whose properties are being read or written: nobody else may write these.
+    pub fn visited(&self) -> impl Iterator<Item = u32> + '_ {
+        self.properties.iter().flat_map(PropertyLane::visited)
+    }
+
+    /// The process is about to stop: nothing more is read. What was read to be written still is.
+    pub fn handle_stop(&mut self) {
+        if let Some(lane) = &mut self.properties {
+            lane.handle_stop();
+        }
+        if let Some(lane) = &mut self.tags {
+            lane.handle_stop();
+        }
+    }
+
+    /// When there may be an output.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let of_properties = self.properties.as_ref().and_then(PropertyLane::poll_timeout);
+        let of_tags = self.tags.as_ref().and_then(TagLane::poll_timeout);
+        [of_properties, of_tags].into_iter().flatten().min()
+    }
+
+    /// The next output.
+    pub fn poll_output(&mut self, plant: &impl Plant, now: Instant) -> Option<Output> {
+        let Self { properties, tags, .. } = self;
+        let output = properties
+            .as_mut()
+            .and_then(|lane| lane.poll_output(plant, now))
+            .or_else(|| tags.as_mut()?.poll_output(plant, now))?;
+        if let Output::Remark(remark) = &output {
+            self.remember(remark.clone());
+        }
+        Some(output)
+    }
+
+    /// Handles the result of one of the lanes' calls.
+    pub fn handle_result(
+        &mut self,
+        id: CallId,
+        answer: Result<CallResult, ApiFault>,
+        now: Instant,
+    ) {
+        match (&mut self.properties, &mut self.tags) {
+            (_, Some(lane)) if id.0 >= FIRST_TAG_CALL => lane.handle_result(id, answer, now),
+            (Some(lane), _) => lane.handle_result(id, answer, now),
+            (None, _) => {}
+        }
+    }
+
+    fn remember(&mut self, remark: Remark) {
+        let place = RemarkKind::ALL.iter().position(|kind| *kind == remark.kind);
+        if let Some(count) = place.and_then(|at| self.counts.get_mut(at)) {
+            *count += 1;
+        }
+        if self.remarks.len() >= REMARKS {
+            self.remarks.pop_front();
+        }
+        self.remarks.push_back(remark);
+    }
+}
