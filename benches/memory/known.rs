@@ -222,8 +222,8 @@ impl World {
             | Output::Capped { .. }
             | Output::Born(_)
             | Output::LabelRemark(_)
-            | Output::LabelsDenied(_)
-            | Output::LabelsAllowed
+            | Output::LabelsDenied(..)
+            | Output::LabelsAllowed(_)
             | Output::Died(..)
             | Output::ReachabilityChanged(_)
             | Output::Finding { .. }

@@ -1,6 +1,7 @@
 //! SiteWise's control plane in memory: strict, asynchronous, able to fail on order.
 
 mod tags;
+mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,14 +93,7 @@ impl FakeSiteWise {
         } else {
             self.reads += 1;
         }
-        if let ApiCall::ListModels(Some(_))
-        | ApiCall::ListAssets(_, Some(_))
-        | ApiCall::ListChildren(_, Some(_)) = call
-            && self.expired_tokens > 0
-        {
-            self.expired_tokens -= 1;
-            return Err(fault(ApiFaultKind::Invalid, "the given nextToken is not valid"));
-        }
+        self.check_token(&call)?;
         match call {
             ApiCall::ListModels(token) => {
                 let items = self.models.iter().map(|(id, model)| ModelSummary {
