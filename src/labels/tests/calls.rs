@@ -252,7 +252,7 @@ fn a_denial_is_told_once_with_its_operation_and_ends_by_itself() {
 fn a_property_that_conflicts_for_ever_is_told_and_holds_up_no_other() {
     let mut rig = Rig::new(aliases(), 4, 50);
     rig.pass_with(Duration::from_secs(600), &mut |call| match call {
-        ApiCall::UpdateProperty(update) if number(update.property) % 10 == 0 => {
+        ApiCall::UpdateProperty(update) if number(update.property).is_multiple_of(10) => {
             Some(ApiFault::new(ApiFaultKind::Conflict, "not now"))
         }
         _ => None,
