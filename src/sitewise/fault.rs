@@ -122,6 +122,8 @@ fn classify(code: Option<&str>, status: u16, operation: &'static str) -> (ApiFau
             Cause::Action(operation)
         }
         (ApiFaultKind::Denied, None, _) => Cause::Foreign,
+        // A page of a proxy or of a portal, or a redirection to one.
+        (ApiFaultKind::Unavailable, None, _) if status < 400 => Cause::Foreign,
         _ => Cause::of(kind),
     };
     (kind, cause)
@@ -161,7 +163,8 @@ pub(crate) fn of_entry(operation: &'static str, code: &str, message: &str) -> Ap
 
 /// An answer that went well but cannot be understood.
 pub(crate) fn of_answer(tried: impl Display, why: impl Display) -> ApiFault {
-    ApiFault::new(ApiFaultKind::Unavailable, format!("{tried}: unreadable answer: {why}"))
+    let why = format!("{tried}: unreadable answer: {why}");
+    ApiFault { cause: Cause::Foreign, ..ApiFault::new(ApiFaultKind::Unavailable, why) }
 }
 
 /// The fault of missing or failing credentials.

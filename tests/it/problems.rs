@@ -146,6 +146,25 @@ async fn a_quota_that_is_used_up_is_one_row_with_a_count() {
     scene.stop().await;
 }
 
+/// So was a right that the role lacks, since SiteWise's words name each asset.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_right_that_is_missing_is_one_row_with_a_count() {
+    let emulator = Emulator::start(Options::default());
+    order(&emulator, &["CreateAsset"], "AccessDeniedException");
+    let mut scene = Scene::start_with(emulator, &[], || Metric::new("Speed", 1.0)).await;
+    let console = scene.console;
+    scene.publish_birth((0..8).map(|number| instance(&format!("P{number}"), "Pump"))).await;
+    let reason = eventually("one row", || async {
+        let rows = problems(console, "problem").await;
+        let [row] = &rows[..] else { return None };
+        let reason = row["reason"].as_str()?.to_owned();
+        row["subject"].as_str()?.contains(" and ").then_some(reason)
+    })
+    .await;
+    assert!(reason.contains("iotsitewise:CreateAsset"), "{reason}");
+    scene.stop().await;
+}
+
 /// A property that its model does not get was waited for without a word about why.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_property_that_its_model_does_not_get_says_why_and_what_to_do() {

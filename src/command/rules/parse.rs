@@ -176,13 +176,18 @@ fn range(item: &Item) -> Result<Option<Effect>, String> {
     let Some((low, high)) = item.text.split_once("..").filter(|_| !item.quoted) else {
         return Ok(None);
     };
-    for bound in [low, high] {
+    for (bound, is_high) in [(low, false), (high, true)] {
         if let (Some(number), Ok(exact)) = (number(bound), bound.parse::<i128>())
             && number as i128 != exact
         {
-            let range = &item.text;
+            let nearest = match (is_high, number as i128 > exact) {
+                (true, true) => number.next_down(),
+                (false, false) => number.next_up(),
+                _ => number,
+            };
             return Err(format!(
-                "with the range {range}: {bound} is past what a range takes exactly; write {number:.0}"
+                "with the range {}: {bound} is past what a range takes exactly; write {nearest:.0}",
+                item.text
             ));
         }
     }

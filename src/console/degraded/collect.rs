@@ -255,6 +255,10 @@ fn nodes(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     let (host, twin) = (look.bridge.host(), look.bridge.twin());
     let (stored, live): (Vec<_>, Vec<_>) =
         host.problems().partition(|(_, problem)| problem.known_by == KnownBy::StoredBirth);
+    let dead = look.bridge.dead_nodes();
+    // Who was asked after our start and never said anything is not misunderstood, but dead.
+    let is_dead = |edge: &EdgeNode| host.is_unheard(edge) && dead.contains(edge);
+    let live: Vec<_> = live.into_iter().filter(|(edge, _)| !is_dead(edge)).collect();
     let strange: BTreeSet<&EdgeNode> = live.iter().map(|(edge, _)| *edge).collect();
     all.extend(live.into_iter().map(|(edge, problem)| DegradedReason::NotUnderstood {
         edge: edge.to_string(),
@@ -266,8 +270,8 @@ fn nodes(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
         DegradedReason::SenderClock { edge, ahead, others }
     }));
     let offline = |edge: &EdgeNode| offline(twin, edge);
-    let dead = look.bridge.dead_nodes().into_iter().filter(|edge| !strange.contains(edge));
-    let dead: BTreeSet<&EdgeNode> = dead.collect();
+    let dead: BTreeSet<&EdgeNode> =
+        dead.into_iter().filter(|edge| !strange.contains(edge)).collect();
     all.extend(dead.iter().map(|edge| offline(edge)));
     let before = offline_before(look).into_iter().flatten();
     let before = before
@@ -349,14 +353,15 @@ fn values(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
 }
 
 /// Models and assets that SiteWise rejects: one reason for all assets that one cause keeps out, such
-/// as a quota that is used up.
+/// as a quota that is used up or a right that is missing.
 fn problems(twin: &Twin, all: &mut Vec<DegradedReason>) {
     let (plan, asset) = (twin.plan(), "asset ");
     let mut rows: BTreeMap<(bool, &str), Vec<&str>> = BTreeMap::new();
     for (subject, reason) in plan.problems() {
         let cause = match (subject.starts_with(asset), plan.verdict(subject)) {
             (true, Some(RejectionKind::Limit)) => (true, ""),
-            (true, _) => (true, reason),
+            // SiteWise's words name the asset.
+            (true, _) => (true, plan.denied(subject).unwrap_or(reason)),
             // Its own name: it is by itself.
             (false, _) => (false, subject),
         };

@@ -82,6 +82,19 @@ async fn answers_without_a_code_are_judged_by_their_status() {
     }
 }
 
+/// A portal's page was told as an error of SiteWise.
+#[tokio::test]
+async fn what_is_no_answer_of_sitewise_is_told_as_another_ones() {
+    for (status, cause) in [(200, Cause::Foreign), (302, Cause::Foreign), (502, Cause::Failing)] {
+        let stub =
+            Stub::start(move |_| StubReply::text(status, "<html>Please sign in</html>")).await;
+        let fault = client(&stub).put(Vec::new()).await.unwrap_err();
+        assert_eq!((fault.kind, fault.cause), (ApiFaultKind::Unavailable, cause), "{fault}");
+        let fault = client(&stub).list_models(None).await.unwrap_err();
+        assert_eq!((fault.kind, fault.cause), (ApiFaultKind::Unavailable, cause), "{fault}");
+    }
+}
+
 #[tokio::test]
 async fn a_service_that_does_not_answer_is_unavailable() {
     for reply in [StubReply::Drop, StubReply::Cut, StubReply::Hang] {

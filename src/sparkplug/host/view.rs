@@ -85,6 +85,11 @@ impl Host {
         self.session(edge).map_or(NodePhase::Unknown, EdgeSession::phase)
     }
 
+    /// Whether nothing of an edge node was heard since this host began.
+    pub fn is_unheard(&self, edge: &EdgeNode) -> bool {
+        self.session(edge).is_none_or(EdgeSession::is_unheard)
+    }
+
     /// The server on which an edge node is online.
     pub fn server_of(&self, edge: &EdgeNode) -> Option<ServerId> {
         self.session(edge)?.server_of_birth()

@@ -8,6 +8,11 @@ use crate::sparkplug::host::finding_log::FindingRecord;
 use crate::time::Timestamp;
 
 impl EdgeSession {
+    /// Whether no message of it has come.
+    pub(crate) fn is_unheard(&self) -> bool {
+        self.last_heard.is_none()
+    }
+
     pub(crate) fn findings(&self) -> &FindingCounts {
         &self.notes.findings
     }

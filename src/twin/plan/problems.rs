@@ -15,8 +15,8 @@ pub(super) struct Problem {
     reason: String,
     /// The machine, or the first of those, that the subject does not name.
     machine: Option<Source>,
-    /// The role lacks the right to a call.
-    is_denied: bool,
+    /// The operation that the role lacks the right to.
+    denied: Option<&'static str>,
 }
 
 /// SiteWise's verdict on a model or an asset.
@@ -105,13 +105,21 @@ impl Plan {
         }
         self.add_problem(subject.clone(), reason);
         if let Some(problem) = self.problems.get_mut(&subject) {
-            problem.is_denied = matches!(fault.cause, Cause::Action(_));
+            problem.denied = match fault.cause {
+                Cause::Action(operation) => Some(operation),
+                _ => None,
+            };
         }
     }
 
     /// Whether a problem is that the role lacks a right.
     pub fn is_denied(&self, subject: &str) -> bool {
-        self.problems.get(subject).is_some_and(|problem| problem.is_denied)
+        self.denied(subject).is_some()
+    }
+
+    /// The operation that the role lacks the right to, where that is the problem.
+    pub fn denied(&self, subject: &str) -> Option<&'static str> {
+        self.problems.get(subject)?.denied
     }
 
     /// Whether a problem is SiteWise's verdict, rather than a call that failed.
@@ -169,7 +177,7 @@ impl Plan {
     fn add_problem_of(&mut self, subject: String, machine: Option<Source>, reason: String) {
         if self.problems.len() < PROBLEMS || self.problems.contains_key(&subject) {
             self.verdicts.remove(&subject);
-            self.problems.insert(subject, Problem { reason, machine, is_denied: false });
+            self.problems.insert(subject, Problem { reason, machine, denied: None });
         }
     }
 }
