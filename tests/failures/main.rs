@@ -10,6 +10,7 @@
 )]
 
 mod away;
+mod buffered;
 mod damaged;
 mod ending;
 mod foreign;
