@@ -19,6 +19,7 @@ mod fuse;
 mod hostile;
 mod killed;
 mod late;
+mod outage;
 mod plant;
 mod reader;
 mod retried;
@@ -26,10 +27,14 @@ mod retried;
 mod sdk;
 mod starting;
 
+#[path = "../../benches/support/memory.rs"]
+mod memory;
 #[path = "../../benches/support/mqtt.rs"]
 mod mqtt;
 #[path = "../../benches/support/program.rs"]
 mod program;
+#[path = "../../benches/support/stub.rs"]
+mod stub;
 
 /// One at a time: each of them measures what the whole machine gives it.
 async fn alone() -> tokio::sync::MutexGuard<'static, ()> {

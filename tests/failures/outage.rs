@@ -1,0 +1,416 @@
+//! A gateway that was cut off for ten days sends its history, while the bridge is killed and S3 fails.
+//!
+//! What is older than seven days travels by bulk import, the rest by SiteWise's usual call, and
+//! current values keep coming beside it. 200 properties; with `FAILURES_SIZE=whole` 2,000. Printed
+//! are how long current values took until SiteWise had them, and the program's memory.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use aws_sdk_iotsitewise::Client;
+use serde_json::Value;
+use sparkwise::sparkplug::address::Source;
+use sparkwise::sparkplug::edge::{Edge, Metric, Template};
+use sparkwise::sparkplug::message::Message;
+use sparkwise::time::Timestamp;
+use sparkwise::twin::identity::{Address, Namespace};
+use tokio::io::AsyncWriteExt;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::late::{Cloud, DAY, now, rows, rows_on_disk};
+use super::memory;
+use super::mqtt::{Published, Reader as MqttReader, put_publish};
+use super::plant;
+use super::program::{Bridge, Folder};
+use super::sdk;
+use super::stub::{self, Door, Puts};
+
+/// Members of a machine, and of the machine that has current values.
+const MEMBERS: usize = 20;
+const CURRENT: &str = "Now";
+/// The number that births have.
+const BIRTH: f64 = 0.5;
+const KILLS: usize = 5;
+/// What was read so long before a kill is safe, on a disk that nobody else keeps busy.
+const SAFE: Duration = Duration::from_millis(200);
+/// What is flushed one after the other until a value is safe, twice, since what comes meanwhile is
+/// flushed after it: messages, the store, files of late values, the store again, and its books.
+const FLUSHES: usize = 10;
+/// How long a part of the history takes to be sent.
+const PART: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(240);
+/// Current values that were published so shortly before a kill are not measured.
+const IN_FLIGHT: Duration = Duration::from_secs(2);
+
+/// A value of the past: machine, member, time and number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Past {
+    machine: usize,
+    member: usize,
+    time: i64,
+    value: f64,
+}
+
+fn machine(number: usize) -> String {
+    format!("T{number}")
+}
+
+/// Forty-two values of each property, six hours apart, the oldest first; none within three hours of
+/// the end of SiteWise's window, which moves on while this runs.
+fn history(machines: usize) -> Vec<Past> {
+    let begin = now() - 10 * DAY - DAY / 8 * 3;
+    let mut pasts = Vec::new();
+    for step in 0..42_u32 {
+        for machine in 0..machines {
+            for member in 0..MEMBERS {
+                // Each property has its own milliseconds.
+                let time = begin + i64::from(step) * DAY / 4 + (machine * MEMBERS + member) as i64;
+                pasts.push(Past { machine, member, time, value: f64::from(step) + 0.25 });
+            }
+        }
+    }
+    pasts
+}
+
+/// What the edge is to send, and what it has written to a socket.
+#[derive(Debug, Default)]
+struct Script {
+    machines: usize,
+    to_send: VecDeque<Past>,
+    /// Values of each message.
+    at_once: usize,
+    /// With the number of their message on its connection.
+    written: Vec<(u64, Past)>,
+}
+
+/// An MQTT server with an edge node behind it: births for each bridge that comes, then the history
+/// that is asked for, and current values all the time.
+async fn serve(listener: TcpListener, script: Arc<Mutex<Script>>) {
+    while let Ok((socket, _)) = listener.accept().await {
+        let _ = tell(socket, &script).await;
+    }
+}
+
+async fn tell(socket: TcpStream, script: &Mutex<Script>) -> std::io::Result<()> {
+    socket.set_nodelay(true)?;
+    let (read, write) = socket.into_split();
+    let write = Arc::new(tokio::sync::Mutex::new(write));
+    let mut edge = Edge::new(plant::node(), 0);
+    let (heard, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    let answers = Arc::clone(&write);
+    tokio::spawn(async move {
+        let mut reader = MqttReader::new(read);
+        while let Ok(Some(message)) = reader.next(&answers).await {
+            if heard.send(message).is_err() {
+                return;
+            }
+        }
+    });
+    let mut pace = interval(Duration::from_millis(20));
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut online, mut tick, mut messages) = (false, 0_u64, 0);
+    loop {
+        tokio::select! {
+            message = hears.recv() => {
+                let Some(Published { topic, payload }) = message else { return Ok(()) };
+                let comes = topic.starts_with("spBv1.0/STATE/")
+                    && payload.windows(4).any(|word| word == b"true");
+                if comes || edge.is_rebirth(&topic, &payload) {
+                    let machines = script.lock().unwrap().machines;
+                    send(&write, birth(&mut edge, machines)).await?;
+                    messages += 1;
+                    online = true;
+                }
+            }
+            _ = pace.tick(), if online => {
+                tick += 1;
+                let pasts: Vec<Past> = {
+                    let mut script = script.lock().unwrap();
+                    let most = script.at_once.min(script.to_send.len());
+                    script.to_send.drain(..most).collect()
+                };
+                if !pasts.is_empty() {
+                    messages += 1;
+                    let message = told(&mut edge, &pasts);
+                    // Before it is written: the socket may end meanwhile.
+                    let noted = pasts.into_iter().map(|past| (messages, past));
+                    script.lock().unwrap().written.extend(noted);
+                    send(&write, message).await?;
+                }
+                // Each member ten times in four seconds.
+                if tick.is_multiple_of(20) {
+                    let at = Timestamp::from_millis(now());
+                    let members = (0..MEMBERS).map(|of| Metric::new(&plant::member(of), tick as f64));
+                    let current = Template::instance("Turbine").members(members);
+                    send(&write, edge.ndata(at, [Metric::template(CURRENT, current)])).await?;
+                    messages += 1;
+                }
+            }
+        }
+    }
+}
+
+fn birth(edge: &mut Edge, machines: usize) -> Message {
+    let members = || (0..MEMBERS).map(|of| Metric::new(&plant::member(of), BIRTH));
+    let definition = Template::definition().members(members());
+    let mut metrics = vec![Metric::template("_types_/Turbine", definition)];
+    for name in (0..machines).map(machine).chain([CURRENT.to_owned()]) {
+        let instance = Template::instance("Turbine").members(members());
+        metrics.push(Metric::template(&name, instance));
+    }
+    edge.nbirth(Timestamp::from_millis(now()), metrics)
+}
+
+fn told(edge: &mut Edge, pasts: &[Past]) -> Message {
+    let metrics = pasts.iter().map(|past| {
+        let metric = Metric::new(&plant::member(past.member), past.value);
+        let metric = metric.at(Timestamp::from_millis(past.time)).historical();
+        Metric::template(&machine(past.machine), Template::instance("Turbine").member(metric))
+    });
+    edge.ndata(Timestamp::from_millis(now()), metrics)
+}
+
+async fn send(write: &tokio::sync::Mutex<OwnedWriteHalf>, message: Message) -> std::io::Result<()> {
+    let mut bytes = Vec::new();
+    put_publish(&mut bytes, &message.topic, &message.payload);
+    write.lock().await.write_all(&bytes).await
+}
+
+/// Property and time of a value; the time is different for each machine.
+type Key = (String, i64);
+
+/// What SiteWise took by the usual call.
+#[derive(Debug, Default)]
+struct Live {
+    keys: Mutex<BTreeSet<Key>>,
+    /// Of values of the last minute: when they were published, and when taken, in milliseconds.
+    current: Mutex<Vec<(i64, i64)>>,
+}
+
+impl Puts for Live {
+    fn door(&self) -> Door {
+        Door::Emulator
+    }
+
+    fn taken(&self, body: &[u8]) {
+        let (at, body) = (now(), serde_json::from_slice::<Value>(body).unwrap());
+        for entry in body["entries"].as_array().unwrap() {
+            let property = entry["propertyId"].as_str().unwrap_or_default();
+            for value in entry["propertyValues"].as_array().unwrap() {
+                let stamp = &value["timestamp"];
+                let nanos = stamp["offsetInNanos"].as_i64().unwrap_or_default();
+                let time = stamp["timeInSeconds"].as_i64().unwrap() * 1_000 + nanos / 1_000_000;
+                if time > at - 60_000 {
+                    // Those of births come all at once.
+                    let is_of_birth = value["value"]["doubleValue"] == BIRTH;
+                    if !is_of_birth {
+                        self.current.lock().unwrap().push((time, at));
+                    }
+                } else {
+                    self.keys.lock().unwrap().insert((property.to_owned(), time));
+                }
+            }
+        }
+    }
+}
+
+/// Reads back what SiteWise has.
+struct History(Client);
+
+impl History {
+    fn asset(name: &str) -> String {
+        let source = Source { edge: plant::node(), device: None };
+        Namespace::new("test").asset(&Address::Instance(&source, &[name])).to_string()
+    }
+
+    /// Ids of the properties of all machines, which are of one model.
+    async fn properties(&self) -> BTreeMap<String, String> {
+        let described = self.0.describe_asset().asset_id(Self::asset("T0")).send().await.unwrap();
+        described.asset_properties.into_iter().map(|of| (of.name, of.id)).collect()
+    }
+
+    /// Times and numbers of a property.
+    async fn of(&self, machine: usize, property: &str) -> BTreeSet<(i64, u64)> {
+        let asset = Self::asset(&self::machine(machine));
+        let asked = self.0.get_asset_property_value_history().asset_id(asset);
+        let asked = asked.property_id(property).max_results(1_000);
+        let Ok(answer) = asked.send().await else { return BTreeSet::new() };
+        let values = answer.asset_property_value_history.into_iter();
+        let values = values.filter_map(|value| {
+            let (time, number) = (value.timestamp?, value.value?.double_value?);
+            let millis = i64::from(time.offset_in_nanos.unwrap_or_default()) / 1_000_000;
+            Some((time.time_in_seconds * 1_000 + millis, number.to_bits()))
+        });
+        values.collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_days_of_history_arrive_with_five_kills_and_current_values_beside_them() {
+    let _turn = super::alone().await;
+    let whole = std::env::var_os("FAILURES_SIZE").is_some_and(|size| size == "whole");
+    let machines = if whole { 100 } else { 10 };
+    let cloud = Cloud::start().await;
+    let live = Arc::new(Live::default());
+    let http = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let sitewise = http.local_addr().unwrap().port();
+    let emulator = SocketAddr::from(([127, 0, 0, 1], cloud.sitewise));
+    tokio::spawn(stub::serve(http, emulator, Arc::clone(&live)));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let mqtt = listener.local_addr().unwrap().port();
+    let all = history(machines);
+    let oldest = now() - 7 * DAY;
+    let part = all.len() / KILLS + 1;
+    let ticks = PART.as_millis() / 20;
+    let at_once = part / usize::try_from(ticks).unwrap() + 1;
+    let script = Arc::new(Mutex::new(Script { machines, at_once, ..Script::default() }));
+    tokio::spawn(serve(listener, Arc::clone(&script)));
+    let outbox = Folder::new();
+    let start = || Bridge::start(mqtt, sitewise, &cloud.variables(&outbox));
+
+    let (mut again, mut resent, mut measured, mut peaks) =
+        (Vec::new(), BTreeSet::new(), Vec::new(), Vec::new());
+    let mut parts = all.chunks(part);
+    for life in 1..=KILLS {
+        let bridge = start();
+        bridge.learned().await;
+        let from = now();
+        script.lock().unwrap().written.clear();
+        let pasts: Vec<Past> =
+            again.drain(..).chain(parts.next().unwrap().iter().copied()).collect();
+        script.lock().unwrap().to_send.extend(pasts);
+        if life < KILLS {
+            // In the midst of it.
+            tokio::time::sleep(PART * 3 / 4).await;
+        } else {
+            // All that is old is in a file, or its object, before the last kill: the next life closes
+            // the file, which would be open for an hour.
+            let old = all.iter().filter(|past| past.time < oldest).count();
+            let on_its_way = || {
+                let on_disk = rows_on_disk(&outbox);
+                let objects = rows(&cloud.objects.lock().unwrap());
+                on_disk.into_iter().chain(objects.into_keys()).collect::<BTreeSet<_>>().len()
+            };
+            let until = Instant::now() + PATIENCE;
+            while !script.lock().unwrap().to_send.is_empty() || on_its_way() < old {
+                assert!(
+                    Instant::now() < until,
+                    "{} of {old}: {:#?}",
+                    on_its_way(),
+                    bridge.log().await
+                );
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        peaks.extend(memory::peak(bridge.id()));
+        // On a busy machine what was written may not be read for long: a count says what was.
+        let read = bridge.metric("sparkwise_sparkplug_messages_total").await as u64;
+        tokio::time::sleep(SAFE).await;
+        wait_for_disk(&outbox);
+        bridge.kill().await;
+        let before = now() - i64::try_from(IN_FLIGHT.as_millis()).unwrap();
+        measured.push((from, before));
+        let mut script = script.lock().unwrap();
+        let written = std::mem::take(&mut script.written).into_iter();
+        let unsafe_ones = written.filter(|(message, _)| *message > read);
+        again.extend(unsafe_ones.map(|(_, past)| past));
+        resent.extend(again.iter().map(|past| (past.machine, past.member, past.time)));
+        again.extend(script.to_send.drain(..));
+    }
+    let bridge = start();
+    bridge.learned().await;
+    script.lock().unwrap().to_send.extend(again);
+
+    // All of it arrives.
+    let history = History(sdk::reader(&format!("http://127.0.0.1:{}", cloud.sitewise)));
+    let properties = history.properties().await;
+    let id = |member: usize| &properties[&plant::member(member)];
+    let mut owed: BTreeMap<(usize, usize), BTreeSet<(i64, u64)>> = BTreeMap::new();
+    for past in &all {
+        let of = owed.entry((past.machine, past.member)).or_default();
+        of.insert((past.time, past.value.to_bits()));
+    }
+    let until = Instant::now() + PATIENCE;
+    while !owed.is_empty() {
+        let mut left = BTreeMap::new();
+        for ((machine, member), values) in owed {
+            let has = history.of(machine, id(member)).await;
+            if !values.is_subset(&has) {
+                left.insert((machine, member), values);
+            }
+        }
+        owed = left;
+        let late = bridge.metric("sparkwise_values_waiting_late").await;
+        let log = || bridge.log();
+        assert!(Instant::now() < until, "{} missing, {late} late: {:#?}", owed.len(), log().await);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+
+    // What is old is in exactly one object, and what is not in none. What lay in flight at a kill and
+    // was sent again may be in two, or live as well.
+    let in_files = rows(&cloud.objects.lock().unwrap());
+    let taken = live.keys.lock().unwrap().clone();
+    let (mut twice, mut both) = (0, 0);
+    for past in &all {
+        let key = (id(past.member).clone(), past.time);
+        let files = in_files.get(&key).copied().unwrap_or_default();
+        let is_live = taken.contains(&key);
+        let was_resent = resent.contains(&(past.machine, past.member, past.time));
+        assert!(files <= 1 || was_resent, "{past:?} is in {files} objects");
+        assert!(files == 0 || !is_live || was_resent, "{past:?} went both ways");
+        assert_eq!(past.time < oldest, files > 0, "{past:?} is in {files} objects");
+        assert!(past.time < oldest || is_live, "{past:?} went the wrong way");
+        twice += usize::from(files > 1);
+        both += usize::from(files > 0 && is_live);
+    }
+    let until = Instant::now() + PATIENCE;
+    while bridge.metric("sparkwise_values_waiting_late").await > 0.0 {
+        assert!(Instant::now() < until, "{:#?}", bridge.log().await);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    peaks.extend(memory::peak(bridge.id()));
+    let log = bridge.terminate().await;
+    assert!(!log.iter().any(|line| line.contains("do not balance")), "{log:#?}");
+    print(&live, &measured, &peaks, (all.len(), resent.len(), twice, both));
+}
+
+/// Waits for the disk as often as the bridge does: it may be busy with others.
+fn wait_for_disk(outbox: &Folder) {
+    let path = outbox.path().join("busy");
+    for number in 0..FLUSHES {
+        let mut file = std::fs::File::create(&path).unwrap();
+        file.write_all(&[u8::try_from(number).unwrap(); 4_096]).unwrap();
+        file.sync_all().unwrap();
+    }
+    std::fs::remove_file(path).unwrap();
+}
+
+#[expect(clippy::print_stdout, reason = "the figures")]
+fn print(
+    live: &Live,
+    measured: &[(i64, i64)],
+    peaks: &[f64],
+    (all, resent, twice, both): (usize, usize, usize, usize),
+) {
+    let current = live.current.lock().unwrap();
+    let counts = |time: i64| measured.iter().any(|(from, to)| (*from..*to).contains(&time));
+    let took = current.iter().filter(|(time, _)| counts(*time)).map(|(time, at)| at - time);
+    let mut took: Vec<i64> = took.collect();
+    took.sort_unstable();
+    let at = |share: usize| took.get(took.len() * share / 100).copied().unwrap_or_default();
+    println!("{all} values of the past; {resent} were in flight at a kill and sent again");
+    println!("of these in two objects: {twice}; live and in an object: {both}");
+    println!(
+        "{} current values beside them, ms until taken: median {}, p99 {}",
+        took.len(),
+        at(50),
+        at(99)
+    );
+    println!("memory, most of each life in MiB: {peaks:.0?}");
+    assert!(!took.is_empty(), "no current value was measured");
+}
