@@ -2,11 +2,10 @@
 //! else has work.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::pace::{Pace, Pauses, TurnWatch};
+use super::pace::{Pace, Pauses, Rounds, TurnWatch};
 use super::visit::{Decision, Reading, SetLabels, Visit};
 use super::{Config, Figures, Output, Plant, Readiness, Remark, Turn};
 use crate::sitewise::api::{ApiFault, ApiFaultKind, UpdateProperty};
@@ -20,8 +19,6 @@ const VISITS: usize = 8;
 const PROPERTIES: usize = 16;
 /// Assets looked at in one step.
 const ASSETS_PER_STEP: u32 = 256;
-/// After all assets were looked at, until the first is looked at again.
-const BETWEEN_ROUNDS: Duration = Duration::from_secs(60);
 /// UpdateAssetProperty a second: half the quota.
 pub(super) const UPDATES: u32 = limits::PROPERTY_UPDATES_PER_SECOND / 2;
 /// DescribeAssetProperty a second: no more than can be written, which is a third of the quota.
@@ -80,7 +77,7 @@ pub(super) struct PropertyLane {
     settled: Vec<u32>,
     /// The next asset to be looked at.
     cursor: u32,
-    next_round: Instant,
+    rounds: Rounds,
     visits: Vec<Visit>,
     prepared: VecDeque<Prepared>,
     in_flight: BTreeMap<CallId, Job>,
@@ -104,7 +101,7 @@ impl PropertyLane {
             config,
             settled: Vec::new(),
             cursor: 0,
-            next_round: Instant::START,
+            rounds: Rounds::new(),
             visits: Vec::new(),
             prepared: VecDeque::new(),
             in_flight: BTreeMap::new(),
@@ -312,7 +309,7 @@ impl PropertyLane {
             .then(|| turn.max(self.describes.next()));
         let reads = |visit: &Visit| matches!(visit.reading, Reading::Page(_));
         let read = self.visits.iter().any(reads).then(|| turn.max(self.reads.next()));
-        let looks_at = if self.cursor == 0 { self.next_round } else { Instant::START };
+        let looks_at = if self.cursor == 0 { self.rounds.next() } else { Instant::START };
         let look = (self.visits.len() < VISITS).then(|| turn.max(looks_at));
         let steps = [
             (update, Step::Update),
@@ -385,12 +382,13 @@ impl PropertyLane {
                     self.tell_remarks();
                     self.end_or_go_on(visit);
                 }
-                Readiness::Ready(_) | Readiness::NotNow | Readiness::Never => {}
+                Readiness::NotNow => self.rounds.leave(),
+                Readiness::Ready(_) | Readiness::Never => {}
             }
         }
         if self.cursor >= assets {
             self.cursor = 0;
-            self.next_round = now + BETWEEN_ROUNDS;
+            self.rounds.end(now);
         }
         found
     }

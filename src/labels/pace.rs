@@ -5,6 +5,10 @@ use std::time::Duration;
 use super::{Output, Plant, Turn};
 use crate::time::Instant;
 
+/// After all models and assets were looked at, until the first is looked at again.
+const BETWEEN_ROUNDS: Duration = Duration::from_secs(60);
+/// The same where some could not be visited yet.
+const SOON: Duration = Duration::from_secs(10);
 /// How long an answer to whose turn it is holds.
 const TURN: Duration = Duration::from_secs(1);
 /// First pause after a failed call; doubled each time.
@@ -37,6 +41,35 @@ impl Pace {
     /// A call goes.
     pub(super) fn sent(&mut self, now: Instant) {
         self.next = now + self.interval;
+    }
+}
+
+/// When the next round begins: each looks at all models and assets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rounds {
+    next: Instant,
+    /// Some could not be visited in this one.
+    left: bool,
+}
+
+impl Rounds {
+    pub(super) fn new() -> Self {
+        Self { next: Instant::START, left: false }
+    }
+
+    /// When the next one may begin.
+    pub(super) fn next(&self) -> Instant {
+        self.next
+    }
+
+    /// One that cannot be visited now.
+    pub(super) fn leave(&mut self) {
+        self.left = true;
+    }
+
+    /// All were looked at.
+    pub(super) fn end(&mut self, now: Instant) {
+        self.next = now + if std::mem::take(&mut self.left) { SOON } else { BETWEEN_ROUNDS };
     }
 }
 

@@ -4,9 +4,8 @@
 //! behind the read, and after a pause only once they were read again.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
-use super::pace::{Pace, Pauses, TurnWatch};
+use super::pace::{Pace, Pauses, Rounds, TurnWatch};
 use super::tags::TagTemplate;
 use super::{Figures, Output, Plant, Readiness, Remark, RemarkKind, TagPlace, TagSubject, Turn};
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
@@ -21,8 +20,6 @@ pub(super) const CALLS: u32 = limits::TAG_CALLS_PER_SECOND / 2;
 const VISITS: usize = 4;
 /// Models and assets looked at in one step.
 const PLACES_PER_STEP: u32 = 256;
-/// After all were looked at, until the first is looked at again.
-const BETWEEN_ROUNDS: Duration = Duration::from_secs(60);
 /// Failed calls after which a visit is given up: the next round begins it again.
 const FAILURES: u32 = 8;
 
@@ -63,7 +60,7 @@ pub(super) struct TagLane {
     assets: Vec<u32>,
     /// The next place to be looked at.
     cursor: TagPlace,
-    next_round: Instant,
+    rounds: Rounds,
     visits: Vec<Visit>,
     in_flight: BTreeMap<CallId, TagPlace>,
     next_call: u64,
@@ -84,7 +81,7 @@ impl TagLane {
             models: Vec::new(),
             assets: Vec::new(),
             cursor: TagPlace::Model(0),
-            next_round: Instant::START,
+            rounds: Rounds::new(),
             visits: Vec::new(),
             in_flight: BTreeMap::new(),
             next_call: first,
@@ -259,7 +256,7 @@ impl TagLane {
         let reads = has(|stage| matches!(stage, Stage::ToRead));
         let read = reads.then(|| turn.max(self.reads.next()));
         let begins = self.cursor == TagPlace::Model(0);
-        let looks_at = if begins { self.next_round } else { Instant::START };
+        let looks_at = if begins { self.rounds.next() } else { Instant::START };
         let look = (self.visits.len() < VISITS).then(|| turn.max(looks_at));
         let steps = [(write, Step::Write), (read, Step::Read), (look, Step::Look)];
         steps.into_iter().filter_map(|(at, step)| Some((at?, step))).min()
@@ -312,7 +309,7 @@ impl TagLane {
                 TagPlace::Asset(asset) if asset < assets => TagPlace::Asset(asset + 1),
                 TagPlace::Asset(_) => {
                     self.cursor = TagPlace::Model(0);
-                    self.next_round = now + BETWEEN_ROUNDS;
+                    self.rounds.end(now);
                     return;
                 }
             };
@@ -323,7 +320,8 @@ impl TagLane {
                 {
                     self.begin(at, version, plant.tag_subject(at));
                 }
-                Readiness::Ready(_) | Readiness::NotNow | Readiness::Never => {}
+                Readiness::NotNow => self.rounds.leave(),
+                Readiness::Ready(_) | Readiness::Never => {}
             }
         }
     }

@@ -82,7 +82,10 @@ async fn models_and_assets_are_tagged_and_a_tag_of_others_stays() {
         (tags(&asset.arn).await == expected).then_some(asset)
     })
     .await;
-    assert_eq!(tags(&model.arn).await, [pair("team", "ot")]);
+    eventually("a tagged model", || async {
+        (tags(&model.arn).await == [pair("team", "ot")]).then_some(())
+    })
+    .await;
 
     // Somebody takes one away and gives another a value of their own.
     reader.untag_resource().resource_arn(&turbine.arn).tag_keys("team").send().await.unwrap();
