@@ -12,6 +12,7 @@ pub mod late;
 mod output;
 pub mod over_rate;
 pub mod reachability;
+mod standby;
 
 use std::collections::VecDeque;
 

@@ -271,7 +271,7 @@ impl Twin {
     /// When the next timer expires.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let stale = self.stale_due.first().map(|(at, _)| *at);
-        let beat = self.heartbeat.as_ref().map(|beat| beat.next);
+        let beat = self.next_heartbeat();
         let plan = self.writer.world.plan.poll_timeout();
         let hidden = self.restored.due();
         let dead = self.lookups.due();

@@ -50,11 +50,13 @@ mod eviction;
 mod excluded;
 pub(crate) mod finding_log;
 mod incoming;
+mod role;
 pub(crate) mod state;
 mod view;
 
 pub use counters::{HostCounters, SkipReason};
 pub use finding_log::FindingRecord;
+pub use role::HostRole;
 pub use state::state_payload;
 pub use view::{BornCursor, BornTags, Enough, NodeView};
 
@@ -101,6 +103,9 @@ pub struct OutgoingMessage {
 #[derive(Clone, Debug)]
 pub struct Host {
     config: Config,
+    role: HostRole,
+    /// Whether another process may have spoken under the same id.
+    shares_id: bool,
     random: fastrand::Rng,
     servers: ConnectedServers,
     sessions: Vec<EdgeSession>,
@@ -143,6 +148,8 @@ impl Host {
     /// A host that knows no server and no node yet. `seed` spreads its requests in time.
     pub fn new(config: Config, seed: u64) -> Self {
         Self {
+            role: HostRole::default(),
+            shares_id: false,
             random: fastrand::Rng::with_seed(seed),
             servers: ConnectedServers::default(),
             sessions: Vec::new(),
@@ -181,6 +188,9 @@ impl Host {
     pub fn handle_connected(&mut self, server: ServerId, session_time: Timestamp, now: Now) {
         let birth = self.servers.connected(server, session_time, now.instant);
         self.publish_state(server, birth);
+        if self.role == HostRole::Listens {
+            self.connected_silently(server);
+        }
         for index in 0..self.sessions.len() {
             self.update_session(index, now, |session, context| {
                 session.handle_connected(server, context)
@@ -225,7 +235,9 @@ impl Host {
             self.update_session(index, now, EdgeSession::handle_timeout);
             self.record_findings(Some(index), "", now.wall);
         }
-        while let Some(index) = self.request_scheduler.first(now.instant) {
+        while self.role == HostRole::Speaks
+            && let Some(index) = self.request_scheduler.first(now.instant)
+        {
             self.request_scheduler.set(index, None);
             if let Some(request) =
                 self.update_session(index, now, EdgeSession::send_request).flatten()
@@ -246,8 +258,8 @@ impl Host {
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let session = self.timers.first().map(|(due, _)| *due);
-        let others =
-            [self.request_scheduler.deadline(), self.servers.deadline(), self.excluded.deadline()];
+        let request = self.request_scheduler.deadline().filter(|_| self.role == HostRole::Speaks);
+        let others = [request, self.servers.deadline(), self.excluded.deadline()];
         session.into_iter().chain(others.into_iter().flatten()).min()
     }
 
@@ -423,13 +435,20 @@ impl Host {
     /// This host's own STATE has arrived
     /// [message-flow-hid-sparkplug-state-message-delivered].
     fn handle_state(&mut self, server: ServerId, payload: &[u8], now: Now) {
+        if self.role == HostRole::Listens {
+            return;
+        }
         let findings = &mut self.counters.findings;
-        if let Some(birth) = self.servers.handle_state(server, payload, now.instant, findings) {
+        let of = (server, self.shares_id);
+        if let Some(birth) = self.servers.handle_state(of, payload, now.instant, findings) {
             self.publish_state(server, birth);
         }
     }
 
     fn publish_state(&mut self, server: ServerId, payload: Vec<u8>) {
+        if self.role == HostRole::Listens {
+            return;
+        }
         let topic = self.state_topic();
         let message = Message { topic, payload, qos: Qos::AtLeastOnce, retain: true };
         self.outputs.push_back(publish(server, message));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::assets::AssetIx;
 use super::models::PropertyIx;
+use super::world::DesiredWorld;
 use super::{Twin, mapping};
 use crate::time::{Instant, Now};
 
@@ -33,12 +34,41 @@ impl Twin {
 
     /// Writes the heartbeat that is due.
     pub(super) fn write_heartbeat(&mut self, now: Now) {
-        if let Some(beat) = &mut self.heartbeat
+        // Of two bridges the one that acts writes it.
+        if !self.writer.world.plan.holds_writes()
+            && let Some(beat) = &mut self.heartbeat
             && beat.next <= now.instant
         {
             beat.next = now.instant + BEAT;
             let value = mapping::seconds(now.wall);
             self.writer.write_presence(beat.asset, beat.property, now.wall, value);
+        }
+    }
+
+    /// When the next heartbeat is due.
+    pub(super) fn next_heartbeat(&self) -> Option<Instant> {
+        let beat = self.heartbeat.as_ref().filter(|_| !self.writer.world.plan.holds_writes());
+        beat.map(|beat| beat.next)
+    }
+
+    /// Another bridge writes to SiteWise: this one reads, and decides what it would write.
+    pub fn follow(&mut self) {
+        self.writer.world.plan.hold_writes();
+    }
+
+    /// This bridge writes to SiteWise from now on. What the one before wrote last of the presence of
+    /// machines may be wrong, since it heard less: it is written anew.
+    pub fn act(&mut self, now: Now) {
+        if !self.writer.world.plan.holds_writes() {
+            return;
+        }
+        let DesiredWorld { models, plan, .. } = &mut self.writer.world;
+        plan.allow_writes(models, now.instant);
+        if let Some(beat) = &mut self.heartbeat {
+            beat.next = now.instant;
+        }
+        for values in self.sources.values_mut() {
+            values.rewrite_after_clock_step(&mut self.writer, now);
         }
     }
 

@@ -21,6 +21,7 @@ pub mod presence;
 pub mod problems;
 pub mod rates;
 mod rejections;
+mod standby;
 mod state;
 pub mod status;
 pub mod units;

@@ -4,6 +4,7 @@ mod attributes;
 mod caps;
 pub(crate) mod fake;
 mod flat;
+mod follower;
 mod full;
 mod growth;
 mod late;

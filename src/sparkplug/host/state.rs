@@ -164,10 +164,11 @@ impl ConnectedServers {
     }
 
     /// Our own STATE has come back. If it says that we are offline, it is answered
-    /// [message-flow-hid-sparkplug-state-message-delivered].
+    /// [message-flow-hid-sparkplug-state-message-delivered]. Where another process shares the id,
+    /// what is older than our session is what it said while it spoke.
     pub(super) fn handle_state(
         &mut self,
-        server: ServerId,
+        (server, is_shared): (ServerId, bool),
         payload: &[u8],
         now: Instant,
         findings: &mut FindingCounts,
@@ -179,7 +180,8 @@ impl ConnectedServers {
         };
         if online {
             // Servers that are bridged to each other bring what we said on another one.
-            if self.0.values().all(|of| of.session_time != time) {
+            let is_before = |of: &ConnectedServer| is_shared && time < of.session_time;
+            if self.0.values().all(|of| of.session_time != time && !is_before(of)) {
                 findings.note(Finding::HostConflict);
             }
             return None;

@@ -74,6 +74,11 @@ impl RequestScheduler {
         (self.next <= now).then_some(*index)
     }
 
+    /// All whose request is due, in the order of their turns.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = usize> + '_ {
+        self.due.iter().map(|(_, _, index)| *index)
+    }
+
     /// A request was sent.
     pub(crate) fn request_sent(&mut self, now: Instant) {
         let burst = Duration::from_millis(100).saturating_sub(self.spacing);

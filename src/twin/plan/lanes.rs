@@ -57,6 +57,21 @@ impl CallLane {
         Self::ReadUnits,
     ];
 
+    /// Whether its calls change something in SiteWise.
+    fn writes(self) -> bool {
+        match self {
+            Self::WriteModel | Self::CreateAsset | Self::Associate | Self::Unit => true,
+            Self::ListModels
+            | Self::DescribeModel
+            | Self::ListAssets
+            | Self::ReadPresence
+            | Self::DescribeAsset
+            | Self::LookUp
+            | Self::ListChildren
+            | Self::ReadUnits => false,
+        }
+    }
+
     fn per_second(self, rates: &ProvisioningRates) -> u32 {
         match self {
             Self::ListModels | Self::WriteModel => rates.model_writes,
@@ -98,6 +113,16 @@ impl CallLane {
 pub(super) struct Lanes<J> {
     lanes: Vec<CallQueue<J>>,
     in_flight: usize,
+    writes: Writes,
+}
+
+/// Whether calls that change something are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writes {
+    /// They are.
+    Allowed,
+    /// They wait: another process makes them.
+    Held,
 }
 
 #[derive(Debug)]
@@ -143,7 +168,20 @@ impl<J> Lanes<J> {
             max_per_second: (lane.per_second(&rates) as usize).saturating_mul(11).div_ceil(10),
             recent: VecDeque::new(),
         };
-        Self { lanes: CallLane::ALL.into_iter().map(queue).collect(), in_flight: 0 }
+        Self {
+            lanes: CallLane::ALL.into_iter().map(queue).collect(),
+            in_flight: 0,
+            writes: Writes::Allowed,
+        }
+    }
+
+    /// Whether jobs of the lanes that write have their turn.
+    pub(super) fn set_writes(&mut self, writes: Writes) {
+        self.writes = writes;
+    }
+
+    pub(super) fn writes(&self) -> Writes {
+        self.writes
     }
 
     /// Other rates hold from now on.
@@ -174,8 +212,10 @@ impl<J> Lanes<J> {
         if self.in_flight >= IN_FLIGHT {
             return None;
         }
+        let held = self.writes == Writes::Held;
         self.lanes
             .iter_mut()
+            .filter(|queue| !(held && queue.lane.writes()))
             .find(|queue| !queue.jobs.is_empty() && queue.next <= now)?
             .jobs
             .pop_front()
@@ -199,7 +239,9 @@ impl<J> Lanes<J> {
         if self.in_flight >= IN_FLIGHT {
             return None;
         }
-        self.lanes.iter().filter(|queue| !queue.jobs.is_empty()).map(|queue| queue.next).min()
+        let held = self.writes == Writes::Held;
+        let have_turns = self.lanes.iter().filter(|queue| !(held && queue.lane.writes()));
+        have_turns.filter(|queue| !queue.jobs.is_empty()).map(|queue| queue.next).min()
     }
 
     /// Jobs waiting and calls without an answer.
@@ -243,6 +285,20 @@ mod tests {
             }
             assert!(now.since(start) < 11 * SECOND, "{lane:?} {:?}", now.since(start));
         }
+    }
+
+    #[test]
+    fn while_writes_are_held_reads_go_on_and_nothing_is_lost() {
+        let now = Instant::from_start(Duration::from_secs(60));
+        let mut lanes = Lanes::new(ProvisioningRates::default());
+        lanes.push(CallLane::CreateAsset, 1);
+        lanes.set_writes(Writes::Held);
+        assert_eq!((lanes.pop(now), lanes.poll_timeout()), (None, None));
+        lanes.push(CallLane::DescribeAsset, 2);
+        assert_eq!((lanes.pop(now), lanes.pop(now)), (Some(2), None));
+        lanes.set_writes(Writes::Allowed);
+        assert!(lanes.poll_timeout().is_some());
+        assert_eq!(lanes.pop(now), Some(1));
     }
 
     #[test]

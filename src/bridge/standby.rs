@@ -1,0 +1,39 @@
+//! Of two bridges one acts, and the other follows.
+
+use super::Bridge;
+use crate::command;
+use crate::sparkplug::host::HostRole;
+use crate::time::Now;
+
+impl Bridge {
+    /// Another bridge acts: this one follows the plant and reads SiteWise, publishes nothing and
+    /// changes nothing. Points that were handed over are still delivered: a value that is written
+    /// twice is overwritten.
+    pub fn follow(&mut self, now: Now) {
+        self.host.handle_role(HostRole::Listens);
+        self.twin.follow();
+        self.handle_role(command::Role::Standby, now);
+    }
+
+    /// This bridge provisions from now on. It publishes nothing before [`speak`](Self::speak).
+    pub fn act(&mut self, now: Now) {
+        self.twin.act(now);
+    }
+
+    /// It has a connection under the host's own client identifier, and publishes from now on.
+    pub fn speak(&mut self, now: Now) {
+        self.host.handle_role(HostRole::Speaks);
+        self.handle_role(command::Role::Active, now);
+    }
+
+    /// Edge nodes of which this bridge lacks something that a rebirth would bring, as `group/node`.
+    pub fn unasked(&self, most: usize) -> Vec<String> {
+        self.host.unasked(most)
+    }
+
+    /// The other bridge lacks the birth of an edge node, given as `group/node`: requests it.
+    pub fn request_for_other(&mut self, edge: &str, now: Now) {
+        self.host.request_for_other(edge, now);
+        self.drain_host(now);
+    }
+}

@@ -1,0 +1,53 @@
+//! Provisioning of a bridge that follows: it reads, and writes nothing until it acts.
+
+use super::lanes::Writes;
+use super::state::{AssetStage, Backoff, ModelStage};
+use super::{AssetIx, ModelIx, Plan, ProvisioningJob};
+use crate::time::Instant;
+use crate::twin::models::DesiredModels;
+
+impl Plan {
+    /// Makes no calls from now on that change something in SiteWise. Jobs that need one wait.
+    pub fn hold_writes(&mut self) {
+        self.lanes.set_writes(Writes::Held);
+    }
+
+    /// Whether another process provisions, and this one only reads.
+    pub fn holds_writes(&self) -> bool {
+        self.lanes.writes() == Writes::Held
+    }
+
+    /// Provisions from now on. What was missing when it was looked at last may have been made by the
+    /// process before: it is read again before it is made.
+    pub(in crate::twin) fn allow_writes(&mut self, models: &DesiredModels, now: Instant) {
+        if !self.holds_writes() {
+            return;
+        }
+        self.lanes.set_writes(Writes::Allowed);
+        let at_once = Backoff { count: 0, at: now };
+        let mut stale = Vec::new();
+        for ix in (0..self.models.len() as u32).map(ModelIx) {
+            let is_incomplete = self.lacking(ix, models).next().is_some();
+            let Some(state) = self.models.get_mut(ix.0 as usize) else { continue };
+            match state.stage {
+                ModelStage::Active if !is_incomplete => continue,
+                ModelStage::Absent | ModelStage::Active => state.stage = ModelStage::Unknown,
+                ModelStage::Unknown
+                | ModelStage::Failed
+                | ModelStage::ToRewrite
+                | ModelStage::ToRewriteUnchanged => {}
+            }
+            state.tries = at_once;
+            stale.push(ProvisioningJob::Model(ix));
+        }
+        for (ix, state) in (0..).map(AssetIx).zip(&mut self.assets) {
+            if state.stage == AssetStage::Absent {
+                (state.stage, state.tries) = (AssetStage::Unknown, at_once);
+                stale.push(ProvisioningJob::Asset(ix));
+            }
+        }
+        for job in stale {
+            self.mark_dirty(job);
+        }
+    }
+}
