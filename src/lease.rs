@@ -18,6 +18,7 @@ mod attempts;
 mod calls;
 pub mod figures;
 pub mod item;
+pub mod overlap;
 mod sighting;
 pub mod window;
 

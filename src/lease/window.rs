@@ -81,6 +81,13 @@ impl<T> Window<T> {
         std::mem::take(&mut self.kept).into_iter().map(|kept| kept.point)
     }
 
+    /// Releases everything: another bridge holds the lease, and this one is about to stop.
+    pub fn release_all(&mut self) {
+        while self.drop_oldest() {
+            self.released += 1;
+        }
+    }
+
     /// What it holds and has held.
     pub fn figures(&self) -> WindowFigures {
         WindowFigures {

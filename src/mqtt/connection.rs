@@ -37,6 +37,8 @@ pub struct Connection {
     is_signed: bool,
     max_packet: usize,
     figures: ConnectionStats,
+    /// Once it is cancelled no further session is begun.
+    last_session: CancellationToken,
 }
 
 impl std::fmt::Debug for Connection {
@@ -72,6 +74,7 @@ impl Connection {
             is_signed: false,
             max_packet: mqtt.max_packet,
             figures: ConnectionStats::default(),
+            last_session: CancellationToken::new(),
         })
     }
 
@@ -124,7 +127,15 @@ impl Connection {
             },
             max_packet: mqtt.max_packet,
             figures: ConnectionStats::default(),
+            last_session: CancellationToken::new(),
         }))
+    }
+
+    /// The same, but once `last` is cancelled its session is the last one: when it fails no other is
+    /// tried. For a client identifier that another process takes over.
+    #[must_use]
+    pub fn until(self, last: CancellationToken) -> Self {
+        Self { last_session: last, ..self }
     }
 
     /// What this connection counts.
@@ -152,7 +163,8 @@ impl Connection {
         let mut working = self.template.clone();
         let mut has_worked = false;
         let (mut optional, mut closed_at_optional) = (self.optional, 0);
-        while discard(&mut outbound) && !shutdown.is_cancelled() {
+        let last_session = self.last_session;
+        while discard(&mut outbound) && !shutdown.is_cancelled() && !last_session.is_cancelled() {
             let began = Instant::now();
             let template = working.reload(&self.url, &self.mqtt);
             let mut session = MqttSession {
@@ -221,7 +233,7 @@ impl Connection {
                 debug!(server.address = %self.url, error = %failure, "still not connected: {reason}");
             }
             reported = Some(reason);
-            if !wait(pause, &mut outbound, &shutdown).await {
+            if !wait(pause, &mut outbound, (&shutdown, &last_session)).await {
                 return;
             }
         }
@@ -238,12 +250,13 @@ fn discard(outbound: &mut mpsc::Receiver<Outgoing>) -> bool {
 async fn wait(
     pause: Duration,
     outbound: &mut mpsc::Receiver<Outgoing>,
-    shutdown: &CancellationToken,
+    (shutdown, last_session): (&CancellationToken, &CancellationToken),
 ) -> bool {
     let discard_all = async { while outbound.recv().await.is_some() {} };
     select! {
         biased;
         () = shutdown.cancelled() => false,
+        () = last_session.cancelled() => false,
         () = discard_all => false,
         () = sleep(pause) => true,
     }
