@@ -6,7 +6,9 @@
 mod doors;
 mod engine;
 pub mod late;
+mod lease;
 mod ledger;
+mod links;
 mod request_workers;
 mod servers;
 
@@ -73,6 +75,9 @@ pub enum Error {
     /// No client for the queues of commands can be built.
     #[error("COMMANDS_QUEUE_URL cannot be used: {0}")]
     Queue(#[source] NoClient),
+    /// No client for the lease's table can be built.
+    #[error("LEASE cannot be used: {0}")]
+    Lease(#[source] NoClient),
     /// The console's address cannot be bound.
     #[error("CONSOLE_ADDR: {0}")]
     Console(#[source] std::io::Error),
@@ -216,7 +221,11 @@ async fn run_engine<S: SiteWise>(
     let cancel = CancellationToken::new();
     let mut connections = JoinSet::new();
     let mut servers = Vec::new();
-    for (server, url) in (0..).zip(&config.mqtt.servers) {
+    let lease = match &config.lease {
+        Some(at) => Some(lease::open(at, &config, inbound.clone(), &mut servers).await?),
+        None => None,
+    };
+    for (server, url) in (0..).zip(&config.mqtt.servers).filter(|_| lease.is_none()) {
         let connection = mqtt::Connection::new(server, url, &config.mqtt, &config.sparkplug)?;
         let (outbound, publishes) = mpsc::channel(OUTBOUND);
         servers.push(ServerState::new(url.to_string(), outbound, connection.figures()));
@@ -246,11 +255,14 @@ async fn run_engine<S: SiteWise>(
         let doors = doors::open(commands, &mut connections, &cancel).await?;
         engine = engine.with_commands(commands.rules.clone(), doors);
     }
+    if let Some(lease) = lease {
+        engine = engine.with_lease(lease);
+    }
     if let Some(courier) = courier {
         engine = engine.with_late(courier, rand_seed());
     }
     let mut engine = Box::pin(engine.run(messages, queries, (shutdown, force_stop), grace));
-    let EngineResult { ledger, shutdown_took, patience } = loop {
+    let EngineResult { ledger, shutdown_took, patience, links } = loop {
         tokio::select! {
             ended = &mut engine => break ended?,
             // Connections end once the engine has dropped its ends of their queues.
@@ -260,6 +272,10 @@ async fn run_engine<S: SiteWise>(
     if patience == ShutdownPatience::None {
         // The servers publish our will.
         connections.shutdown().await;
+    }
+    if let Some(links) = links {
+        let ended = links.finish(patience == ShutdownPatience::None).await;
+        ended.map_err(|_| Error::Task("mqtt"))?;
     }
     while let Some(ended) = connections.join_next().await {
         ended.map_err(|_| Error::Task("mqtt"))?;

@@ -21,6 +21,7 @@ mod twin;
 mod commands;
 mod delivery;
 mod late;
+mod lease;
 mod outbox;
 
 mod aws;
@@ -52,6 +53,7 @@ pub use variable::{DefaultValue, Section, Variable, sections};
 
 use std::num::NonZeroU32;
 
+use crate::dynamodb::LeaseUrl;
 use crate::sitewise::api::Quotas;
 use reader::VariableReader;
 
@@ -74,6 +76,8 @@ pub struct Config {
     pub outbox: Outbox,
     /// Where late values go; none where they become dead letters.
     pub late: Option<Late>,
+    /// The lease that two bridges share; none where this one acts alone.
+    pub lease: Option<LeaseUrl>,
     /// The console: health, metrics and the web page.
     pub console: Console,
     /// The process itself.
@@ -124,13 +128,19 @@ impl Config {
         }
         let outbox = Outbox::read(&mut reader);
         let late = Late::read(&mut reader);
+        let lease = lease::read(&mut reader);
+        if let Some(Some(_)) = lease {
+            let (commands, late) = (commands.as_ref(), late.as_ref());
+            let is_set = (commands.is_some_and(Option::is_some), late.is_some_and(Option::is_some));
+            lease::check(&mut reader, is_set.0, is_set.1);
+        }
         let console = Console::read(&mut reader);
         let process = Process::read(&mut reader);
         aws::check(&mut reader);
         reader.warn_of_unknown();
 
         let report = reader.finish()?;
-        let stores = outbox.zip(late);
+        let stores = outbox.zip(late).zip(lease);
         match (mqtt, sparkplug, twin, provisioning, delivery, commands, stores, console, process) {
             (
                 Some(mqtt),
@@ -139,7 +149,7 @@ impl Config {
                 Some(provisioning),
                 Some(delivery),
                 Some(commands),
-                Some((outbox, late)),
+                Some(((outbox, late), lease)),
                 Some(console),
                 Some(process),
             ) => Ok(Self {
@@ -151,6 +161,7 @@ impl Config {
                 commands,
                 outbox,
                 late,
+                lease,
                 console,
                 process,
                 effective: report.effective,

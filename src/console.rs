@@ -31,7 +31,7 @@ use tokio::net::TcpListener;
 
 pub use queries::{EngineQueries, EngineQuery};
 pub use serve::serve;
-pub use view::{CommandDoors, DoorStatus, EngineView, ServerStatus};
+pub use view::{CommandDoors, DoorStatus, EngineView, LeaseStatus, LeaseView, ServerStatus};
 
 use crate::config;
 

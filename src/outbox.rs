@@ -19,6 +19,11 @@ use crate::outbox::dead_letters::DeadLetter;
 use crate::sparkplug::address::Source;
 use crate::time::{Instant, Timestamp};
 
+/// Bytes that a point occupies where points wait, by a fixed estimate beside its text.
+pub fn bytes_of(point: &Point) -> usize {
+    queues::cost(point)
+}
+
 /// A point to queue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueuedPoint {

@@ -10,6 +10,7 @@ mod disk;
 mod inbound_store;
 mod label_lines;
 mod late;
+mod lease;
 mod logging;
 mod missing_births;
 mod outputs;
@@ -31,6 +32,8 @@ use conflicts::Conflicts;
 use label_lines::LabelLines;
 pub(super) use late::LateCourier;
 use late::LateSteps;
+use lease::Keeper;
+pub(super) use lease::LeaseParts;
 use missing_births::MissingBirths;
 use rejection_lines::RejectionLines;
 use repeated_lines::{LineKind, RepeatedLines};
@@ -42,6 +45,7 @@ use tracing::{debug, info};
 
 use super::Error;
 use super::ledger::{Ledger, OutboxLosses};
+use super::links::Links;
 use super::request_workers::{PutResponse, RequestWorkers};
 use super::servers::{self, ServerStates};
 use crate::bridge::Bridge;
@@ -84,6 +88,8 @@ pub(super) struct EngineResult {
     /// From the shutdown request until it stopped.
     pub shutdown_took: Duration,
     pub patience: ShutdownPatience,
+    /// Connections of a bridge with a lease, which are still ending.
+    pub links: Option<Links>,
 }
 
 /// How the bridge is shut down.
@@ -144,6 +150,8 @@ pub(super) struct Engine<S> {
     /// Where requests to write to the plant come in.
     doors: CommandDoors,
     late: LateSteps,
+    /// None for a bridge that acts alone.
+    keeper: Option<Box<Keeper>>,
 }
 
 /// Progress of the initial sync.
@@ -214,6 +222,7 @@ impl<S: SiteWise> Engine<S> {
             catch_up: CatchUp::new(Twin::buffer_limit()),
             doors: CommandDoors::default(),
             late: LateSteps::default(),
+            keeper: None,
         }
     }
 
@@ -253,6 +262,7 @@ impl<S: SiteWise> Engine<S> {
                 Some(question) = questions.recv() => self.answer_query(question),
                 request = self.doors.next() => self.handle_requests(request),
                 done = self.late.next() => self.handle_late_done(done)?,
+                event = Keeper::next(&mut self.keeper) => self.handle_lease_event(event)?,
                 lot = self.catch_up.next(), if deferred => self.handle_deferred(lot),
                 first = messages.recv() => {
                     let first = first.ok_or(Error::Task("mqtt"))?;
@@ -271,6 +281,12 @@ impl<S: SiteWise> Engine<S> {
              {grace:.0?}"
         );
         let began = self.clock.now();
+        let mut patience = ShutdownPatience::Grace(grace);
+        let half = began.instant + grace / 2;
+        tokio::select! {
+            handed = self.hand_over(&mut messages, &mut questions, &mut timer, half) => handed?,
+            () = &mut force_stop => patience = ShutdownPatience::None,
+        }
         self.shutting_down = true;
         messages.close();
         self.doors.close();
@@ -281,13 +297,15 @@ impl<S: SiteWise> Engine<S> {
         self.bridge.shut_down(now);
         self.drain_outputs();
         self.servers.close();
+        if let Some(keeper) = &mut self.keeper {
+            keeper.close_links();
+        }
         self.bridge.flush(self.clock.now());
         self.drain_outputs();
         let end = sleep_until(self.clock.when(began.instant + grace));
         tokio::pin!(end);
-        let mut patience = ShutdownPatience::Grace(grace);
         let last = began.instant + grace;
-        while !self.can_stop(last) {
+        while patience != ShutdownPatience::None && !self.can_stop(last) {
             self.reset_timer(&mut timer);
             tokio::select! {
                 () = &mut end => break,
@@ -313,7 +331,9 @@ impl<S: SiteWise> Engine<S> {
         self.handle_disk_events(self.clock.now());
         self.log_metrics();
         let shutdown_took = self.clock.now().instant.since(began.instant);
-        Ok(EngineResult { ledger: self.ledger(), shutdown_took, patience })
+        let ledger = self.ledger();
+        let links = self.keeper.map(|keeper| keeper.into_links());
+        Ok(EngineResult { ledger, shutdown_took, patience, links })
     }
 
     /// When something is due.
@@ -325,6 +345,7 @@ impl<S: SiteWise> Engine<S> {
             self.missing_births.due(),
             self.outbox.poll_timeout(),
             self.doors.poll_timeout(),
+            self.keeper.as_ref().and_then(|keeper| keeper.poll_timeout()),
         ];
         let others = others.into_iter().flatten();
         others.fold(self.next_report, Instant::min)
@@ -377,6 +398,17 @@ impl<S: SiteWise> Engine<S> {
     /// Handles one inbound event; returns the time at which it did.
     fn handle_inbound(&mut self, inbound: Inbound) -> Now {
         let now = self.now();
+        if self.keeper.is_none() {
+            self.handle_routed(inbound, now);
+        } else {
+            let routed = self.route(inbound, now);
+            routed.into_iter().for_each(|inbound| self.handle_routed(inbound, now));
+        }
+        now
+    }
+
+    /// Handles what a server has sent.
+    fn handle_routed(&mut self, inbound: Inbound, now: Now) {
         self.store_inbound(&inbound, now);
         match inbound {
             Inbound::Connected { server, session_time } => {
@@ -405,7 +437,6 @@ impl<S: SiteWise> Engine<S> {
                 self.bridge.handle_oversized(ServerId(server), &topic, retain, now);
             }
         }
-        now
     }
 
     fn handle_responses(&mut self, ready: Result<(), JoinError>) -> Result<(), Error> {
@@ -450,6 +481,7 @@ impl<S: SiteWise> Engine<S> {
     /// Performs the bridge's outputs, and feeds it from the outbox.
     fn drain_outputs(&mut self) {
         let now = self.now();
+        self.handle_lease(now);
         self.handle_disk_events(now);
         self.discard_stored();
         loop {

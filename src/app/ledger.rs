@@ -13,6 +13,7 @@ use crate::console::ServerStatus;
 use crate::delivery::figures::RejectedCounts;
 use crate::delivery::point::DiscardReason;
 use crate::late::LateFigures;
+use crate::lease::window::WindowFigures;
 use crate::outbox::dead_letters::DeadLetters;
 use crate::outbox::{DiskFigures, DiskState, Outbox};
 use crate::sparkplug::host::SkipReason;
@@ -73,6 +74,8 @@ pub struct Ledger {
     pub parked_points: usize,
     /// Points that the outbox dropped.
     pub losses: OutboxLosses,
+    /// Points that a bridge keeps while another delivers; none in one that acts alone.
+    pub standby: WindowFigures,
     /// State of the outbox on disk; none with one in memory.
     pub disk: Option<DiskFigures>,
     /// What became of late values; none where these become dead letters.
@@ -125,6 +128,7 @@ impl Ledger {
             outbox_points: outbox.len(),
             parked_points: outbox.parked(),
             losses,
+            standby: WindowFigures::default(),
             disk: outbox.disk(),
             late: LateAccount::of(bridge),
             refused: dead_letters.refused(),
@@ -145,7 +149,7 @@ impl Ledger {
 
     /// Points queued or in flight.
     pub fn waiting(&self) -> usize {
-        self.outbox_points + self.delivery.waiting
+        self.outbox_points + self.delivery.waiting + self.standby.points
     }
 
     /// Values that a crash would lose: queued or buffered, and not on disk.
@@ -166,6 +170,8 @@ impl Ledger {
             + delivery.refused.total()
             + delivery.discarded.total()
             + self.losses.total()
+            + self.standby.released
+            + self.standby.crowded_out
             + disk.overwritten
             + disk.full
             + disk.unreadable;
@@ -219,6 +225,8 @@ impl Ledger {
         let entered = self.values.values + self.values.own_points + restored;
         let discarded = self.delivery.discarded.total()
             + self.losses.total()
+            + self.standby.released
+            + self.standby.crowded_out
             + disk.overwritten
             + disk.full
             + disk.unreadable
@@ -311,6 +319,8 @@ impl Ledger {
                 DiscardReason::Unreadable => {
                     on_disk(|disk| disk.unreadable) + self.late_figures().lost
                 }
+                DiscardReason::StandbyReleased => self.standby.released,
+                DiscardReason::StandbyFull => self.standby.crowded_out,
             };
             (why, count)
         })

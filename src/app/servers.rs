@@ -36,6 +36,10 @@ pub(super) struct ServerState {
     /// None once nothing more is published.
     queue: Option<mpsc::Sender<Outgoing>>,
     figures: mqtt::ConnectionStats,
+    /// The connection before, which may still bring its last messages.
+    previous: Option<mqtt::ConnectionStats>,
+    /// What those before it counted.
+    past: PastCounts,
     connected_since: Option<Timestamp>,
     publish_dropped: u64,
     /// Live messages known to be dropped, and when the last was noticed.
@@ -48,6 +52,38 @@ pub(super) struct ServerState {
     last_long_delay: Option<(Duration, Instant)>,
     /// The latest message that was too large, and when it came.
     last_oversized: Option<(Instant, String)>,
+}
+
+/// What connections counted.
+#[derive(Clone, Copy, Debug, Default)]
+struct PastCounts {
+    received: u64,
+    dropped: u64,
+    retained_dropped: u64,
+    malformed: u64,
+    oversized: u64,
+}
+
+impl PastCounts {
+    fn of(figures: &mqtt::ConnectionStats) -> Self {
+        Self {
+            received: figures.received(),
+            dropped: figures.dropped(),
+            retained_dropped: figures.retained_dropped(),
+            malformed: figures.malformed(),
+            oversized: figures.oversized(),
+        }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            received: self.received + other.received,
+            dropped: self.dropped + other.dropped,
+            retained_dropped: self.retained_dropped + other.retained_dropped,
+            malformed: self.malformed + other.malformed,
+            oversized: self.oversized + other.oversized,
+        }
+    }
 }
 
 /// All servers, in the order of `MQTT_URL`.
@@ -64,6 +100,8 @@ impl ServerState {
             url,
             queue: Some(queue),
             figures,
+            previous: None,
+            past: PastCounts::default(),
             connected_since: None,
             publish_dropped: 0,
             live_drops: (0, None),
@@ -109,8 +147,14 @@ impl ServerState {
 
     /// Live messages that were dropped, and retained ones.
     fn dropped(&self) -> (u64, u64) {
-        let stored = self.figures.retained_dropped();
-        (self.figures.dropped().saturating_sub(stored), stored)
+        let PastCounts { dropped, retained_dropped, .. } = self.counts();
+        (dropped.saturating_sub(retained_dropped), retained_dropped)
+    }
+
+    /// What all its connections counted.
+    fn counts(&self) -> PastCounts {
+        let previous = self.previous.iter().map(PastCounts::of);
+        previous.fold(PastCounts::of(&self.figures), PastCounts::plus).plus(self.past)
     }
 }
 
@@ -123,6 +167,23 @@ impl ServerStates {
     pub(super) fn connected(&mut self, server: u16, now: Timestamp) {
         if let Some(server) = self.0.get_mut(usize::from(server)) {
             server.connected_since = Some(now);
+        }
+    }
+
+    /// Another connection carries the session with a server from now on.
+    pub(super) fn switch(
+        &mut self,
+        server: u16,
+        queue: mpsc::Sender<Outgoing>,
+        figures: mqtt::ConnectionStats,
+    ) {
+        if let Some(server) = self.0.get_mut(usize::from(server)) {
+            // None once nothing more is published.
+            server.queue = server.queue.is_some().then_some(queue);
+            let before = std::mem::replace(&mut server.figures, figures);
+            if let Some(long_ago) = server.previous.replace(before) {
+                server.past = server.past.plus(PastCounts::of(&long_ago));
+            }
         }
     }
 
@@ -251,15 +312,15 @@ impl ServerStates {
             since: server.connected_since.map(Timestamp::as_millis),
             trouble: server.figures.trouble(),
             contended: server.figures.contended(),
-            received: server.figures.received(),
-            dropped: server.figures.dropped(),
+            received: server.counts().received,
+            dropped: server.counts().dropped,
             losing: server.is_losing(now),
             stored_dropped: server.dropped().1,
             losing_stored: is_recent(server.retained_drops.1, now),
             message_age: u64::try_from(server.message_age(now).as_millis()).unwrap_or(u64::MAX),
             late: server.recent_lateness(now).map(|waited| waited.as_secs()),
-            malformed: server.figures.malformed(),
-            oversized: server.figures.oversized(),
+            malformed: server.counts().malformed,
+            oversized: server.counts().oversized,
             oversized_topic: server
                 .last_oversized
                 .as_ref()

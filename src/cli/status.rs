@@ -172,6 +172,8 @@ struct Overview {
     assets: usize,
     assets_live: u64,
     provisioning_pending: u64,
+    #[serde(default)]
+    lease: Option<Lease>,
     values: Values,
     oldest: Option<i64>,
     delivery: Delivery,
@@ -194,6 +196,8 @@ struct Values {
     in_outbox: u64,
     behind_gates: u64,
     in_delivery: u64,
+    #[serde(default)]
+    in_standby: u64,
     delivered: u64,
     refused_early: Counts,
     refused: Counts,
@@ -201,6 +205,14 @@ struct Values {
     dropped: Counts,
     #[serde(default)]
     late: Option<Late>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Lease {
+    role: String,
+    since: i64,
+    epoch: u64,
+    has_follower: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -258,6 +270,11 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
         "bridge",
         format!("sparkwise {}, host id {}, running since {since}", now.version, now.host_id),
     );
+    if let Some(Lease { role, since, epoch, has_follower }) = &now.lease {
+        let since = Timestamp::from_millis(*since).in_seconds();
+        let second = if *has_follower { "a second bridge follows" } else { "no second bridge" };
+        row("lease", format!("{role} since {since}, epoch {epoch}; {second}"));
+    }
     for server in &now.servers {
         let how = match (server.since, &server.trouble) {
             (Some(since), _) => {
@@ -279,7 +296,8 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
     let (live, assets) = (number(now.assets_live), number(now.assets as u64));
     row("assets", format!("{live} of {assets} active, of {} models{pending}", now.models));
     let values = &now.values;
-    let waiting = values.buffered + values.in_outbox + values.behind_gates + values.in_delivery;
+    let queued = values.in_outbox + values.behind_gates + values.in_delivery;
+    let waiting = values.buffered + queued + values.in_standby;
     let oldest = now.oldest.filter(|_| waiting > 0).map(|oldest| {
         format!(" (oldest from {})", Timestamp::from_millis(oldest.saturating_mul(1_000)))
     });

@@ -12,6 +12,7 @@ use crate::twin::{Int64, Kinds, Nested, Rules};
 
 mod client_ids;
 mod late;
+mod lease;
 mod queue;
 mod sdk;
 mod secrets;

@@ -1,7 +1,8 @@
 //! Declaration of a variable, and the registry of all.
 
 use super::{
-    aws, commands, console, delivery, late, mqtt, outbox, process, provisioning, sparkplug, twin,
+    aws, commands, console, delivery, late, lease, mqtt, outbox, process, provisioning, sparkplug,
+    twin,
 };
 
 /// A variable of the environment.
@@ -51,7 +52,7 @@ impl Variable {
 }
 
 /// Every variable, by section.
-pub fn sections() -> [&'static Section; 11] {
+pub fn sections() -> [&'static Section; 12] {
     [
         &mqtt::SECTION,
         &sparkplug::SECTION,
@@ -61,6 +62,7 @@ pub fn sections() -> [&'static Section; 11] {
         &commands::SECTION,
         &outbox::SECTION,
         &late::SECTION,
+        &lease::SECTION,
         &console::SECTION,
         &process::SECTION,
         &aws::SECTION,

@@ -4,6 +4,7 @@ mod commands;
 mod define;
 mod labels;
 mod late;
+mod lease;
 mod table;
 
 use std::fmt::Write as _;
@@ -89,7 +90,7 @@ impl MetricKind {
 
 /// Every metric there is.
 pub fn all() -> impl Iterator<Item = &'static MetricDef> {
-    TABLE.iter().chain(late::TABLE)
+    TABLE.iter().chain(late::TABLE).chain(lease::TABLE)
 }
 
 /// All metrics in the text format of Prometheus.

@@ -15,7 +15,7 @@ use super::buffered;
 use super::degraded::DegradedReasons;
 use super::health::NotReadyReason;
 use super::usage::{UsageRates, UsageTotals};
-use super::view::{DoorStatus, EngineView, ServerStatus};
+use super::view::{DoorStatus, EngineView, LeaseStatus, ServerStatus};
 
 /// Snapshot of all figures.
 #[derive(Clone, Debug)]
@@ -72,6 +72,8 @@ pub struct Snapshot {
     pub labels: labels::Figures,
     /// Where requests come in, in no order.
     pub doors: Vec<DoorStatus>,
+    /// Which of two bridges this is; none for one that acts alone.
+    pub lease: Option<LeaseStatus>,
 }
 
 /// Edge nodes with a metric of their own: more would be too many series for Prometheus.
@@ -104,6 +106,9 @@ impl Snapshot {
         let (twin, host, delivery) = (bridge.twin(), bridge.host(), bridge.delivery());
         let (losses, saved) = (view.losses, view.buffer_saved);
         let ledger = Ledger::new(bridge, outbox, losses, view.dead_letters, view.servers, saved);
+        let lease = view.lease.status(now);
+        let standby = lease.as_ref().map(|lease| lease.window).unwrap_or_default();
+        let ledger = Ledger { standby, ..ledger };
         let handed = ledger.delivery.oldest;
         let handed = handed.map(|since| now.wall.minus(now.instant.since(since)));
         let mut nodes = [0; PHASES.len()];
@@ -139,6 +144,7 @@ impl Snapshot {
             commands: bridge.commands().map(Commander::figures).unwrap_or_default(),
             labels: bridge.labels().map(Labels::figures).unwrap_or_default(),
             doors: view.doors.statuses(),
+            lease,
             ledger,
         }
     }

@@ -12,6 +12,8 @@ use super::watched::Watched;
 use crate::app::OutboxLosses;
 use crate::bridge::Bridge;
 use crate::command::request::CommandChannel;
+use crate::lease;
+use crate::lease::window::WindowFigures;
 use crate::outbox::Outbox;
 use crate::outbox::dead_letters::DeadLetters;
 use crate::sitewise::cause::Plane;
@@ -39,6 +41,8 @@ pub struct EngineView<'a> {
     pub servers: &'a [ServerStatus],
     /// Where requests to write to the plant come in.
     pub doors: &'a dyn CommandDoors,
+    /// Which of two bridges this is.
+    pub lease: &'a dyn LeaseView,
     /// Where calls to SiteWise go; for people.
     pub sitewise_hosts: &'a BTreeMap<Plane, String>,
     /// What the outbox dropped.
@@ -95,6 +99,30 @@ impl EngineView<'_> {
     /// Whether any server is connected and delivers subscribed topics.
     pub(super) fn has_usable_server(&self) -> bool {
         self.servers().any(|(link, foreign)| link.since.is_some() && foreign.is_none())
+    }
+}
+
+/// Which of two bridges this is.
+pub trait LeaseView {
+    /// What is known; none for a bridge that acts alone.
+    fn status(&self, now: Now) -> Option<LeaseStatus>;
+}
+
+/// Status of one of two bridges.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeaseStatus {
+    /// What the lease knows.
+    pub figures: lease::Figures,
+    /// Since when this bridge acts, or no longer does.
+    pub since: Timestamp,
+    /// What it holds and has held while it follows.
+    pub window: WindowFigures,
+}
+
+impl LeaseStatus {
+    /// Whether a second bridge follows, this one or another.
+    pub fn has_follower(&self) -> bool {
+        self.figures.follower.is_some()
     }
 }
 

@@ -130,7 +130,10 @@ impl DiscardedCounts {
             DiscardReason::SecondFull => self.rate += 1,
             DiscardReason::Misrouted => self.misrouted += 1,
             // Not by delivery.
-            DiscardReason::Full | DiscardReason::Unreadable => {}
+            DiscardReason::Full
+            | DiscardReason::Unreadable
+            | DiscardReason::StandbyReleased
+            | DiscardReason::StandbyFull => {}
         }
     }
 }

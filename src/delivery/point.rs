@@ -110,12 +110,23 @@ pub enum DiscardReason {
     Misrouted,
     /// It cannot be read back from the outbox's damaged disk, or somebody deleted its file.
     Unreadable,
+    /// The other one of two bridges has had it for long, and delivers.
+    StandbyReleased,
+    /// A bridge that follows had no more room for it; the other one delivers, as far as is known.
+    StandbyFull,
 }
 
 impl DiscardReason {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Overwritten, Self::SecondFull, Self::Full, Self::Misrouted, Self::Unreadable];
+    pub const ALL: [Self; 7] = [
+        Self::Overwritten,
+        Self::SecondFull,
+        Self::Full,
+        Self::Misrouted,
+        Self::Unreadable,
+        Self::StandbyReleased,
+        Self::StandbyFull,
+    ];
 
     /// Its name: in the log, the metrics and the console.
     pub const fn label(self) -> &'static str {
@@ -125,6 +136,8 @@ impl DiscardReason {
             Self::Full => "outbox_full",
             Self::Misrouted => "misrouted",
             Self::Unreadable => "outbox_unreadable",
+            Self::StandbyReleased => "standby_released",
+            Self::StandbyFull => "standby_full",
         }
     }
 }

@@ -24,6 +24,24 @@ pub enum Role {
     HandedOver,
 }
 
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Follower, Self::Holder, Self::Lapsed, Self::Releasing, Self::Left, Self::HandedOver];
+
+    /// Its name: in metrics, console and status.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Follower => "follower",
+            Self::Holder => "holder",
+            Self::Lapsed => "lapsed",
+            Self::Releasing => "releasing",
+            Self::Left => "left",
+            Self::HandedOver => "handed_over",
+        }
+    }
+}
+
 /// Why a holder no longer acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {

@@ -144,6 +144,7 @@ fn the_template_knows_every_variable() {
         ("COMMANDS_IOT_CA", "AWS IoT's certificate is of a public authority"),
         ("COMMANDS_IOT_CERT", "the task's role signs instead"),
         ("COMMANDS_IOT_KEY", "the task's role signs instead"),
+        ("LEASE", "the template has one task, which acts alone"),
     ];
     let text = template();
     for variable in sections().iter().flat_map(|section| section.vars) {

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod bridge;
+mod live;
 mod proxy;
 
 use std::net::SocketAddr;

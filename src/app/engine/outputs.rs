@@ -46,21 +46,8 @@ impl<S: SiteWise> Engine<S> {
             }
             Output::Send(id, entries) => self.senders.send(id, entries),
             Output::Store(points) => {
-                self.remember_machines(&points);
-                let PutResult { dropped: gone, taken } =
-                    self.outbox.put_and_take(points, self.bridge.room());
-                let full = gone.iter().filter(|(_, why)| *why == DiscardReason::Full).count();
-                for (point, why) in &gone {
-                    self.watched.get_mut().record_discarded(&point.key(), *why, now.wall);
-                }
-                self.losses.full += full as u64;
-                self.losses.overwritten += (gone.len() - full) as u64;
-                if full > 0 {
-                    self.note_outbox_full(now);
-                }
-                if !taken.is_empty() {
-                    self.bridge.handle_points(taken, now);
-                }
+                let points = self.keep_in_window(points, now);
+                self.store_points(points, now);
             }
             Output::Open(gate) => {
                 let twin = self.bridge.twin();
@@ -136,6 +123,28 @@ impl<S: SiteWise> Engine<S> {
                     logging::log_output(Output::Died(source, cause));
                 }
             }
+        }
+    }
+
+    /// Queues points for delivery.
+    pub(super) fn store_points(&mut self, points: Vec<QueuedPoint>, now: Now) {
+        if points.is_empty() {
+            return;
+        }
+        self.remember_machines(&points);
+        let PutResult { dropped: gone, taken } =
+            self.outbox.put_and_take(points, self.bridge.room());
+        let full = gone.iter().filter(|(_, why)| *why == DiscardReason::Full).count();
+        for (point, why) in &gone {
+            self.watched.get_mut().record_discarded(&point.key(), *why, now.wall);
+        }
+        self.losses.full += full as u64;
+        self.losses.overwritten += (gone.len() - full) as u64;
+        if full > 0 {
+            self.note_outbox_full(now);
+        }
+        if !taken.is_empty() {
+            self.bridge.handle_points(taken, now);
         }
     }
 

@@ -32,6 +32,7 @@ impl<S: SiteWise> Engine<S> {
             watched: &self.watched,
             servers,
             doors: &self.doors,
+            lease: &self.keeper,
             sitewise_hosts: &self.sitewise_hosts,
             losses: self.losses,
             clock_ahead: self.clock.ahead(),
@@ -69,7 +70,8 @@ impl<S: SiteWise> Engine<S> {
             &links,
             self.is_buffer_saved(),
         );
-        Ledger { replayed_messages: self.catch_up.replayed, ..ledger }
+        let standby = self.keeper.as_ref().map(|keeper| keeper.window()).unwrap_or_default();
+        Ledger { replayed_messages: self.catch_up.replayed, standby, ..ledger }
     }
 
     /// Writes a line of metrics, with `METRICS_EMF`.

@@ -6,7 +6,7 @@ use super::ApiError;
 use crate::app::{LateAccount, Ledger};
 use crate::console::routes::Routes;
 use crate::console::snapshot::PHASES;
-use crate::console::view::ServerStatus;
+use crate::console::view::{LeaseStatus, ServerStatus};
 use crate::delivery::whatif::LINGERS;
 use crate::late::offer::Offer;
 use crate::late::{Refusal, Tiers};
@@ -34,6 +34,9 @@ pub(super) struct Overview {
     dead_letters: u64,
     findings: u64,
     values: ValueStats,
+    /// Which of two bridges this is; none for one that acts alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease: Option<LeaseStats>,
     /// The time of the value that has waited longest, in whole seconds of the epoch.
     oldest: Option<i64>,
     outbox_bytes: u64,
@@ -80,6 +83,32 @@ impl ImportCost {
     }
 }
 
+/// One of two bridges.
+#[derive(Debug, Serialize)]
+struct LeaseStats {
+    role: &'static str,
+    /// When it began or ceased to act, in epoch milliseconds.
+    since: i64,
+    epoch: u64,
+    has_follower: bool,
+    taken: u64,
+    /// Points that it keeps while the other one delivers.
+    kept: usize,
+}
+
+impl LeaseStats {
+    fn of(lease: &LeaseStatus) -> Self {
+        Self {
+            role: lease.figures.role.label(),
+            since: lease.since.as_millis(),
+            epoch: lease.figures.version.map_or(0, |version| version.epoch),
+            has_follower: lease.has_follower(),
+            taken: lease.figures.taken,
+            kept: lease.window.points,
+        }
+    }
+}
+
 /// Names of properties for which bulk import pays that are told.
 const PAYS_FOR: usize = 5;
 
@@ -100,6 +129,8 @@ struct ValueStats {
     in_outbox: usize,
     behind_gates: usize,
     in_delivery: usize,
+    /// Kept while the other one of two bridges delivers.
+    in_standby: usize,
     delivered: u64,
     /// Refused before SiteWise was asked, and by SiteWise.
     refused_early: Vec<(&'static str, u64)>,
@@ -153,6 +184,7 @@ impl ValueStats {
             in_outbox: ledger.outbox_points.saturating_sub(ledger.parked_points),
             behind_gates: ledger.parked_points,
             in_delivery: delivery.waiting,
+            in_standby: ledger.standby.points,
             delivered: delivery.delivered,
             refused_early: ledger.values.refused.named().to_vec(),
             refused: delivery.refused.named().to_vec(),
@@ -206,6 +238,7 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, ApiError> {
         not_ready: snapshot.not_ready.iter().map(|why| (why.label(), why.to_string())).collect(),
         started_at: snapshot.started_at.as_millis(),
         servers: snapshot.servers.clone(),
+        lease: snapshot.lease.as_ref().map(LeaseStats::of),
         nodes: PHASES.iter().zip(snapshot.nodes).map(|((_, label), n)| (*label, n)).collect(),
         models: ledger.desired.0,
         assets: ledger.desired.1,

@@ -17,7 +17,7 @@ use crate::twin::counts::DropReason;
 use crate::twin::mapping::Adjustment;
 
 /// Where a point waits: the words of `place`.
-const WAITING: [&str; 3] = ["outbox", "gate", "delivery"];
+const WAITING: [&str; 4] = ["outbox", "gate", "delivery", "standby"];
 
 /// All but those of late values.
 pub(super) const TABLE: &[MetricDef] = &[
@@ -235,7 +235,7 @@ pub(super) const TABLE: &[MetricDef] = &[
         "Points discarded after they were queued: overwritten (by a later one of the same time and \
          quality), rate (more than ten a second of one property), outbox_full, misrouted (sent \
          early to a property that the asset turned out not to have), outbox_unreadable (on a \
-         damaged disk).",
+         damaged disk), standby_released and standby_full (another bridge delivers).",
         MetricLabel::Words("reason", || DiscardReason::ALL.map(DiscardReason::label).to_vec()),
         |s| s.ledger.discarded().map(|(_, count)| count as f64).to_vec(),
     ),
@@ -243,12 +243,14 @@ pub(super) const TABLE: &[MetricDef] = &[
         MetricKind::Gauge,
         "sparkwise_values_waiting",
         "Points queued, by place: in the outbox; in the outbox until their asset or property \
-            exists (gate); in delivery (batched, in flight or waiting for a retry).",
+            exists (gate); in delivery (batched, in flight or waiting for a retry); in the \
+            memory of a bridge that follows (standby).",
         MetricLabel::Words("place", || WAITING.to_vec()),
         |s| {
             let Snapshot { ledger, .. } = s;
             let outbox = ledger.outbox_points.saturating_sub(ledger.parked_points);
-            [outbox, ledger.parked_points, ledger.delivery.waiting].map(|n| n as f64).to_vec()
+            let (parked, standby) = (ledger.parked_points, ledger.standby.points);
+            [outbox, parked, ledger.delivery.waiting, standby].map(|n| n as f64).to_vec()
         },
     ),
     gauge(

@@ -59,6 +59,7 @@ fn snapshot() -> Snapshot {
         provisioning_pending: 0,
         doors: Vec::new(),
         labels: crate::labels::Figures::default(),
+        lease: None,
         commands: crate::command::Figures::default(),
     }
 }

@@ -36,7 +36,7 @@ function look(data) {
   const at = performance.now();
   figures = data ?? figures;
   const { values, delivery } = figures;
-  const waiting = values.buffered + values.in_outbox + values.behind_gates + values.in_delivery;
+  const waiting = values.buffered + values.in_outbox + values.behind_gates + values.in_delivery + values.in_standby;
   const now = { at, read: values.read, delivered: values.delivered, billed: delivery.billed_messages, throttles: delivery.throttles };
   if (past.length > 0 && past.at(-1).read > now.read) past.length = 0;
   past.push(now);

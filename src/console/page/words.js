@@ -104,12 +104,23 @@ export const REFUSED = {
   denied: 'access denied by SiteWise',
 };
 
+export const ROLES = {
+  follower: 'follows',
+  holder: 'acts',
+  lapsed: 'does not act: the lease could not be renewed',
+  releasing: 'gives the lease back',
+  left: 'is about to stop',
+  handed_over: 'is about to stop, the other bridge acts',
+};
+
 export const DISCARDED = {
   overwritten: 'overwritten by a later value of the same time and quality',
   rate: 'rate limit: more than ten values of one property and quality in one second',
   misrouted: 'sent early to a property that the asset does not have',
   outbox_full: 'no room in the outbox',
   outbox_unreadable: 'unreadable on the outbox’s damaged disk',
+  standby_released: 'kept while another bridge delivers, and let go after a minute',
+  standby_full: 'no room to keep it while another bridge delivers',
   mqtt_queue_full: 'MQTT messages dropped before the bridge read them',
 };
 

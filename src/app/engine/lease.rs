@@ -1,0 +1,397 @@
+//! Of two bridges one acts: asks the lease whether this is it, and does what follows from that.
+
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Sleep, sleep_until};
+use tracing::{debug, info, warn};
+
+use super::{Engine, Error};
+use crate::app::links::{LinkKind, Links, Switched};
+use crate::console::queries::EngineQuery;
+use crate::console::{LeaseStatus, LeaseView};
+use crate::dynamodb::LeaseTable;
+use crate::lease::window::{STANDBY_WINDOW, Window, WindowFigures};
+use crate::lease::{Ability, Answer, CallId, Lease, Output, Role, Sense, StopReason, item};
+use crate::mqtt::Inbound;
+use crate::outbox::QueuedPoint;
+use crate::outbox::bytes_of;
+use crate::sitewise::api::ApiFault;
+use crate::sitewise::cause::Plane;
+use crate::sitewise::client::SiteWise;
+use crate::time::{Instant, Now};
+
+/// How often it is looked at what this bridge can do, and what it lacks.
+const CHECK: Duration = Duration::from_millis(500);
+/// How often a follower, which has no other reason to, asks SiteWise for anything at all.
+const PROBE: Duration = Duration::from_secs(10);
+
+/// What the lease is made of.
+pub(in crate::app) struct LeaseParts {
+    pub table: LeaseTable,
+    /// This process in the lease's item.
+    pub id: String,
+    pub links: Links,
+    /// Bytes of the follower's window at most.
+    pub window_bytes: usize,
+}
+
+/// What this bridge does with what it hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// It keeps it in the window.
+    Follows,
+    /// It delivers it.
+    Acts,
+    /// It acted until it was asked to stop: it delivers what it still hears, and acts in nothing else.
+    Leaves,
+}
+
+/// This bridge's end of the lease.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    lease: Lease,
+    store: Arc<LeaseTable>,
+    calls: JoinSet<(CallId, Result<Answer, ApiFault>)>,
+    links: Links,
+    window: Window<QueuedPoint>,
+    mode: Mode,
+    next_check: Instant,
+    probes: JoinSet<Sense>,
+    next_probe: Instant,
+    /// Whether the last probe reached SiteWise.
+    probed: Sense,
+    /// Whether it was logged that the table cannot be reached.
+    fault_logged: bool,
+    /// Whether it was logged that the window is full.
+    crowding_logged: bool,
+}
+
+/// What happened to the lease.
+#[derive(Debug)]
+pub(super) enum LeaseEvent {
+    Answered(CallId, Result<Answer, ApiFault>),
+    Probed(Sense),
+    LinkEnded,
+}
+
+impl Keeper {
+    /// What happens next; pending for ever without a lease.
+    pub(super) async fn next(keeper: &mut Option<Box<Self>>) -> Result<LeaseEvent, JoinError> {
+        let Some(keeper) = keeper else { return pending().await };
+        tokio::select! {
+            Some(done) = keeper.calls.join_next() => {
+                done.map(|(id, answer)| LeaseEvent::Answered(id, answer))
+            }
+            Some(reached) = keeper.probes.join_next() => reached.map(LeaseEvent::Probed),
+            ended = keeper.links.ended() => ended.map(|()| LeaseEvent::LinkEnded),
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        Some(self.lease.poll_timeout().map_or(self.next_check, |at| at.min(self.next_check)))
+    }
+
+    /// What the follower's window holds and has held.
+    pub(super) fn window(&self) -> WindowFigures {
+        self.window.figures()
+    }
+
+    /// Nothing more is published.
+    pub(super) fn close_links(&mut self) {
+        self.links.close();
+    }
+
+    /// The connections, at the end.
+    pub(super) fn into_links(self) -> Links {
+        self.links
+    }
+
+    /// Whether nothing is gained by waiting on for another bridge.
+    fn is_handed_over(&self, now: Instant) -> bool {
+        match self.lease.role(now) {
+            Role::HandedOver => true,
+            Role::Left => self.lease.figures(now).follower.is_none(),
+            Role::Follower | Role::Holder | Role::Lapsed | Role::Releasing => false,
+        }
+    }
+}
+
+impl LeaseView for Option<Box<Keeper>> {
+    fn status(&self, now: Now) -> Option<LeaseStatus> {
+        let keeper = self.as_ref()?;
+        let figures = keeper.lease.figures(now.instant);
+        let since = now.wall.minus(now.instant.since(figures.since));
+        Some(LeaseStatus { figures, since, window: keeper.window.figures() })
+    }
+}
+
+impl<S: SiteWise> Engine<S> {
+    /// As one of two bridges: it follows until it has the lease.
+    pub(in crate::app) fn with_lease(mut self, parts: LeaseParts) -> Self {
+        let now = self.clock.now();
+        self.bridge.follow(now);
+        self.keeper = Some(Box::new(Keeper {
+            lease: Lease::new(parts.id, fastrand::u64(..), now.instant),
+            store: Arc::new(parts.table),
+            calls: JoinSet::new(),
+            links: parts.links,
+            window: Window::new(STANDBY_WINDOW, parts.window_bytes),
+            mode: Mode::Follows,
+            next_check: now.instant,
+            probes: JoinSet::new(),
+            next_probe: now.instant + PROBE,
+            probed: Sense::Unknown,
+            fault_logged: false,
+            crowding_logged: false,
+        }));
+        self
+    }
+
+    /// What a connection brought, as what the server has sent; nothing where it is known already.
+    pub(super) fn route(&mut self, inbound: Inbound, now: Now) -> Vec<Inbound> {
+        let Some(keeper) = &mut self.keeper else { return vec![inbound] };
+        let routed = keeper.links.route(inbound, now.instant);
+        if let Some(Switched { server, kind, outbound, figures }) = routed.switched {
+            self.servers.switch(server, outbound, figures);
+            if kind == LinkKind::Host && keeper.mode == Mode::Acts {
+                self.bridge.speak(now);
+            }
+        }
+        routed.inbound
+    }
+
+    /// Of points that were decided, those that go into the outbox: a follower keeps them itself.
+    pub(super) fn keep_in_window(
+        &mut self,
+        points: Vec<QueuedPoint>,
+        now: Now,
+    ) -> Vec<QueuedPoint> {
+        let Some(keeper) = self.keeper.as_mut().filter(|keeper| keeper.mode == Mode::Follows)
+        else {
+            return points;
+        };
+        for waiting in points {
+            let bytes = bytes_of(&waiting.point);
+            keeper.window.push(waiting, bytes, now.instant);
+        }
+        if keeper.window.figures().crowded_out > 0 && !keeper.crowding_logged {
+            keeper.crowding_logged = true;
+            warn!(
+                "the values of the last {STANDBY_WINDOW:.0?} do not fit into memory: the oldest go \
+                 first, and would be lost if the holder of the lease died now"
+            );
+        }
+        Vec::new()
+    }
+
+    /// Asks the lease whether this bridge acts, before it does anything.
+    pub(super) fn handle_lease(&mut self, now: Now) {
+        self.check_lease(now);
+        let Some(keeper) = &mut self.keeper else { return };
+        keeper.lease.handle_timeout(now.instant);
+        while let Some(output) = self.keeper.as_mut().and_then(|it| it.lease.poll_output()) {
+            match output {
+                Output::Call(id, call) => {
+                    let Some(keeper) = &mut self.keeper else { return };
+                    let store = Arc::clone(&keeper.store);
+                    keeper.calls.spawn(async move { (id, store.perform(&call).await) });
+                }
+                Output::Acts(epoch) => self.begin_acting(epoch, now),
+                Output::Stops(why) => self.stop_acting(why, now),
+                Output::Asked(edges) => {
+                    debug!("the other bridge asks for {} births", edges.len());
+                    for edge in edges {
+                        self.bridge.request_for_other(&edge, now);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells the lease what this bridge can do and lacks, where that is due.
+    fn check_lease(&mut self, now: Now) {
+        let Some(keeper) = &mut self.keeper else { return };
+        if keeper.next_check > now.instant {
+            return;
+        }
+        keeper.next_check = now.instant + CHECK;
+        let reachability = self.bridge.reachability();
+        let planes = [Plane::Control, Plane::Write, Plane::Read];
+        let fails = planes.iter().any(|plane| reachability.failing(*plane, now.instant).is_some());
+        let reaches = match (fails, keeper.mode) {
+            (_, Mode::Follows) if keeper.probed != Sense::Unknown => keeper.probed,
+            (true, _) => Sense::No,
+            (false, _) if self.bridge.twin().plan().is_synced() => Sense::Yes,
+            (false, _) => Sense::Unknown,
+        };
+        let ability = Ability { hears: keeper.links.hears(), reaches };
+        keeper.lease.handle_ability(ability, now.instant);
+        if keeper.mode == Mode::Follows {
+            keeper.lease.handle_asks(self.bridge.unasked(item::ASKS), now.instant);
+            if let Some(at) = keeper.lease.figures(now.instant).renewed_at {
+                keeper.window.handle_renewed(at);
+            }
+            if keeper.next_probe <= now.instant && keeper.probes.is_empty() {
+                keeper.next_probe = now.instant + PROBE;
+                let sitewise = Arc::clone(&self.sitewise);
+                keeper.probes.spawn(async move {
+                    match sitewise.list_models(None).await {
+                        Ok(_) => Sense::Yes,
+                        Err(_) => Sense::No,
+                    }
+                });
+            }
+        }
+    }
+
+    pub(super) fn handle_lease_event(
+        &mut self,
+        event: Result<LeaseEvent, JoinError>,
+    ) -> Result<(), Error> {
+        let event = event.map_err(|_| Error::Task("lease"))?;
+        let now = self.now();
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        match event {
+            LeaseEvent::Answered(id, answer) => {
+                match &answer {
+                    Ok(_) if std::mem::take(&mut keeper.fault_logged) => {
+                        info!("the lease's table is reached again");
+                    }
+                    Err(fault) if !std::mem::replace(&mut keeper.fault_logged, true) => {
+                        warn!(
+                            "the lease's table is not reached: {}; whoever holds the lease stops \
+                             acting when it runs out, and the other cannot take it",
+                            fault.explain()
+                        );
+                    }
+                    Ok(_) | Err(_) => {}
+                }
+                keeper.lease.handle_answer(id, answer.unwrap_or(Answer::Failed), now.instant);
+            }
+            LeaseEvent::Probed(reached) => keeper.probed = reached,
+            LeaseEvent::LinkEnded => {}
+        }
+        Ok(())
+    }
+
+    fn begin_acting(&mut self, epoch: u64, now: Now) {
+        let Some(keeper) = &mut self.keeper else { return };
+        keeper.mode = Mode::Acts;
+        keeper.probed = Sense::Unknown;
+        keeper.links.begin(LinkKind::Host, now.instant);
+        let kept: Vec<_> = keeper.window.take().collect();
+        info!(
+            lease.epoch = epoch,
+            "this bridge acts from now on, in epoch {epoch} of the lease: {} values of the last \
+             minute are delivered once more",
+            kept.len()
+        );
+        self.bridge.act(now);
+        let twin = self.bridge.twin();
+        let regated = |waiting: QueuedPoint| QueuedPoint {
+            gate: twin.gate(waiting.point.stream),
+            point: waiting.point,
+        };
+        let points = kept.into_iter().map(regated).collect();
+        self.store_points(points, now);
+    }
+
+    fn stop_acting(&mut self, why: StopReason, now: Now) {
+        let Some(keeper) = &mut self.keeper else { return };
+        self.bridge.follow(now);
+        match why {
+            StopReason::Leaving => {
+                keeper.mode = Mode::Leaves;
+                keeper.links.leave();
+            }
+            StopReason::Lapsed | StopReason::Lost | StopReason::Deaf | StopReason::Unreachable => {
+                keeper.mode = Mode::Follows;
+                keeper.next_probe = now.instant;
+                keeper.links.retire_host();
+                keeper.links.begin(LinkKind::Observer, now.instant);
+            }
+        }
+        match why {
+            StopReason::Leaving => info!("this bridge gives the lease back"),
+            StopReason::Lapsed => warn!(
+                "this bridge acts no longer: it could not renew its lease in time; it follows, and \
+                 delivers what it had queued"
+            ),
+            StopReason::Lost => warn!("this bridge acts no longer: another has the lease"),
+            StopReason::Deaf => warn!(
+                "this bridge acts no longer: it does not hear its MQTT servers, and the other does"
+            ),
+            StopReason::Unreachable => {
+                warn!("this bridge acts no longer: it does not reach SiteWise, and the other does")
+            }
+        }
+    }
+
+    /// The process is about to stop: gives the lease back, and goes on until the other bridge has it,
+    /// or until `end`.
+    pub(super) async fn hand_over(
+        &mut self,
+        messages: &mut mpsc::Receiver<Inbound>,
+        questions: &mut mpsc::Receiver<EngineQuery>,
+        timer: &mut Pin<Box<Sleep>>,
+        end: Instant,
+    ) -> Result<(), Error> {
+        let now = self.now();
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        keeper.lease.handle_leave(now.instant);
+        let ends = sleep_until(self.clock.when(end));
+        tokio::pin!(ends);
+        let wake = Arc::clone(&self.outbox_event);
+        loop {
+            self.run_due();
+            self.drain_outputs();
+            let now = self.clock.now().instant;
+            if self.keeper.as_ref().is_none_or(|keeper| keeper.is_handed_over(now)) {
+                break;
+            }
+            self.reset_timer(timer);
+            tokio::select! {
+                () = &mut ends => break,
+                event = Keeper::next(&mut self.keeper) => self.handle_lease_event(event)?,
+                ready = self.senders.wait_for_responses() => self.handle_responses(ready)?,
+                Some(done) = self.calls.join_next() => self.handle_call_result(done)?,
+                Some(question) = questions.recv() => self.answer_query(question),
+                first = messages.recv() => {
+                    let first = first.ok_or(Error::Task("mqtt"))?;
+                    self.handle_batch(first, messages);
+                }
+                () = wake.notified() => {}
+                () = timer.as_mut() => {}
+            }
+        }
+        let now = self.now();
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        let role = keeper.lease.role(now.instant);
+        let (is_held, mode) = (keeper.lease.figures(now.instant).holder.is_some(), keeper.mode);
+        match (mode, role) {
+            (Mode::Acts | Mode::Leaves, Role::HandedOver) => {
+                info!("the other bridge has the lease");
+            }
+            // STATE is this bridge's to take back.
+            (Mode::Acts | Mode::Leaves, _) => {
+                warn!("no other bridge has taken the lease: nobody acts from now on");
+                self.bridge.speak(now);
+            }
+            // Somebody else delivers what this bridge has kept.
+            (Mode::Follows, _) if is_held => {
+                keeper.window.release_all();
+            }
+            (Mode::Follows, _) => {
+                keeper.mode = Mode::Leaves;
+                let kept = keeper.window.take().collect();
+                self.store_points(kept, now);
+            }
+        }
+        Ok(())
+    }
+}

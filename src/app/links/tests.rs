@@ -1,0 +1,198 @@
+//! Connections that replace each other at a real server, with messages going on all the while.
+
+use std::collections::BTreeMap;
+
+use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, PublishOptions, QoS};
+use tokio::time::timeout;
+use windfarm::Broker;
+
+use super::*;
+use crate::config::Config;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const STATE: &str = "spBv1.0/STATE/tester";
+
+fn now(began: tokio::time::Instant) -> Instant {
+    Instant::from_start(began.elapsed())
+}
+
+fn config(url: &str) -> Config {
+    let variables =
+        [("MQTT_URL", url), ("AWS_REGION", "eu-central-1"), ("SPARKPLUG_HOST_ID", "tester")];
+    let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    Config::load(&variables.into_iter().map(own).collect::<BTreeMap<_, _>>()).unwrap()
+}
+
+/// A bridge's connections, and what it reads of them.
+struct Rig {
+    links: Links,
+    messages: mpsc::Receiver<Inbound>,
+    began: tokio::time::Instant,
+    /// Numbers that were read, in their order.
+    read: Vec<u64>,
+    kinds: Vec<LinkKind>,
+    sessions: Vec<bool>,
+}
+
+impl Rig {
+    fn start(url: &str, observer_id: &str) -> Self {
+        let config = config(url);
+        let (inbound, messages) = mpsc::channel(10_000);
+        let factory = LinkFactory {
+            mqtt: config.mqtt,
+            sparkplug: config.sparkplug,
+            observer_id: observer_id.to_owned(),
+            inbound,
+        };
+        Self {
+            links: Links::open(factory).unwrap(),
+            messages,
+            began: tokio::time::Instant::now(),
+            read: Vec::new(),
+            kinds: Vec::new(),
+            sessions: Vec::new(),
+        }
+    }
+
+    fn begin(&mut self, kind: LinkKind) {
+        self.links.begin(kind, now(self.began));
+    }
+
+    /// Reads until this holds.
+    async fn until(&mut self, holds: impl Fn(&Self) -> bool) {
+        while !holds(self) {
+            let inbound = timeout(PATIENCE, self.messages.recv()).await.unwrap().unwrap();
+            let routed = self.links.route(inbound, now(self.began));
+            self.kinds.extend(routed.switched.map(|switched| switched.kind));
+            for inbound in routed.inbound {
+                match inbound {
+                    Inbound::Message { server, topic, payload, .. } => {
+                        assert_eq!(server, 0);
+                        let number = std::str::from_utf8(&payload).unwrap().parse();
+                        if topic != STATE {
+                            self.read.push(number.unwrap());
+                        }
+                    }
+                    Inbound::Connected { .. } => self.sessions.push(true),
+                    Inbound::Disconnected { .. } => self.sessions.push(false),
+                    Inbound::Oversized { .. } => panic!("oversized"),
+                }
+            }
+        }
+    }
+}
+
+async fn client(broker: &Broker, id: &str) -> (AsyncClient, EventLoop) {
+    let (host, port) = (broker.addr.ip().to_string(), broker.addr.port());
+    let (client, mut events) = AsyncClient::builder(MqttOptions::new(id, (host, port))).build();
+    while !matches!(events.poll().await.unwrap(), Event::Incoming(Packet::ConnAck(_))) {}
+    (client, events)
+}
+
+/// Publishes numbers from `from` on, until it is aborted.
+async fn speak(broker: &Broker, from: u64) -> tokio::task::JoinHandle<()> {
+    let (client, mut events) = client(broker, "plant").await;
+    tokio::spawn(async move {
+        tokio::spawn(async move { while events.poll().await.is_ok() {} });
+        let mut pace = tokio::time::interval(Duration::from_millis(1));
+        for number in from.. {
+            pace.tick().await;
+            let options = PublishOptions::new(QoS::AtMostOnce);
+            let sent =
+                client.publish("spBv1.0/g/NDATA/n", number.to_string().into_bytes(), options).await;
+            if sent.is_err() {
+                return;
+            }
+        }
+    })
+}
+
+fn is_complete(read: &[u64]) -> bool {
+    let mut sorted = read.to_vec();
+    sorted.sort_unstable();
+    sorted.windows(2).all(|pair| pair.first().zip(pair.last()).is_some_and(|(a, b)| a + 1 == *b))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_connections_replace_each_other_every_message_is_read_once() {
+    let broker = Broker::start(0).await.unwrap();
+    let mut rig = Rig::start(&broker.url(), "tester-follows");
+    rig.until(|rig| rig.sessions == [true]).await;
+    assert_eq!(rig.links.hears(), Sense::Yes);
+    let speaker = speak(&broker, 0).await;
+    let mut switches = Vec::new();
+    for kind in [LinkKind::Host, LinkKind::Observer, LinkKind::Host, LinkKind::Observer] {
+        let so_far = rig.read.len();
+        rig.until(|rig| rig.read.len() > so_far + 200).await;
+        if kind == LinkKind::Observer {
+            rig.links.retire_host();
+        }
+        rig.begin(kind);
+        switches.push(kind);
+        rig.until(|rig| rig.kinds == switches).await;
+    }
+    let so_far = rig.read.len();
+    rig.until(|rig| rig.read.len() > so_far + 500).await;
+    speaker.abort();
+    assert!(is_complete(&rig.read), "{:?}", rig.read);
+    // The session went on for whoever handles it.
+    assert_eq!(rig.sessions, [true; 5]);
+    rig.links.close();
+    rig.links.finish(false).await.unwrap();
+    broker.stop().await;
+}
+
+/// Two bridges: the one that takes over ends the other's connection under the host's identifier, and
+/// that one neither comes back with it nor misses anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_lost_the_host_s_identifier_does_not_take_it_back() {
+    let broker = Broker::start(0).await.unwrap();
+    let mut one = Rig::start(&broker.url(), "tester-one");
+    let mut other = Rig::start(&broker.url(), "tester-other");
+    one.begin(LinkKind::Host);
+    one.until(|rig| rig.kinds == [LinkKind::Host]).await;
+    other.until(|rig| rig.sessions == [true]).await;
+    let speaker = speak(&broker, 0).await;
+    one.until(|rig| rig.read.len() > 100).await;
+    // As one whose lease is over.
+    one.links.retire_host();
+    one.begin(LinkKind::Observer);
+    one.until(|rig| rig.kinds.len() == 2).await;
+    other.begin(LinkKind::Host);
+    other.until(|rig| rig.kinds == [LinkKind::Host]).await;
+    let (ones, others) = (one.read.len(), other.read.len());
+    one.until(|rig| rig.read.len() > ones + 2_000).await;
+    other.until(|rig| rig.read.len() > others + 2_000).await;
+    speaker.abort();
+    assert!(is_complete(&one.read) && is_complete(&other.read));
+    assert!(!other.sessions.contains(&false), "{:?}", other.sessions);
+    for rig in [one, other] {
+        rig.links.finish(true).await.unwrap();
+    }
+    broker.stop().await;
+}
+
+/// Its connection ends because the other bridge took the identifier: no edge node is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn that_a_leaving_bridge_loses_its_connection_is_no_news() {
+    let broker = Broker::start(0).await.unwrap();
+    let mut one = Rig::start(&broker.url(), "tester-one");
+    let mut other = Rig::start(&broker.url(), "tester-other");
+    one.begin(LinkKind::Host);
+    one.until(|rig| rig.kinds == [LinkKind::Host]).await;
+    let before = one.sessions.len();
+    one.links.leave();
+    other.begin(LinkKind::Host);
+    other.until(|rig| rig.kinds == [LinkKind::Host]).await;
+    let ended = timeout(PATIENCE, one.links.ended());
+    ended.await.unwrap().unwrap();
+    while let Ok(Some(inbound)) = timeout(Duration::from_millis(200), one.messages.recv()).await {
+        let routed = one.links.route(inbound, now(one.began));
+        assert!(!routed.inbound.iter().any(|it| matches!(it, Inbound::Disconnected { .. })));
+    }
+    assert_eq!((one.sessions.len(), one.links.hears()), (before, Sense::No));
+    for rig in [one, other] {
+        rig.links.finish(true).await.unwrap();
+    }
+    broker.stop().await;
+}

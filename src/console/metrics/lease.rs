@@ -1,0 +1,60 @@
+//! Metrics of one of two bridges; all zero for one that acts alone.
+
+use super::define::{counter, each, gauge};
+use super::{MetricDef, MetricKind, MetricLabel};
+use crate::console::snapshot::Snapshot;
+use crate::console::view::LeaseStatus;
+use crate::lease::Role;
+
+pub(super) const TABLE: &[MetricDef] = &[
+    each(
+        MetricKind::Gauge,
+        "sparkwise_lease_role",
+        "What this bridge is in its lease, 1 for one of them: follower, holder (it acts), lapsed (it \
+         could not renew in time), releasing, left (about to stop, nobody has taken the lease), \
+         handed_over. All 0 without LEASE.",
+        MetricLabel::Words("role", || Role::ALL.map(Role::label).to_vec()),
+        |s| {
+            let role = s.lease.as_ref().map(|lease| lease.figures.role);
+            Role::ALL.map(|of| f64::from(u8::from(role == Some(of)))).to_vec()
+        },
+    ),
+    gauge(
+        "sparkwise_lease_role_since_seconds",
+        "Since when this bridge acts, or no longer does, in seconds since unix epoch; 0 without \
+         LEASE.",
+        |s| of(s, |lease| lease.since.as_millis() as f64 / 1_000.0),
+    ),
+    gauge(
+        "sparkwise_lease_epoch",
+        "Epoch of the lease as it was seen last: one more with every bridge that takes it.",
+        |s| of(s, |lease| lease.figures.version.map_or(0.0, |version| version.epoch as f64)),
+    ),
+    gauge(
+        "sparkwise_lease_followers",
+        "Whether a second bridge follows, as the lease's item says: 1 or 0.",
+        |s| of(s, |lease| f64::from(u8::from(lease.has_follower()))),
+    ),
+    counter("sparkwise_lease_taken_total", "How often this bridge took the lease.", |s| {
+        of(s, |lease| lease.figures.taken as f64)
+    }),
+    counter(
+        "sparkwise_lease_lapsed_total",
+        "How often this bridge could not renew the lease in time, and stopped acting.",
+        |s| of(s, |lease| lease.figures.lapsed as f64),
+    ),
+    counter(
+        "sparkwise_lease_yielded_total",
+        "How often this bridge gave the lease to one that hears or reaches more.",
+        |s| of(s, |lease| lease.figures.yielded as f64),
+    ),
+    counter(
+        "sparkwise_lease_failures_total",
+        "Calls to the lease's table without an answer that tells.",
+        |s| of(s, |lease| lease.figures.failed as f64),
+    ),
+];
+
+fn of(snapshot: &Snapshot, figure: fn(&LeaseStatus) -> f64) -> f64 {
+    snapshot.lease.as_ref().map_or(0.0, figure)
+}

@@ -1,0 +1,134 @@
+//! An edge node that says 1,000 values a second, each once, and notes them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rumqttc::{AsyncClient, Event, MqttOptions, Packet, PublishOptions, QoS};
+use sparkwise::sparkplug::address::EdgeNode;
+use sparkwise::sparkplug::edge::{Edge, Metric, Template};
+use sparkwise::sparkplug::message::Message;
+use sparkwise::time::Timestamp;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+/// Members of the one machine, and how many of them a message tells: each has a value every 200 ms.
+pub(crate) const MEMBERS: usize = 200;
+const TOLD: usize = 20;
+const PACE: Duration = Duration::from_millis(20);
+/// From the last message until the connection ends.
+const LAST: Duration = Duration::from_millis(500);
+
+/// A value that was published.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Said {
+    pub(crate) member: usize,
+    pub(crate) time: Timestamp,
+    pub(crate) value: f64,
+}
+
+pub(crate) struct Plant {
+    said: Arc<Mutex<Vec<Said>>>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+pub(crate) fn node() -> EdgeNode {
+    EdgeNode::new("Nordsee", "gw")
+}
+
+pub(crate) fn member(number: usize) -> String {
+    format!("M{number}")
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
+}
+
+/// A birth with the latest values, each with the time at which it was said.
+fn birth(edge: &mut Edge, latest: &[(Timestamp, f64)]) -> Message {
+    let at = |of: usize| latest.get(of).copied().unwrap_or_default();
+    let definition = (0..MEMBERS).map(|of| Metric::new(&member(of), 0.0));
+    let members = (0..MEMBERS).map(|of| Metric::new(&member(of), at(of).1).at(at(of).0));
+    edge.nbirth(
+        now(),
+        [
+            Metric::template("_types_/Turbine", Template::definition().members(definition)),
+            Metric::template("T7", Template::instance("Turbine").members(members)),
+        ],
+    )
+}
+
+impl Plant {
+    pub(crate) async fn start(broker: SocketAddr) -> Self {
+        let mut options = MqttOptions::new("gw", (broker.ip().to_string(), broker.port()));
+        options.set_max_packet_size(1 << 20, 1 << 20);
+        let (client, mut events) = AsyncClient::builder(options).capacity(1_000).build();
+        let commands = format!("spBv1.0/{}/NCMD/{}", node().group, node().node);
+        client.subscribe(commands, QoS::AtMostOnce).await.unwrap();
+        while !matches!(events.poll().await.unwrap(), Event::Incoming(Packet::SubAck(_))) {}
+        let (hears, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok(event) = events.poll().await {
+                if let Event::Incoming(Packet::Publish(command)) = event {
+                    let _ = hears.send(command);
+                }
+            }
+        });
+        let (said, stop) = (Arc::new(Mutex::new(Vec::new())), CancellationToken::new());
+        let (notes, stops) = (Arc::clone(&said), stop.clone());
+        let task = tokio::spawn(async move {
+            let mut edge = Edge::new(node(), 0);
+            let mut latest = vec![(now(), 0.0); MEMBERS];
+            publish(&client, birth(&mut edge, &latest)).await;
+            let mut pace = interval(PACE);
+            pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let (mut number, mut first) = (0.0, 0);
+            loop {
+                tokio::select! {
+                    () = stops.cancelled() => break,
+                    Some(command) = heard.recv() => {
+                        let topic = String::from_utf8_lossy(&command.topic);
+                        if edge.is_rebirth(&topic, &command.payload) {
+                            publish(&client, birth(&mut edge, &latest)).await;
+                        }
+                    }
+                    _ = pace.tick() => {
+                        let time = now();
+                        let told = (first..first + TOLD).map(|of| of % MEMBERS);
+                        let told = told.map(|member| {
+                            number += 1.0;
+                            Said { member, time, value: number }
+                        });
+                        let told: Vec<_> = told.collect();
+                        first += TOLD;
+                        for said in &told {
+                            latest[said.member] = (said.time, said.value);
+                        }
+                        let members = told.iter().map(|of| Metric::new(&member(of.member), of.value));
+                        let turbine = Template::instance("Turbine").members(members);
+                        publish(&client, edge.ndata(time, [Metric::template("T7", turbine)])).await;
+                        notes.lock().await.extend(told);
+                    }
+                }
+            }
+            tokio::time::sleep(LAST).await;
+        });
+        Self { said, stop, task }
+    }
+
+    /// Says no more; what was said.
+    pub(crate) async fn stop(self) -> Vec<Said> {
+        self.stop.cancel();
+        self.task.await.unwrap();
+        self.said.lock().await.clone()
+    }
+}
+
+async fn publish(client: &AsyncClient, message: Message) {
+    let options = PublishOptions::new(QoS::AtMostOnce);
+    client.publish(message.topic, message.payload, options).await.unwrap();
+}

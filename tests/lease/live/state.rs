@@ -1,0 +1,50 @@
+//! The host's STATE as edge nodes see it.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
+
+/// For how long STATE was offline after it had been online.
+pub(crate) struct States(Arc<Mutex<Offline>>);
+
+#[derive(Default)]
+struct Offline {
+    since: Option<Instant>,
+    longest: Duration,
+}
+
+impl States {
+    pub(crate) async fn watch(broker: SocketAddr) -> Self {
+        let options = MqttOptions::new("watcher", (broker.ip().to_string(), broker.port()));
+        let (client, mut events) = AsyncClient::builder(options).capacity(10).build();
+        client.subscribe("spBv1.0/STATE/plant", QoS::AtLeastOnce).await.unwrap();
+        while !matches!(events.poll().await.unwrap(), Event::Incoming(Packet::SubAck(_))) {}
+        let states = Arc::new(Mutex::new(Offline::default()));
+        let told = Arc::clone(&states);
+        tokio::spawn(async move {
+            let _client = client;
+            while let Ok(event) = events.poll().await {
+                let Event::Incoming(Packet::Publish(state)) = event else { continue };
+                let is_online = state.payload.windows(4).any(|word| word == b"true");
+                let mut states = told.lock().unwrap();
+                match is_online {
+                    true => {
+                        let took = states.since.take().map_or(Duration::ZERO, |at| at.elapsed());
+                        states.longest = states.longest.max(took);
+                    }
+                    false => {
+                        states.since.get_or_insert_with(Instant::now);
+                    }
+                }
+            }
+        });
+        Self(states)
+    }
+
+    /// The longest time from an offline STATE to the next that was online.
+    pub(crate) fn longest_offline(&self) -> Duration {
+        self.0.lock().unwrap().longest
+    }
+}
