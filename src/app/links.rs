@@ -22,6 +22,11 @@ const OVERLAP: Duration = Duration::from_secs(10);
 /// edge nodes count as unreachable.
 const REPLACED: Duration = Duration::from_secs(5);
 
+/// How long all servers have to be heard without a break before this bridge says that it hears them.
+/// Longer than a lease outlives its holder: what a dead one had not delivered, who began to hear after
+/// its death cannot deliver, and lets the other go first.
+const SETTLED: Duration = Duration::from_secs(15);
+
 /// As what a connection is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LinkKind {
@@ -112,6 +117,8 @@ pub(super) struct Links {
     /// Whether this process is about to stop: that its connections end then is no news.
     is_leaving: bool,
     was_up: bool,
+    /// Since when all servers are heard.
+    up_since: Option<Instant>,
 }
 
 impl Links {
@@ -128,6 +135,7 @@ impl Links {
             tasks: JoinSet::new(),
             is_leaving: false,
             was_up: false,
+            up_since: None,
         };
         for server in 0..links.factory.mqtt.servers.len() {
             // That the other kind can be made as well is known from the start.
@@ -221,11 +229,12 @@ impl Links {
     }
 
     /// Whether all servers are heard.
-    pub(super) fn hears(&self) -> Sense {
-        match self.are_all_up() {
-            true => Sense::Yes,
-            false if self.was_up => Sense::No,
-            false => Sense::Unknown,
+    pub(super) fn hears(&self, now: Instant) -> Sense {
+        match self.up_since {
+            Some(since) if now.since(since) >= SETTLED => Sense::Yes,
+            Some(_) => Sense::Unknown,
+            None if self.was_up => Sense::No,
+            None => Sense::Unknown,
         }
     }
 
@@ -266,7 +275,11 @@ impl Links {
         {
             routed = links.route(inbound, (id, place), is_leaving, now);
         }
-        self.was_up |= self.are_all_up();
+        match self.are_all_up() {
+            true => self.up_since = self.up_since.or(Some(now)),
+            false => self.up_since = None,
+        }
+        self.was_up |= self.up_since.is_some();
         routed
     }
 }

@@ -30,6 +30,8 @@ const AFTER_A_RELEASE: Duration = Duration::from_secs(2);
 const SLACK: Duration = Duration::from_secs(3);
 /// Longer than the lease lasts.
 const PAUSE: Duration = Duration::from_secs(30);
+/// A bridge that has heard the plant for so long goes before one that has not.
+const SETTLED: Duration = Duration::from_secs(16);
 /// How long it may take until the last values are delivered.
 const PATIENCE: Duration = Duration::from_secs(60);
 const ACTS: &str = "this bridge acts from now on";
@@ -126,12 +128,14 @@ async fn run(store: SocketAddr, blows: &[Blow]) {
     let mqtt = broker.addr.port();
     let mut pair = Pair { mqtt, sitewise: at, store, lease, bridges: Vec::new() };
     pair.bridges.push(pair.program());
-    pair.until_acts(0, AFTER_A_KILL + SLACK).await;
+    // Nobody was there before: it waits for one that might be, and for one that has heard longer.
+    pair.until_acts(0, AFTER_A_KILL + SLACK + SLACK).await;
     pair.bridges.push(pair.program());
     let plant = Plant::start(broker.addr).await;
     for place in [0, 1] {
         pair.until_follows(place).await;
     }
+    sleep(SETTLED).await;
     let reader = Reader::new(at);
     let mut holder = 0;
     let mut random = fastrand::Rng::with_seed(7);
@@ -167,6 +171,7 @@ async fn run(store: SocketAddr, blows: &[Blow]) {
         println!("{blow:?}: the other acts after {took:.1?}, of {bound:?}");
         sleep(Duration::from_millis(500)).await;
         pair.until_follows(holder).await;
+        sleep(SETTLED).await;
         holder = other;
     }
     sleep(Duration::from_secs(2)).await;

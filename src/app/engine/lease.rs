@@ -229,7 +229,7 @@ impl<S: SiteWise> Engine<S> {
             (false, _) if self.bridge.twin().plan().is_synced() => Sense::Yes,
             (false, _) => Sense::Unknown,
         };
-        let ability = Ability { hears: keeper.links.hears(), reaches };
+        let ability = Ability { hears: keeper.links.hears(now.instant), reaches };
         keeper.lease.handle_ability(ability, now.instant);
         if keeper.mode == Mode::Follows {
             keeper.lease.handle_asks(self.bridge.unasked(item::ASKS), now.instant);

@@ -118,7 +118,9 @@ async fn while_connections_replace_each_other_every_message_is_read_once() {
     let broker = Broker::start(0).await.unwrap();
     let mut rig = Rig::start(&broker.url(), "tester-follows");
     rig.until(|rig| rig.sessions == [true]).await;
-    assert_eq!(rig.links.hears(), Sense::Yes);
+    let hears = |rig: &Rig, after| rig.links.hears(now(rig.began) + after);
+    let all = [Duration::ZERO, SETTLED].map(|after| hears(&rig, after));
+    assert_eq!(all, [Sense::Unknown, Sense::Yes]);
     let speaker = speak(&broker, 0).await;
     let mut switches = Vec::new();
     for kind in [LinkKind::Host, LinkKind::Observer, LinkKind::Host, LinkKind::Observer] {
@@ -190,7 +192,8 @@ async fn that_a_leaving_bridge_loses_its_connection_is_no_news() {
         let routed = one.links.route(inbound, now(one.began));
         assert!(!routed.inbound.iter().any(|it| matches!(it, Inbound::Disconnected { .. })));
     }
-    assert_eq!((one.sessions.len(), one.links.hears()), (before, Sense::No));
+    let hears = one.links.hears(now(one.began) + SETTLED);
+    assert_eq!((one.sessions.len(), hears), (before, Sense::No));
     for rig in [one, other] {
         rig.links.finish(true).await.unwrap();
     }
