@@ -213,8 +213,9 @@ async fn run_engine<S: SiteWise>(
     let (shutdown, force_stop) = end;
     tokio::pin!(shutdown);
     let late = courier.as_ref().map_or(LateFiles::Unused, |_| LateFiles::Used);
+    let bridges = config.lease.as_ref().map_or(1, |_| lease::BRIDGES);
     let outbox = tokio::select! {
-        outbox = outbox(&config.outbox, late) => outbox?,
+        outbox = outbox(&config.outbox, late, bridges) => outbox?,
         () = &mut shutdown => return Ok(finish_early_shutdown()),
     };
     let (inbound, messages) = mpsc::channel(INBOUND);
@@ -290,10 +291,12 @@ async fn run_engine<S: SiteWise>(
 
 /// The outbox, and the notification that it has something to be polled. It waits for a folder that
 /// another process has locked: on a network file system the lock of a host that died is held for a
-/// while.
+/// while. Of several `bridges` that share the folder each takes the first place in it that is free, so
+/// that whoever comes next delivers what a dead one has left.
 async fn outbox(
     config: &config::Outbox,
     late: LateFiles,
+    bridges: usize,
 ) -> Result<(Box<dyn Outbox>, Arc<Notify>), Error> {
     let wake = Arc::new(Notify::new());
     let Some(folder) = &config.dir else {
@@ -305,10 +308,21 @@ async fn outbox(
     if late == LateFiles::Unused && left.read_dir().is_ok_and(|mut files| files.next().is_some()) {
         warn!("{} has files of late values: they are sent once LATE_BUCKET is set", left.display());
     }
-    let open = || DiskOutbox::open_as(folder, config.max_bytes, Arc::clone(&wake), late);
-    let disk = retry_while_locked(&name.to_string(), open, tokio::time::sleep)
+    let further = (2..=bridges).map(|number| folder.join(format!("bridge-{number}")));
+    let places: Vec<_> = [folder.clone()].into_iter().chain(further).collect();
+    let open = || {
+        let opened = places.iter().map(|place| {
+            let wake = Arc::clone(&wake);
+            let disk = DiskOutbox::open_as(place, config.max_bytes, wake, late);
+            disk.map(|disk| (place, disk))
+        });
+        let mut opened = opened.skip_while(|disk| matches!(disk, Err(DiskFault::Locked)));
+        opened.next().unwrap_or(Err(DiskFault::Locked))
+    };
+    let (folder, disk) = retry_while_locked(&name.to_string(), open, tokio::time::sleep)
         .await
         .map_err(|fault| Error::Outbox(name.to_string(), fault))?;
+    let name = folder.display();
     match disk.disk().map(|disk| disk.state) {
         Some(DiskState::Unreadable(_)) => {
             let queued = books_tell(folder);

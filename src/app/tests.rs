@@ -55,13 +55,44 @@ async fn a_folder_whose_owner_does_not_let_go_is_none_of_ours() {
     assert_eq!(after(None).await, (Err(DiskFault::Locked), 60));
 }
 
+/// Who comes after a dead one takes its place, and delivers what it has left.
+#[tokio::test]
+async fn bridges_that_share_a_folder_have_each_a_place_in_it() {
+    let folder = Folder::new("shared");
+    let places = || {
+        let taken = |place: &&str| {
+            let lock = OpenOptions::new().append(true).open(folder.0.join(place).join("lock"));
+            lock.is_ok_and(|lock| lock.try_lock().is_err())
+        };
+        ["", "bridge-2", "bridge-3"].into_iter().filter(taken).collect::<Vec<_>>()
+    };
+    let config = folder.config();
+    let open = || outbox(&config, LateFiles::Unused, lease::BRIDGES);
+    let first = open().await.unwrap();
+    assert_eq!(places(), [""]);
+    let second = open().await.unwrap();
+    let third = open().await.unwrap();
+    assert_eq!(places(), ["", "bridge-2", "bridge-3"]);
+    let end = |(mut outbox, _): (Box<dyn Outbox>, Arc<Notify>)| {
+        outbox.close(Duration::from_secs(10));
+    };
+    end(second);
+    assert_eq!(places(), ["", "bridge-3"]);
+    let second = open().await.unwrap();
+    assert_eq!(places(), ["", "bridge-2", "bridge-3"]);
+    [first, second, third].into_iter().for_each(end);
+    let alone = outbox(&config, LateFiles::Unused, 1).await.unwrap();
+    assert_eq!(places(), [""]);
+    end(alone);
+}
+
 #[tokio::test]
 async fn a_folder_that_cannot_be_made_is_no_start() {
     let folder = Folder::new("a-file");
     fs::write(&folder.0, "").unwrap();
     let below = Folder(folder.0.join("outbox"));
     let refused =
-        outbox(&below.config(), LateFiles::Unused).await.err().map(|error| error.to_string());
+        outbox(&below.config(), LateFiles::Unused, 1).await.err().map(|error| error.to_string());
     assert!(refused.is_some_and(|why| why.contains("cannot create the folder")));
     fs::remove_file(&folder.0).unwrap();
 }
@@ -69,7 +100,7 @@ async fn a_folder_that_cannot_be_made_is_no_start() {
 #[tokio::test]
 async fn folders_are_for_nobody_else() {
     let folder = Folder::new("private");
-    drop(outbox(&folder.config(), LateFiles::Unused).await.unwrap());
+    drop(outbox(&folder.config(), LateFiles::Unused, 1).await.unwrap());
     for name in ["", "points"] {
         let mode = fs::metadata(folder.0.join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700, "{name}");

@@ -10,8 +10,8 @@ const LEASE: Variable = Variable {
     form: "dynamodb://TABLE/NAME",
     doc: "The lease that two bridges share: a table of DynamoDB, whose partition key is the string \
           `id`, and the name of the item in it. Whoever holds the lease acts, the other follows. \
-          Both have the same configuration otherwise, except for OUTBOX_DIR where they share a \
-          disk. Cannot be combined with COMMANDS_ALLOW or LATE_BUCKET yet.",
+          Both have the same configuration; below the same OUTBOX_DIR each takes a folder of its \
+          own. Cannot be combined with COMMANDS_ALLOW or LATE_BUCKET yet.",
     secret: false,
     file: false,
 };
