@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, PublishOptions, QoS};
 use tokio::time::timeout;
 use windfarm::Broker;
 
 use super::*;
 use crate::config::Config;
+use crate::sparkplug::message::{Message, Qos};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const STATE: &str = "spBv1.0/STATE/tester";
@@ -82,25 +82,27 @@ impl Rig {
     }
 }
 
-async fn client(broker: &Broker, id: &str) -> (AsyncClient, EventLoop) {
-    let (host, port) = (broker.addr.ip().to_string(), broker.addr.port());
-    let (client, mut events) = AsyncClient::builder(MqttOptions::new(id, (host, port))).build();
-    while !matches!(events.poll().await.unwrap(), Event::Incoming(Packet::ConnAck(_))) {}
-    (client, events)
-}
-
-/// Publishes numbers from `from` on, until it is aborted.
-async fn speak(broker: &Broker, from: u64) -> tokio::task::JoinHandle<()> {
-    let (client, mut events) = client(broker, "plant").await;
+/// Publishes numbers, until it is aborted.
+async fn speak(broker: &Broker) -> tokio::task::JoinHandle<()> {
+    let config = config(&broker.url());
+    let url = config.mqtt.servers.first().unwrap();
+    let connection =
+        Connection::observer(0, url, &config.mqtt, &config.sparkplug, "plant").unwrap();
+    let (inbound, mut session) = mpsc::channel(10_000);
+    let (outbound, publishes) = mpsc::channel(100);
+    let run = connection.run(inbound, publishes, CancellationToken::new());
+    tokio::spawn(run);
+    let first = timeout(PATIENCE, session.recv()).await.unwrap();
+    assert!(matches!(first, Some(Inbound::Connected { .. })), "{first:?}");
     tokio::spawn(async move {
-        tokio::spawn(async move { while events.poll().await.is_ok() {} });
+        let _session = session;
         let mut pace = tokio::time::interval(Duration::from_millis(1));
-        for number in from.. {
+        for number in 0_u64.. {
             pace.tick().await;
-            let options = PublishOptions::new(QoS::AtMostOnce);
-            let sent =
-                client.publish("spBv1.0/g/NDATA/n", number.to_string().into_bytes(), options).await;
-            if sent.is_err() {
+            let topic = "spBv1.0/g/NDATA/n".to_owned();
+            let payload = number.to_string().into_bytes();
+            let message = Message { topic, payload, qos: Qos::AtMostOnce, retain: false };
+            if outbound.send(message.into()).await.is_err() {
                 return;
             }
         }
@@ -121,7 +123,7 @@ async fn while_connections_replace_each_other_every_message_is_read_once() {
     let hears = |rig: &Rig, after| rig.links.hears(now(rig.began) + after);
     let all = [Duration::ZERO, SETTLED].map(|after| hears(&rig, after));
     assert_eq!(all, [Sense::Unknown, Sense::Yes]);
-    let speaker = speak(&broker, 0).await;
+    let speaker = speak(&broker).await;
     let mut switches = Vec::new();
     for kind in [LinkKind::Host, LinkKind::Observer, LinkKind::Host, LinkKind::Observer] {
         let so_far = rig.read.len();
@@ -154,7 +156,7 @@ async fn who_lost_the_host_s_identifier_does_not_take_it_back() {
     one.begin(LinkKind::Host);
     one.until(|rig| rig.kinds == [LinkKind::Host]).await;
     other.until(|rig| rig.sessions == [true]).await;
-    let speaker = speak(&broker, 0).await;
+    let speaker = speak(&broker).await;
     one.until(|rig| rig.read.len() > 100).await;
     // As one whose lease is over.
     one.links.retire_host();
