@@ -36,7 +36,7 @@ use lease::Keeper;
 pub(super) use lease::LeaseParts;
 use missing_births::MissingBirths;
 use rejection_lines::RejectionLines;
-use repeated_lines::{LineKind, RepeatedLines};
+use repeated_lines::RepeatedLines;
 use startup_offline::StartupOfflineReport;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinError, JoinSet};
@@ -55,7 +55,6 @@ use crate::console::emf::Emf;
 use crate::console::queries::QueryReceiver;
 use crate::console::usage::{Usage, UsageTotals};
 use crate::console::watched::Watched;
-use crate::labels::Labels;
 use crate::mqtt::Inbound;
 use crate::outbox::Outbox;
 use crate::outbox::dead_letters::DeadLetters;
@@ -66,7 +65,6 @@ use crate::sparkplug::host::ServerId;
 use crate::time::{Instant, Now, Timestamp};
 use crate::twin::Twin;
 use crate::twin::plan::api_call::{CallId, CallResult};
-use crate::twin::plan::problems::RejectionKind;
 
 /// Messages processed in one time slice.
 const MESSAGES_PER_SLICE: usize = 32;
@@ -447,33 +445,6 @@ impl<S: SiteWise> Engine<S> {
                 debug!(error = %fault, "a write of values failed");
             }
             self.bridge.handle_put_response(id, answer, now);
-        }
-        Ok(())
-    }
-
-    fn handle_call_result(
-        &mut self,
-        done: Result<(CallId, String, Result<CallResult, ApiFault>), JoinError>,
-    ) -> Result<(), Error> {
-        let (id, tried, answer) = done.map_err(|_| Error::Task("provision"))?;
-        match &answer {
-            // There may be a million of them.
-            Ok(CallResult::Accepted) if Labels::owns(id) => debug!("set labels: {tried}"),
-            Ok(CallResult::Accepted) => info!("SiteWise accepted: {tried}"),
-            Ok(_) => debug!("SiteWise answered: {tried}"),
-            Err(fault) => debug!(error = %fault, "failed: {tried}: {fault}"),
-        }
-        let now = self.now();
-        self.bridge.handle_call_result(id, answer, now);
-        self.log_conflicts(now);
-        self.log_all_live(now);
-        for (subject, reason) in self.bridge.take_rejections() {
-            let verdict = self.bridge.twin().plan().verdict(&subject);
-            let verdict = verdict.unwrap_or(RejectionKind::Rejected);
-            let kind = LineKind::NotCreated(verdict);
-            if self.repeated_lines.admit(kind, Some(&subject), now.instant) {
-                logging::log_rejection(&subject, &reason, verdict);
-            }
         }
         Ok(())
     }

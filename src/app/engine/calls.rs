@@ -1,11 +1,19 @@
 //! A call to the control plane, made.
 
+use tokio::task::JoinError;
+use tracing::{debug, info};
 use uuid::Uuid;
+
+use super::repeated_lines::LineKind;
+use super::{Engine, logging};
+use crate::app::Error;
+use crate::labels::Labels;
 
 use crate::sitewise::api::ApiFault;
 use crate::sitewise::client::SiteWise;
 use crate::twin::Twin;
-use crate::twin::plan::api_call::{ApiCall, CallResult};
+use crate::twin::plan::api_call::{ApiCall, CallId, CallResult};
+use crate::twin::plan::problems::RejectionKind;
 
 /// A call in words, with names beside the ids of models, assets and properties.
 pub(super) fn described(call: &ApiCall, twin: &Twin) -> String {
@@ -25,6 +33,36 @@ pub(super) fn described(call: &ApiCall, twin: &Twin) -> String {
     });
     let text = words.iter().zip(named).map(|(word, name)| name.unwrap_or((*word).to_owned()));
     text.collect::<Vec<_>>().join(" ")
+}
+
+impl<S: SiteWise> Engine<S> {
+    /// A call to the control plane has ended.
+    pub(super) fn handle_call_result(
+        &mut self,
+        done: Result<(CallId, String, Result<CallResult, ApiFault>), JoinError>,
+    ) -> Result<(), Error> {
+        let (id, tried, answer) = done.map_err(|_| Error::Task("provision"))?;
+        match &answer {
+            // There may be a million of them.
+            Ok(CallResult::Accepted) if Labels::owns(id) => debug!("set labels: {tried}"),
+            Ok(CallResult::Accepted) => info!("SiteWise accepted: {tried}"),
+            Ok(_) => debug!("SiteWise answered: {tried}"),
+            Err(fault) => debug!(error = %fault, "failed: {tried}: {fault}"),
+        }
+        let now = self.now();
+        self.bridge.handle_call_result(id, answer, now);
+        self.log_conflicts(now);
+        self.log_all_live(now);
+        for (subject, reason) in self.bridge.take_rejections() {
+            let verdict = self.bridge.twin().plan().verdict(&subject);
+            let verdict = verdict.unwrap_or(RejectionKind::Rejected);
+            let kind = LineKind::NotCreated(verdict);
+            if self.repeated_lines.admit(kind, Some(&subject), now.instant) {
+                logging::log_rejection(&subject, &reason, verdict);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Makes one call.

@@ -486,12 +486,9 @@ pub(super) const TABLE: &[MetricDef] = &[
     process(MetricKind::Gauge, "process_open_fds", "Number of open file descriptors.", |p| {
         p.open_files
     }),
-    process(
-        MetricKind::Gauge,
-        "process_max_fds",
-        "Maximum number of open file descriptors.",
-        |p| p.max_files,
-    ),
+    process(MetricKind::Gauge, "process_max_fds", "Maximum number of open descriptors.", |p| {
+        p.max_files
+    }),
     process(
         MetricKind::Gauge,
         "process_start_time_seconds",
