@@ -303,7 +303,10 @@ impl Node {
             }));
         }
         for below in piece.nested.iter().filter(|below| !below.hidden) {
-            template = template.member(self.say_piece(below, (&path, &around), time, to));
+            // Within an asset that was made for another template.
+            let reshaped = self.spelling == Spelling::Flattened && piece.reshaped;
+            let below = Piece { reshaped: below.reshaped || reshaped, ..below.clone() };
+            template = template.member(self.say_piece(&below, (&path, &around), time, to));
         }
         for (name, kind, default) in &shape.parameters {
             let own = piece.parameters.get(name).cloned();
