@@ -3,7 +3,7 @@
 import { attr, h, icon, keyed, s, set, swapIcon } from '/dom.js';
 import { bytes, compact, count, money, rate, span, time } from '/format.js';
 import { chart, draw } from '/chart.js';
-import { ADJUSTED, DISCARDED, DROPPED, REFUSED, ROLES } from '/words.js';
+import { ADJUSTED, DISCARDED, DROPPED, LEASE_ROLES, REFUSED } from '/words.js';
 
 const sum = (pairs) => pairs.reduce((total, [, n]) => total + n, 0);
 
@@ -78,7 +78,7 @@ export function stream(main) {
         ...lingers(now),
         ...byImport(now.import),
         ['Outbox', `${bytes(now.outbox_bytes)} of ${bytes(now.outbox_max_bytes)}; ${count(now.unsaved)} values not on disk`],
-        ...(now.lease ? [['Lease', `${ROLES[now.lease.role]} since ${time(now.lease.since)}, epoch ${count(now.lease.epoch)}; ${now.lease.has_follower ? 'a second bridge follows' : 'no second bridge is known to follow'}`]] : []),
+        ...(now.lease ? [['Lease', `${LEASE_ROLES[now.lease.role]} since ${time(now.lease.since)}, epoch ${count(now.lease.epoch)}; ${now.lease.has_follower ? 'a second bridge follows' : 'no second bridge is known to follow'}`]] : []),
         ...(late?.failing ? [['Late values', late.failing]] : []),
         ['Provisioning', `${count(now.provisioning_pending)} pending jobs for models and assets`],
         ...named(values.adjusted, ADJUSTED).map(([words, n]) => ['Adjusted', `${count(n)}: ${words}`]),

@@ -104,7 +104,7 @@ export const REFUSED = {
   denied: 'access denied by SiteWise',
 };
 
-export const ROLES = {
+export const LEASE_ROLES = {
   follower: 'follows',
   holder: 'acts',
   lapsed: 'does not act: the lease could not be renewed',
