@@ -8,7 +8,6 @@ mod commands;
 mod conflicts;
 mod disk;
 mod inbound_store;
-mod label_lines;
 mod late;
 mod lease;
 mod logging;
@@ -29,7 +28,6 @@ use all_live::AllLive;
 use catch_up::CatchUp;
 pub(super) use commands::{CommandDoors, IotCommandChannel, QueueCommandChannel};
 use conflicts::Conflicts;
-use label_lines::LabelLines;
 pub(super) use late::LateCourier;
 use late::LateSteps;
 use lease::Keeper;
@@ -142,7 +140,6 @@ pub(super) struct Engine<S> {
     repeated_lines: RepeatedLines,
     rejection_lines: RejectionLines,
     all_live: AllLive,
-    label_lines: LabelLines,
     conflicts: Conflicts,
     missing_births: MissingBirths,
     /// Where requests to write to the plant come in.
@@ -210,7 +207,6 @@ impl<S: SiteWise> Engine<S> {
             repeated_lines: RepeatedLines::default(),
             rejection_lines: RejectionLines::default(),
             all_live: AllLive::default(),
-            label_lines: LabelLines::default(),
             conflicts: Conflicts::default(),
             missing_births: MissingBirths::default(),
             sync_state: SyncState::Running,

@@ -1,6 +1,5 @@
 //! `kill -9` at any moment.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use sitewise_local::{Options, Server as SiteWise};
@@ -94,13 +93,7 @@ async fn lost(reader: &Reader, owed: &[Written]) -> Vec<Written> {
     let properties = reader.properties().await;
     let mut lost = Vec::new();
     for number in 0..MEMBERS {
-        let has: BTreeSet<(i64, u64)> = match properties.get(&plant::member(number)) {
-            Some(property) => {
-                let history = reader.history(property).await.into_iter();
-                history.map(|(time, value)| (time, value.to_bits())).collect()
-            }
-            None => BTreeSet::new(),
-        };
+        let has = reader.values(&properties, &plant::member(number)).await;
         let of_member = owed.iter().filter(|written| written.member == number);
         let key = |of: &Written| (of.time.as_millis(), of.value.to_bits());
         lost.extend(of_member.filter(|written| !has.contains(&key(written))));

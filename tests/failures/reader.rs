@@ -1,6 +1,6 @@
 //! Reads back what SiteWise has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iotsitewise::Client;
 use sparkwise::sparkplug::address::Source;
@@ -32,6 +32,17 @@ impl Reader {
         let described = self.client.describe_asset().asset_id(&self.asset).send().await;
         let properties = described.map(|asset| asset.asset_properties).unwrap_or_default();
         properties.into_iter().map(|property| (property.name, property.id)).collect()
+    }
+
+    /// What a property has, if there is one of this name: each value's epoch milliseconds and bits.
+    pub(crate) async fn values(
+        &self,
+        properties: &BTreeMap<String, String>,
+        name: &str,
+    ) -> BTreeSet<(i64, u64)> {
+        let Some(property) = properties.get(name) else { return BTreeSet::new() };
+        let history = self.history(property).await.into_iter();
+        history.map(|(time, value)| (time, value.to_bits())).collect()
     }
 
     /// All values of a property: epoch milliseconds and value.

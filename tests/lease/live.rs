@@ -11,7 +11,6 @@ mod reader;
 mod sdk;
 mod state;
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -208,13 +207,7 @@ async fn lost(reader: &Reader, said: &[Said]) -> Vec<Said> {
     let properties = reader.properties().await;
     let mut lost = Vec::new();
     for number in 0..MEMBERS {
-        let has: BTreeSet<(i64, u64)> = match properties.get(&plant::member(number)) {
-            Some(property) => {
-                let history = reader.history(property).await.into_iter();
-                history.map(|(time, value)| (time, value.to_bits())).collect()
-            }
-            None => BTreeSet::new(),
-        };
+        let has = reader.values(&properties, &plant::member(number)).await;
         let key = |of: &&Said| (of.time.as_millis(), of.value.to_bits());
         let of_member: Vec<_> = said.iter().filter(|said| said.member == number).collect();
         let before = lost.len();

@@ -135,6 +135,12 @@ pub(super) fn log_more_lines(more: &MoreLines) {
         LineKind::NodeOffline(cause) | LineKind::DeviceOffline(cause) => {
             info!(count, "{who}: offline: {}", how(cause));
         }
+        LineKind::LabelLeft(kind) => warn!(
+            label.left = kind.name(),
+            count,
+            "{who}: labels are left as they are ({}); /api/labels lists why",
+            kind.name()
+        ),
         LineKind::NotCreated(verdict) => {
             warn!(count, "{who}: cannot be created or updated; {}", verdict.remedy());
         }

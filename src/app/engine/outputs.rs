@@ -100,7 +100,12 @@ impl<S: SiteWise> Engine<S> {
                     logging::log_output(Output::Finding { edge, finding, example });
                 }
             }
-            Output::LabelRemark(remark) => self.label_lines.log(&remark),
+            Output::LabelRemark(remark) => {
+                let kind = LineKind::LabelLeft(remark.kind);
+                if self.repeated_lines.admit(kind, Some(&remark.property), now.instant) {
+                    warn!(label.left = remark.kind.name(), "{remark}");
+                }
+            }
             Output::LabelsDenied(what, why) => warn!("Sparkwise cannot {what}: {why}"),
             Output::LabelsAllowed(what) => info!("Sparkwise can {what} again"),
             told @ (Output::Grouped(_)

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Engine, logging};
+use crate::labels::RemarkKind;
 use crate::sitewise::client::SiteWise;
 use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::findings::Finding;
@@ -31,6 +32,8 @@ pub(super) enum LineKind {
     DeviceOffline(DeathCause),
     /// SiteWise rejected a model or an asset.
     NotCreated(RejectionKind),
+    /// A lane of labels left something as it is.
+    LabelLeft(RemarkKind),
 }
 
 /// What was logged of each kind. Bounded by the closed list of kinds.
