@@ -1,11 +1,10 @@
-//! Labels, pure: the aliases, notifications and tags that configuration asks for, set in the
-//! background.
+//! Labels, pure: sets the configured aliases, notifications and tags in the background.
 //!
-//! A lane of its own visits one asset after another: it reads what SiteWise has, reads each property
-//! that lacks something once more, and writes it right behind that; another does so with the tags of
-//! models and assets. Nothing is stored: after a
-//! restart what was set is read, and only the rest is written. It never replaces what others have
-//! set, uses at most half of each quota, and waits while models, assets or values have work to do.
+//! One lane visits asset after asset: it lists the properties, and each that lacks a label is read
+//! once more and written at once, so that nobody's change is overwritten. Another lane does the same
+//! with the tags of models and assets. Nothing is stored: after a restart everything is read again,
+//! and only what is missing is written. A lane never replaces what others have set, uses at most
+//! half of each quota, and waits while provisioning or delivery have work.
 
 mod alias;
 mod lane;
@@ -28,7 +27,7 @@ use crate::globs::Globs;
 use crate::sitewise::tags::Taggable;
 use crate::twin::plan::api_call::{ApiCall, CallId};
 
-/// What is wanted.
+/// The labels that are configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     /// `TWIN_ALIASES`.
@@ -40,13 +39,13 @@ pub struct Config {
 }
 
 impl Config {
-    /// Whether nothing is wanted.
+    /// Whether no labels are configured.
     pub fn is_empty(&self) -> bool {
-        !self.is_of_properties() && self.tags.is_none()
+        !self.has_property_labels() && self.tags.is_none()
     }
 
-    /// Whether anything of properties is wanted.
-    pub fn is_of_properties(&self) -> bool {
+    /// Whether aliases or notifications are configured.
+    pub fn has_property_labels(&self) -> bool {
         self.aliases.is_some() || self.notify.is_some()
     }
 }
@@ -56,14 +55,24 @@ impl Config {
 pub enum Output {
     /// Make this call once, and hand back the result.
     Call(CallId, ApiCall),
-    /// Something is left as it is.
+    /// A label is not set, since something else is there or SiteWise does not take it.
     Remark(Remark),
-    /// An operation is denied: the lane pauses, and tries again after five minutes. Told once until
-    /// it is allowed.
-    Denied(&'static str, String),
-    /// An operation keeps failing, for another reason. Told once until it succeeds.
-    Failing(&'static str, String),
-    /// An operation that was denied or kept failing succeeds again.
+    /// An operation is denied: the lane pauses, and retries after five minutes. Emitted once until
+    /// the operation succeeds.
+    Denied {
+        /// SiteWise's operation.
+        operation: &'static str,
+        /// SiteWise's words.
+        message: String,
+    },
+    /// An operation keeps failing, for another reason. Emitted once until it succeeds.
+    Failing {
+        /// SiteWise's operation.
+        operation: &'static str,
+        /// What the last call said.
+        message: String,
+    },
+    /// This operation, which was denied or kept failing, succeeds again.
     Allowed(&'static str),
 }
 
@@ -91,9 +100,9 @@ pub struct Measurement {
     pub unit: Option<Box<str>>,
 }
 
-/// What may get tags, by its place among the plant's.
+/// A model or an asset that may get tags, by its index in the plant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TagPlace {
+pub enum TagTarget {
     /// A model.
     Model(u32),
     /// An asset.
@@ -111,76 +120,77 @@ pub struct TagSubject {
     pub place: Place,
 }
 
-/// Whether an asset can be visited.
+/// Whether a model or an asset can be visited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
     /// Not now: it is not in SiteWise yet, or something else writes its properties.
     NotNow,
-    /// There is nothing in it that gets labels.
+    /// It has nothing that gets labels.
     Never,
-    /// It can. Another version, such as of one property more, is a reason to visit it again.
+    /// It can, in this version. Another version, such as one with a further property, is visited
+    /// again.
     Ready(u32),
 }
 
-/// Whether the lane may make calls.
+/// Whether a lane may make calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// It may.
+    /// Nothing else has work.
     Go,
     /// Provisioning or values have work to do.
     Wait,
 }
 
-/// What the lane reads of the twin.
+/// What the lanes read of the twin.
 pub trait Plant {
-    /// Assets so far. They keep their places, and are never fewer.
+    /// Number of assets so far. They keep their indexes, and are never fewer.
     fn assets(&self) -> u32;
-    /// Whether the asset at a place can be visited.
+    /// Whether the asset with this index can be visited.
     fn readiness(&self, asset: u32) -> Readiness;
-    /// The asset at a place.
+    /// The asset with this index.
     fn subject(&self, asset: u32) -> Subject;
-    /// Models so far, as [`assets`](Self::assets).
+    /// Number of models so far, as [`assets`](Self::assets).
     fn models(&self) -> u32;
-    /// Whether the model or asset at a place can be tagged.
-    fn tag_readiness(&self, of: TagPlace) -> Readiness;
-    /// The model or asset at a place.
-    fn tag_subject(&self, of: TagPlace) -> TagSubject;
-    /// Whether the lane may make calls now.
+    /// Whether a model or an asset can be tagged.
+    fn tag_readiness(&self, of: TagTarget) -> Readiness;
+    /// A model or an asset, as tags may name it.
+    fn tag_subject(&self, of: TagTarget) -> TagSubject;
+    /// Whether the lanes may make calls now.
     fn turn(&self) -> Turn;
 }
 
-/// Something that the lane left as it is.
+/// A label that is not set, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remark {
-    /// What.
+    /// The reason, for metrics.
     pub kind: RemarkKind,
     /// The property's address; for tags, the model's name or the asset's address.
     pub property: String,
-    /// In words.
+    /// The reason in words, with what to do.
     pub reason: String,
 }
 
-/// Why a lane left something as it is.
+/// Why a label is not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RemarkKind {
-    /// It has an alias that is not the wanted one, and keeps it.
+    /// The property keeps another alias that it has.
     OtherAlias,
-    /// Another property or data stream has its alias.
+    /// Another property or data stream has the alias.
     AliasTaken,
-    /// Its alias is longer than SiteWise takes.
+    /// The alias would be longer than SiteWise takes.
     AliasTooLong,
     /// SiteWise rejected the update.
     Rejected,
-    /// A tag has a value that is not the wanted one, and keeps it.
+    /// The tag keeps another value that it has.
     OtherTag,
-    /// The value of a tag is longer than SiteWise takes.
+    /// The value of the tag would be longer than SiteWise takes.
     TagTooLong,
-    /// There is no room for a tag.
+    /// The model or asset has no room for the tag.
     TagsFull,
 }
 
 impl RemarkKind {
-    /// All of them.
+    /// All reasons.
     pub const ALL: [Self; 7] = [
         Self::OtherAlias,
         Self::AliasTaken,
@@ -211,22 +221,22 @@ impl fmt::Display for Remark {
     }
 }
 
-/// What the lane has done since the start.
+/// Counters of both lanes since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
     /// Aliases set.
     pub aliases: u64,
     /// Notifications switched on.
     pub notifications: u64,
-    /// Assets whose aliases and notifications are as wanted, or as far as they can be.
-    pub assets: u64,
+    /// Assets whose aliases and notifications are set, as far as possible.
+    pub settled_assets: u64,
     /// Tags put on models and assets.
     pub tags: u64,
-    /// Models and assets whose tags are as wanted, or as far as they can be.
-    pub tagged: u64,
-    /// Calls that failed and are made again.
+    /// Models and assets whose tags are set, as far as possible.
+    pub settled_tags: u64,
+    /// Calls that failed and are retried.
     pub failures: u64,
-    /// What is left as it is, by [`RemarkKind`].
+    /// Labels that are not set, by [`RemarkKind`] in the order of [`RemarkKind::ALL`].
     pub remarks: [u64; RemarkKind::ALL.len()],
 }
 

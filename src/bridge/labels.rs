@@ -2,7 +2,7 @@
 
 use super::{Bridge, Output};
 use crate::delivery::point::Stream;
-use crate::labels::{self, Labels, Plant, Readiness, Subject, TagPlace, TagSubject, Turn};
+use crate::labels::{self, Labels, Plant, Readiness, Subject, TagSubject, TagTarget, Turn};
 use crate::sitewise::api::ApiFault;
 use crate::time::Now;
 use crate::twin::Twin;
@@ -42,11 +42,11 @@ impl Plant for LabelledPlant<'_> {
         u32::try_from(self.twin.size().0).unwrap_or(u32::MAX)
     }
 
-    fn tag_readiness(&self, of: TagPlace) -> Readiness {
+    fn tag_readiness(&self, of: TagTarget) -> Readiness {
         self.twin.tag_readiness(of)
     }
 
-    fn tag_subject(&self, of: TagPlace) -> TagSubject {
+    fn tag_subject(&self, of: TagTarget) -> TagSubject {
         self.twin.tag_subject(of)
     }
 
@@ -117,15 +117,15 @@ impl Bridge {
         Some(match output? {
             labels::Output::Call(id, call) => Output::Call(id, call),
             labels::Output::Remark(remark) => Output::LabelRemark(remark),
-            labels::Output::Denied(operation, said) => {
+            labels::Output::Denied { operation, message } => {
                 let (subject, remedy) = subject_and_remedy(operation);
-                twin.note_labels(subject, Some(format!("{operation}: {said}; {remedy}")));
-                Output::LabelsDenied(subject, format!("{operation} is denied: {said}; {remedy}"))
+                twin.note_labels(subject, Some(format!("{operation}: {message}; {remedy}")));
+                Output::LabelsDenied(subject, format!("{operation} is denied: {message}; {remedy}"))
             }
-            labels::Output::Failing(operation, said) => {
+            labels::Output::Failing { operation, message } => {
                 let (subject, _) = subject_and_remedy(operation);
-                twin.note_labels(subject, Some(format!("{operation}: {said}")));
-                Output::LabelsDenied(subject, format!("{operation} keeps failing: {said}"))
+                twin.note_labels(subject, Some(format!("{operation}: {message}")));
+                Output::LabelsDenied(subject, format!("{operation} keeps failing: {message}"))
             }
             labels::Output::Allowed(operation) => {
                 let (subject, _) = subject_and_remedy(operation);

@@ -37,7 +37,7 @@ pub struct AliasTemplate(Vec<Level>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Level {
     before: String,
-    name: Option<Placeholder>,
+    placeholder: Option<Placeholder>,
     after: String,
 }
 
@@ -70,7 +70,7 @@ impl Placeholder {
     }
 }
 
-/// An alias that SiteWise would not take: it has this many characters.
+/// An alias is too long for SiteWise: its length in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AliasError(pub usize);
 
@@ -79,16 +79,16 @@ impl AliasTemplate {
     ///
     /// # Errors
     ///
-    /// In words: a placeholder that there is not, one that is missing (two properties would have
-    /// one alias), two in a level, or a character or length that SiteWise does not take.
+    /// What is wrong, in words: an unknown placeholder, a missing one (two properties would have the
+    /// same alias), two in one level, or a character or length that SiteWise does not take.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if text.chars().any(char::is_control) {
             return Err("must not contain control characters".to_owned());
         }
         let levels: Vec<_> = text.split('/').map(Level::parse).collect::<Result<_, _>>()?;
-        for (word, name) in Placeholder::ALL {
-            match levels.iter().filter(|level| level.name == Some(name)).count() {
+        for (word, placeholder) in Placeholder::ALL {
+            match levels.iter().filter(|level| level.placeholder == Some(placeholder)).count() {
                 1 => {}
                 0 => {
                     return Err(format!(
@@ -100,10 +100,10 @@ impl AliasTemplate {
                 _ => return Err(format!("has {{{word}}} twice")),
             }
         }
-        let own = levels
+        let fixed_chars = levels
             .iter()
             .map(|level| level.before.chars().count() + level.after.chars().count() + 1);
-        if own.sum::<usize>() > limits::ALIAS_CHARS / 2 {
+        if fixed_chars.sum::<usize>() > limits::ALIAS_CHARS / 2 {
             return Err(format!(
                 "is too long: with the names in it an alias may have {} characters",
                 limits::ALIAS_CHARS
@@ -112,15 +112,15 @@ impl AliasTemplate {
         Ok(Self(levels))
     }
 
-    /// The address that an alias stands for; none where it is not of this template, and where the
-    /// template does not show which part is which: its placeholders are then not in the order of
-    /// the address, each a level without further text.
+    /// The address of the property with this alias. None if the alias does not match the template, or
+    /// the template is ambiguous: only one whose placeholders are in the order of the address, each
+    /// a level without further text, can be read backwards.
     pub fn address(&self, alias: &str) -> Option<String> {
-        let first = self.0.iter().position(|level| level.name.is_some())?;
+        let first = self.0.iter().position(|level| level.placeholder.is_some())?;
         let (before, levels) = self.0.split_at(first);
-        let names = levels.iter().map(|level| level.name);
+        let placeholders = levels.iter().map(|level| level.placeholder);
         let is_bare = |level: &Level| level.before.is_empty() && level.after.is_empty();
-        let in_order = names.eq(Placeholder::ALL.map(|(_, name)| Some(name)));
+        let in_order = placeholders.eq(Placeholder::ALL.map(|(_, placeholder)| Some(placeholder)));
         if !in_order || !levels.iter().all(is_bare) {
             return None;
         }
@@ -131,8 +131,8 @@ impl AliasTemplate {
         Some(rest.to_owned())
     }
 
-    /// The alias of a property. A level whose placeholder stands for nothing is left out; control
-    /// characters in names, which SiteWise does not take, become `\u{fffd}`.
+    /// The alias of a property. A level whose placeholder is empty is left out; control characters in
+    /// names, which SiteWise does not take, become `\u{fffd}`.
     ///
     /// # Errors
     ///
@@ -140,8 +140,8 @@ impl AliasTemplate {
     pub fn alias(&self, place: &Place, member: &str) -> Result<String, AliasError> {
         let mut alias = String::new();
         let mut first = true;
-        for Level { before, name, after } in &self.0 {
-            let name = name.map(|name| name.of(place, member));
+        for Level { before, placeholder, after } in &self.0 {
+            let name = placeholder.map(|placeholder| placeholder.of(place, member));
             if name == Some("") {
                 continue;
             }
@@ -149,8 +149,8 @@ impl AliasTemplate {
                 alias.push('/');
             }
             alias.push_str(before);
-            let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-            alias.extend(name.unwrap_or_default().chars().map(shown));
+            let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+            alias.extend(name.unwrap_or_default().chars().map(printable));
             alias.push_str(after);
         }
         match alias.chars().count() {
@@ -165,14 +165,16 @@ impl Level {
         let Some((before, rest)) = text.split_once('{') else {
             return match text.contains('}') {
                 true => Err(format!("has a }} without a {{ before it, in `{text}`")),
-                false => Ok(Self { before: text.to_owned(), name: None, after: String::new() }),
+                false => {
+                    Ok(Self { before: text.to_owned(), placeholder: None, after: String::new() })
+                }
             };
         };
         let Some((word, after)) = rest.split_once('}') else {
             return Err(format!("has a {{ without a }} behind it, in `{text}`"));
         };
         let known = Placeholder::ALL.iter().find(|(known, _)| *known == word);
-        let Some((_, name)) = known else {
+        let Some((_, placeholder)) = known else {
             let all: Vec<_> =
                 Placeholder::ALL.iter().map(|(word, _)| format!("{{{word}}}")).collect();
             return Err(format!("has the unknown placeholder {{{word}}}: use {}", all.join(", ")));
@@ -183,7 +185,8 @@ impl Level {
                  told apart"
             ));
         }
-        Ok(Self { before: before.to_owned(), name: Some(*name), after: after.to_owned() })
+        let (before, after) = (before.to_owned(), after.to_owned());
+        Ok(Self { before, placeholder: Some(*placeholder), after })
     }
 }
 

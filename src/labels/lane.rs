@@ -1,5 +1,4 @@
-//! The lane of properties: visits assets one after another, at its own pace, for as long as nothing
-//! else has work.
+//! The lane of properties: visits assets and sets their aliases and notifications.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,11 +12,11 @@ use crate::sitewise::limits;
 use crate::time::Instant;
 use crate::twin::plan::api_call::{ApiCall, CallId, CallResult};
 
-/// Assets visited at once.
-const VISITS: usize = 8;
-/// Properties at once that are read again or written.
-const PROPERTIES: usize = 16;
-/// Assets looked at in one step.
+/// Assets that are visited at the same time.
+const MAX_VISITS: usize = 8;
+/// Properties that are read again or written at the same time.
+const MAX_PROPERTIES: usize = 16;
+/// Assets scanned in one step.
 const ASSETS_PER_STEP: u32 = 256;
 /// UpdateAssetProperty a second: half the quota.
 pub(super) const UPDATES: u32 = limits::PROPERTY_UPDATES_PER_SECOND / 2;
@@ -26,6 +25,7 @@ const DESCRIBES: u32 = UPDATES;
 /// ListAssetProperties a second. AWS publishes no quota for it.
 pub(super) const READS: u32 = limits::DESCRIBES_PER_SECOND / 10;
 
+/// A call in flight, and what it is for.
 #[derive(Debug)]
 enum Job {
     Read { asset: u32 },
@@ -53,48 +53,47 @@ impl Job {
 
 /// A property that was just read, and is to be written with what was read.
 #[derive(Debug)]
-struct Prepared {
+struct PreparedUpdate {
     asset: u32,
     update: UpdateProperty,
     sets: SetLabels,
 }
 
-/// What the lane can do next.
+/// What the lane can do next, in the order of priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
     Update,
     Describe,
     Read,
-    Look,
+    Scan,
 }
 
-/// The lane.
+/// The lane of properties.
 #[derive(Debug)]
 pub(super) struct PropertyLane {
     config: Config,
-    /// By the place of an asset: one more than its version at its last complete visit; 0 before the
-    /// first.
+    /// By index of the asset: one more than its version at its last complete visit; 0 before that.
     settled: Vec<u32>,
-    /// The next asset to be looked at.
+    /// The next asset to be scanned.
     cursor: u32,
     rounds: Rounds,
     visits: Vec<Visit>,
-    prepared: VecDeque<Prepared>,
+    prepared: VecDeque<PreparedUpdate>,
     in_flight: BTreeMap<CallId, Job>,
-    next_call: u64,
-    updates: Pace,
-    describes: Pace,
-    reads: Pace,
+    next_call_id: u64,
+    update_pace: Pace,
+    describe_pace: Pace,
+    read_pace: Pace,
     pauses: Pauses,
     turn: TurnWatch,
     outputs: VecDeque<Output>,
-    /// Remarks since they were last told.
+    /// Remarks that are not among the outputs yet.
     new_remarks: Vec<Remark>,
     figures: Figures,
 }
 
 impl PropertyLane {
-    /// With nothing visited yet; its calls are counted from `first`, and `seed` is for the jitter of
+    /// With nothing visited yet. Ids of its calls begin with `first`; `seed` is for the jitter of
     /// retries.
     pub(super) fn new(config: Config, first: u64, seed: u64) -> Self {
         Self {
@@ -105,10 +104,10 @@ impl PropertyLane {
             visits: Vec::new(),
             prepared: VecDeque::new(),
             in_flight: BTreeMap::new(),
-            next_call: first,
-            updates: Pace::new(UPDATES),
-            describes: Pace::new(DESCRIBES),
-            reads: Pace::new(READS),
+            next_call_id: first,
+            update_pace: Pace::new(UPDATES),
+            describe_pace: Pace::new(DESCRIBES),
+            read_pace: Pace::new(READS),
             pauses: Pauses::new(seed),
             turn: TurnWatch::new(),
             outputs: VecDeque::new(),
@@ -117,17 +116,17 @@ impl PropertyLane {
         }
     }
 
-    /// What was done so far.
+    /// Counters since the start.
     pub(super) fn figures(&self) -> Figures {
         self.figures
     }
 
-    /// The assets whose properties are being read or written: nobody else may write these.
+    /// The assets that are being visited: nobody else may write their properties.
     pub(super) fn visited(&self) -> impl Iterator<Item = u32> + '_ {
         self.visits.iter().map(|visit| visit.asset)
     }
 
-    /// The process is about to stop: nothing more is read. What was read to be written still is.
+    /// The process is about to stop: nothing more is read, but what was just read is still written.
     pub(super) fn handle_stop(&mut self) {
         self.turn.stop();
     }
@@ -154,9 +153,9 @@ impl PropertyLane {
                 Step::Update => self.write(now),
                 Step::Describe => self.describe(now),
                 Step::Read => self.read(now),
-                Step::Look => {
-                    // What there is to look at may be much: others get their turn in between.
-                    if self.look(plant, now) == Looked::Nothing {
+                Step::Scan => {
+                    // A scan that found nothing gives way: there may be a million assets.
+                    if self.scan(plant, now) == ScanResult::NothingFound {
                         return None;
                     }
                 }
@@ -179,28 +178,32 @@ impl PropertyLane {
             Ok(result) => self.succeeded(&mut visit, job, result, now),
             Err(fault) => self.failed(&mut visit, job, fault, now),
         }
-        self.tell_remarks();
-        self.end_or_go_on(visit);
+        self.emit_remarks();
+        self.keep_or_finish(visit);
     }
 
     fn succeeded(&mut self, visit: &mut Visit, job: Job, result: CallResult, now: Instant) {
         self.outputs.extend(self.pauses.succeeded(job.operation()));
         match (job, result) {
             (Job::Read { .. }, CallResult::Properties(page)) => {
-                visit.page_read(page.items, page.next, &mut self.new_remarks);
+                visit.handle_page(page.items, page.next, &mut self.new_remarks);
             }
-            // By the end of the pause somebody may have set something.
+            // Somebody may set a label during the pause: it is read again after it.
             (Job::Describe { property, .. }, CallResult::Property(_))
                 if self.pauses.until() > now =>
             {
                 visit.put_back(property);
             }
-            (Job::Describe { property, .. }, CallResult::Property(has)) => {
-                match visit.decide(property, &has, &mut self.new_remarks) {
+            (Job::Describe { property, .. }, CallResult::Property(current)) => {
+                match visit.decide(property, &current, &mut self.new_remarks) {
                     Decision::Nothing => visit.settle(property),
                     Decision::Write(update) => {
-                        let sets = Visit::set_by(&update, &has);
-                        self.prepared.push_back(Prepared { asset: visit.asset, update, sets });
+                        let sets = Visit::set_by(&update, &current);
+                        self.prepared.push_back(PreparedUpdate {
+                            asset: visit.asset,
+                            update,
+                            sets,
+                        });
                     }
                 }
             }
@@ -209,8 +212,8 @@ impl PropertyLane {
                 self.figures.notifications += u64::from(sets.notification);
                 visit.settle(property);
             }
-            // The shell answers a call with its own result.
-            (Job::Read { .. }, _) => visit.leave(),
+            // Not reached: a call is answered with a result of its own kind.
+            (Job::Read { .. }, _) => visit.mark_gone(),
             (Job::Describe { property, .. }, _) => visit.settle(property),
         }
     }
@@ -224,10 +227,10 @@ impl PropertyLane {
         match fault.kind {
             ApiFaultKind::NotFound => {
                 property.into_iter().for_each(|property| visit.settle(property));
-                visit.leave();
+                visit.mark_gone();
             }
-            _ if is_update && is_taken(&fault) => {
-                let remark = property.and_then(|property| visit.without_alias(property));
+            _ if is_update && is_alias_taken(&fault) => {
+                let remark = property.and_then(|property| visit.drop_alias(property));
                 self.new_remarks.extend(remark);
             }
             ApiFaultKind::Invalid
@@ -238,20 +241,21 @@ impl PropertyLane {
                     let remark = visit.reject(property, &fault.message);
                     self.new_remarks.extend(remark);
                 }
-                // A page of an earlier list may be none of this one.
+                // The page's token may have expired: the list is begun again.
                 None => {
-                    visit.fail();
-                    self.again(visit, None, operation, fault, now);
+                    visit.count_failure();
+                    self.retry(visit, None, operation, fault, now);
                 }
             },
-            // What its text means is not known, and it may go on for ever: no other waits for it.
+            // AWS does not document what a conflict means here, and it may never end: after some
+            // tries the property is left as it is, so that others need not wait.
             ApiFaultKind::Conflict if is_update => {
-                match property.filter(|property| visit.conflicts(*property)) {
+                match property.filter(|property| visit.count_conflict(*property)) {
                     Some(property) => {
                         let remark = visit.reject(property, &fault.message);
                         self.new_remarks.extend(remark);
                     }
-                    None => self.again(visit, property, operation, fault, now),
+                    None => self.retry(visit, property, operation, fault, now),
                 }
             }
             ApiFaultKind::Denied => {
@@ -264,14 +268,14 @@ impl PropertyLane {
             | ApiFaultKind::Conflict
             | ApiFaultKind::Changed
             | ApiFaultKind::Foreign => {
-                visit.fail();
-                self.again(visit, property, operation, fault, now);
+                visit.count_failure();
+                self.retry(visit, property, operation, fault, now);
             }
         }
     }
 
-    /// A call is made again after a pause.
-    fn again(
+    /// A call failed, and is retried after a pause.
+    fn retry(
         &mut self,
         visit: &mut Visit,
         property: Option<Uuid>,
@@ -284,13 +288,13 @@ impl PropertyLane {
         self.outputs.extend(self.pauses.failed(operation, fault.message, now));
     }
 
-    /// The lane pauses: what was read by then is read again before it is written.
+    /// The lane pauses: what was read before is read again before it is written.
     fn put_back(&mut self, visit: &mut Visit, property: Option<Uuid>) {
         match property {
             Some(property) => visit.put_back(property),
             None => visit.reading = Reading::Page(None),
         }
-        for Prepared { asset, update, .. } in std::mem::take(&mut self.prepared) {
+        for PreparedUpdate { asset, update, .. } in std::mem::take(&mut self.prepared) {
             if asset == visit.asset {
                 visit.put_back(update.property);
             } else if let Some(of) = self.visits.iter_mut().find(|of| of.asset == asset) {
@@ -301,21 +305,21 @@ impl PropertyLane {
 
     /// What can be done next, and when.
     fn next_step(&self) -> Option<(Instant, Step)> {
-        let free = self.pauses.until();
-        let turn = self.turn.not_before(free);
-        let update = (!self.prepared.is_empty()).then(|| free.max(self.updates.next()));
-        let has_room = self.properties_in_flight() < PROPERTIES;
-        let describe = (has_room && self.visits.iter().any(Visit::has_todo))
-            .then(|| turn.max(self.describes.next()));
-        let reads = |visit: &Visit| matches!(visit.reading, Reading::Page(_));
-        let read = self.visits.iter().any(reads).then(|| turn.max(self.reads.next()));
-        let looks_at = if self.cursor == 0 { self.rounds.next() } else { Instant::START };
-        let look = (self.visits.len() < VISITS).then(|| turn.max(looks_at));
+        let unpaused = self.pauses.until();
+        let turn = self.turn.not_before(unpaused);
+        let update = (!self.prepared.is_empty()).then(|| unpaused.max(self.update_pace.next()));
+        let has_room = self.properties_in_flight() < MAX_PROPERTIES;
+        let describe = (has_room && self.visits.iter().any(Visit::has_queued))
+            .then(|| turn.max(self.describe_pace.next()));
+        let has_page = |visit: &Visit| matches!(visit.reading, Reading::Page(_));
+        let read = self.visits.iter().any(has_page).then(|| turn.max(self.read_pace.next()));
+        let next_scan = if self.cursor == 0 { self.rounds.next() } else { Instant::START };
+        let scan = (self.visits.len() < MAX_VISITS).then(|| turn.max(next_scan));
         let steps = [
             (update, Step::Update),
             (describe, Step::Describe),
             (read, Step::Read),
-            (look, Step::Look),
+            (scan, Step::Scan),
         ];
         steps.into_iter().filter_map(|(at, step)| Some((at?, step))).min()
     }
@@ -326,24 +330,26 @@ impl PropertyLane {
     }
 
     fn call(&mut self, job: Job, call: ApiCall) {
-        let id = CallId(self.next_call);
-        self.next_call += 1;
+        let id = CallId(self.next_call_id);
+        self.next_call_id += 1;
         self.in_flight.insert(id, job);
         self.outputs.push_back(Output::Call(id, call));
     }
 
     fn write(&mut self, now: Instant) {
-        let Some(Prepared { asset, update, sets }) = self.prepared.pop_front() else { return };
-        self.updates.sent(now);
+        let Some(PreparedUpdate { asset, update, sets }) = self.prepared.pop_front() else {
+            return;
+        };
+        self.update_pace.record_call(now);
         let job = Job::Update { asset, property: update.property, sets };
         self.call(job, ApiCall::UpdateProperty(update));
     }
 
     fn describe(&mut self, now: Instant) {
-        let Some(visit) = self.visits.iter_mut().find(|visit| visit.has_todo()) else { return };
+        let Some(visit) = self.visits.iter_mut().find(|visit| visit.has_queued()) else { return };
         let (at, id) = (visit.asset, visit.id);
-        let Some(property) = visit.next_todo() else { return };
-        self.describes.sent(now);
+        let Some(property) = visit.next_queued() else { return };
+        self.describe_pace.record_call(now);
         let job = Job::Describe { asset: at, property };
         self.call(job, ApiCall::DescribeProperty { asset: id, property });
     }
@@ -357,32 +363,32 @@ impl PropertyLane {
             return;
         };
         let (asset, id) = (visit.asset, visit.id);
-        self.reads.sent(now);
+        self.read_pace.record_call(now);
         self.call(Job::Read { asset }, ApiCall::ReadProperties(id, token));
     }
 
-    /// Looks for assets to be visited.
-    fn look(&mut self, plant: &impl Plant, now: Instant) -> Looked {
+    /// Scans the next assets for those that need a visit.
+    fn scan(&mut self, plant: &impl Plant, now: Instant) -> ScanResult {
         let assets = plant.assets();
         if self.settled.len() < assets as usize {
             self.settled.resize(assets as usize, 0);
         }
         let end = self.cursor.saturating_add(ASSETS_PER_STEP).min(assets);
-        let mut found = Looked::Nothing;
-        while self.cursor < end && self.visits.len() < VISITS {
+        let mut found = ScanResult::NothingFound;
+        while self.cursor < end && self.visits.len() < MAX_VISITS {
             let asset = self.cursor;
             self.cursor += 1;
             let last = self.settled.get(asset as usize).copied().unwrap_or_default();
             let is_visited = self.visits.iter().any(|visit| visit.asset == asset);
             match plant.readiness(asset) {
                 Readiness::Ready(version) if version.saturating_add(1) != last && !is_visited => {
-                    found = Looked::Something;
+                    found = ScanResult::VisitBegun;
                     let (subject, remarks) = (plant.subject(asset), &mut self.new_remarks);
                     let visit = Visit::begin(asset, version, subject, &self.config, remarks);
-                    self.tell_remarks();
-                    self.end_or_go_on(visit);
+                    self.emit_remarks();
+                    self.keep_or_finish(visit);
                 }
-                Readiness::NotNow => self.rounds.leave(),
+                Readiness::NotNow => self.rounds.note_not_ready(),
                 Readiness::Ready(_) | Readiness::Never => {}
             }
         }
@@ -393,10 +399,10 @@ impl PropertyLane {
         found
     }
 
-    fn end_or_go_on(&mut self, visit: Visit) {
+    fn keep_or_finish(&mut self, visit: Visit) {
         match visit.is_over() {
             false => self.visits.push(visit),
-            // It is begun again in the next round.
+            // The next round begins it again.
             true if visit.is_given_up() => {}
             true if visit.is_gone() => self.settle(visit.asset, None),
             true => self.settle(visit.asset, Some(visit.version)),
@@ -407,27 +413,29 @@ impl PropertyLane {
         if let Some(settled) = self.settled.get_mut(asset as usize) {
             let now = version.map_or(0, |version| version.saturating_add(1));
             match (std::mem::replace(settled, now), version) {
-                (0, Some(_)) => self.figures.assets += 1,
-                (1.., None) => self.figures.assets = self.figures.assets.saturating_sub(1),
+                (0, Some(_)) => self.figures.settled_assets += 1,
+                (1.., None) => {
+                    self.figures.settled_assets = self.figures.settled_assets.saturating_sub(1)
+                }
                 _ => {}
             }
         }
     }
 
-    fn tell_remarks(&mut self) {
+    fn emit_remarks(&mut self) {
         self.outputs.extend(self.new_remarks.drain(..).map(Output::Remark));
     }
 }
 
-/// Whether a visit began.
+/// Whether a scan began a visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Looked {
-    Something,
-    Nothing,
+enum ScanResult {
+    VisitBegun,
+    NothingFound,
 }
 
-/// Whether SiteWise says that an alias belongs to something else. Neither the error's name nor its
-/// text is documented: the text is the one that the service was seen to give.
-fn is_taken(fault: &ApiFault) -> bool {
+/// Whether SiteWise says that an alias belongs to something else. Neither the error's code nor its
+/// text is documented: this is the text that the service was seen to return.
+fn is_alias_taken(fault: &ApiFault) -> bool {
     fault.message.contains("already in use")
 }

@@ -1,4 +1,4 @@
-//! Both lanes behind one interface: that of properties, and that of tags.
+//! The lane of properties and the lane of tags, behind one interface.
 
 use std::collections::VecDeque;
 
@@ -9,32 +9,32 @@ use crate::sitewise::api::ApiFault;
 use crate::time::Instant;
 use crate::twin::plan::api_call::{CallId, CallResult};
 
-/// Ids of the lanes' calls begin here: those of the twin's plan, counted from 0, stay below.
+/// Ids of calls of the lane of properties begin here: the plan counts its own from 0.
 const FIRST_CALL: u64 = 1 << 62;
-/// Those of tags begin here.
+/// Ids of calls of the lane of tags begin here.
 const FIRST_TAG_CALL: u64 = FIRST_CALL | 1 << 61;
-/// Remarks kept for people to read.
-const REMARKS: usize = 1_000;
+/// Latest remarks that are kept for the console.
+const MAX_REMARKS: usize = 1_000;
 
-/// The lanes.
+/// The lanes of labels.
 ///
 /// After each `handle_*` the caller drains [`poll_output`](Self::poll_output), which is also due at
 /// [`poll_timeout`](Self::poll_timeout).
 #[derive(Debug)]
 pub struct Labels {
     config: Config,
-    /// None where nothing of properties is wanted.
+    /// None if neither aliases nor notifications are configured.
     properties: Option<PropertyLane>,
-    /// None where no tags are wanted.
+    /// None if no tags are configured.
     tags: Option<TagLane>,
     remarks: VecDeque<Remark>,
-    counts: [u64; RemarkKind::ALL.len()],
+    remark_counts: [u64; RemarkKind::ALL.len()],
 }
 
 impl Labels {
     /// With nothing visited yet; `seed` is for the jitter of retries.
     pub fn new(config: Config, seed: u64) -> Self {
-        let of_properties = config.is_of_properties();
+        let of_properties = config.has_property_labels();
         Self {
             properties: of_properties.then(|| PropertyLane::new(config.clone(), FIRST_CALL, seed)),
             tags: config
@@ -43,29 +43,29 @@ impl Labels {
                 .map(|tags| TagLane::new(tags, FIRST_TAG_CALL, seed.wrapping_add(1))),
             config,
             remarks: VecDeque::new(),
-            counts: [0; RemarkKind::ALL.len()],
+            remark_counts: [0; RemarkKind::ALL.len()],
         }
     }
 
-    /// What is wanted.
+    /// The labels that are configured.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// What was done so far.
+    /// Counters since the start.
     pub fn figures(&self) -> Figures {
         let of_properties = self.properties.as_ref().map(PropertyLane::figures).unwrap_or_default();
         let of_tags = self.tags.as_ref().map(TagLane::figures).unwrap_or_default();
         Figures {
             tags: of_tags.tags,
-            tagged: of_tags.tagged,
+            settled_tags: of_tags.settled_tags,
             failures: of_properties.failures + of_tags.failures,
-            remarks: self.counts,
+            remarks: self.remark_counts,
             ..of_properties
         }
     }
 
-    /// The latest remarks, the last one first; a thousand at most.
+    /// The latest thousand remarks, the latest first.
     pub fn remarks(&self) -> impl Iterator<Item = &Remark> {
         self.remarks.iter().rev()
     }
@@ -75,12 +75,12 @@ impl Labels {
         id.0 >= FIRST_CALL
     }
 
-    /// The assets whose properties are being read or written: nobody else may write these.
+    /// The assets that are being visited: nobody else may write their properties.
     pub fn visited(&self) -> impl Iterator<Item = u32> + '_ {
         self.properties.iter().flat_map(PropertyLane::visited)
     }
 
-    /// The process is about to stop: nothing more is read. What was read to be written still is.
+    /// The process is about to stop: nothing more is read, but what was just read is still written.
     pub fn handle_stop(&mut self) {
         if let Some(lane) = &mut self.properties {
             lane.handle_stop();
@@ -125,11 +125,11 @@ impl Labels {
     }
 
     fn remember(&mut self, remark: Remark) {
-        let place = RemarkKind::ALL.iter().position(|kind| *kind == remark.kind);
-        if let Some(count) = place.and_then(|at| self.counts.get_mut(at)) {
+        let index = RemarkKind::ALL.iter().position(|kind| *kind == remark.kind);
+        if let Some(count) = index.and_then(|at| self.remark_counts.get_mut(at)) {
             *count += 1;
         }
-        if self.remarks.len() >= REMARKS {
+        if self.remarks.len() >= MAX_REMARKS {
             self.remarks.pop_front();
         }
         self.remarks.push_back(remark);

@@ -5,22 +5,22 @@ use std::time::Duration;
 use super::{Output, Plant, Turn};
 use crate::time::Instant;
 
-/// After all models and assets were looked at, until the first is looked at again.
+/// From the end of a round to the next one.
 const BETWEEN_ROUNDS: Duration = Duration::from_secs(60);
-/// The same where some could not be visited yet.
-const SOON: Duration = Duration::from_secs(10);
-/// How long an answer to whose turn it is holds.
-const TURN: Duration = Duration::from_secs(1);
+/// The same if some could not be visited yet.
+const AFTER_INCOMPLETE_ROUND: Duration = Duration::from_secs(10);
+/// How long the answer to [`Plant::turn`] is used before it is asked again.
+const TURN_VALID: Duration = Duration::from_secs(1);
 /// First pause after a failed call; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest of these.
+/// Longest pause after a failed call.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Pause after a denied call.
 const AFTER_DENIAL: Duration = Duration::from_secs(300);
-/// Failures in a row that are told: some five minutes.
-const TOLD: u32 = 10;
+/// Failures in a row after which they are reported: some five minutes.
+const REPORTED_AFTER: u32 = 10;
 
-/// The pace of one operation: never more in a second than it may have.
+/// The rate limit of one operation, without bursts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     interval: Duration,
@@ -28,7 +28,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// So many calls a second at most, without bursts.
+    /// `per_second` calls at most.
     pub(super) fn new(per_second: u32) -> Self {
         Self { interval: Duration::from_secs(1) / per_second.max(1), next: Instant::START }
     }
@@ -38,23 +38,23 @@ impl Pace {
         self.next
     }
 
-    /// A call goes.
-    pub(super) fn sent(&mut self, now: Instant) {
+    /// A call is made.
+    pub(super) fn record_call(&mut self, now: Instant) {
         self.next = now + self.interval;
     }
 }
 
-/// When the next round begins: each looks at all models and assets.
+/// When the next round begins: each scans all models and assets.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rounds {
     next: Instant,
-    /// Some could not be visited in this one.
-    left: bool,
+    /// In this round some could not be visited.
+    is_incomplete: bool,
 }
 
 impl Rounds {
     pub(super) fn new() -> Self {
-        Self { next: Instant::START, left: false }
+        Self { next: Instant::START, is_incomplete: false }
     }
 
     /// When the next one may begin.
@@ -62,18 +62,22 @@ impl Rounds {
         self.next
     }
 
-    /// One that cannot be visited now.
-    pub(super) fn leave(&mut self) {
-        self.left = true;
+    /// A model or an asset cannot be visited now: the next round begins sooner.
+    pub(super) fn note_not_ready(&mut self) {
+        self.is_incomplete = true;
     }
 
-    /// All were looked at.
+    /// All were scanned.
     pub(super) fn end(&mut self, now: Instant) {
-        self.next = now + if std::mem::take(&mut self.left) { SOON } else { BETWEEN_ROUNDS };
+        let pause = match std::mem::take(&mut self.is_incomplete) {
+            true => AFTER_INCOMPLETE_ROUND,
+            false => BETWEEN_ROUNDS,
+        };
+        self.next = now + pause;
     }
 }
 
-/// Whose turn it is, as the plant last said.
+/// The last answer to whether the lane may make calls: asking costs a look at the whole plan.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TurnWatch {
     turn: Turn,
@@ -85,17 +89,17 @@ impl TurnWatch {
         Self { turn: Turn::Wait, until: Instant::START }
     }
 
-    /// Asks, unless the last answer still holds.
+    /// Whether the lane may make calls: asks again only once the last answer has expired.
     pub(super) fn ask(&mut self, plant: &impl Plant, now: Instant) -> Turn {
         if self.until <= now {
             self.turn = plant.turn();
-            self.until = now + TURN;
+            self.until = now + TURN_VALID;
         }
         self.turn
     }
 
-    /// When what could go at `free` may: whatever waits for its turn is looked at when the answer has
-    /// run out.
+    /// When a call that could be made at `free` is to be tried: without a turn not before the answer
+    /// has expired and the plant is asked again.
     pub(super) fn not_before(&self, free: Instant) -> Instant {
         match self.turn {
             Turn::Go => free,
@@ -103,7 +107,7 @@ impl TurnWatch {
         }
     }
 
-    /// Nobody's turn comes any more.
+    /// From now on the lane has no turn, and the plant is not asked.
     pub(super) fn stop(&mut self) {
         (self.turn, self.until) = (Turn::Wait, Instant::from_start(Duration::MAX));
     }
@@ -114,12 +118,12 @@ impl TurnWatch {
 #[derive(Debug)]
 pub(super) struct Pauses {
     until: Instant,
-    /// In a row.
+    /// Consecutive failures.
     failures: u32,
     /// The operation that failed last.
     failing: Option<&'static str>,
-    /// The operation that was told to be denied or failing.
-    told: Option<&'static str>,
+    /// The operation that was reported as denied or failing.
+    reported: Option<&'static str>,
     rng: fastrand::Rng,
 }
 
@@ -127,48 +131,51 @@ impl Pauses {
     /// `seed` is for the jitter.
     pub(super) fn new(seed: u64) -> Self {
         let rng = fastrand::Rng::with_seed(seed);
-        Self { until: Instant::START, failures: 0, failing: None, told: None, rng }
+        Self { until: Instant::START, failures: 0, failing: None, reported: None, rng }
     }
 
-    /// Until when nothing goes.
+    /// Until when no call is made.
     pub(super) fn until(&self) -> Instant {
         self.until
     }
 
-    /// A call succeeded; the output tells it where the opposite was told before.
+    /// A call succeeded. Returns an output if the operation was reported as denied or failing.
     pub(super) fn succeeded(&mut self, operation: &'static str) -> Option<Output> {
-        // Whatever is only read goes on while nothing can be written.
+        // Reads may succeed while writes fail: only a success of the same operation ends the row.
         if self.failing == Some(operation) {
             (self.failing, self.failures) = (None, 0);
         }
-        self.told.take_if(|told| *told == operation).map(Output::Allowed)
+        self.reported.take_if(|reported| *reported == operation).map(Output::Allowed)
     }
 
-    /// A call was denied; the output tells it once.
+    /// A call was denied. Returns an output the first time.
     pub(super) fn denied(
         &mut self,
         operation: &'static str,
-        said: String,
+        message: String,
         now: Instant,
     ) -> Option<Output> {
         self.until = now + AFTER_DENIAL;
-        let is_new = self.told.replace(operation) != Some(operation);
-        is_new.then_some(Output::Denied(operation, said))
+        let is_new = self.reported.replace(operation) != Some(operation);
+        is_new.then_some(Output::Denied { operation, message })
     }
 
-    /// A call failed, and is made again after a pause; the output tells it once, where that goes on.
+    /// A call failed, and is retried after a pause. Returns an output once, after
+    /// [`REPORTED_AFTER`] failures.
     pub(super) fn failed(
         &mut self,
         operation: &'static str,
-        said: String,
+        message: String,
         now: Instant,
     ) -> Option<Output> {
         self.failing = Some(operation);
         self.failures = self.failures.saturating_add(1);
-        let pause = FIRST_PAUSE * (1 << (self.failures - 1).min(6));
+        let doublings = (self.failures - 1).min(6);
+        let pause = FIRST_PAUSE * (1 << doublings);
         let pause = pause.min(LONGEST_PAUSE).mul_f64(0.5 + self.rng.f64() / 2.0);
         self.until = self.until.max(now + pause);
-        let is_new = self.failures >= TOLD && self.told.replace(operation) != Some(operation);
-        is_new.then_some(Output::Failing(operation, said))
+        let is_new =
+            self.failures >= REPORTED_AFTER && self.reported.replace(operation) != Some(operation);
+        is_new.then_some(Output::Failing { operation, message })
     }
 }

@@ -1,5 +1,5 @@
-//! What the lanes would do for a plant, for `sparkwise plan`: at most, since what SiteWise has already is
-//! not read for it.
+//! What the lanes would set, for `sparkwise plan`: an upper bound, since it is not read what SiteWise
+//! has already.
 
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
@@ -7,62 +7,62 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHasher};
 
 use super::lane::{READS, UPDATES};
-use super::visit::Visit;
-use super::{Config, Plant, Readiness, Remark, RemarkKind, TagPlace, TagTemplate, tag_lane};
+use super::visit::{PropertyLabels, Visit};
+use super::{Config, Plant, Readiness, Remark, RemarkKind, TagTarget, TagTemplate, tag_lane};
 use crate::sitewise::limits;
 
-/// Remarks that are kept.
-const REMARKS: usize = 100;
+/// Remarks that are kept; further ones are only counted.
+const MAX_REMARKS: usize = 100;
 
-/// What would be set, and how long that takes.
+/// What the lanes would set, and how long that takes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LabelSurvey {
-    /// Assets that are read for it.
+    /// Assets whose properties would be listed.
     pub assets: u64,
-    /// Aliases.
+    /// Aliases to be set.
     pub aliases: u64,
-    /// Notifications.
+    /// Notifications to be switched on.
     pub notifications: u64,
-    /// Properties that get one or both: two calls each.
+    /// Properties that get an alias, a notification or both: two calls each.
     pub properties: u64,
-    /// Pages of properties that are read.
+    /// Pages of properties to be listed.
     pub pages: u64,
     /// Models and assets that get tags: two calls each.
     pub tagged: u64,
-    /// What would be left as it is, as far as the plant shows it; a hundred at most.
+    /// The first hundred labels that could not be set, as far as that shows without SiteWise.
     pub remarks: Vec<Remark>,
-    /// How many there are.
-    pub all_remarks: u64,
+    /// Number of all labels that could not be set.
+    pub remark_count: u64,
 }
 
 impl LabelSurvey {
-    /// Of all models and assets that are there.
+    /// Surveys all models and assets of the plant.
     pub fn of(config: &Config, plant: &impl Plant) -> Self {
         let mut survey = Self::default();
-        if config.is_of_properties() {
-            survey.see_properties(config, plant);
+        if config.has_property_labels() {
+            survey.survey_properties(config, plant);
         }
         if let Some(template) = &config.tags {
-            survey.see_tags(template, plant);
+            survey.survey_tags(template, plant);
         }
         survey
     }
 
-    fn see_tags(&mut self, template: &TagTemplate, plant: &impl Plant) {
-        let models = (0..plant.models()).map(TagPlace::Model);
-        for at in models.chain((0..plant.assets()).map(TagPlace::Asset)) {
+    fn survey_tags(&mut self, template: &TagTemplate, plant: &impl Plant) {
+        let models = (0..plant.models()).map(TagTarget::Model);
+        for at in models.chain((0..plant.assets()).map(TagTarget::Asset)) {
             if let Readiness::Ready(_) = plant.tag_readiness(at) {
                 let mut remarks = Vec::new();
                 let tags = template.of(&plant.tag_subject(at), &mut remarks);
                 self.tagged += u64::from(!tags.is_empty());
-                self.note(remarks);
+                self.add_remarks(remarks);
             }
         }
     }
 
-    fn see_properties(&mut self, config: &Config, plant: &impl Plant) {
-        // By a hash of each alias: a plant may have a million.
-        let mut owners: FxHashMap<u64, u32> = FxHashMap::default();
+    fn survey_properties(&mut self, config: &Config, plant: &impl Plant) {
+        // Keyed by a hash, to save memory: a plant may have a million aliases.
+        let mut asset_by_alias: FxHashMap<u64, u32> = FxHashMap::default();
         for asset in 0..plant.assets() {
             if !matches!(plant.readiness(asset), Readiness::Ready(_)) {
                 continue;
@@ -71,53 +71,54 @@ impl LabelSurvey {
             let pages = subject.properties.len().div_ceil(limits::PAGE_ITEMS as usize) as u64;
             let mut remarks = Vec::new();
             let visit = Visit::begin(asset, 0, subject, config, &mut remarks);
-            for (property, alias, notify) in visit.wanted() {
+            for PropertyLabels { address, alias, notify } in visit.desired() {
                 self.properties += 1;
                 self.notifications += u64::from(notify);
                 let Some(alias) = alias else { continue };
                 self.aliases += 1;
                 let mut hash = FxHasher::default();
                 alias.hash(&mut hash);
-                if let Some(other) = owners.insert(hash.finish(), asset) {
+                if let Some(other) = asset_by_alias.insert(hash.finish(), asset) {
                     let other = plant.subject(other).place.address("");
                     let reason = format!(
                         "its alias `{alias}` is also that of a property of {}: only the first that is \
                          set has it",
                         other.trim_end_matches('/')
                     );
-                    remarks.push(Remark { kind: RemarkKind::AliasTaken, property, reason });
+                    let kind = RemarkKind::AliasTaken;
+                    remarks.push(Remark { kind, property: address, reason });
                 }
             }
             self.assets += u64::from(!visit.is_over());
             self.pages += if visit.is_over() { 0 } else { pages };
-            self.note(remarks);
+            self.add_remarks(remarks);
         }
     }
 
-    fn note(&mut self, remarks: Vec<Remark>) {
-        self.all_remarks += remarks.len() as u64;
-        let room = REMARKS.saturating_sub(self.remarks.len());
+    fn add_remarks(&mut self, remarks: Vec<Remark>) {
+        self.remark_count += remarks.len() as u64;
+        let room = MAX_REMARKS.saturating_sub(self.remarks.len());
         self.remarks.extend(remarks.into_iter().take(room));
     }
 
-    /// Calls for tags.
+    /// Number of calls for tags.
     pub fn tag_calls(&self) -> u64 {
         2 * self.tagged
     }
 
-    /// How long tags take at their lane's pace, beside the others.
-    pub fn tags_take(&self) -> Duration {
+    /// How long the lane of tags takes at its rate limit. Both lanes run at the same time.
+    pub fn tag_duration(&self) -> Duration {
         Duration::from_secs_f64(self.tagged as f64 / f64::from(tag_lane::CALLS))
     }
 
-    /// Calls for aliases and notifications.
-    pub fn calls(&self) -> u64 {
+    /// Number of calls for aliases and notifications.
+    pub fn property_calls(&self) -> u64 {
         self.pages + 2 * self.properties
     }
 
-    /// How long these take at the lane's pace, where nothing else has work.
-    pub fn takes(&self) -> Duration {
-        let seconds = |calls: u64, each: u32| calls as f64 / f64::from(each);
+    /// How long the lane of properties takes at its rate limits, if nothing else has work.
+    pub fn property_duration(&self) -> Duration {
+        let seconds = |calls: u64, per_second: u32| calls as f64 / f64::from(per_second);
         let slower = seconds(self.properties, UPDATES).max(seconds(self.pages, READS));
         Duration::from_secs_f64(slower)
     }

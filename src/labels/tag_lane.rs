@@ -1,13 +1,13 @@
-//! The lane of tags: reads those of one model or asset after another, and adds what is missing.
+//! The lane of tags: visits models and assets, and adds the tags that they lack.
 //!
-//! TagResource leaves tags with other keys as they are, so that only missing keys are written: right
-//! behind the read, and after a pause only once they were read again.
+//! TagResource keeps tags with other keys, so only missing keys are written: directly after the
+//! read, and after a pause only once they were read again.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::pace::{Pace, Pauses, Rounds, TurnWatch};
 use super::tags::TagTemplate;
-use super::{Figures, Output, Plant, Readiness, Remark, RemarkKind, TagPlace, TagSubject, Turn};
+use super::{Figures, Output, Plant, Readiness, Remark, RemarkKind, TagSubject, TagTarget, Turn};
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
 use crate::sitewise::limits;
 use crate::sitewise::tags::{Taggable, Tags};
@@ -16,17 +16,17 @@ use crate::twin::plan::api_call::{ApiCall, CallId, CallResult};
 
 /// ListTagsForResource and TagResource, each, a second: half the quota.
 pub(super) const CALLS: u32 = limits::TAG_CALLS_PER_SECOND / 2;
-/// Models and assets visited at once.
-const VISITS: usize = 4;
-/// Models and assets looked at in one step.
-const PLACES_PER_STEP: u32 = 256;
+/// Models and assets that are visited at the same time.
+const MAX_VISITS: usize = 4;
+/// Models and assets scanned in one step.
+const SCANNED_PER_STEP: u32 = 256;
 /// Failed calls after which a visit is given up: the next round begins it again.
-const FAILURES: u32 = 8;
+const MAX_FAILURES: u32 = 8;
 
 /// A visit to a model or an asset.
 #[derive(Debug)]
 struct Visit {
-    at: TagPlace,
+    at: TagTarget,
     version: u32,
     resource: Taggable,
     name: String,
@@ -39,33 +39,51 @@ struct Visit {
 enum Stage {
     ToRead,
     ToWrite(Tags),
-    /// A call is on its way: how many tags it sets, none for a read.
-    InFlight(u64),
+    InFlight(TagCall),
 }
 
-/// What the lane can do next.
+/// A call in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TagCall {
+    Read,
+    /// It puts this many tags on the model or asset.
+    Write {
+        tags: u64,
+    },
+}
+
+impl TagCall {
+    fn operation(self) -> &'static str {
+        match self {
+            Self::Read => "ListTagsForResource",
+            Self::Write { .. } => "TagResource",
+        }
+    }
+}
+
+/// What the lane can do next, in the order of priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
     Write,
     Read,
-    Look,
+    Scan,
 }
 
-/// The lane.
+/// The lane of tags.
 #[derive(Debug)]
 pub(super) struct TagLane {
     template: TagTemplate,
-    /// By place: one more than the version at the last complete visit; 0 before the first.
-    models: Vec<u32>,
-    assets: Vec<u32>,
-    /// The next place to be looked at.
-    cursor: TagPlace,
+    /// By index: one more than the version at the last complete visit; 0 before that.
+    settled_models: Vec<u32>,
+    settled_assets: Vec<u32>,
+    /// The next model or asset to be scanned.
+    cursor: TagTarget,
     rounds: Rounds,
     visits: Vec<Visit>,
-    in_flight: BTreeMap<CallId, TagPlace>,
-    next_call: u64,
-    writes: Pace,
-    reads: Pace,
+    in_flight: BTreeMap<CallId, TagTarget>,
+    next_call_id: u64,
+    write_pace: Pace,
+    read_pace: Pace,
     pauses: Pauses,
     turn: TurnWatch,
     outputs: VecDeque<Output>,
@@ -73,20 +91,20 @@ pub(super) struct TagLane {
 }
 
 impl TagLane {
-    /// With nothing visited yet; its calls are counted from `first`, and `seed` is for the jitter of
+    /// With nothing visited yet. Ids of its calls begin with `first`; `seed` is for the jitter of
     /// retries.
     pub(super) fn new(template: TagTemplate, first: u64, seed: u64) -> Self {
         Self {
             template,
-            models: Vec::new(),
-            assets: Vec::new(),
-            cursor: TagPlace::Model(0),
+            settled_models: Vec::new(),
+            settled_assets: Vec::new(),
+            cursor: TagTarget::Model(0),
             rounds: Rounds::new(),
             visits: Vec::new(),
             in_flight: BTreeMap::new(),
-            next_call: first,
-            writes: Pace::new(CALLS),
-            reads: Pace::new(CALLS),
+            next_call_id: first,
+            write_pace: Pace::new(CALLS),
+            read_pace: Pace::new(CALLS),
             pauses: Pauses::new(seed),
             turn: TurnWatch::new(),
             outputs: VecDeque::new(),
@@ -98,7 +116,7 @@ impl TagLane {
         self.figures
     }
 
-    /// The process is about to stop: nothing more is read. What was read to be written still is.
+    /// The process is about to stop: nothing more is read, but what was just read is still written.
     pub(super) fn handle_stop(&mut self) {
         self.turn.stop();
     }
@@ -124,10 +142,10 @@ impl TagLane {
             match step {
                 Step::Write => self.write(now),
                 Step::Read => self.read(now),
-                Step::Look => {
+                Step::Scan => {
                     let visits = self.visits.len();
-                    self.look(plant, now);
-                    // What there is to look at may be much: others get their turn in between.
+                    self.scan(plant, now);
+                    // A scan that found nothing gives way: there may be a million assets.
                     if self.visits.len() == visits && self.outputs.is_empty() {
                         return None;
                     }
@@ -146,22 +164,22 @@ impl TagLane {
         let Some(place) = self.in_flight.remove(&id) else { return };
         let Some(at) = self.visits.iter().position(|visit| visit.at == place) else { return };
         let mut visit = self.visits.swap_remove(at);
-        let Stage::InFlight(sets) = visit.stage else { return };
-        let operation = if sets > 0 { "TagResource" } else { "ListTagsForResource" };
+        let Stage::InFlight(call) = visit.stage else { return };
+        let operation = call.operation();
         match answer {
             Ok(result) => {
                 self.outputs.extend(self.pauses.succeeded(operation));
-                self.succeeded(visit, sets, result, now);
+                self.succeeded(visit, call, result, now);
             }
             Err(ApiFault { kind, message, .. }) => match kind {
-                // It is gone, or not there yet: it is looked at again in the next round.
+                // It is gone, or not there yet: the next round scans it again.
                 ApiFaultKind::NotFound => {}
                 ApiFaultKind::Invalid
                 | ApiFaultKind::AlreadyExists
                 | ApiFaultKind::Limit
                 | ApiFaultKind::OutOfRange => {
                     let reason = format!("SiteWise rejected its tags: {message}");
-                    self.tell(RemarkKind::Rejected, &visit.name, reason);
+                    self.remark(RemarkKind::Rejected, &visit.name, reason);
                     self.settle(visit.at, visit.version);
                 }
                 ApiFaultKind::Denied => {
@@ -177,7 +195,7 @@ impl TagLane {
                     self.figures.failures += 1;
                     self.outputs.extend(self.pauses.failed(operation, message, now));
                     visit.failures += 1;
-                    if visit.failures < FAILURES {
+                    if visit.failures < MAX_FAILURES {
                         self.read_again(visit);
                     }
                 }
@@ -185,12 +203,12 @@ impl TagLane {
         }
     }
 
-    fn succeeded(&mut self, mut visit: Visit, sets: u64, result: CallResult, now: Instant) {
+    fn succeeded(&mut self, mut visit: Visit, call: TagCall, result: CallResult, now: Instant) {
         match result {
-            // By the end of the pause somebody may have set something.
+            // Somebody may set a tag during the pause: they are read again after it.
             CallResult::Tags(_) if self.pauses.until() > now => self.read_again(visit),
-            CallResult::Tags(has) => {
-                let missing = self.missing(&visit, &has);
+            CallResult::Tags(current) => {
+                let missing = self.missing(&visit, &current);
                 if missing.is_empty() {
                     self.settle(visit.at, visit.version);
                 } else {
@@ -199,31 +217,33 @@ impl TagLane {
                 }
             }
             _ => {
-                self.figures.tags += sets;
+                if let TagCall::Write { tags } = call {
+                    self.figures.tags += tags;
+                }
                 self.settle(visit.at, visit.version);
             }
         }
     }
 
-    /// The tags that a model or an asset lacks; whose value is another keeps it.
-    fn missing(&mut self, visit: &Visit, has: &Tags) -> Tags {
+    /// The tags that a model or an asset lacks. A tag with another value keeps it.
+    fn missing(&mut self, visit: &Visit, current: &Tags) -> Tags {
         let mut missing = Tags::new();
         for (key, value) in &visit.wanted {
-            match has.get(key) {
-                None if has.len() + missing.len() < limits::TAGS_PER_RESOURCE => {
+            match current.get(key) {
+                None if current.len() + missing.len() < limits::TAGS_PER_RESOURCE => {
                     missing.insert(key.clone(), value.clone());
                 }
                 None => {
                     let most = limits::TAGS_PER_RESOURCE;
                     let reason =
                         format!("it does not get its tag `{key}`, since it has {most} with others");
-                    self.tell(RemarkKind::TagsFull, &visit.name, reason);
+                    self.remark(RemarkKind::TagsFull, &visit.name, reason);
                 }
                 Some(other) if other != value => {
                     let reason = format!(
                         "its tag `{key}` keeps the value `{other}`, and does not get `{value}`"
                     );
-                    self.tell(RemarkKind::OtherTag, &visit.name, reason);
+                    self.remark(RemarkKind::OtherTag, &visit.name, reason);
                 }
                 Some(_) => {}
             }
@@ -231,12 +251,12 @@ impl TagLane {
         missing
     }
 
-    fn tell(&mut self, kind: RemarkKind, name: &str, reason: String) {
+    fn remark(&mut self, kind: RemarkKind, name: &str, reason: String) {
         let property = name.to_owned();
         self.outputs.push_back(Output::Remark(Remark { kind, property, reason }));
     }
 
-    /// The lane pauses: what was read by then is read again before it is written.
+    /// The lane pauses: what was read before is read again before it is written.
     fn read_again(&mut self, visit: Visit) {
         self.visits.push(Visit { stage: Stage::ToRead, ..visit });
         for visit in &mut self.visits {
@@ -248,23 +268,23 @@ impl TagLane {
 
     /// What can be done next, and when.
     fn next_step(&self) -> Option<(Instant, Step)> {
-        let free = self.pauses.until();
-        let turn = self.turn.not_before(free);
-        let has = |is: fn(&Stage) -> bool| self.visits.iter().any(|visit| is(&visit.stage));
-        let writes = has(|stage| matches!(stage, Stage::ToWrite(_)));
-        let write = writes.then(|| free.max(self.writes.next()));
-        let reads = has(|stage| matches!(stage, Stage::ToRead));
-        let read = reads.then(|| turn.max(self.reads.next()));
-        let begins = self.cursor == TagPlace::Model(0);
-        let looks_at = if begins { self.rounds.next() } else { Instant::START };
-        let look = (self.visits.len() < VISITS).then(|| turn.max(looks_at));
-        let steps = [(write, Step::Write), (read, Step::Read), (look, Step::Look)];
+        let unpaused = self.pauses.until();
+        let turn = self.turn.not_before(unpaused);
+        let any = |is: fn(&Stage) -> bool| self.visits.iter().any(|visit| is(&visit.stage));
+        let can_write = any(|stage| matches!(stage, Stage::ToWrite(_)));
+        let write = can_write.then(|| unpaused.max(self.write_pace.next()));
+        let can_read = any(|stage| matches!(stage, Stage::ToRead));
+        let read = can_read.then(|| turn.max(self.read_pace.next()));
+        let begins = self.cursor == TagTarget::Model(0);
+        let next_scan = if begins { self.rounds.next() } else { Instant::START };
+        let scan = (self.visits.len() < MAX_VISITS).then(|| turn.max(next_scan));
+        let steps = [(write, Step::Write), (read, Step::Read), (scan, Step::Scan)];
         steps.into_iter().filter_map(|(at, step)| Some((at?, step))).min()
     }
 
-    fn call(&mut self, at: TagPlace, call: ApiCall) {
-        let id = CallId(self.next_call);
-        self.next_call += 1;
+    fn call(&mut self, at: TagTarget, call: ApiCall) {
+        let id = CallId(self.next_call_id);
+        self.next_call_id += 1;
         self.in_flight.insert(id, at);
         self.outputs.push_back(Output::Call(id, call));
     }
@@ -273,9 +293,9 @@ impl TagLane {
         for visit in &mut self.visits {
             let Stage::ToWrite(tags) = &mut visit.stage else { continue };
             let tags = std::mem::take(tags);
-            visit.stage = Stage::InFlight(tags.len() as u64);
+            visit.stage = Stage::InFlight(TagCall::Write { tags: tags.len() as u64 });
             let (at, resource) = (visit.at, visit.resource);
-            self.writes.sent(now);
+            self.write_pace.record_call(now);
             return self.call(at, ApiCall::Tag(resource, tags));
         }
     }
@@ -283,32 +303,35 @@ impl TagLane {
     fn read(&mut self, now: Instant) {
         let mut visits = self.visits.iter_mut();
         let Some(visit) = visits.find(|visit| matches!(visit.stage, Stage::ToRead)) else { return };
-        visit.stage = Stage::InFlight(0);
+        visit.stage = Stage::InFlight(TagCall::Read);
         let (at, resource) = (visit.at, visit.resource);
-        self.reads.sent(now);
+        self.read_pace.record_call(now);
         self.call(at, ApiCall::ReadTags(resource));
     }
 
-    /// Looks for models and assets to be visited: models first, since there are few.
-    fn look(&mut self, plant: &impl Plant, now: Instant) {
+    /// Scans the next models and assets for those that need a visit: models first, since there are
+    /// few.
+    fn scan(&mut self, plant: &impl Plant, now: Instant) {
         let (models, assets) = (plant.models(), plant.assets());
-        for (settled, count) in [(&mut self.models, models), (&mut self.assets, assets)] {
+        for (settled, count) in
+            [(&mut self.settled_models, models), (&mut self.settled_assets, assets)]
+        {
             settled.resize(settled.len().max(count as usize), 0);
         }
-        for _ in 0..PLACES_PER_STEP {
-            if self.visits.len() >= VISITS {
+        for _ in 0..SCANNED_PER_STEP {
+            if self.visits.len() >= MAX_VISITS {
                 return;
             }
             let at = self.cursor;
             self.cursor = match at {
-                TagPlace::Model(model) if model < models => TagPlace::Model(model + 1),
-                TagPlace::Model(_) => {
-                    self.cursor = TagPlace::Asset(0);
+                TagTarget::Model(model) if model < models => TagTarget::Model(model + 1),
+                TagTarget::Model(_) => {
+                    self.cursor = TagTarget::Asset(0);
                     continue;
                 }
-                TagPlace::Asset(asset) if asset < assets => TagPlace::Asset(asset + 1),
-                TagPlace::Asset(_) => {
-                    self.cursor = TagPlace::Model(0);
+                TagTarget::Asset(asset) if asset < assets => TagTarget::Asset(asset + 1),
+                TagTarget::Asset(_) => {
+                    self.cursor = TagTarget::Model(0);
                     self.rounds.end(now);
                     return;
                 }
@@ -320,13 +343,13 @@ impl TagLane {
                 {
                     self.begin(at, version, plant.tag_subject(at));
                 }
-                Readiness::NotNow => self.rounds.leave(),
+                Readiness::NotNow => self.rounds.note_not_ready(),
                 Readiness::Ready(_) | Readiness::Never => {}
             }
         }
     }
 
-    fn begin(&mut self, at: TagPlace, version: u32, subject: TagSubject) {
+    fn begin(&mut self, at: TagTarget, version: u32, subject: TagSubject) {
         let mut remarks = Vec::new();
         let wanted = self.template.of(&subject, &mut remarks);
         self.outputs.extend(remarks.into_iter().map(Output::Remark));
@@ -338,23 +361,23 @@ impl TagLane {
         self.visits.push(Visit { at, version, resource, name, wanted, stage, failures });
     }
 
-    fn settled(&self, at: TagPlace) -> u32 {
+    fn settled(&self, at: TagTarget) -> u32 {
         let settled = match at {
-            TagPlace::Model(at) => self.models.get(at as usize),
-            TagPlace::Asset(at) => self.assets.get(at as usize),
+            TagTarget::Model(at) => self.settled_models.get(at as usize),
+            TagTarget::Asset(at) => self.settled_assets.get(at as usize),
         };
         settled.copied().unwrap_or_default()
     }
 
-    fn settle(&mut self, at: TagPlace, version: u32) {
+    fn settle(&mut self, at: TagTarget, version: u32) {
         let settled = match at {
-            TagPlace::Model(at) => self.models.get_mut(at as usize),
-            TagPlace::Asset(at) => self.assets.get_mut(at as usize),
+            TagTarget::Model(at) => self.settled_models.get_mut(at as usize),
+            TagTarget::Asset(at) => self.settled_assets.get_mut(at as usize),
         };
         if let Some(settled) = settled
             && std::mem::replace(settled, version.saturating_add(1)) == 0
         {
-            self.figures.tagged += 1;
+            self.figures.settled_tags += 1;
         }
     }
 }

@@ -6,10 +6,10 @@ use super::{Place, Remark, RemarkKind, TagSubject};
 use crate::sitewise::limits;
 use crate::sitewise::tags::{Taggable, Tags, is_allowed};
 
-/// What a value may stand for.
-const NAMES: [&str; 3] = ["group", "node", "device"];
+/// Placeholders that a value may have, without their braces.
+const PLACEHOLDERS: [&str; 3] = ["group", "node", "device"];
 
-/// Keys, each with the template of its value.
+/// The configured tags: keys, each with the template of its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagTemplate(Vec<(String, Vec<Part>)>);
 
@@ -27,18 +27,19 @@ impl TagTemplate {
     ///
     /// # Errors
     ///
-    /// In words: a pair without a key, a key that stands there twice or that AWS keeps for itself, a
-    /// placeholder that there is not, and what SiteWise does not take.
+    /// What is wrong, in words: a pair without a key, a key that is there twice or reserved by AWS, an
+    /// unknown placeholder, or text that SiteWise does not take.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut rules = Vec::new();
+        let mut tags = Vec::new();
         let mut keys = BTreeSet::new();
-        // By their numbers: what was meant for another variable may be secret.
+        // Errors name a tag by its number and never quote it: a secret may have been put into the
+        // wrong variable.
         for (number, pair) in (1..).zip(text.split(',')) {
             let (key, value) = pair.split_once('=').ok_or_else(|| {
                 format!("has no = in tag {number}: write it as key=value, such as team=ot")
             })?;
             let (key, value) = (key.trim(), value.trim());
-            check(key, limits::TAG_KEY_CHARS)
+            check_text(key, limits::TAG_KEY_CHARS)
                 .map_err(|why| format!("has {why} in the key of tag {number}"))?;
             if key.is_empty() {
                 return Err(format!("has no key in tag {number}"));
@@ -52,26 +53,26 @@ impl TagTemplate {
                 return Err(format!("has the key of tag {number} twice"));
             }
             let parts = parts(value).map_err(|why| format!("has {why} in tag {number}"))?;
-            rules.push((key.to_owned(), parts));
+            tags.push((key.to_owned(), parts));
         }
-        match rules.len() {
+        match tags.len() {
             count if count > limits::TAGS_PER_RESOURCE => {
                 Err(format!("has {count} tags, and SiteWise takes {}", limits::TAGS_PER_RESOURCE))
             }
-            _ => Ok(Self(rules)),
+            _ => Ok(Self(tags)),
         }
     }
 
-    /// The tags of a model or an asset. A model gets only those without a placeholder, and an asset no
-    /// tag whose placeholder stands for nothing. What names have that tags may not becomes `_`.
+    /// The tags of a model or an asset. A model gets only those without a placeholder, and an asset
+    /// none whose placeholder is empty. Characters that tags must not have become `_`.
     pub(super) fn of(&self, subject: &TagSubject, remarks: &mut Vec<Remark>) -> Tags {
         let mut tags = Tags::new();
         for (key, parts) in &self.0 {
             let Some(value) = value(parts, subject) else { continue };
-            let (chars, most) = (value.chars().count(), limits::TAG_VALUE_CHARS);
-            if chars > most {
+            let (chars, max_chars) = (value.chars().count(), limits::TAG_VALUE_CHARS);
+            if chars > max_chars {
                 let reason = format!(
-                    "its tag `{key}` would have {chars} characters, and SiteWise takes {most}: shorten \
+                    "its tag `{key}` would have {chars} characters, and SiteWise takes {max_chars}: shorten \
                      TWIN_TAGS or the names"
                 );
                 let (kind, property) = (RemarkKind::TagTooLong, subject.name.clone());
@@ -84,7 +85,7 @@ impl TagTemplate {
     }
 }
 
-/// The value for a model or an asset; none where a placeholder stands for nothing.
+/// The value for a model or an asset; none if a placeholder has no value there.
 fn value(parts: &[Part], subject: &TagSubject) -> Option<String> {
     let Place { group, node, device, .. } = &subject.place;
     let mut value = String::new();
@@ -117,7 +118,7 @@ fn parts(value: &str) -> Result<Vec<Part>, String> {
             "node" => Part::Node,
             "device" => Part::Device,
             _ => {
-                let known = NAMES.map(|name| format!("{{{name}}}")).join(", ");
+                let known = PLACEHOLDERS.map(|name| format!("{{{name}}}")).join(", ");
                 return Err(format!("an unknown placeholder (there are {known})"));
             }
         });
@@ -127,19 +128,19 @@ fn parts(value: &str) -> Result<Vec<Part>, String> {
     parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
     for part in &parts {
         if let Part::Text(text) = part {
-            check(text, limits::TAG_VALUE_CHARS)?;
+            check_text(text, limits::TAG_VALUE_CHARS)?;
         }
     }
     Ok(parts)
 }
 
 /// Whether SiteWise would take a text.
-fn check(text: &str, most: usize) -> Result<(), String> {
+fn check_text(text: &str, max_chars: usize) -> Result<(), String> {
     if let Some(c) = text.chars().find(|c| !is_allowed(*c)) {
         return Err(format!("{c:?} (AWS takes letters, digits, spaces and _.:/=+-@)"));
     }
     match text.chars().count() {
-        chars if chars > most => Err(format!("{chars} characters (AWS takes {most})")),
+        chars if chars > max_chars => Err(format!("{chars} characters (AWS takes {max_chars})")),
         _ => Ok(()),
     }
 }

@@ -171,22 +171,22 @@ impl Plant for Turbines {
         1
     }
 
-    fn tag_readiness(&self, of: TagPlace) -> Readiness {
+    fn tag_readiness(&self, of: TagTarget) -> Readiness {
         match of {
-            TagPlace::Asset(asset) if self.not_now.contains(&asset) => Readiness::NotNow,
-            TagPlace::Asset(_) => Readiness::Ready(self.deletions),
-            TagPlace::Model(_) => Readiness::Ready(0),
+            TagTarget::Asset(asset) if self.not_now.contains(&asset) => Readiness::NotNow,
+            TagTarget::Asset(_) => Readiness::Ready(self.deletions),
+            TagTarget::Model(_) => Readiness::Ready(0),
         }
     }
 
-    fn tag_subject(&self, of: TagPlace) -> TagSubject {
+    fn tag_subject(&self, of: TagTarget) -> TagSubject {
         match of {
-            TagPlace::Model(_) => TagSubject {
+            TagTarget::Model(_) => TagSubject {
                 resource: Taggable::Model(MODEL),
                 name: "Turbine".to_owned(),
                 place: Place::default(),
             },
-            TagPlace::Asset(asset) => TagSubject {
+            TagTarget::Asset(asset) => TagSubject {
                 resource: Taggable::Asset(asset_id(asset)),
                 name: format!("Nordsee/gw/T{asset}"),
                 place: self.subject(asset).place,
@@ -209,7 +209,7 @@ struct Rig {
     answers: VecDeque<(Instant, CallId, Result<CallResult, ApiFault>)>,
     /// When each operation was called.
     times: BTreeMap<&'static str, Vec<Instant>>,
-    told: Vec<String>,
+    reported: Vec<String>,
     /// Updates that are carried out, and whose answer is lost.
     lost_answers: usize,
 }
@@ -223,7 +223,7 @@ impl Rig {
             now: Instant::START,
             answers: VecDeque::new(),
             times: BTreeMap::new(),
-            told: Vec::new(),
+            reported: Vec::new(),
             lost_answers: 0,
         }
     }
@@ -266,15 +266,17 @@ impl Rig {
                         self.answers.push_back((self.now + SECOND / 10, id, answer));
                     }
                     Output::Remark(remark) => {
-                        self.told.push(format!("{}: {remark}", remark.kind.name()));
+                        self.reported.push(format!("{}: {remark}", remark.kind.name()));
                     }
-                    Output::Denied(operation, said) => {
-                        self.told.push(format!("denied {operation}: {said}"));
+                    Output::Denied { operation, message } => {
+                        self.reported.push(format!("denied {operation}: {message}"));
                     }
-                    Output::Failing(operation, said) => {
-                        self.told.push(format!("failing {operation}: {said}"));
+                    Output::Failing { operation, message } => {
+                        self.reported.push(format!("failing {operation}: {message}"));
                     }
-                    Output::Allowed(operation) => self.told.push(format!("allowed {operation}")),
+                    Output::Allowed(operation) => {
+                        self.reported.push(format!("allowed {operation}"))
+                    }
                 }
             }
             let next = self.answers.front().map(|(at, ..)| *at);

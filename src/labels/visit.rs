@@ -1,4 +1,4 @@
-//! A visit to one asset: which of its properties lack what is wanted of them.
+//! A visit to one asset: which of its properties lack a label.
 
 use std::collections::VecDeque;
 
@@ -14,26 +14,26 @@ const FAILURES: u32 = 8;
 /// Conflicts after which a property is left as it is.
 const CONFLICTS: u32 = 6;
 
-/// What is wanted of one property.
+/// The labels that one property should have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Want {
+struct DesiredLabels {
     alias: Option<Box<str>>,
     notify: bool,
     name: Box<str>,
-    /// Of the model.
+    /// The model's unit.
     unit: Option<Box<str>>,
-    /// It was seen to lack something.
+    /// It lacks a label, and was put into the visit's queue.
     is_queued: bool,
     /// Updates that ended in a conflict.
     conflicts: u32,
 }
 
-/// Where the reading of an asset's properties is.
+/// How far the list of an asset's properties is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// This page comes next.
+    /// The page with this token is to be read; without one, the first.
     Page(Option<String>),
-    /// A page has been asked for.
+    /// A page has been requested.
     InFlight,
     /// All pages are read.
     Done,
@@ -42,34 +42,43 @@ pub(super) enum Reading {
 /// A visit.
 #[derive(Debug)]
 pub(super) struct Visit {
-    /// The place of the asset among the plant's.
+    /// Index of the asset in the plant.
     pub(super) asset: u32,
     /// Its version when the visit began.
     pub(super) version: u32,
     pub(super) id: Uuid,
     pub(super) reading: Reading,
     place: Place,
-    /// What is not known to be as it should.
-    wants: FxHashMap<Uuid, Want>,
-    /// Properties that lack something, to be read again and written.
-    todo: VecDeque<Uuid>,
-    /// Properties that are being read again or written.
-    busy: u32,
+    /// Properties that are not known to have their labels.
+    desired: FxHashMap<Uuid, DesiredLabels>,
+    /// Properties that lack a label, to be read again and written.
+    queue: VecDeque<Uuid>,
+    /// Number of properties that were taken off the queue, and are being read again or written.
+    in_flight: u32,
+    /// Failed calls.
     failures: u32,
     /// The asset is gone.
     gone: bool,
 }
 
-/// What is to be done about a property, by what it has.
+/// What is to be done about a property.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
-    /// It has what is wanted.
+    /// It has its labels.
     Nothing,
-    /// It lacks something.
+    /// It lacks a label.
     Write(UpdateProperty),
 }
 
-/// What an update has set.
+/// The labels that a property should have.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct PropertyLabels<'a> {
+    pub(super) address: String,
+    pub(super) alias: Option<&'a str>,
+    pub(super) notify: bool,
+}
+
+/// Which labels an update sets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct SetLabels {
     pub(super) alias: bool,
@@ -77,7 +86,7 @@ pub(super) struct SetLabels {
 }
 
 impl Visit {
-    /// Begins a visit, and tells what cannot be set in any case.
+    /// Begins a visit. Remarks on labels that cannot be set in any case.
     pub(super) fn begin(
         asset: u32,
         version: u32,
@@ -85,10 +94,11 @@ impl Visit {
         config: &Config,
         remarks: &mut Vec<Remark>,
     ) -> Self {
-        let Subject { id, place, model, properties: all } = subject;
-        let mut wants = FxHashMap::default();
-        for Measurement { id: property, name, unit } in all {
-            let alias = match config.aliases.as_ref().map(|form| form.alias(&place, &name)) {
+        let Subject { id, place, model, properties: measurements } = subject;
+        let mut desired = FxHashMap::default();
+        for Measurement { id: property, name, unit } in measurements {
+            let alias = match config.aliases.as_ref().map(|template| template.alias(&place, &name))
+            {
                 None => None,
                 Some(Ok(alias)) => Some(alias.into_boxed_str()),
                 Some(Err(too_long)) => {
@@ -107,13 +117,20 @@ impl Visit {
                 globs.matches(&place.address(&name)) || globs.matches(&format!("{model}/{name}"))
             });
             if alias.is_some() || notify {
-                wants.insert(
+                desired.insert(
                     property,
-                    Want { alias, notify, name: name.into(), unit, is_queued: false, conflicts: 0 },
+                    DesiredLabels {
+                        alias,
+                        notify,
+                        name: name.into(),
+                        unit,
+                        is_queued: false,
+                        conflicts: 0,
+                    },
                 );
             }
         }
-        let reading = match wants.is_empty() {
+        let reading = match desired.is_empty() {
             true => Reading::Done,
             false => Reading::Page(None),
         };
@@ -123,39 +140,40 @@ impl Visit {
             id,
             reading,
             place,
-            wants,
-            todo: VecDeque::new(),
-            busy: 0,
+            desired,
+            queue: VecDeque::new(),
+            in_flight: 0,
             failures: 0,
             gone: false,
         }
     }
 
-    /// The address of each property of which something is wanted, its alias, and whether it is to be
-    /// notified; in their order by address.
-    pub(super) fn wanted(&self) -> Vec<(String, Option<&str>, bool)> {
-        let wants = self.wants.values();
-        let wants =
-            wants.map(|want| (self.place.address(&want.name), want.alias.as_deref(), want.notify));
-        let mut all: Vec<_> = wants.collect();
-        all.sort_unstable();
-        all
+    /// The labels that properties should have, in the order of the properties' addresses.
+    pub(super) fn desired(&self) -> Vec<PropertyLabels<'_>> {
+        let of_each = self.desired.values().map(|labels| PropertyLabels {
+            address: self.place.address(&labels.name),
+            alias: labels.alias.as_deref(),
+            notify: labels.notify,
+        });
+        let mut desired: Vec<_> = of_each.collect();
+        desired.sort_unstable();
+        desired
     }
 
-    /// A page of what SiteWise has.
-    pub(super) fn page_read(
+    /// Handles a page of the asset's properties as SiteWise has them.
+    pub(super) fn handle_page(
         &mut self,
         page: Vec<(Uuid, AssetProperty)>,
         next: Option<String>,
         remarks: &mut Vec<Remark>,
     ) {
-        for (property, has) in page {
-            // Where the list is read once more, it may be seen twice.
-            if let Decision::Write(_) = self.decide(property, &has, remarks)
-                && let Some(want) = self.wants.get_mut(&property)
-                && !std::mem::replace(&mut want.is_queued, true)
+        for (property, current) in page {
+            // A property may come twice, where the list is begun again after a failure.
+            if let Decision::Write(_) = self.decide(property, &current, remarks)
+                && let Some(labels) = self.desired.get_mut(&property)
+                && !std::mem::replace(&mut labels.is_queued, true)
             {
-                self.todo.push_back(property);
+                self.queue.push_back(property);
             }
         }
         self.reading = match next {
@@ -164,111 +182,113 @@ impl Visit {
         };
     }
 
-    /// What a property lacks of what is wanted, by what it has; nothing is taken from it.
+    /// What to do about a property, by what it has in SiteWise. Nothing that it has is removed.
     pub(super) fn decide(
         &mut self,
         property: Uuid,
-        has: &AssetProperty,
+        current: &AssetProperty,
         remarks: &mut Vec<Remark>,
     ) -> Decision {
-        let Some(want) = self.wants.get_mut(&property) else { return Decision::Nothing };
-        if let (Some(wanted), Some(other)) = (want.alias.as_deref(), has.alias.as_deref())
+        let Some(labels) = self.desired.get_mut(&property) else { return Decision::Nothing };
+        if let (Some(wanted), Some(other)) = (labels.alias.as_deref(), current.alias.as_deref())
             && wanted != other
         {
             let reason = format!("it keeps its alias `{other}`, and does not get `{wanted}`");
-            let property = self.place.address(&want.name);
+            let property = self.place.address(&labels.name);
             remarks.push(Remark { kind: RemarkKind::OtherAlias, property, reason });
-            want.alias = None;
+            labels.alias = None;
         }
-        let lacks_alias = want.alias.is_some() && has.alias.is_none();
-        let lacks_notification = want.notify && has.notification == NotificationState::Disabled;
+        let lacks_alias = labels.alias.is_some() && current.alias.is_none();
+        let lacks_notification =
+            labels.notify && current.notification == NotificationState::Disabled;
         if !lacks_alias && !lacks_notification {
-            self.wants.remove(&property);
+            self.desired.remove(&property);
             return Decision::Nothing;
         }
-        let alias = has.alias.clone().or(want.alias.as_deref().map(str::to_owned));
+        let alias = current.alias.clone().or(labels.alias.as_deref().map(str::to_owned));
         Decision::Write(UpdateProperty {
             asset: self.id,
             property,
             alias,
-            notification: match want.notify {
+            notification: match labels.notify {
                 true => NotificationState::Enabled,
-                false => has.notification,
+                false => current.notification,
             },
-            // Whatever it has: left out, it would be taken away. But the model's stays the model's, so
-            // that the property follows it.
-            unit: has.unit.clone().filter(|unit| want.unit.as_deref() != Some(unit.as_str())),
+            // UpdateAssetProperty removes what is left out, so the asset's own unit is sent again. A
+            // unit that is the model's is left out, so that the property still follows its model.
+            unit: current.unit.clone().filter(|unit| labels.unit.as_deref() != Some(unit.as_str())),
         })
     }
 
-    /// The next property that lacks something; it counts as busy until one of
-    /// [`settle`](Self::settle), [`put_back`](Self::put_back) and the like.
-    pub(super) fn next_todo(&mut self) -> Option<Uuid> {
-        let property = self.todo.pop_front()?;
-        self.busy += 1;
+    /// Takes the next property off the queue. It counts as in flight until
+    /// [`settle`](Self::settle), [`put_back`](Self::put_back), [`drop_alias`](Self::drop_alias) or
+    /// [`reject`](Self::reject).
+    pub(super) fn next_queued(&mut self) -> Option<Uuid> {
+        let property = self.queue.pop_front()?;
+        self.in_flight += 1;
         Some(property)
     }
 
-    pub(super) fn has_todo(&self) -> bool {
-        !self.todo.is_empty() && !self.is_given_up()
+    pub(super) fn has_queued(&self) -> bool {
+        !self.queue.is_empty() && !self.is_given_up()
     }
 
-    /// A property is as it should be, or as far as it can be.
+    /// A property has its labels, as far as possible.
     pub(super) fn settle(&mut self, property: Uuid) {
-        self.busy = self.busy.saturating_sub(1);
-        self.wants.remove(&property);
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.desired.remove(&property);
     }
 
-    /// A property was not written after all, and is to be read again before it is.
+    /// A property was not written, and is to be read again first.
     pub(super) fn put_back(&mut self, property: Uuid) {
-        self.busy = self.busy.saturating_sub(1);
-        self.todo.push_front(property);
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.queue.push_front(property);
     }
 
-    /// Another has the alias of a property: what else it wants is set without it.
-    pub(super) fn without_alias(&mut self, property: Uuid) -> Option<Remark> {
-        let want = self.wants.get_mut(&property)?;
-        let alias = want.alias.take()?;
+    /// Another property has the alias: it is not set, but the notification still is.
+    pub(super) fn drop_alias(&mut self, property: Uuid) -> Option<Remark> {
+        let labels = self.desired.get_mut(&property)?;
+        let alias = labels.alias.take()?;
         let remark = Remark {
             kind: RemarkKind::AliasTaken,
-            property: self.place.address(&want.name),
+            property: self.place.address(&labels.name),
             reason: format!(
                 "its alias `{alias}` belongs to another property or data stream: take it from that, or \
                  change TWIN_ALIASES, and restart"
             ),
         };
-        match want.notify {
+        match labels.notify {
             true => self.put_back(property),
             false => self.settle(property),
         }
         Some(remark)
     }
 
-    /// An update of a property ended in a conflict: whether it did so too often.
-    pub(super) fn conflicts(&mut self, property: Uuid) -> bool {
-        let Some(want) = self.wants.get_mut(&property) else { return false };
-        want.conflicts += 1;
-        want.conflicts >= CONFLICTS
+    /// An update of a property ended in a conflict. True after too many of them.
+    pub(super) fn count_conflict(&mut self, property: Uuid) -> bool {
+        let Some(labels) = self.desired.get_mut(&property) else { return false };
+        labels.conflicts += 1;
+        labels.conflicts >= CONFLICTS
     }
 
-    /// SiteWise rejects what is wanted of a property.
-    pub(super) fn reject(&mut self, property: Uuid, said: &str) -> Option<Remark> {
-        let name = self.wants.get(&property).map(|want| self.place.address(&want.name));
+    /// SiteWise rejects the labels of a property.
+    pub(super) fn reject(&mut self, property: Uuid, message: &str) -> Option<Remark> {
+        let name = self.desired.get(&property).map(|labels| self.place.address(&labels.name));
         self.settle(property);
-        let reason = format!("SiteWise rejected its alias or notification: {said}");
+        let reason = format!("SiteWise rejected its alias or notification: {message}");
         Some(Remark { kind: RemarkKind::Rejected, property: name?, reason })
     }
 
-    /// A call failed, and would be made again.
-    pub(super) fn fail(&mut self) {
+    /// A call failed. After too many the visit is given up.
+    pub(super) fn count_failure(&mut self) {
         self.failures += 1;
     }
 
     /// The asset is not there any more.
-    pub(super) fn leave(&mut self) {
+    pub(super) fn mark_gone(&mut self) {
         self.gone = true;
         self.reading = Reading::Done;
-        self.todo.clear();
+        self.queue.clear();
     }
 
     pub(super) fn is_gone(&self) -> bool {
@@ -281,12 +301,12 @@ impl Visit {
 
     /// Whether nothing of it is in flight and nothing is left to do.
     pub(super) fn is_over(&self) -> bool {
-        let nothing_left = self.todo.is_empty() && self.reading == Reading::Done;
-        let reads = self.reading == Reading::InFlight;
-        self.busy == 0 && !reads && (nothing_left || self.is_given_up() || self.gone)
+        let nothing_left = self.queue.is_empty() && self.reading == Reading::Done;
+        let is_reading = self.reading == Reading::InFlight;
+        self.in_flight == 0 && !is_reading && (nothing_left || self.is_given_up() || self.gone)
     }
 
-    /// What `update` sets beyond what the property `had`.
+    /// Which labels `update` sets that the property did not have.
     pub(super) fn set_by(update: &UpdateProperty, had: &AssetProperty) -> SetLabels {
         SetLabels {
             alias: update.alias != had.alias,

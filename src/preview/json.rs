@@ -49,13 +49,13 @@ fn labels(survey: &LabelSurvey) -> Value {
     json!({
         "aliases": survey.aliases,
         "notifications": survey.notifications,
-        "calls": survey.calls(),
-        "seconds": survey.takes().as_secs_f64(),
+        "calls": survey.property_calls(),
+        "seconds": survey.property_duration().as_secs_f64(),
         "tagged": survey.tagged,
         "tagCalls": survey.tag_calls(),
-        "tagSeconds": survey.tags_take().as_secs_f64(),
+        "tagSeconds": survey.tag_duration().as_secs_f64(),
         "left": survey.remarks.iter().map(remark).collect::<Vec<_>>(),
-        "allLeft": survey.all_remarks,
+        "allLeft": survey.remark_count,
     })
 }
 

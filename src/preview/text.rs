@@ -166,8 +166,8 @@ fn write_labels(survey: &LabelSurvey, f: &mut fmt::Formatter<'_>) -> fmt::Result
              of them already is only read",
             numbers(*aliases, "alias", "aliases"),
             numbers(*notifications, "notification", "notifications"),
-            HumanDuration(survey.takes()),
-            numbers(survey.calls(), "call", "calls"),
+            HumanDuration(survey.property_duration()),
+            numbers(survey.property_calls(), "call", "calls"),
         )?;
     }
     if survey.tagged > 0 {
@@ -176,14 +176,14 @@ fn write_labels(survey: &LabelSurvey, f: &mut fmt::Formatter<'_>) -> fmt::Result
             "\nTags (TWIN_TAGS)\n  {} tagged in the background after all else: {} at half of the \
              default quota,\n  with {}; tags that are there already are only read",
             numbers(survey.tagged, "model or asset is", "models and assets are"),
-            HumanDuration(survey.tags_take()),
+            HumanDuration(survey.tag_duration()),
             numbers(survey.tag_calls(), "call", "calls"),
         )?;
     }
     for remark in survey.remarks.iter().take(NAMES) {
         writeln!(f, "  ! {remark}")?;
     }
-    match survey.all_remarks.saturating_sub(NAMES as u64) {
+    match survey.remark_count.saturating_sub(NAMES as u64) {
         0 => Ok(()),
         more => writeln!(f, "  ! {more} more"),
     }

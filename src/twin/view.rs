@@ -12,7 +12,7 @@ use super::plan::problems::RejectionKind;
 use super::plan::status::ProvisioningStatus;
 pub use super::property::DesiredProperty;
 use super::values::SourceValues;
-use crate::labels::{Measurement, Place, Readiness, Subject, TagPlace, TagSubject};
+use crate::labels::{Measurement, Place, Readiness, Subject, TagSubject, TagTarget};
 use crate::sitewise::api::{Tqv, Variant};
 use crate::sitewise::tags::Taggable;
 use crate::sparkplug::address::{EdgeNode, Source};
@@ -328,19 +328,19 @@ impl Twin {
     }
 
     /// Whether the model or asset at a place can be tagged.
-    pub fn tag_readiness(&self, of: TagPlace) -> Readiness {
+    pub fn tag_readiness(&self, of: TagTarget) -> Readiness {
         self.plan().tag_readiness(of)
     }
 
     /// The model or asset at a place, as tags may name it.
-    pub fn tag_subject(&self, of: TagPlace) -> TagSubject {
+    pub fn tag_subject(&self, of: TagTarget) -> TagSubject {
         match of {
-            TagPlace::Model(at) => {
+            TagTarget::Model(at) => {
                 let model = self.model_at(ModelIx(at));
                 let (resource, place) = (Taggable::Model(model.id), Place::default());
                 TagSubject { resource, name: model.name.clone(), place }
             }
-            TagPlace::Asset(at) => {
+            TagTarget::Asset(at) => {
                 let (ix, asset) = (AssetIx(at), self.asset_at(AssetIx(at)));
                 let (resource, name) = (Taggable::Asset(asset.id), asset.address.to_string());
                 TagSubject { resource, name, place: self.tag_place(ix) }

@@ -31,11 +31,11 @@ pub(super) const FAILURES: MetricDef = counter(
 pub(super) const ASSETS: MetricDef = gauge(
     "sparkwise_labels_assets",
     "Assets whose properties have their aliases and notifications, as far as they can be set.",
-    |s| s.labels.assets as f64,
+    |s| s.labels.settled_assets as f64,
 );
 
 pub(super) const TAGGED: MetricDef = gauge(
     "sparkwise_labels_tagged",
     "Models and assets that have their tags, as far as they can be put on.",
-    |s| s.labels.tagged as f64,
+    |s| s.labels.settled_tags as f64,
 );

@@ -21,13 +21,13 @@ fn an_update_carries_what_others_have_set() {
     assert_eq!(is(3), own(Some(&alias_of(0, 3)), disabled, None));
     assert_eq!((rig.count("UpdateAssetProperty"), rig.count("ListAssetProperties")), (2, 1));
     assert_eq!(
-        rig.told,
+        rig.reported,
         ["other_alias: Nordsee/gw/T0/p1: it keeps its alias `/theirs`, and does not get \
           `/Nordsee/gw/T0/p1`"]
     );
     assert_eq!(rig.lane.remarks().count(), 1);
-    let Figures { aliases, notifications, assets, remarks, .. } = rig.lane.figures();
-    assert_eq!((aliases, notifications, assets, remarks), (2, 0, 1, [1, 0, 0, 0, 0, 0, 0]));
+    let Figures { aliases, notifications, settled_assets, remarks, .. } = rig.lane.figures();
+    assert_eq!((aliases, notifications, settled_assets, remarks), (2, 0, 1, [1, 0, 0, 0, 0, 0, 0]));
 }
 
 /// A million assets would no longer follow their model's unit.
@@ -105,8 +105,8 @@ fn an_alias_that_belongs_to_something_else_is_told_and_the_notification_set_with
              property or data stream: take it from that, or change TWIN_ALIASES, and restart"
         )
     };
-    rig.told.sort_unstable();
-    assert_eq!(rig.told, [expected(0), expected(1)], "once each");
+    rig.reported.sort_unstable();
+    assert_eq!(rig.reported, [expected(0), expected(1)], "once each");
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn what_sitewise_rejects_or_takes_no_alias_of_is_told_and_left() {
         _ => None,
     });
     assert_eq!(
-        rig.told,
+        rig.reported,
         ["rejected: Nordsee/gw/T0/p0: SiteWise rejected its alias or notification: not like this"]
     );
     assert_eq!(rig.sitewise.property(0, 1).alias, Some(alias_of(0, 1)));
@@ -160,15 +160,15 @@ fn an_asset_that_was_deleted_is_labelled_again_once_it_is_back() {
     let mut rig = Rig::new(aliases(), 2, 2);
     rig.sitewise.gone.insert(1);
     rig.pass(Duration::from_secs(30));
-    assert_eq!((rig.sitewise.updates.len(), rig.lane.figures().assets), (2, 1));
+    assert_eq!((rig.sitewise.updates.len(), rig.lane.figures().settled_assets), (2, 1));
     rig.sitewise.gone.clear();
     rig.pass(Duration::from_secs(120));
-    assert_eq!((rig.sitewise.updates.len(), rig.lane.figures().assets), (4, 2));
+    assert_eq!((rig.sitewise.updates.len(), rig.lane.figures().settled_assets), (4, 2));
     rig.sitewise.has.retain(|(asset, _), _| *asset != 0);
     rig.plant.deletions += 1;
     rig.pass(Duration::from_secs(120));
-    assert_eq!((rig.sitewise.updates.len(), rig.lane.figures().assets), (6, 2));
-    assert_eq!(rig.told, [""; 0]);
+    assert_eq!((rig.sitewise.updates.len(), rig.lane.figures().settled_assets), (6, 2));
+    assert_eq!(rig.reported, [""; 0]);
 }
 
 #[test]
@@ -209,8 +209,8 @@ fn throttling_slows_the_lane_and_nothing_is_lost_or_written_twice() {
     assert!(failed > 40, "{failed}");
     assert_eq!(rig.lane.figures().failures, failed);
     assert_eq!((rig.sitewise.updates.len(), rig.lane.figures().aliases), (400, 400));
-    assert_eq!(rig.lane.figures().assets, 20);
-    assert_eq!(rig.told, [""; 0]);
+    assert_eq!(rig.lane.figures().settled_assets, 20);
+    assert_eq!(rig.reported, [""; 0]);
     for (operation, quota) in [
         ("UpdateAssetProperty", limits::PROPERTY_UPDATES_PER_SECOND),
         ("DescribeAssetProperty", limits::DESCRIBES_PER_SECOND),
@@ -225,7 +225,7 @@ fn an_update_without_an_answer_is_read_before_it_is_written_again() {
     let mut rig = Rig::new(aliases(), 1, 3);
     rig.lost_answers = 3;
     rig.pass(Duration::from_secs(60));
-    assert_eq!((rig.lost_answers, rig.lane.figures().assets), (0, 1));
+    assert_eq!((rig.lost_answers, rig.lane.figures().settled_assets), (0, 1));
     assert_eq!(rig.sitewise.updates.len(), 3, "once each");
     assert_eq!(rig.count("DescribeAssetProperty"), 6, "once more each");
 }
@@ -241,11 +241,11 @@ fn a_denial_is_told_once_with_its_operation_and_ends_by_itself() {
         }
         _ => None,
     });
-    assert_eq!(rig.told, ["denied UpdateAssetProperty: no"]);
+    assert_eq!(rig.reported, ["denied UpdateAssetProperty: no"]);
     assert!((4..=6 * 16).contains(&tries), "{tries}");
     rig.pass(Duration::from_secs(600));
-    assert_eq!(rig.told.last().map(String::as_str), Some("allowed UpdateAssetProperty"));
-    assert_eq!((rig.told.len(), rig.sitewise.updates.len()), (2, 20));
+    assert_eq!(rig.reported.last().map(String::as_str), Some("allowed UpdateAssetProperty"));
+    assert_eq!((rig.reported.len(), rig.sitewise.updates.len()), (2, 20));
 }
 
 /// What the service says of an alias that is taken is not documented.
@@ -259,10 +259,10 @@ fn a_property_that_conflicts_for_ever_is_told_and_holds_up_no_other() {
         _ => None,
     });
     assert_eq!(rig.sitewise.updates.len(), 4 * 45);
-    assert_eq!(rig.told.len(), 4 * 5, "{:?}", rig.told);
+    assert_eq!(rig.reported.len(), 4 * 5, "{:?}", rig.reported);
     let first = "rejected: Nordsee/gw/T0/p0: SiteWise rejected its alias or notification: not now";
-    assert!(rig.told.iter().any(|told| told == first), "{:?}", rig.told);
-    assert_eq!(rig.lane.figures().assets, 4);
+    assert!(rig.reported.iter().any(|told| told == first), "{:?}", rig.reported);
+    assert_eq!(rig.lane.figures().settled_assets, 4);
 }
 
 #[test]
@@ -271,12 +271,12 @@ fn calls_that_keep_failing_are_told_until_they_succeed() {
     rig.pass_with(Duration::from_secs(3_600), &mut |call| {
         call.is_write().then(|| ApiFault::new(ApiFaultKind::Unavailable, "later"))
     });
-    assert_eq!(rig.told, ["failing UpdateAssetProperty: later"]);
+    assert_eq!(rig.reported, ["failing UpdateAssetProperty: later"]);
     let tried = rig.times["UpdateAssetProperty"].len();
     assert!((30..400).contains(&tried), "{tried}");
     rig.pass(Duration::from_secs(600));
-    assert_eq!(rig.told.last().map(String::as_str), Some("allowed UpdateAssetProperty"));
-    assert_eq!((rig.told.len(), rig.sitewise.updates.len()), (2, 20));
+    assert_eq!(rig.reported.last().map(String::as_str), Some("allowed UpdateAssetProperty"));
+    assert_eq!((rig.reported.len(), rig.sitewise.updates.len()), (2, 20));
 }
 
 /// A list that is read from its beginning once more has what was seen before it failed.

@@ -102,7 +102,7 @@ fn a_million_aliases_are_set_once_each_though_the_process_is_killed_ten_times() 
                 Output::Remark(remark) => {
                     remarks.insert(remark.to_string());
                 }
-                Output::Denied(..) | Output::Failing(..) | Output::Allowed(_) => {
+                Output::Denied { .. } | Output::Failing { .. } | Output::Allowed(_) => {
                     panic!("nothing is denied, and nothing fails")
                 }
             }

@@ -24,13 +24,13 @@ fn models_and_assets_get_their_tags_and_those_of_others_stay() {
     let all = map(&[("sparkplug:group", "Nordsee"), ("team", "ot")]);
     assert_eq!(has(Taggable::Asset(asset_id(2))), all);
     assert_eq!(
-        rig.told,
+        rig.reported,
         [
             "other_tag: Nordsee/gw/T0: its tag `team` keeps the value `people`, and does not get `ot`"
         ]
     );
-    let Figures { tags, tagged, .. } = rig.lane.figures();
-    assert_eq!((tags, tagged), (6, 4));
+    let Figures { tags, settled_tags, .. } = rig.lane.figures();
+    assert_eq!((tags, settled_tags), (6, 4));
     assert_eq!(rig.lane.visited().count(), 0, "no units are held up");
     assert_eq!(
         rig.sitewise.calls,
@@ -54,7 +54,7 @@ fn tags_are_put_on_once_each_though_the_process_is_killed_ten_times() {
     rig.pass(Duration::from_secs(1_000));
     let once: BTreeSet<_> = rig.sitewise.tagged.iter().cloned().collect();
     assert_eq!((once.len(), rig.sitewise.tagged.len()), (2_001, 2_001));
-    assert_eq!(rig.lane.figures().tagged, 1_001);
+    assert_eq!(rig.lane.figures().settled_tags, 1_001);
     for operation in ["ListTagsForResource", "TagResource"] {
         let most = limits::TAG_CALLS_PER_SECOND as usize / 2;
         assert!(rig.most_in_a_second(operation) <= most, "{operation}");
@@ -79,8 +79,8 @@ fn tags_are_read_again_where_an_answer_is_lost_or_others_may_have_come_in_betwee
         })
     });
     assert!(failed > 10, "{failed}");
-    assert_eq!((rig.sitewise.tagged.len(), rig.lane.figures().tagged), (31, 31));
-    assert_eq!(rig.told, [""; 0]);
+    assert_eq!((rig.sitewise.tagged.len(), rig.lane.figures().settled_tags), (31, 31));
+    assert_eq!(rig.reported, [""; 0]);
 
     let mut rig = Rig::new(tags("team=ot"), 40, 1);
     let mut stop = true;
@@ -96,7 +96,8 @@ fn tags_are_read_again_where_an_answer_is_lost_or_others_may_have_come_in_betwee
     for asset in 0..40 {
         assert_eq!(rig.sitewise.tags[&Taggable::Asset(asset_id(asset))], theirs);
     }
-    let denials: Vec<_> = rig.told.iter().filter(|told| !told.starts_with("other_tag")).collect();
+    let denials: Vec<_> =
+        rig.reported.iter().filter(|told| !told.starts_with("other_tag")).collect();
     assert_eq!(denials, ["denied TagResource: no", "allowed TagResource"]);
 }
 
@@ -112,9 +113,9 @@ fn what_has_no_room_or_is_rejected_is_told_and_left() {
         _ => None,
     });
     assert_eq!(rig.sitewise.tags[&T0].len(), 50);
-    rig.told.sort_unstable();
+    rig.reported.sort_unstable();
     assert_eq!(
-        rig.told,
+        rig.reported,
         [
             "rejected: Turbine: SiteWise rejected its tags: not like this",
             "tags_full: Nordsee/gw/T0: it does not get its tag `c`, since it has 50 with others",

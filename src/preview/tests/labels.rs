@@ -12,7 +12,10 @@ async fn the_report_says_how_many_aliases_and_notifications_there_are_and_how_lo
     // Five of presence, four of pumps, and the turbine's speed.
     let labels = report.labels.clone().unwrap();
     assert_eq!((labels.aliases, labels.notifications, labels.assets), (10, 1, 2));
-    assert_eq!((labels.calls(), labels.takes()), (22, Duration::from_millis(200)));
+    assert_eq!(
+        (labels.property_calls(), labels.property_duration()),
+        (22, Duration::from_millis(200))
+    );
     assert_eq!(labels.remarks, []);
     let text = report.to_string();
     let expected = "\
@@ -60,7 +63,7 @@ async fn two_properties_with_one_alias_are_named_beforehand() {
     let report = planned_with(&[("TWIN_ALIASES", TEMPLATE)], &lines, FakeSiteWise::default()).await;
     let labels = report.labels.clone().unwrap();
     let kinds: Vec<_> = labels.remarks.iter().map(|remark| remark.kind).collect();
-    assert_eq!((kinds, labels.all_remarks), (vec![RemarkKind::AliasTaken], 1));
+    assert_eq!((kinds, labels.remark_count), (vec![RemarkKind::AliasTaken], 1));
     let told = report.to_string();
     assert!(told.contains("  ! Nordsee/gw/T7/Speed: its alias `/Nordsee/gw/T7/Speed`"), "{told}");
 }

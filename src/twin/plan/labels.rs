@@ -4,7 +4,7 @@
 use super::state::{AssetStage, ModelStage};
 use super::units::UnitStage;
 use super::{JobState, Plan, ProvisioningJob};
-use crate::labels::{Readiness, TagPlace};
+use crate::labels::{Readiness, TagTarget};
 use crate::twin::assets::{AssetIx, DesiredAssets};
 use crate::twin::models::PropertyIx;
 
@@ -30,13 +30,13 @@ impl Plan {
 
     /// Whether a model or an asset can be tagged. An asset that was deleted and made again is
     /// another version.
-    pub fn tag_readiness(&self, of: TagPlace) -> Readiness {
+    pub fn tag_readiness(&self, of: TagTarget) -> Readiness {
         match of {
-            TagPlace::Model(at) => match self.models.get(at as usize).map(|model| model.stage) {
+            TagTarget::Model(at) => match self.models.get(at as usize).map(|model| model.stage) {
                 Some(ModelStage::Active) => Readiness::Ready(0),
                 _ => Readiness::NotNow,
             },
-            TagPlace::Asset(at) => match self.assets.get(at as usize).map(|asset| asset.stage) {
+            TagTarget::Asset(at) => match self.assets.get(at as usize).map(|asset| asset.stage) {
                 Some(AssetStage::Active) => {
                     let deletions = self.units.deletions.get(&AssetIx(at));
                     Readiness::Ready(deletions.copied().unwrap_or_default())
