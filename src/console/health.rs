@@ -89,19 +89,18 @@ impl NotReadyReason {
         let at = |plane, why| format!("calls to {} fail: {why}", view.host_of(plane));
         let trouble = |plane| reach.trouble(plane).map(|why| at(plane, why));
         let plan = view.bridge.twin().plan();
-        let said = || plan.explain("list asset models");
-        let problem = || plan.problems().next().map(|(of, why)| format!("{of}: {why}"));
-        let not_synced = trouble(Plane::Control).or_else(said).or_else(problem);
+        let list_problem = || plan.explain("list asset models");
+        let first_problem = || plan.problems().next().map(|(of, why)| format!("{of}: {why}"));
+        let not_synced = trouble(Plane::Control).or_else(list_problem).or_else(first_problem);
         let not_synced = Self::NotSynced(not_synced);
         let delivery = view.bridge.delivery();
-        let said = trouble(Plane::Write);
-        let said = said.or_else(|| delivery.last_error().map(str::to_owned));
+        let error = trouble(Plane::Write);
+        let error = error.or_else(|| delivery.last_error().map(str::to_owned));
         let others = [
             (view.is_shutting_down, Self::ShuttingDown),
             (!plan.is_synced(), not_synced),
-            (delivery.is_unreachable(), Self::SiteWiseUnreachable(said)),
+            (delivery.is_unreachable(), Self::SiteWiseUnreachable(error)),
         ];
-        let others = others.into_iter();
         reasons.extend(others.into_iter().filter(|(holds, _)| *holds).map(|(_, why)| why));
         reasons
     }
@@ -126,10 +125,10 @@ impl fmt::Display for NotReadyReason {
             Self::NotSynced(Some(why)) => {
                 write!(f, "the initial sync with SiteWise is not complete yet: {why}")
             }
-            Self::SiteWiseUnreachable(said) => write!(
+            Self::SiteWiseUnreachable(error) => write!(
                 f,
                 "values are queued: {}",
-                said.as_deref().unwrap_or("SiteWise is unreachable, or denies access")
+                error.as_deref().unwrap_or("SiteWise is unreachable, or denies access")
             ),
         }
     }
