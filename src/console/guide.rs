@@ -70,8 +70,8 @@ struct Anchors {
 }
 
 impl Anchors {
-    /// Whether this may be an anchor, and is none yet. Then it is one.
-    fn is_new(&mut self, name: &str) -> bool {
+    /// Reserves an anchor. False if the name cannot be one, or the page has it already.
+    fn reserve(&mut self, name: &str) -> bool {
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         name.chars().all(is_name) && self.known.insert(name.to_owned())
     }
@@ -99,7 +99,7 @@ impl Anchors {
                         words.push_str(text);
                     }
                 }
-                Event::Code(code) if cell == Cell::Begins && self.is_new(&code) => {
+                Event::Code(code) if cell == Cell::Begins && self.reserve(&code) => {
                     let code = escaped(&code);
                     let row = format!("<code id=\"{code}\">{code}</code>");
                     events.push(Event::InlineHtml(row.into()));
