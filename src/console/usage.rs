@@ -10,8 +10,8 @@ use crate::time::Instant;
 
 /// Samples that are kept: one a minute, for an hour.
 const SAMPLES: usize = 60;
-/// What was measured for less is not shown.
-const LEAST: Duration = Duration::from_secs(10);
+/// A rate measured for less than this is not shown.
+const MIN_MEASURED: Duration = Duration::from_secs(10);
 /// The quotas are a second's: what is used of them is shown over a minute.
 const QUOTA_WINDOW: Duration = Duration::from_secs(60);
 /// The month for which costs are shown, as `sparkwise plan` has it.
@@ -74,7 +74,8 @@ impl Usage {
         let recent = recent.unwrap_or(start);
         let rate = |from: u64, to: u64, since: Instant| {
             let seconds = now.since(since);
-            (seconds >= LEAST).then(|| to.saturating_sub(from) as f64 / seconds.as_secs_f64())
+            (seconds >= MIN_MEASURED)
+                .then(|| to.saturating_sub(from) as f64 / seconds.as_secs_f64())
         };
         let messages = rate(first.1.messages, totals.messages, first.0);
         let requests = rate(recent.1.requests, totals.requests, recent.0);
