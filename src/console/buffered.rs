@@ -8,18 +8,18 @@ use crate::globs::Globs;
 use crate::late::offer::{Measured, Offer};
 use crate::time::Instant;
 
-/// How long it is measured before anything is told.
-const LEAST: Duration = Duration::from_secs(10);
+/// How long values are counted before an estimate is shown.
+const MIN_MEASURED: Duration = Duration::from_secs(10);
 /// How long values would be collected, where nothing is buffered: the default of
 /// `INGEST_BUFFERED_EVERY`.
-const EVERY: Duration = Duration::from_secs(900);
+const DEFAULT_EVERY: Duration = Duration::from_secs(900);
 
 /// What the values that were sent live would cost both ways, estimated from the properties that are
 /// sampled; none while too little was measured.
 pub(super) fn offer(view: &EngineView<'_>) -> Option<Offer> {
     let EngineView { bridge, now, linger, .. } = *view;
-    let over = now.instant.since(Instant::START);
-    if over < LEAST {
+    let measured_for = now.instant.since(Instant::START);
+    if measured_for < MIN_MEASURED {
         return None;
     }
     let twin = bridge.twin();
@@ -29,15 +29,19 @@ pub(super) fn offer(view: &EngineView<'_>) -> Option<Offer> {
             continue;
         }
         let name = twin.measurement_name(stream).unwrap_or_default();
-        let of = by_name.entry(name).or_default();
-        of.properties += stands_for;
-        of.values += values * stands_for;
-        of.bytes += bytes * stands_for;
+        let measured_property = by_name.entry(name).or_default();
+        measured_property.properties += stands_for;
+        measured_property.values += values * stands_for;
+        measured_property.bytes += bytes * stands_for;
     }
     let measured = by_name.into_iter();
-    let measured: Vec<Measured> =
-        measured.map(|(name, of)| Measured { glob: Globs::any_below(&name), ..of }).collect();
+    let measured: Vec<Measured> = measured
+        .map(|(name, measured_property)| Measured {
+            glob: Globs::any_below(&name),
+            ..measured_property
+        })
+        .collect();
     let buffered = bridge.late().and_then(|late| late.config().buffered.as_ref());
-    let every = buffered.map_or(EVERY, |buffered| buffered.every);
-    Offer::new(&measured, over, linger, every)
+    let every = buffered.map_or(DEFAULT_EVERY, |buffered| buffered.every);
+    Offer::new(&measured, measured_for, linger, every)
 }
