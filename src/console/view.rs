@@ -29,13 +29,13 @@ pub struct EngineView<'a> {
     pub linger: Duration,
     /// The pure middle.
     pub bridge: &'a Bridge,
-    /// What waits.
+    /// The queue of points.
     pub outbox: &'a dyn Outbox,
     /// Bytes that the outbox may take.
     pub outbox_max_bytes: u64,
-    /// What was refused.
+    /// Values that were rejected for good.
     pub dead_letters: &'a DeadLetters,
-    /// What happens to the values that somebody looks at.
+    /// Outcomes of the values whose asset's page is open.
     pub watched: &'a RefCell<Watched>,
     /// The MQTT servers.
     pub servers: &'a [ServerStatus],
@@ -63,7 +63,7 @@ pub struct EngineView<'a> {
     pub is_shutting_down: bool,
     /// When the engine began.
     pub started_at: Timestamp,
-    /// The moment of the question.
+    /// The time of the query.
     pub now: Now,
 }
 
@@ -104,7 +104,7 @@ impl EngineView<'_> {
 
 /// Which of two bridges this is.
 pub trait LeaseView {
-    /// What is known; none for a bridge that acts alone.
+    /// The status; none for a bridge that acts alone.
     fn status(&self, now: Now) -> Option<LeaseStatus>;
 }
 
@@ -115,7 +115,7 @@ pub struct LeaseStatus {
     pub figures: lease::Figures,
     /// Since when this bridge acts, or no longer does.
     pub since: Timestamp,
-    /// What it holds and has held while it follows.
+    /// The points that it keeps and has kept as a follower.
     pub window: WindowFigures,
 }
 
@@ -135,11 +135,11 @@ pub trait CommandDoors {
 /// Status of one way for requests to come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DoorStatus {
-    /// Which.
+    /// The channel.
     pub channel: CommandChannel,
     /// Whether requests can come in now, as far as is known.
     pub is_open: bool,
-    /// What is wrong with it: the address that it is about, and why, with a remedy.
+    /// What is wrong with it: the address that is concerned, and why, with a remedy.
     pub troubles: Vec<(String, String)>,
     /// Messages received.
     pub received: u64,
@@ -164,21 +164,22 @@ pub struct ServerStatus {
     pub received: u64,
     /// Messages of these that were dropped because the engine's queue was full.
     pub dropped: u64,
-    /// Some that were live were dropped within the last minute.
+    /// Live messages were dropped within the last minute.
     pub losing: bool,
-    /// Messages of the dropped ones that the server had stored.
+    /// Of the dropped messages: those that the server had retained.
     pub stored_dropped: u64,
-    /// Some of these were dropped within the last minute.
+    /// Retained messages were dropped within the last minute.
     pub losing_stored: bool,
-    /// How long the oldest that waits to be read has waited, in milliseconds.
+    /// How long the oldest message in the engine's queue has waited, in milliseconds.
     pub message_age: u64,
-    /// How long one had waited that was late, within the last minute, in seconds.
+    /// How long the latest late message had been queued, if that was within the last minute, in
+    /// seconds.
     pub late: Option<u64>,
-    /// Messages of these whose topic is not UTF-8.
+    /// Messages whose topic is not UTF-8.
     pub malformed: u64,
-    /// Messages of these that were skipped because they are too large.
+    /// Messages that were skipped because they are too large.
     pub oversized: u64,
-    /// The topic of the latest of them, if it came within the last hour.
+    /// The topic of the latest oversized message, if it came within the last hour.
     pub oversized_topic: Option<String>,
     /// Messages to the server that were dropped because its queue was full.
     pub unpublished: u64,
