@@ -53,12 +53,12 @@ pub(super) struct SuggestionRow {
 
 /// Rules that would make assets of flat metrics, in the order in which they were noticed.
 pub(super) async fn suggestions(
-    questions: &EngineQueries,
+    queries: &EngineQueries,
     query: &Query,
 ) -> Result<RowPage<SuggestionRow>, ApiError> {
     let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
-    let page = questions.ask(move |look| {
-        let rows = look.bridge.folders().found().map(|(source, suggestion)| SuggestionRow {
+    let page = queries.ask(move |view| {
+        let rows = view.bridge.folders().found().map(|(source, suggestion)| SuggestionRow {
             rule: suggestion.rule.clone(),
             source: source.to_string(),
             assets: suggestion.assets,
@@ -71,13 +71,13 @@ pub(super) async fn suggestions(
 
 /// Refused values, the last first.
 pub(super) async fn refusals(
-    questions: &EngineQueries,
+    queries: &EngineQueries,
     query: &Query,
 ) -> Result<RowPage<RejectedValueRow>, ApiError> {
     let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
-    let page = questions.ask(move |look| {
-        let twin = look.bridge.twin();
-        let rows = look.dead_letters.iter().rev().map(|letter| {
+    let page = queries.ask(move |view| {
+        let twin = view.bridge.twin();
+        let rows = view.dead_letters.iter().rev().map(|letter| {
             let point = &letter.point;
             let asset = twin.asset(point.stream.asset).map(|(_, asset)| asset);
             let property = asset.and_then(|asset| twin.property(asset, point.stream.property));
@@ -100,16 +100,16 @@ pub(super) async fn refusals(
 
 /// All problems: machines, models, assets, servers, the outbox.
 pub(super) async fn problems(
-    questions: &EngineQueries,
+    queries: &EngineQueries,
     query: &Query,
 ) -> Result<RowPage<ProblemRow>, ApiError> {
     let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
-    let page = questions.ask(move |look| {
-        let rows = DegradedReason::all(look).into_iter().map(|why| ProblemRow {
+    let page = queries.ask(move |view| {
+        let rows = DegradedReason::all(view).into_iter().map(|why| ProblemRow {
             kind: why.label(),
             subject: why.subject().to_owned(),
             reason: why.reason(),
-            link: link::of(look.bridge.twin(), &why),
+            link: link::of(view.bridge.twin(), &why),
         });
         RowPage::cut(rows, from, limit)
     });
