@@ -68,7 +68,7 @@ pub(super) async fn answer(
     request_headers: &HeaderMap,
 ) -> Result<Reply, ApiError> {
     let query = Query::parse(query).ok_or(ApiError::Wrong("the query is not URL-encoded"))?;
-    let questions = &routes.queries;
+    let queries = &routes.queries;
     let (first, id) = match name.split_once('/') {
         Some((first, id)) => (first, Some(id.parse::<Uuid>().map_err(|_| ApiError::NotFound)?)),
         None => (name, None),
@@ -76,32 +76,28 @@ pub(super) async fn answer(
     match (first, id) {
         ("overview", None) => Ok(reply::json(request_headers, &figures::overview(routes).await?)),
         ("children", None) => {
-            Ok(reply::json(request_headers, &tree::children(questions, &query).await?))
+            Ok(reply::json(request_headers, &tree::children(queries, &query).await?))
         }
         ("search", None) => {
-            Ok(reply::json(request_headers, &search::search(questions, &query).await?))
+            Ok(reply::json(request_headers, &search::search(queries, &query).await?))
         }
         ("assets", Some(id)) => {
-            Ok(reply::json(request_headers, &tree::asset(questions, id, &query).await?))
+            Ok(reply::json(request_headers, &tree::asset(queries, id, &query).await?))
         }
-        ("models", None) => {
-            Ok(reply::json(request_headers, &models::list(questions, &query).await?))
-        }
+        ("models", None) => Ok(reply::json(request_headers, &models::list(queries, &query).await?)),
         ("models", Some(id)) => {
-            Ok(reply::json(request_headers, &models::model(questions, id, &query).await?))
+            Ok(reply::json(request_headers, &models::model(queries, id, &query).await?))
         }
-        ("nodes", None) => Ok(reply::json(request_headers, &nodes::list(questions, &query).await?)),
+        ("nodes", None) => Ok(reply::json(request_headers, &nodes::list(queries, &query).await?)),
         ("problems", None) => {
-            Ok(reply::json(request_headers, &refusals::problems(questions, &query).await?))
+            Ok(reply::json(request_headers, &refusals::problems(queries, &query).await?))
         }
         ("refusals", None) => {
-            Ok(reply::json(request_headers, &refusals::refusals(questions, &query).await?))
+            Ok(reply::json(request_headers, &refusals::refusals(queries, &query).await?))
         }
-        ("labels", None) => {
-            Ok(reply::json(request_headers, &labels::list(questions, &query).await?))
-        }
+        ("labels", None) => Ok(reply::json(request_headers, &labels::list(queries, &query).await?)),
         ("suggestions", None) => {
-            Ok(reply::json(request_headers, &refusals::suggestions(questions, &query).await?))
+            Ok(reply::json(request_headers, &refusals::suggestions(queries, &query).await?))
         }
         _ => Err(ApiError::NotFound),
     }

@@ -57,19 +57,27 @@ struct EmfCounts {
 impl Emf {
     /// The next line, without a line feed.
     pub fn line(&mut self, snapshot: &Snapshot) -> String {
-        let is = EmfCounts::of(snapshot);
-        let was = std::mem::replace(&mut self.previous, is);
+        let current = EmfCounts::of(snapshot);
+        let previous = std::mem::replace(&mut self.previous, current);
         let metrics: [(&str, &str, Value); 11] = [
             ("Ready", "None", json!(u8::from(snapshot.not_ready.is_empty()))),
             ("Degraded", "Count", json!(snapshot.degraded.total())),
             ("OldestValueAgeSeconds", "Seconds", json!(snapshot.oldest_age_seconds())),
-            ("ValuesRead", "Count", json!(is.read.saturating_sub(was.read))),
-            ("ValuesDelivered", "Count", json!(is.delivered.saturating_sub(was.delivered))),
+            ("ValuesRead", "Count", json!(current.read.saturating_sub(previous.read))),
+            (
+                "ValuesDelivered",
+                "Count",
+                json!(current.delivered.saturating_sub(previous.delivered)),
+            ),
             ("ValuesWaiting", "Count", json!(snapshot.ledger.waiting())),
-            ("ValuesLost", "Count", json!(is.lost.saturating_sub(was.lost))),
-            ("DeadLetters", "Count", json!(is.dead_letters.saturating_sub(was.dead_letters))),
-            ("Throttled", "Count", json!(is.throttled.saturating_sub(was.throttled))),
-            ("BilledMessages", "Count", json!(is.billed.saturating_sub(was.billed))),
+            ("ValuesLost", "Count", json!(current.lost.saturating_sub(previous.lost))),
+            (
+                "DeadLetters",
+                "Count",
+                json!(current.dead_letters.saturating_sub(previous.dead_letters)),
+            ),
+            ("Throttled", "Count", json!(current.throttled.saturating_sub(previous.throttled))),
+            ("BilledMessages", "Count", json!(current.billed.saturating_sub(previous.billed))),
             ("AssetsLive", "Count", json!(snapshot.assets_live)),
         ];
         let declared: Vec<Value> =

@@ -16,18 +16,18 @@ use crate::delivery::durations::DurationHistogram;
 use crate::sparkplug::address::EdgeNode;
 use table::TABLE;
 
-/// What a metric's value does.
+/// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {
-    /// It only grows while the process lives.
+    /// Only grows while the process lives.
     Counter,
-    /// It goes up and down.
+    /// Goes up and down.
     Gauge,
-    /// How often something took how long.
+    /// Durations, counted in buckets.
     Histogram,
 }
 
-/// The label of a metric, with all that it can be.
+/// The label of a metric, with all its values.
 #[derive(Clone, Copy, Debug)]
 pub enum MetricLabel {
     /// There is none.
@@ -44,14 +44,14 @@ pub enum MetricLabel {
     Version,
 }
 
-/// What a metric is at a moment.
+/// How the value of a metric is read.
 #[derive(Clone, Copy, Debug)]
 pub enum MetricReader {
     /// One number.
     One(fn(&Snapshot) -> f64),
-    /// A number for each word of its label, in their order.
+    /// A number for each value of its label, in their order.
     Each(fn(&Snapshot) -> Vec<f64>),
-    /// How often it took how long.
+    /// A histogram of durations.
     Durations(fn(&Snapshot) -> DurationHistogram),
     /// One number of the process; none where the system does not tell it.
     Process(fn(&ProcessStats) -> Option<f64>),
@@ -62,13 +62,13 @@ pub enum MetricReader {
 pub struct MetricDef {
     /// Its name.
     pub name: &'static str,
-    /// What it does.
+    /// Its type.
     pub kind: MetricKind,
     /// Its help text.
     pub help: &'static str,
     /// Its label.
     pub label: MetricLabel,
-    /// Where it comes from.
+    /// How it is read.
     pub read: MetricReader,
 }
 

@@ -9,7 +9,7 @@ const TICKS: f64 = 100.0;
 /// Bytes of a kB in `/proc`.
 const KILO: f64 = 1_024.0;
 
-/// What the system tells of the process; none of what it does not tell.
+/// Figures of the process; none for those that the system does not report.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ProcessStats {
     /// Seconds of processor time used.
@@ -27,10 +27,10 @@ pub struct ProcessStats {
 }
 
 impl ProcessStats {
-    /// Asks the system.
+    /// Reads the figures from `/proc`.
     pub fn read() -> Self {
         let text = |path| fs::read_to_string(path).unwrap_or_default();
-        let told = Self::parse(
+        let stats = Self::parse(
             &text("/proc/self/stat"),
             &text("/proc/self/status"),
             &text("/proc/self/limits"),
@@ -39,7 +39,7 @@ impl ProcessStats {
         // The folder that is read is open meanwhile.
         let open = fs::read_dir("/proc/self/fd").ok();
         let open_files = open.map(|files| files.count().saturating_sub(1) as f64);
-        Self { open_files, ..told }
+        Self { open_files, ..stats }
     }
 
     fn parse(stat: &str, status: &str, limits: &str, system: &str) -> Self {
@@ -79,7 +79,7 @@ mod tests {
         let limits = "Limit  Soft Limit  Hard Limit  Units\n\
                       Max open files            1024                 524288               files\n";
         let system = "cpu  1 2 3\nbtime 1700000000\n";
-        let told = ProcessStats::parse(stat, status, limits, system);
+        let stats = ProcessStats::parse(stat, status, limits, system);
         let expected = ProcessStats {
             cpu_seconds: Some(3.0),
             resident_bytes: Some(524_288.0),
@@ -88,7 +88,7 @@ mod tests {
             max_files: Some(1_024.0),
             start_time_seconds: Some(1_700_000_123.45),
         };
-        assert_eq!(told, expected);
+        assert_eq!(stats, expected);
         assert_eq!(ProcessStats::parse("", "", "", ""), ProcessStats::default());
         let unlimited =
             "Max open files            unlimited            unlimited            files\n";
@@ -98,10 +98,10 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn this_process_is_told() {
-        let told = ProcessStats::read();
-        assert!(told.resident_bytes.is_some_and(|bytes| bytes > 1e5), "{told:?}");
-        assert!(told.open_files.is_some_and(|files| files >= 3.0), "{told:?}");
-        assert!(told.start_time_seconds.is_some_and(|at| at > 1.6e9), "{told:?}");
-        assert!(told.cpu_seconds.is_some(), "{told:?}");
+        let stats = ProcessStats::read();
+        assert!(stats.resident_bytes.is_some_and(|bytes| bytes > 1e5), "{stats:?}");
+        assert!(stats.open_files.is_some_and(|files| files >= 3.0), "{stats:?}");
+        assert!(stats.start_time_seconds.is_some_and(|at| at > 1.6e9), "{stats:?}");
+        assert!(stats.cpu_seconds.is_some(), "{stats:?}");
     }
 }

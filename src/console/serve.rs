@@ -36,10 +36,10 @@ const HEADERS: usize = 64;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers until `end` is cancelled.
-pub async fn serve(listener: Listener, questions: EngineQueries, end: CancellationToken) {
+pub async fn serve(listener: Listener, queries: EngineQueries, end: CancellationToken) {
     let Listener { listener, guard, addr } = listener;
     info!(server.address = %addr, "console listening on http://{addr}");
-    let routes = Arc::new(Routes::new(guard, questions));
+    let routes = Arc::new(Routes::new(guard, queries));
     let mut tasks = JoinSet::new();
     let mut oldest: VecDeque<AbortHandle> = VecDeque::new();
     loop {

@@ -12,9 +12,9 @@ use uuid::Uuid;
 use crate::delivery::point::{DiscardReason, Key};
 use crate::time::{Instant, Timestamp};
 
-/// Assets that are watched at a time; another takes the place of the one not looked at longest.
+/// Assets that are watched at the same time; a further one replaces the one viewed longest ago.
 const ASSETS: usize = 16;
-/// How long an asset is watched after the last look: the page looks every second.
+/// How long an asset is watched after its last view: the page refreshes every second.
 const KEPT: Duration = Duration::from_secs(60);
 
 /// Assets whose detail page is open.

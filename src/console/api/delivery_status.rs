@@ -149,21 +149,21 @@ impl<'a> DeliveryStatusReader<'a> {
     ) -> PropertyDeliveryStatus {
         let stream = Stream { asset: self.asset.id, property: property.id };
         let delivery = self.view.bridge.delivery();
-        let here = delivery.status_of(stream);
+        let in_delivery = delivery.status_of(stream);
         let queued = self.waiting.properties.get(&property.id).copied();
         let outcome = self.view.watched.borrow().of(stream.asset, stream.property);
         let letter = self.letters.get(&property.id).copied();
         let mut status = PropertyDeliveryStatus {
-            waiting: here.waiting + queued.map_or(0, |queued| queued.values),
+            waiting: in_delivery.waiting + queued.map_or(0, |queued| queued.values),
             more: self.waiting.is_partial,
-            sent: here.sent_at.map(|at| self.wall(at)),
+            sent: in_delivery.sent_at.map(|at| self.wall(at)),
             accepted: outcome.last_accepted.map(|(at, time)| (at.as_millis(), time.as_millis())),
             dropped: outcome.last_dropped.map(|(at, why)| (at.as_millis(), why.label())),
             rejected: letter.map(refused_value),
             ..PropertyDeliveryStatus::default()
         };
-        self.wait(property, queued, here, &mut status);
-        status.state = state(&status, here.in_flight, letter, outcome, written);
+        self.wait(property, queued, in_delivery, &mut status);
+        status.state = state(&status, in_delivery.in_flight, letter, outcome, written);
         status
     }
 
@@ -247,21 +247,21 @@ fn state(
 
 /// Why SiteWise does not take a property, or took its last rejected value for good, and what to do.
 pub(super) fn rejected(
-    look: &EngineView<'_>,
+    view: &EngineView<'_>,
     asset: &DesiredAsset,
     property: &DesiredProperty,
 ) -> Option<String> {
-    let plan = look.bridge.twin().plan();
+    let plan = view.bridge.twin().plan();
     if let Some(words) = plan.refused_property(asset.model, property.id) {
         return Some(format!("{words}; {}", RejectionKind::Rejected.remedy()));
     }
     let stream = Stream { asset: asset.id, property: property.id };
-    if let Some(Gate::Property(_)) = look.bridge.twin().gate(stream)
-        && let Some(why) = missing(look.bridge.twin(), asset)
+    if let Some(Gate::Property(_)) = view.bridge.twin().gate(stream)
+        && let Some(why) = missing(view.bridge.twin(), asset)
     {
         return Some(why);
     }
-    let letter = look.dead_letters.iter().rev().find(|letter| letter.point.stream == stream)?;
+    let letter = view.dead_letters.iter().rev().find(|letter| letter.point.stream == stream)?;
     let (at, remedy) = (letter.at, refused_remedy(letter.refusal));
     Some(format!("a value was rejected at {at}: {}; {remedy}", letter.reason))
 }

@@ -20,12 +20,12 @@ pub(super) struct LabelRow {
 
 /// The last thousand of these, the latest first.
 pub(super) async fn list(
-    questions: &EngineQueries,
+    queries: &EngineQueries,
     query: &Query,
 ) -> Result<RowPage<LabelRow>, ApiError> {
     let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
-    let page = questions.ask(move |look| {
-        let remarks = look.bridge.labels().map(|labels| labels.remarks());
+    let page = queries.ask(move |view| {
+        let remarks = view.bridge.labels().map(|labels| labels.remarks());
         let rows = remarks.into_iter().flatten().map(|remark| LabelRow {
             kind: remark.kind.name(),
             property: remark.property.clone(),

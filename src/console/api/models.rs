@@ -66,13 +66,13 @@ struct PropertyRow {
 
 /// All models, in the order in which they were first wanted.
 pub(super) async fn list(
-    questions: &EngineQueries,
+    queries: &EngineQueries,
     query: &Query,
 ) -> Result<RowPage<ModelRow>, ApiError> {
     let words = query.get("q").unwrap_or_default().to_lowercase();
     let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
-    let page = questions.ask(move |look| {
-        let twin = look.bridge.twin();
+    let page = queries.ask(move |view| {
+        let twin = view.bridge.twin();
         let mut assets = vec![0; twin.size().0];
         for (_, asset) in twin.assets_from(0) {
             if let Some(count) = assets.get_mut(asset.model.0 as usize) {
@@ -99,14 +99,14 @@ pub(super) async fn list(
 
 /// All about a model.
 pub(super) async fn model(
-    questions: &EngineQueries,
+    queries: &EngineQueries,
     id: Uuid,
     query: &Query,
 ) -> Result<ModelDetail, ApiError> {
     let words = query.get("q").unwrap_or_default().to_lowercase();
     let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
-    let detail = questions.ask(move |look| {
-        let twin = look.bridge.twin();
+    let detail = queries.ask(move |view| {
+        let twin = view.bridge.twin();
         let (ix, model) = twin.model(id)?;
         let (stands, complete) = twin.model_provisioning(ix);
         let below = model.hierarchies.iter().map(|(child, _)| twin.model_at(*child));

@@ -41,7 +41,7 @@ struct FindingRow {
 /// Edge nodes in the order in which they were first seen; with `only=findings` those that have any,
 /// with `only=offline` those that are not online.
 pub(super) async fn list(
-    questions: &EngineQueries,
+    queries: &EngineQueries,
     query: &Query,
 ) -> Result<RowPage<NodeRow>, ApiError> {
     let words = query.get("q").unwrap_or_default().to_lowercase();
@@ -52,8 +52,8 @@ pub(super) async fn list(
         Some("offline") => (false, true),
         Some(_) => return Err(ApiError::Wrong("`only` must be findings or offline")),
     };
-    let page = questions.ask(move |look| {
-        let (host, twin) = (look.bridge.host(), look.bridge.twin());
+    let page = queries.ask(move |view| {
+        let (host, twin) = (view.bridge.host(), view.bridge.twin());
         let nodes = host.nodes().filter(|node| {
             (!findings || !node.found.is_empty())
                 && (!offline || node.phase != NodePhase::Online)

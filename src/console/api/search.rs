@@ -22,22 +22,23 @@ use crate::twin::Twin;
 use crate::twin::view::{AssetIx, DesiredProperty, ModelIx};
 
 /// Rows of a page unless asked otherwise.
-const ROWS: usize = 100;
-/// Assets that one question looks at, and names of properties: some milliseconds.
-const ASSETS: usize = 5_000;
-const NAMES: usize = 50_000;
-/// Properties of one asset that are shown at most.
-const OF_ASSET: usize = 20;
-/// Words that are looked for at most.
-const WORDS: usize = 32;
+const DEFAULT_ROWS: usize = 100;
+/// Assets that one query searches: some milliseconds.
+const MAX_ASSETS: usize = 5_000;
+/// Names of properties that one query compares.
+const MAX_NAMES: usize = 50_000;
+/// Properties of one asset in the results at most.
+const MAX_PROPERTIES_PER_ASSET: usize = 20;
+/// Words of a query that are used.
+const MAX_WORDS: usize = 32;
 
 /// What is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum SearchQuery {
-    /// An id of SiteWise's, of an asset, a property, or a model, which stands for its assets.
+    /// The id of an asset, a property, or a model; a model's finds its assets.
     Id(Uuid),
-    /// Words, in small letters, each of which has to be in the address, the asset's name, or the
-    /// name of one property.
+    /// Words in lower case. Each has to be in the address, the asset's name, or the name of one
+    /// property.
     Words(Vec<String>),
 }
 
@@ -45,21 +46,21 @@ impl SearchQuery {
     fn of(text: &str) -> Self {
         match text.trim().parse() {
             Ok(id) => Self::Id(id),
-            // The group and the node of a topic may hold blanks: it is read before it is cut.
+            // A topic's group and node may have blanks: it becomes an address before the text is split.
             Err(_) => {
                 let text = address(text.trim());
-                Self::Words(text.split_whitespace().take(WORDS).map(word).collect())
+                Self::Words(text.split_whitespace().take(MAX_WORDS).map(search_word).collect())
             }
         }
     }
 }
 
-/// A word in small letters; of a topic, the address it stands for.
-fn word(text: &str) -> String {
+/// A word in lower case; a topic becomes its address.
+fn search_word(text: &str) -> String {
     address(text).to_lowercase()
 }
 
-/// The address that a topic stands for; what is none is as it was.
+/// The address that a topic stands for. Any other text is returned unchanged.
 fn address(text: &str) -> String {
     let mut parts = text.split('/');
     match (parts.next(), parts.next(), parts.next()) {
@@ -70,47 +71,57 @@ fn address(text: &str) -> String {
     }
 }
 
-/// A page of what is found.
+/// A page of results.
 #[derive(Debug, Serialize)]
-pub(super) struct Found {
+pub(super) struct SearchResult {
     rows: Vec<AssetRow>,
     /// What `from` has to be for the next page; none on the last.
     next: Option<String>,
-    /// On the first page: tags whose values go nowhere.
+    /// On the first page: tags whose values are dropped.
     lost: BTreeSet<LostTag>,
-    /// There are more of them.
+    /// There are further such tags.
     lost_more: bool,
-    /// The address that is looked for, where nothing is found and the filter leaves it out.
+    /// The address, if nothing was found since the filter excludes it.
     left_out: Option<String>,
 }
 
-/// What is found in a stretch of assets.
-struct SearchPage {
+/// What was found among some of the assets.
+struct AssetSlice {
     rows: Vec<AssetRow>,
-    /// The place after the last asset that was looked at, and how many there are.
+    /// Index after the last asset that was searched.
     next: usize,
+    /// Number of all assets.
     total: usize,
 }
 
-/// Assets and properties that some words name, a page from a place on.
-pub(super) async fn search(questions: &EngineQueries, query: &Query) -> Result<Found, ApiError> {
+/// A page of the assets and properties that the words match.
+pub(super) async fn search(
+    queries: &EngineQueries,
+    query: &Query,
+) -> Result<SearchResult, ApiError> {
     let text = query.get("q").unwrap_or_default();
     let wanted = SearchQuery::of(text);
-    let limit = query.limit(ROWS)?;
+    let limit = query.limit(DEFAULT_ROWS)?;
     let mut from = query.number("from")?.unwrap_or_default();
     let is_first = from == 0;
-    if is_first && let Some(row) = alias::find(questions, text).await? {
+    if is_first && let Some(row) = alias::find(queries, text).await? {
         let lost = BTreeSet::new();
-        return Ok(Found { rows: vec![row], next: None, lost, lost_more: false, left_out: None });
+        return Ok(SearchResult {
+            rows: vec![row],
+            next: None,
+            lost,
+            lost_more: false,
+            left_out: None,
+        });
     }
     let mut rows = Vec::new();
-    // Each part is a question of its own: others, and the plant, come in between.
+    // Each slice is a query of its own, so that the engine handles messages in between.
     loop {
         let (wanted, room) = (wanted.clone(), limit.saturating_sub(rows.len()));
-        let part = questions.ask(move |look| part(look, &wanted, from, room)).await?;
-        rows.extend(part.rows);
-        from = part.next;
-        if from >= part.total {
+        let slice = queries.ask(move |view| slice(view, &wanted, from, room)).await?;
+        rows.extend(slice.rows);
+        from = slice.next;
+        if from >= slice.total {
             from = usize::MAX;
         }
         if from == usize::MAX || rows.len() >= limit {
@@ -119,108 +130,107 @@ pub(super) async fn search(questions: &EngineQueries, query: &Query) -> Result<F
     }
     let next = (from != usize::MAX).then(|| from.to_string());
     let (lost, lost_more) = match is_first {
-        true => search_lost(questions, &wanted).await?,
+        true => search_lost(queries, &wanted).await?,
         false => (BTreeSet::new(), false),
     };
     let address = address(text.trim());
     let left_out = match rows.is_empty() && lost.is_empty() && address.contains('/') {
-        true => {
-            questions.ask(move |look| look.bridge.host().leaves_out(&address).then_some(address))
-        }
-        false => return Ok(Found { rows, next, lost, lost_more, left_out: None }),
+        true => queries.ask(move |view| view.bridge.host().leaves_out(&address).then_some(address)),
+        false => return Ok(SearchResult { rows, next, lost, lost_more, left_out: None }),
     };
-    Ok(Found { left_out: left_out.await?, rows, next, lost, lost_more })
+    Ok(SearchResult { left_out: left_out.await?, rows, next, lost, lost_more })
 }
 
-/// Tags whose values go nowhere, and whether there are more.
+/// Tags whose values are dropped, and whether there are more.
 async fn search_lost(
-    questions: &EngineQueries,
+    queries: &EngineQueries,
     wanted: &SearchQuery,
 ) -> Result<(BTreeSet<LostTag>, bool), ApiError> {
-    let (mut found, mut from) = (BTreeSet::new(), BornCursor::default());
+    let (mut rows, mut from) = (BTreeSet::new(), BornCursor::default());
     loop {
-        let (wanted, room) = (wanted.clone(), lost::ROWS.saturating_sub(found.len()));
-        let part = questions.ask(move |look| lost::part(look, &wanted, from, room)).await?;
-        found.extend(part.rows);
-        match part.next {
-            Some(next) if found.len() < lost::ROWS => from = next,
-            next => return Ok((found, next.is_some())),
+        let (wanted, room) = (wanted.clone(), lost::ROWS.saturating_sub(rows.len()));
+        let slice = queries.ask(move |view| lost::slice(view, &wanted, from, room)).await?;
+        rows.extend(slice.rows);
+        match slice.next {
+            Some(next) if rows.len() < lost::ROWS => from = next,
+            next => return Ok((rows, next.is_some())),
         }
     }
 }
 
-fn part(look: &EngineView<'_>, wanted: &SearchQuery, from: usize, room: usize) -> SearchPage {
-    let twin = look.bridge.twin();
-    let mut part = SearchPage { rows: Vec::new(), next: from, total: twin.size().1 };
+fn slice(view: &EngineView<'_>, wanted: &SearchQuery, from: usize, room: usize) -> AssetSlice {
+    let twin = view.bridge.twin();
+    let mut slice = AssetSlice { rows: Vec::new(), next: from, total: twin.size().1 };
     if let SearchQuery::Id(id) = wanted
         && let Some((ix, _)) = twin.asset(*id)
     {
-        part.rows.push(found(look, ix, None));
-        part.next = part.total;
-        return part;
+        slice.rows.push(result_row(view, ix, None));
+        slice.next = slice.total;
+        return slice;
     }
-    let of_model = match wanted {
+    let model_by_id = match wanted {
         SearchQuery::Id(id) => twin.model(*id).map(|(ix, _)| ix),
         SearchQuery::Words(_) => None,
     };
     let start = u32::try_from(from).unwrap_or(u32::MAX);
     let mut names = MatchingNames::default();
-    for (ix, asset) in twin.assets_from(start).take(ASSETS) {
-        part.next = ix.0 as usize + 1;
-        let (missing, across) = match wanted {
+    for (ix, asset) in twin.assets_from(start).take(MAX_ASSETS) {
+        slice.next = ix.0 as usize + 1;
+        let (missing, spanning) = match wanted {
             SearchQuery::Id(_) => (0, Vec::new()),
             SearchQuery::Words(words) => {
                 let (address, name) = (asset.address.to_lowercase(), asset.name.to_lowercase());
                 let has = |word: &str| address.contains(word) || name.contains(word);
-                let missing = missing(words, has);
-                (missing, across(words, &address, missing))
+                let missing = missing_words(words, has);
+                (missing, spanning_words(words, &address, missing))
             }
         };
         match wanted {
-            SearchQuery::Words(_) if missing == 0 => part.rows.push(found(look, ix, None)),
-            SearchQuery::Id(_) if of_model == Some(asset.model) => {
-                part.rows.push(found(look, ix, None));
+            SearchQuery::Words(_) if missing == 0 => slice.rows.push(result_row(view, ix, None)),
+            SearchQuery::Id(_) if model_by_id == Some(asset.model) => {
+                slice.rows.push(result_row(view, ix, None));
             }
-            SearchQuery::Words(words) if !across.is_empty() => {
+            SearchQuery::Words(words) if !spanning.is_empty() => {
                 let properties = &twin.model_at(asset.model).properties;
-                names.models_searched += properties.len();
-                let is_meant = |property: &&DesiredProperty| {
+                names.properties_searched += properties.len();
+                let matches = |property: &&DesiredProperty| {
                     let name = property.name.to_lowercase();
-                    let begun = across.iter().filter(|(_, start)| name.starts_with(start));
-                    let begun = begun.fold(0, |all, (bit, _)| all | bit);
-                    self::missing(words, |word| name.contains(word)) & missing & !begun == 0
+                    let found = spanning.iter().filter(|(_, start)| name.starts_with(start));
+                    let found = found.fold(0, |all, (bit, _)| all | bit);
+                    missing_words(words, |word| name.contains(word)) & missing & !found == 0
                 };
-                let properties = properties.iter().filter(is_meant).take(OF_ASSET);
-                part.rows.extend(properties.map(|property| found(look, ix, Some(property))));
+                let properties = properties.iter().filter(matches).take(MAX_PROPERTIES_PER_ASSET);
+                slice.rows.extend(properties.map(|property| result_row(view, ix, Some(property))));
             }
             wanted => {
                 let properties = names.of(twin, asset.model, wanted).iter();
                 let properties = properties.filter(|(_, lacks)| lacks & missing == 0);
                 let model = twin.model_at(asset.model);
                 let properties = properties.filter_map(|(at, _)| model.properties.get(*at));
-                let rows =
-                    properties.take(OF_ASSET).map(|property| found(look, ix, Some(property)));
-                part.rows.extend(rows);
+                let rows = properties
+                    .take(MAX_PROPERTIES_PER_ASSET)
+                    .map(|property| result_row(view, ix, Some(property)));
+                slice.rows.extend(rows);
             }
         }
-        if part.rows.len() >= room || names.models_searched >= NAMES {
+        if slice.rows.len() >= room || names.properties_searched >= MAX_NAMES {
             break;
         }
     }
-    part
+    slice
 }
 
-/// A bit for each word that is not there.
-fn missing(words: &[String], has: impl Fn(&str) -> bool) -> u32 {
-    let bit = |(place, word): (usize, &String)| u32::from(!has(word)) << place;
+/// The words that are missing, a bit each by their index.
+fn missing_words(words: &[String], has: impl Fn(&str) -> bool) -> u32 {
+    let bit = |(index, word): (usize, &String)| u32::from(!has(word)) << index;
     words.iter().enumerate().map(bit).fold(0, |all, bit| all | bit)
 }
 
-/// Words that begin in an asset's address and end in the name of one of its properties, as whole
-/// addresses of tags do: the word's bit, and what the property's name has to begin with.
-fn across<'a>(words: &'a [String], address: &str, missing: u32) -> Vec<(u32, &'a str)> {
-    let bit = |place: usize| (1 << place) & missing;
-    let words = words.iter().enumerate().map(|(place, word)| (bit(place), word));
+/// Words that begin in an asset's address and end in the name of one of its properties, as the full
+/// address of a tag does. Returns each word's bit, and what the property's name has to begin with.
+fn spanning_words<'a>(words: &'a [String], address: &str, missing: u32) -> Vec<(u32, &'a str)> {
+    let bit = |index: usize| (1 << index) & missing;
+    let words = words.iter().enumerate().map(|(index, word)| (bit(index), word));
     let cuts = words.filter(|(bit, _)| *bit != 0).flat_map(|(bit, word)| {
         let cut = move |(at, _)| Some((bit, word.get(..at)?, word.get(at + 1..)?));
         word.match_indices('/').filter_map(cut)
@@ -231,41 +241,41 @@ fn across<'a>(words: &'a [String], address: &str, missing: u32) -> Vec<(u32, &'a
     cuts.map(|(bit, _, tail)| (bit, tail)).collect()
 }
 
-/// Which of the words the properties of each model have in their names.
+/// Properties whose names match some of the words, cached by model.
 #[derive(Default)]
 struct MatchingNames {
-    /// Places of those that have any, with a bit for each word that they lack.
-    of: FxHashMap<ModelIx, Vec<(usize, u32)>>,
-    models_searched: usize,
+    /// Indexes of the properties that match any, each with the bits of the words that it lacks.
+    by_model: FxHashMap<ModelIx, Vec<(usize, u32)>>,
+    properties_searched: usize,
 }
 
 impl MatchingNames {
     fn of(&mut self, twin: &Twin, model: ModelIx, wanted: &SearchQuery) -> &[(usize, u32)] {
-        self.of.entry(model).or_insert_with(|| {
+        self.by_model.entry(model).or_insert_with(|| {
             let properties = &twin.model_at(model).properties;
-            self.models_searched += properties.len();
+            self.properties_searched += properties.len();
             let lacks = |property: &DesiredProperty| match wanted {
                 SearchQuery::Id(id) => (property.id == *id).then_some(0),
                 SearchQuery::Words(words) => {
                     let name = property.name.to_lowercase();
-                    let lacks = missing(words, |word| name.contains(word));
+                    let lacks = missing_words(words, |word| name.contains(word));
                     (lacks.count_ones() < words.len() as u32).then_some(lacks)
                 }
             };
-            let places = properties.iter().enumerate();
-            places.filter_map(|(at, property)| Some((at, lacks(property)?))).collect()
+            let indexed = properties.iter().enumerate();
+            indexed.filter_map(|(index, property)| Some((index, lacks(property)?))).collect()
         })
     }
 }
 
-fn found(look: &EngineView<'_>, ix: AssetIx, property: Option<&DesiredProperty>) -> AssetRow {
-    let twin = look.bridge.twin();
+fn result_row(view: &EngineView<'_>, ix: AssetIx, property: Option<&DesiredProperty>) -> AssetRow {
+    let twin = view.bridge.twin();
     let asset = twin.asset_at(ix);
     let mut row = row(twin, ix, asset);
     row.address = Some(asset.address.to_string());
     row.property =
         property.map(|property| AssetLink { id: property.id, name: property.name.to_string() });
-    row.problem = property.and_then(|property| delivery_status::rejected(look, asset, property));
+    row.problem = property.and_then(|property| delivery_status::rejected(view, asset, property));
     row
 }
 
@@ -297,8 +307,8 @@ mod tests {
         };
         let of = |text: &str, address: &str| {
             let words = words(text);
-            let missing = missing(&words, |word| address.contains(word));
-            let cuts = across(&words, address, missing).into_iter();
+            let missing = missing_words(&words, |word| address.contains(word));
+            let cuts = spanning_words(&words, address, missing).into_iter();
             cuts.map(|(bit, tail)| (bit, tail.to_owned())).collect::<Vec<_>>()
         };
         assert_eq!(of("g/gw/Drive/Temp", "g/gw"), [(1, "drive/temp".to_owned())]);
@@ -313,7 +323,7 @@ mod tests {
     #[test]
     fn a_property_makes_up_for_the_words_its_asset_lacks() {
         let words = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
-        assert_eq!(missing(&words, |word| word == "b"), 0b101);
-        assert_eq!(missing(&words, |_| true), 0);
+        assert_eq!(missing_words(&words, |word| word == "b"), 0b101);
+        assert_eq!(missing_words(&words, |_| true), 0);
     }
 }

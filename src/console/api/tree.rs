@@ -105,13 +105,13 @@ struct PropertyValueRow {
 
 /// What is right below an asset, or at the root.
 pub(super) async fn children(
-    questions: &EngineQueries,
+    queries: &EngineQueries,
     query: &Query,
 ) -> Result<RowPage<AssetRow>, ApiError> {
     let (of, after) = (query.id("of")?, query.id("after")?);
     let limit = query.limit(ROWS)?;
-    let page = questions.ask(move |look| {
-        let twin = look.bridge.twin();
+    let page = queries.ask(move |view| {
+        let twin = view.bridge.twin();
         let place = |id| twin.asset(id).map(|(ix, _)| ix);
         let parent = match of {
             Some(id) => Some(place(id)?),
@@ -132,20 +132,20 @@ pub(super) async fn children(
 
 /// All about an asset.
 pub(super) async fn asset(
-    questions: &EngineQueries,
+    queries: &EngineQueries,
     id: Uuid,
     query: &Query,
 ) -> Result<AssetDetail, ApiError> {
     let words = query.get("q").unwrap_or_default().to_lowercase();
     let from = query.number("from")?.unwrap_or_default();
     let limit = query.limit(ROWS)?;
-    let detail = questions.ask(move |look| {
-        let twin = look.bridge.twin();
+    let detail = queries.ask(move |view| {
+        let twin = view.bridge.twin();
         let (ix, asset) = twin.asset(id)?;
         let model = twin.model_at(asset.model);
         let held = twin.property_values(ix);
         let total = held.len();
-        let ways = DeliveryStatusReader::of(look, ix, asset);
+        let delivery = DeliveryStatusReader::of(view, ix, asset);
         let shown = held
             .into_iter()
             .filter(|(_, property, _)| property.name.to_lowercase().contains(&words))
@@ -164,7 +164,7 @@ pub(super) async fn asset(
                     quality,
                     time,
                     default,
-                    delivery: ways.property(property, written),
+                    delivery: delivery.property(property, written),
                 }
             });
         Some(AssetDetail {
@@ -176,8 +176,8 @@ pub(super) async fn asset(
             path: path(twin, asset),
             model: AssetLink { id: model.id, name: model.name.clone() },
             children: asset.children,
-            provisioning: provisioning(ways.status()),
-            delivery: ways.asset(ix),
+            provisioning: provisioning(delivery.status()),
+            delivery: delivery.asset(ix),
             placement: placement(twin.plan().placement(ix)),
             presence: twin.source_of_asset(ix).map(|source| {
                 let Presence { liveness, born, died, session } = twin.presence_of(source);
