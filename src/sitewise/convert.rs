@@ -259,9 +259,11 @@ pub(super) fn asset_property(
     Ok((id(property.id())?, shown))
 }
 
-/// Whether values are published, by what is told of that.
-pub(super) fn notification(told: Option<&sdk::PropertyNotification>) -> NotificationState {
-    match told.map(sdk::PropertyNotification::state) {
+/// Whether the values of a property are published; without a statement they are not.
+pub(super) fn notification(
+    sdk_notification: Option<&sdk::PropertyNotification>,
+) -> NotificationState {
+    match sdk_notification.map(sdk::PropertyNotification::state) {
         Some(sdk::PropertyNotificationState::Enabled) => NotificationState::Enabled,
         Some(_) | None => NotificationState::Disabled,
     }

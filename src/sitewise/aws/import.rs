@@ -117,10 +117,10 @@ impl BulkImport for AwsBulkImport {
 
     async fn tiers(&self) -> Result<Tiers, ApiFault> {
         let tried = "read the account's storage configuration";
-        let told = self.client.describe_storage_configuration().send().await;
-        let told = told.map_err(|error| fault::of_call(tried, &error))?;
-        let is_warm = told.warm_tier == Some(WarmTierState::Enabled);
-        let is_cold = told.storage_type == StorageType::MultiLayerStorage;
+        let output = self.client.describe_storage_configuration().send().await;
+        let output = output.map_err(|error| fault::of_call(tried, &error))?;
+        let is_warm = output.warm_tier == Some(WarmTierState::Enabled);
+        let is_cold = output.storage_type == StorageType::MultiLayerStorage;
         Ok(if is_warm || is_cold { Tiers::Enabled } else { Tiers::Disabled })
     }
 }

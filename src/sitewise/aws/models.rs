@@ -58,10 +58,10 @@ impl AwsSiteWise {
         let output = self.describe(id, version).await?;
         let tried = || format!("describe asset model {id}");
         let mut model = convert::model(&output).map_err(unreadable(tried()))?;
-        let told = output.asset_model_composite_models();
-        let is_told = |id: &str| told.iter().any(|composite| composite.id() == Some(id));
+        let composites = output.asset_model_composite_models();
+        let is_listed = |id: &str| composites.iter().any(|composite| composite.id() == Some(id));
         let summaries = output.asset_model_composite_model_summaries();
-        for summary in summaries.iter().filter(|summary| !is_told(summary.id())) {
+        for summary in summaries.iter().filter(|summary| !is_listed(summary.id())) {
             let id = convert::id(summary.id()).map_err(unreadable(tried()))?;
             model.composites.push(Composite { id, properties: 0 });
         }
@@ -150,7 +150,7 @@ impl AwsSiteWise {
         let id = convert::id(model.asset_model_id());
         let id = id.map_err(unreadable("describe an asset model"))?;
         let active = match self.describe_version(id, ACTIVE).await {
-            Ok(model) => model.properties.into_iter().map(|told| told.id).collect(),
+            Ok(model) => model.properties.into_iter().map(|composites| composites.id).collect(),
             Err(ApiFault { kind: ApiFaultKind::NotFound, .. }) => Vec::new(),
             Err(fault) => return Err(fault),
         };

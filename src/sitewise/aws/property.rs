@@ -23,12 +23,12 @@ impl AwsSiteWise {
             .await
             .map_err(|error| fault::of_call(&tried, &error))?;
         let within = output.composite_model().and_then(|composite| composite.asset_property());
-        let told = output.asset_property().or(within);
-        let told = told.ok_or_else(|| fault::of_answer(tried, "no property is in it"))?;
+        let property = output.asset_property().or(within);
+        let property = property.ok_or_else(|| fault::of_answer(tried, "no property is in it"))?;
         Ok(AssetProperty {
-            alias: told.alias().map(str::to_owned),
-            notification: convert::notification(told.notification()),
-            unit: told.unit().map(str::to_owned),
+            alias: property.alias().map(str::to_owned),
+            notification: convert::notification(property.notification()),
+            unit: property.unit().map(str::to_owned),
         })
     }
 

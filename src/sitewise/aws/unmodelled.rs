@@ -54,12 +54,12 @@ pub(super) fn signed_with(
 
 /// What an error response says.
 pub(crate) fn error(response: &HttpResponse) -> ErrorMetadata {
-    let said = ErrorDetails::of(response);
+    let details = ErrorDetails::of(response);
     let mut error = ErrorMetadata::builder();
-    if let Some(code) = said.code {
+    if let Some(code) = details.code {
         error = error.code(code);
     }
-    if let Some(message) = said.message {
+    if let Some(message) = details.message {
         error = error.message(message);
     }
     error.build()
