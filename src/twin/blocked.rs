@@ -48,10 +48,10 @@ impl Twin {
                 return is_blocked;
             }
         };
-        let wait = self.block_reason(source, metrics);
-        let waits = is_blocked || !self.is_unblocked(source, &wait);
+        let reason = self.block_reason(source, metrics);
+        let waits = is_blocked || !self.is_unblocked(source, &reason);
         if waits {
-            self.request_asset_checks(source, metrics, &wait);
+            self.request_asset_checks(source, metrics, &reason);
             // What is buffered of it is followed as well.
             let mut held = BlockReason::default();
             if self.blocked.contains(source) {
@@ -59,9 +59,9 @@ impl Twin {
                     held.assets.extend(self.block_reason(source, &birth.metrics).assets);
                 }
             }
-            held.assets.extend(wait.assets);
+            held.assets.extend(reason.assets);
             held.no_known_kind = match event {
-                Event::Birth(_) => wait.no_known_kind,
+                Event::Birth(_) => reason.no_known_kind,
                 _ => self.blocked.0.get(source).is_some_and(|before| before.no_known_kind),
             };
             self.blocked.0.insert(source.clone(), held);
@@ -80,15 +80,15 @@ impl Twin {
         let mut settled = BTreeSet::new();
         let mut unsettled = std::mem::take(&mut self.blocked);
         // A node comes before its devices.
-        for (source, wait) in &mut unsettled.0 {
-            let known = wait.assets.extract_if(.., |asset| !self.is_unsure(*asset));
+        for (source, reason) in &mut unsettled.0 {
+            let known = reason.assets.extract_if(.., |asset| !self.is_unsure(*asset));
             settled.extend(known);
             let waits_for_node =
                 node_of(source).is_some_and(|node| self.blocked.0.contains_key(&node));
-            if !waits_for_node && self.is_unblocked(source, wait) {
+            if !waits_for_node && self.is_unblocked(source, reason) {
                 unblocked.insert(source.clone());
             } else {
-                self.blocked.0.insert(source.clone(), std::mem::take(wait));
+                self.blocked.0.insert(source.clone(), std::mem::take(reason));
             }
         }
         for (event, sent) in self.buffer.take(&unblocked) {
@@ -105,15 +105,15 @@ impl Twin {
     }
 
     /// Whether there is nothing left to wait for but a node.
-    fn is_unblocked(&self, source: &Source, wait: &BlockReason) -> bool {
+    fn is_unblocked(&self, source: &Source, reason: &BlockReason) -> bool {
         let world = &self.writer.world;
         let may_match_undescribed = || {
             let mut kinds = world.models.kinds_for(source);
             kinds.any(|kind| world.plan.is_undescribed(kind))
         };
-        wait.assets.is_empty()
+        reason.assets.is_empty()
             && world.plan.presence_known()
-            && !(wait.no_known_kind && !world.has_asset(source) && may_match_undescribed())
+            && !(reason.no_known_kind && !world.has_asset(source) && may_match_undescribed())
     }
 
     fn block_reason(&self, source: &Source, metrics: &[BirthMetric]) -> BlockReason {
@@ -135,10 +135,10 @@ impl Twin {
         &mut self,
         source: &Source,
         metrics: &[BirthMetric],
-        wait: &BlockReason,
+        reason: &BlockReason,
     ) {
         for (asset, address) in addresses(source, metrics, &self.config) {
-            if wait.assets.contains(&asset) {
+            if reason.assets.contains(&asset) {
                 self.writer.world.plan.check_asset(asset, &address);
             }
         }

@@ -84,7 +84,7 @@ impl CappedMachines {
     /// The birth of `source` is laid out. Returns the caps that it exceeded and that were not
     /// reported.
     pub(super) fn finish_birth(&mut self, source: &Source) -> Vec<(Cap, String)> {
-        let mut told = Vec::new();
+        let mut unreported = Vec::new();
         for (cap, exceeded) in Cap::ALL.into_iter().zip(std::mem::take(&mut self.exceeded_now)) {
             let Some(example) = exceeded else {
                 if !self.machines.is_empty() {
@@ -99,11 +99,11 @@ impl CappedMachines {
                 None => {
                     let lost = CapLoss { example: example.clone(), values: 0 };
                     self.machines.insert((source.clone(), cap), lost);
-                    told.push((cap, example));
+                    unreported.push((cap, example));
                 }
             }
         }
-        told
+        unreported
     }
 
     /// This many values of a machine were dropped.

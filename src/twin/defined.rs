@@ -94,51 +94,53 @@ fn compare(
     let mut named = FxHashSet::default();
     let base = definition.base.as_deref().filter(|_| above.is_empty());
     // The default that a model will get is its template's.
-    let is_changed = |of: Option<&StaticProperty>, sent: &StaticProperty| {
-        base.is_some() && of.is_none_or(|of| of.value != sent.value)
+    let is_changed = |in_base: Option<&StaticProperty>, sent: &StaticProperty| {
+        base.is_some() && in_base.is_none_or(|in_base| in_base.value != sent.value)
     };
-    let mut default_differs =
-        |role, path: &[&str], sent: &StaticProperty, of: Option<&StaticProperty>| {
-            let Some(form) = layout::form(config, sent.datatype) else { return false };
-            // One that has no default, while its model has another's, differs as well.
-            let said = sent.value.as_ref().and_then(|value| mapping::default_text(value, form));
-            let wanted =
-                PropertyRequest { role, path, name: None, form, unit: None, default: None };
-            let has = models.find(ix, wanted);
-            named.extend(has);
-            let has = has.and_then(|place| models.get(ix).properties.get(place.0 as usize));
-            match has {
-                Some(has) => has.default() != said.as_deref(),
-                None => is_changed(of, sent),
-            }
-        };
+    let mut default_differs = |role,
+                               path: &[&str],
+                               sent: &StaticProperty,
+                               in_base: Option<&StaticProperty>| {
+        let Some(form) = layout::form(config, sent.datatype) else { return false };
+        // One that has no default, while its model has another's, differs as well.
+        let default = sent.value.as_ref().and_then(|value| mapping::default_text(value, form));
+        let wanted = PropertyRequest { role, path, name: None, form, unit: None, default: None };
+        let existing = models.find(ix, wanted);
+        named.extend(existing);
+        let existing = existing.and_then(|place| models.get(ix).properties.get(place.0 as usize));
+        match existing {
+            Some(existing) => existing.default() != default.as_deref(),
+            None => is_changed(in_base, sent),
+        }
+    };
     for (at, parameter) in definition.parameters.iter().enumerate() {
-        let of = base.and_then(|base| named_as(&base.parameters, parameter));
+        let in_base = base.and_then(|base| named_as(&base.parameters, parameter));
         let path = below(above, &[&parameter.name]);
-        if default_differs(PropertyRole::Parameter, &path, parameter, of) {
+        if default_differs(PropertyRole::Parameter, &path, parameter, in_base) {
             differing.parameters.push(at);
         }
     }
     for (at, member) in definition.members.iter().enumerate() {
         let path = below(above, &[&member.name]);
-        let of = base.and_then(|base| base.members.iter().find(|of| of.name == member.name));
+        let in_base =
+            base.and_then(|base| base.members.iter().find(|in_base| in_base.name == member.name));
         for (place, property) in member.properties.iter().enumerate() {
             let taken = statics(config, &path, std::slice::from_ref(property)).next().is_some();
             let path = below(above, &[&member.name, &property.name]);
-            let of = of.and_then(|of| named_as(&of.properties, property));
-            if default_differs(PropertyRole::Property, &path, property, of) && taken {
+            let in_base = in_base.and_then(|in_base| named_as(&in_base.properties, property));
+            if default_differs(PropertyRole::Property, &path, property, in_base) && taken {
                 differing.statics.push((at, place));
             }
         }
         if let MemberKind::Leaf(_) = member.kind
-            && let Some(said) = layout::declared_unit(&member.properties)
+            && let Some(unit) = layout::declared_unit(&member.properties)
         {
-            differing.units.insert(Arc::clone(&member.name), said.into());
+            differing.units.insert(Arc::clone(&member.name), unit.into());
         }
     }
     let others = (0..).map(PropertyIx).zip(&models.get(ix).properties);
-    let others = others.filter(|(place, has)| {
-        has.is_attribute() && has.default().is_some() && !named.contains(place)
+    let others = others.filter(|(place, property)| {
+        property.is_attribute() && property.default().is_some() && !named.contains(place)
     });
     differing.unnamed = others.map(|(place, _)| place).collect();
     differing.named = named;

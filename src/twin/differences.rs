@@ -87,20 +87,23 @@ impl DesiredModels {
             Some(_) => (DiffPart::Default, wanted.default, has.default()),
             None => (DiffPart::Unit, wanted.unit, has.unit.as_deref()),
         };
-        let own = first.is_none_or(|first| first.edge == speaker.edge);
-        if has.role == PropertyRole::Presence || declared == in_model || in_model.is_none() && own {
+        let is_same_node = first.is_none_or(|first| first.edge == speaker.edge);
+        if has.role == PropertyRole::Presence
+            || declared == in_model
+            || in_model.is_none() && is_same_node
+        {
             return;
         }
-        let said = match part {
+        let shown = match part {
             DiffPart::Unit => declared.and_then(names::unit),
             DiffPart::Default => declared.map(str::to_owned),
         };
-        let Some(said) = said.filter(|said| Some(said.as_str()) != in_model) else { return };
+        let Some(shown) = shown.filter(|shown| Some(shown.as_str()) != in_model) else { return };
         self.differences.note(Difference {
             edge: speaker.edge.clone(),
             property: format!("{}/{}", model.name, has.name),
             part,
-            declared: said,
+            declared: shown,
             in_model: in_model.map(str::to_owned),
             declared_first_by: first.cloned(),
         });

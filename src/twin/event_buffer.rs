@@ -145,10 +145,10 @@ impl EventBuffer {
         self.parts += parts;
         self.events.push_back(BufferedEvent { event, early_send: EarlySend::NotTried });
         if !is_synced && self.parts > BIRTH_LIMIT {
-            let more = self.make_room();
+            let evicted = self.make_room();
             loss = BufferLoss {
-                sent_early: loss.sent_early + more.sent_early,
-                lost: loss.lost + more.lost,
+                sent_early: loss.sent_early + evicted.sent_early,
+                lost: loss.lost + evicted.lost,
             };
         }
         loss
@@ -166,24 +166,25 @@ impl EventBuffer {
             .map(|(source, share)| (spoke(source), Reverse(share), source))
             .collect();
         order.sort_unstable();
-        let mut birthless = self.parts;
-        let out: BTreeSet<Source> = order
+        let mut remaining = self.parts;
+        let evicted: BTreeSet<Source> = order
             .into_iter()
             .take_while(|(_, Reverse(share), _)| {
-                let more = birthless > BIRTH_LIMIT - EVICT_SHARE;
-                birthless -= share;
-                more
+                let is_over = remaining > BIRTH_LIMIT - EVICT_SHARE;
+                remaining -= share;
+                is_over
             })
             .map(|(_, _, source)| source.clone())
             .collect();
         // A death is kept, since it says that the source is offline.
-        let is_out =
-            |event: &Event| !matches!(event, Event::Death(_)) && out.contains(source_of(event));
-        let loss = self.forget(is_out);
-        self.unreported_drops
-            .extend(out.iter().filter(|source| !self.birthless_sources.contains(source)).cloned());
-        self.birthless_sources.extend(out.iter().cloned());
-        self.incomplete_sources.extend(out);
+        let is_evicted =
+            |event: &Event| !matches!(event, Event::Death(_)) && evicted.contains(source_of(event));
+        let loss = self.forget(is_evicted);
+        self.unreported_drops.extend(
+            evicted.iter().filter(|source| !self.birthless_sources.contains(source)).cloned(),
+        );
+        self.birthless_sources.extend(evicted.iter().cloned());
+        self.incomplete_sources.extend(evicted);
         loss
     }
 

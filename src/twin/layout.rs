@@ -88,7 +88,7 @@ pub(super) struct Layout {
     pub placed_beside: Option<String>,
     /// It has tags on a model that unrelated machines share.
     pub on_shared_model: bool,
-    /// The first that SiteWise has no type for, in words.
+    /// The first metric that SiteWise has no type for, in words.
     pub unmappable: Option<String>,
 }
 
@@ -105,7 +105,7 @@ pub(super) fn lay_out(
 ) -> Result<Layout, Cap> {
     world.models.set_current_source(&birth.source);
     let hint = config.kinds.find(&birth.source);
-    // What has its asset keeps its model, whatever its tags are now.
+    // An existing asset keeps its model, whatever tags the birth has now.
     let tags = match world.has_asset(&birth.source) {
         true => Tags::default(),
         false => tags(config, &birth.metrics),
@@ -245,7 +245,7 @@ struct PendingAttribute<'a> {
     role: PropertyRole,
     path: Vec<&'a str>,
     property: &'a StaticProperty,
-    /// What it means that it is sent without a value.
+    /// What the attribute shows if it is sent without a value.
     if_absent: AttributeDeclaration,
 }
 

@@ -37,8 +37,8 @@ pub(super) fn fit_bytes(name: &str) -> String {
 pub(super) fn with_hex_bytes(name: &str, taken: impl Fn(&str) -> bool) -> Option<String> {
     let bytes = text::broken(name)?;
     let word = if bytes.len() > BYTES { short_hash(&["name", name]) } else { bytes };
-    let told = with_suffix(&clean(name), &format!("({word})"));
-    (!taken(&told)).then_some(told)
+    let distinct = with_suffix(&clean(name), &format!("({word})"));
+    (!taken(&distinct)).then_some(distinct)
 }
 
 /// `name` with `suffix` behind it, still within 256 characters.
@@ -53,8 +53,8 @@ pub(super) fn with_hash(name: &str, id: Uuid) -> String {
     if name.ends_with(&hash) { name.to_owned() } else { with_suffix(name, &hash) }
 }
 
-/// A property's name, from its path, that is not `taken`: with its type or role where others are
-/// called so, and with a short hash of its id where that is taken too.
+/// A name for a property, from its path, that is not `taken`: with its type or role if the plain name
+/// is taken, and with a short hash of its id if that is taken too.
 pub(super) fn free(
     (path, id): (&str, Uuid),
     role: PropertyRole,
@@ -65,9 +65,9 @@ pub(super) fn free(
     if !taken(&name) {
         return name;
     }
-    // Another one looks alike.
-    if let Some(told) = with_hex_bytes(path, &taken) {
-        return told;
+    // Another name is displayed alike.
+    if let Some(distinct) = with_hex_bytes(path, &taken) {
+        return distinct;
     }
     let word = match role {
         // Those of an earlier version told the time in milliseconds.

@@ -15,7 +15,7 @@ mod times;
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use self::attributes::{Attributes, SaidSinceBirth};
+use self::attributes::{Attributes, TimesSinceBirth};
 use self::back::MessageTimes;
 use self::leaf::{Leaf, LeafSlotState, MissingLeaves};
 pub(super) use self::lookup::ShownValueReads;
@@ -60,7 +60,7 @@ pub(super) struct SourceValues {
     /// Leaves that the last birth does not have, with what was written of them.
     missing_leaves: MissingLeaves,
     attributes: Attributes,
-    said_since_birth: Option<Box<SaidSinceBirth>>,
+    times_since_birth: Option<Box<TimesSinceBirth>>,
     /// Where its instances are, by their numbers.
     instances: Vec<Option<InstancePlace>>,
     /// When it was born and when it died, as written.
@@ -262,7 +262,7 @@ impl SourceValues {
             slots: Vec::new(),
             missing_leaves: MissingLeaves::new(),
             attributes: Attributes::default(),
-            said_since_birth: None,
+            times_since_birth: None,
             instances: Vec::new(),
             born: None,
             died: None,

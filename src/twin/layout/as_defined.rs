@@ -94,11 +94,12 @@ impl<'a> LayoutBuilder<'a> {
         if self.undefined.is_empty() {
             return;
         }
-        let said: FxHashSet<_> = self.attributes.iter().map(|said| said.target).collect();
-        let unsaid = std::mem::take(&mut self.undefined).into_iter();
-        let unsaid = unsaid.filter(|target| !said.contains(target));
+        let declared: FxHashSet<_> =
+            self.attributes.iter().map(|attribute| attribute.target).collect();
+        let undefined = std::mem::take(&mut self.undefined).into_iter();
+        let undefined = undefined.filter(|target| !declared.contains(target));
         self.attributes.extend(
-            unsaid.map(|target| AttributeTarget {
+            undefined.map(|target| AttributeTarget {
                 target,
                 declared: AttributeDeclaration::NoDefault,
             }),
@@ -115,7 +116,7 @@ impl<'a> LayoutBuilder<'a> {
         let Some(definition) = instance.defined.as_deref() else { return };
         for property in differing.parameters.iter().filter_map(|at| definition.parameters.get(*at))
         {
-            if instance.parameters.iter().all(|own| own.name != property.name) {
+            if instance.parameters.iter().all(|sent| sent.name != property.name) {
                 let (path, if_absent) =
                     (self.below(&[&property.name]), AttributeDeclaration::NoDefault);
                 self.pending_attributes.push(PendingAttribute {
@@ -130,9 +131,10 @@ impl<'a> LayoutBuilder<'a> {
         for (at, place) in &differing.statics {
             let Some(member) = definition.members.get(*at) else { continue };
             let Some(sent) = member.properties.get(*place) else { continue };
-            let own = instance.members.iter().find(|own| own.name == member.name);
-            let says = |own: &BirthMetric| own.properties.iter().any(|own| own.name == sent.name);
-            if own.is_some_and(|own| !says(own)) {
+            let sent_member = instance.members.iter().find(|sent| sent.name == member.name);
+            let sends_it =
+                |metric: &BirthMetric| metric.properties.iter().any(|own| own.name == sent.name);
+            if sent_member.is_some_and(|metric| !sends_it(metric)) {
                 let path = self.below(&[&member.name, &sent.name]);
                 let none = AttributeDeclaration::NoDefault;
                 self.pending_attributes.push(PendingAttribute {
@@ -151,7 +153,7 @@ impl<'a> LayoutBuilder<'a> {
         [&self.path, names].concat()
     }
 
-    /// The unit of a leaf's property: what it says, else what its own definition says.
+    /// Sets the unit of a leaf's property: the one that it declares, else its own definition's.
     pub(super) fn unit_of(
         &mut self,
         spot: Spot,
@@ -159,9 +161,9 @@ impl<'a> LayoutBuilder<'a> {
         metric: &BirthMetric,
         absent: bool,
     ) {
-        if let Some(said) = declared_unit(&metric.properties) {
+        if let Some(unit) = declared_unit(&metric.properties) {
             self.world.doubt_unit(spot.asset, property);
-            self.world.unit(spot.asset, property, said);
+            self.world.unit(spot.asset, property, unit);
         } else if !(absent && spot.origin == AssetOrigin::Before) {
             // An absent member keeps the unit in which its last value was sent.
             let is_defined = self.unit_as_defined(spot, property, &metric.name);
@@ -171,19 +173,19 @@ impl<'a> LayoutBuilder<'a> {
         }
     }
 
-    /// Whether a node's or device's own tag gave the model what it has.
+    /// Whether the property came into the model by a plain tag of this node or device.
     fn comes_from_own_tag(&self, spot: Spot, property: PropertyIx) -> bool {
-        let has = self.world.models.get(spot.model).properties.get(property.0 as usize);
-        let first = has.and_then(|has| has.source.as_deref());
+        let desired = self.world.models.get(spot.model).properties.get(property.0 as usize);
+        let first = desired.and_then(|desired| desired.source.as_deref());
         spot.depth == 0 && first == Some(self.source)
     }
 
-    /// A member that does not say its unit has that of its own definition, if that says any.
+    /// Gives a member that declares no unit that of its own definition. False if that has none.
     fn unit_as_defined(&mut self, spot: Spot, property: PropertyIx, name: &Arc<str>) -> bool {
         let Some(Some(definition)) = self.definition_diffs.last() else { return false };
-        let Some(said) = definition.units.get(name) else { return false };
+        let Some(unit) = definition.units.get(name) else { return false };
         self.world.doubt_unit(spot.asset, property);
-        self.world.unit(spot.asset, property, said);
+        self.world.unit(spot.asset, property, unit);
         true
     }
 }

@@ -328,8 +328,8 @@ impl DesiredModels {
         description: Option<&str>,
     ) -> Option<DeviceKind> {
         let sketch = NameSketch([0; BUCKETS]);
-        if let Some(told) = description.and_then(|text| text.strip_prefix(FOUNDER)) {
-            let (address, count) = told.strip_suffix(" tags")?.rsplit_once(" with ")?;
+        if let Some(founded_by) = description.and_then(|text| text.strip_prefix(FOUNDER)) {
+            let (address, count) = founded_by.strip_suffix(" tags")?.rsplit_once(" with ")?;
             let mut parts = address.split('/');
             let (group, node, device) = (parts.next()?, parts.next()?, parts.next());
             let founder =

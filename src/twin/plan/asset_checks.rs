@@ -22,7 +22,7 @@ use crate::twin::models::{DesiredModels, ModelIx};
 /// Failed tries to describe a model, or list its assets, before the sync goes on without it.
 const TRIES: u32 = 5;
 /// Assets that are checked before results are emitted, unless there are no more.
-const TOGETHER: usize = 64;
+const REPORTED_TOGETHER: usize = 64;
 
 /// Assets that are checked one by one.
 #[derive(Debug, Default)]
@@ -122,7 +122,7 @@ impl Plan {
         let first = !std::mem::replace(&mut check.answered, true);
         self.checks.pending -= usize::from(first);
         // Progress is reported in batches, not for each of ten thousand assets.
-        let tells = !first || self.checks.pending.is_multiple_of(TOGETHER);
+        let tells = !first || self.checks.pending.is_multiple_of(REPORTED_TOGETHER);
         let subject = format!("asset {}", check.address);
         match answer {
             Ok(CallResult::Asset(asset)) => {

@@ -78,7 +78,7 @@ impl Plan {
         }
     }
 
-    /// The twin is asked for another place.
+    /// Asks the twin for another parent.
     pub(super) fn no_place(&mut self, ix: AssetIx, why: &'static str) -> NextNeed {
         if let Some(state) = self.assets.get_mut(ix.0 as usize) {
             state.link = ParentLink::Unplaced;
@@ -183,11 +183,11 @@ impl Plan {
             Err(fault) => {
                 let Children::Reading { tries, .. } = &state.children else { return };
                 let count = tries.count;
-                let again = self.backoff_for(&fault, Backoff { count, at: now }, now);
+                let backoff = self.backoff_for(&fault, Backoff { count, at: now }, now);
                 if let Some(Children::Reading { tries, token, .. }) =
                     self.assets.get_mut(ix.0 as usize).map(|state| &mut state.children)
                 {
-                    *tries = again;
+                    *tries = backoff;
                     token.take_if(|_| !pages::keeps_token(&fault, count));
                 }
                 self.add_problem(

@@ -158,7 +158,7 @@ impl Plan {
         for ((place, reading), of) in places.zip(read).zip(part.streams) {
             match reading {
                 Ok(value) => *place = value.map_or(ShownRead::NoValue, ShownRead::Value),
-                // No other of the call suffers by it.
+                // Only this value fails; the others of the call are kept.
                 Err(fault) => {
                     self.figures.reads_given_up += 1;
                     unread.push(of);
@@ -190,13 +190,13 @@ impl Plan {
 }
 
 impl Plan {
-    /// Tells whose values cannot be read.
+    /// Records a problem that names the machines whose values cannot be read.
     fn cannot_read(&mut self, of: &[(Uuid, Uuid)], fault: &ApiFault) {
         let machines = self.machines(of.iter().map(|(asset, _)| asset));
         self.add_read_problem(SUBJECT, &machines, fault);
     }
 
-    /// Asks again later for what could not be read, unless something is asked for again already.
+    /// Schedules a probe of what could not be read, unless there is one already.
     fn probe_later(
         &mut self,
         streams: Vec<(Uuid, Uuid)>,
@@ -209,13 +209,13 @@ impl Plan {
         }
         let number = self.look_ups.number();
         let tries = self.probe_backoff(Backoff { count: 0, at: now }, kind, now);
-        // It is of no batch: their numbers begin with 1.
+        // 0 stands for no batch: the numbers of batches begin with 1.
         self.look_ups.parts.insert(number, ReadPart { batch: 0, offset: 0, streams, tries });
         self.look_ups.probe = Some((number, failure));
         self.mark_dirty(ProvisioningJob::LookUp(number));
     }
 
-    /// Calls that read pass: what failed with a whole call may pass as well.
+    /// A read succeeded: if the probe is for a call that failed as a whole, it is due now.
     pub(super) fn probe_now(&mut self, now: Instant) {
         let Some((number, ReadFailure::Call)) = self.look_ups.probe else { return };
         if let Some(part) = self.look_ups.parts.get_mut(&number)

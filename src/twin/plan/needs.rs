@@ -45,15 +45,15 @@ impl Plan {
                 None => NextNeed::Nothing,
             },
             ProvisioningJob::Model(ix) => {
-                let again = self.retry_refused(ix, now);
+                let retry_at = self.retry_refused(ix, now);
                 let next = self.next_of_model(ix, models, now);
                 if let NextNeed::Nothing = next
                     && let Some(state) = self.models.get_mut(ix.0 as usize)
                 {
-                    // It has what was wanted: the next growth is collected again.
+                    // The model is complete: from the next addition on, additions are collected anew.
                     state.update_timing.wanted_since = None;
                 }
-                match (next, again) {
+                match (next, retry_at) {
                     (NextNeed::Nothing, Some(at)) => NextNeed::At(at),
                     (next, _) => next,
                 }

@@ -6,8 +6,8 @@ use crate::sitewise::api::{ApiFault, ApiFaultKind};
 /// Failures with one token after which the list is begun again: the token may have expired.
 const TRIES: u32 = 5;
 
-/// Whether a list goes on where it was after a failed call; else from its first page. A token that
-/// SiteWise does not know, or no longer, is an invalid request.
+/// Whether a list is continued after a failed call; else it begins again with its first page. SiteWise
+/// rejects an unknown or expired token as an invalid request.
 pub(super) fn keeps_token(fault: &ApiFault, failures: u32) -> bool {
     fault.kind != ApiFaultKind::Invalid && failures <= TRIES
 }
@@ -28,7 +28,7 @@ pub(super) fn checked(
     if next.is_some() && next == sent {
         let why = "the answer names the same page as the next one again; the list is begun anew; \
                    check what is between the bridge and SiteWise, such as a caching proxy";
-        // Of a kind that begins anew.
+        // A kind for which the list is begun again.
         return Err(ApiFault {
             kind: ApiFaultKind::Invalid,
             ..ApiFault::new(ApiFaultKind::Foreign, why)

@@ -36,11 +36,11 @@ pub(super) struct RejectedPart {
     pub reason: String,
     /// What was rejected; none of a hierarchy.
     definition: Option<api::Property>,
-    /// It is part of the next write again.
-    pub trying: bool,
-    /// When it is.
-    at: Instant,
-    wait: Duration,
+    /// It is part of the next write again: its delay is over.
+    pub in_next_write: bool,
+    /// When it becomes part of a write again.
+    retry_at: Instant,
+    retry_delay: Duration,
 }
 
 /// The search for the part for which a model's write was rejected.
@@ -79,7 +79,7 @@ impl RejectionSearch {
     pub(super) fn next_subset<T>(&self, mut parts: Vec<T>) -> Vec<T> {
         let count = parts.len();
         let (from, to) = match self.extent {
-            // The model alone is there meanwhile: somebody else made it.
+            // `Nothing`: the model was to be created without parts, but somebody else created it.
             WriteExtent::All | WriteExtent::Nothing => (0, count),
             WriteExtent::First(most) => (0, most.min(count)),
             WriteExtent::Last => (count.saturating_sub(1), count),
@@ -212,7 +212,7 @@ impl Plan {
                     2.. if !search.any_accepted => WriteExtent::Single,
                     _ => WriteExtent::All,
                 };
-                // The one at hand is among those that are left.
+                // `left` counts this part as well.
                 let enough = if left > 1 { TOO_MANY } else { ALL };
                 if !search.any_accepted && found >= enough {
                     for part in std::mem::take(search).rejected_parts {
@@ -225,7 +225,7 @@ impl Plan {
                 }
                 self.refuse(ix, *single, reason, models, now);
             }
-            // All but the one that was found: perhaps it was not for that one.
+            // A part was found, but the others were rejected too: it may not have been the cause.
             several if !search.any_accepted && !search.rejected_parts.is_empty() => {
                 search.suspect_count = several.len();
                 search.extent = WriteExtent::Last;
@@ -251,12 +251,13 @@ impl Plan {
             return;
         };
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
-            let before = state.refused.get(&part).map(|refused| refused.wait);
+            let before = state.refused.get(&part).map(|refused| refused.retry_delay);
             // Soon at first: it may have been another model, which was just propagating.
-            let wait = before
-                .map_or(RETRY_AFTER_REJECTION, |wait| (wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT));
-            let (reason, at) = (reason.to_owned(), now + wait);
-            let refused = RejectedPart { reason, definition, trying: false, at, wait };
+            let retry_delay = before
+                .map_or(RETRY_AFTER_REJECTION, |delay| (delay * 2).clamp(FIRST_WAIT, LONGEST_WAIT));
+            let (reason, retry_at) = (reason.to_owned(), now + retry_delay);
+            let refused =
+                RejectedPart { reason, definition, in_next_write: false, retry_at, retry_delay };
             state.refused.insert(part, refused);
         }
         self.add_rejection(subject, reason.to_owned());
@@ -275,17 +276,18 @@ impl Plan {
     pub(super) fn retry_refused(&mut self, ix: ModelIx, now: Instant) -> Option<Instant> {
         let state = self.models.get_mut(ix.0 as usize)?;
         let mut next = None;
-        for refused in state.refused.values_mut().filter(|refused| !refused.trying) {
-            if refused.at <= now {
-                refused.trying = true;
+        for refused in state.refused.values_mut().filter(|refused| !refused.in_next_write) {
+            if refused.retry_at <= now {
+                refused.in_next_write = true;
             } else {
-                next = Some(next.map_or(refused.at, |next: Instant| next.min(refused.at)));
+                next =
+                    Some(next.map_or(refused.retry_at, |next: Instant| next.min(refused.retry_at)));
             }
         }
         next
     }
 
-    /// What is wanted otherwise than it was rejected is tried at once.
+    /// Rejected parts that are wanted in another way by now are tried at once.
     pub(super) fn forget_changed(&mut self, ix: ModelIx, models: &DesiredModels) {
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
             return;
@@ -346,7 +348,7 @@ impl Plan {
             self.refuse(ix, *part, reason, models, now);
         }
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
-            let refused = state.refused.iter().filter(|(_, refused)| !refused.trying);
+            let refused = state.refused.iter().filter(|(_, refused)| !refused.in_next_write);
             let failed = refused.map(|(part, _)| *part).filter(|part| {
                 tried.contains(part) && !state.has(*part, &models.get(ix).properties)
             });

@@ -189,7 +189,7 @@ impl ModelState {
 
     /// Whether a part is left out of writes, since SiteWise rejects it.
     pub(super) fn leaves_out(&self, part: Uuid) -> bool {
-        self.refused.get(&part).is_some_and(|refused| !refused.trying)
+        self.refused.get(&part).is_some_and(|refused| !refused.in_next_write)
     }
 
     /// Counts on over the wanted properties that the model has.

@@ -26,7 +26,7 @@ const READ_REMEDY: &str = "allow the bridge iotsitewise:ListAssetProperties";
 /// The subject under which people find that.
 const READ_SUBJECT: &str = "read the units of assets";
 
-/// Until it is seen again whether others still write an asset's properties.
+/// How long until it is checked again whether the lane of labels still writes an asset's properties.
 const HELD: Duration = Duration::from_secs(1);
 
 /// Failed reads of an asset's units after which its model's are assumed.
@@ -105,7 +105,7 @@ impl Plan {
     /// an earlier process may have given it others.
     pub fn verify_units(&mut self, asset: AssetIx, properties: Vec<PropertyIx>) {
         let verification = self.units.to_verify.entry(asset).or_default();
-        // Of those that are being read a page may have passed.
+        // If the list is being read already, they may have been on an earlier page.
         verification.starts_over = !verification.properties.is_empty();
         verification.properties.extend(properties);
         self.mark_dirty(ProvisioningJob::Units(asset));
@@ -137,43 +137,47 @@ impl Plan {
         assets: &DesiredAssets,
         now: Instant,
     ) {
-        let Some(mut doubt) = self.units.to_verify.remove(&asset) else { return };
+        let Some(mut verification) = self.units.to_verify.remove(&asset) else { return };
         let of = assets.get(asset);
         let subject = || format!("units of {}", of.address);
-        let fault = match pages::checked(answer, doubt.token.as_deref()) {
+        let fault = match pages::checked(answer, verification.token.as_deref()) {
             Ok(CallResult::Properties(Page { items, next })) => {
                 let model = models.get(of.model);
                 let shown: FxHashMap<_, _> = items.into_iter().collect();
-                for property in &doubt.properties {
-                    let Some(has) = model.properties.get(property.0 as usize) else { continue };
-                    let shown = shown.get(&has.id);
-                    let own = self.units.wanted.contains_key(&(asset, *property));
-                    if !own
-                        && shown.is_some_and(|shown| shown.unit.as_deref() != has.unit.as_deref())
+                for property in &verification.properties {
+                    let Some(property_of_model) = model.properties.get(property.0 as usize) else {
+                        continue;
+                    };
+                    let shown = shown.get(&property_of_model.id);
+                    let has_own_unit = self.units.wanted.contains_key(&(asset, *property));
+                    if !has_own_unit
+                        && shown.is_some_and(|shown| {
+                            shown.unit.as_deref() != property_of_model.unit.as_deref()
+                        })
                     {
-                        self.unit_wanted(asset, *property, has.unit.clone());
+                        self.unit_wanted(asset, *property, property_of_model.unit.clone());
                     }
                 }
                 self.problems.remove(READ_SUBJECT);
                 self.problems.remove(&subject());
-                let starts_over = std::mem::take(&mut doubt.starts_over);
+                let starts_over = std::mem::take(&mut verification.starts_over);
                 if starts_over || next.is_some() {
-                    doubt.token = next.filter(|_| !starts_over);
-                    doubt.tries = Backoff::default();
-                    self.units.to_verify.insert(asset, doubt);
+                    verification.token = next.filter(|_| !starts_over);
+                    verification.tries = Backoff::default();
+                    self.units.to_verify.insert(asset, verification);
                 }
                 return;
             }
             Ok(_) => return,
             Err(fault) => fault,
         };
-        let count = doubt.tries.count;
+        let count = verification.tries.count;
         match fault.kind {
             // What is made in its place has its model's.
             ApiFaultKind::NotFound => return,
             ApiFaultKind::Denied => {
                 self.units.read_paused_until = now + RETRY_AFTER_REJECTION;
-                doubt.tries.at = self.units.read_paused_until;
+                verification.tries.at = self.units.read_paused_until;
                 let why = format!("of {}: {}; {READ_REMEDY}", of.address, fault.message);
                 self.add_problem(READ_SUBJECT.into(), why);
             }
@@ -181,7 +185,7 @@ impl Plan {
             | ApiFaultKind::Busy
             | ApiFaultKind::Unavailable
             | ApiFaultKind::Foreign => {
-                doubt.tries = self.backoff(Backoff { count, at: now }, now);
+                verification.tries = self.backoff(Backoff { count, at: now }, now);
             }
             ApiFaultKind::Invalid
             | ApiFaultKind::OutOfRange
@@ -190,15 +194,15 @@ impl Plan {
             | ApiFaultKind::Conflict
             | ApiFaultKind::Changed => {
                 // A page of an earlier list may be none of this one.
-                doubt.token = None;
-                doubt.tries = self.backoff(Backoff { count, at: now }, now);
+                verification.token = None;
+                verification.tries = self.backoff(Backoff { count, at: now }, now);
                 self.add_problem(subject(), fault.message);
                 if count + 1 >= READS {
                     return;
                 }
             }
         }
-        self.units.to_verify.insert(asset, doubt);
+        self.units.to_verify.insert(asset, verification);
     }
 
     /// Status of an asset's own unit; none where it has the model's.
@@ -350,21 +354,21 @@ impl Plan {
         self.add_problem(subject, reason);
     }
 
-    /// An asset is gone: what is made in its place has its model's units.
+    /// An asset is gone. The one created in its place has its model's units, so all are set again.
     pub(super) fn drop_units(&mut self, asset: AssetIx) {
         *self.units.deletions.entry(asset).or_default() += 1;
         let all = (asset, PropertyIx(0))..=(asset, PropertyIx(u32::MAX));
-        let mut again = Vec::new();
-        for (of, unit) in self.units.wanted.range_mut(all) {
+        let mut dirty = Vec::new();
+        for (key, unit) in self.units.wanted.range_mut(all) {
             unit.stage = UnitStage::Unknown;
-            again.push(*of);
+            dirty.push(*key);
         }
-        for (asset, property) in again {
+        for (asset, property) in dirty {
             self.mark_dirty(ProvisioningJob::Unit(asset, property));
         }
     }
 
-    /// Whether the next call writes what was just read: nothing goes in between.
+    /// Whether a unit was just read, and its write is next: no other call goes in between.
     pub(super) fn has_read_unit(&self, asset: AssetIx, property: PropertyIx) -> bool {
         let unit = self.units.wanted.get(&(asset, property));
         unit.is_some_and(|unit| matches!(unit.stage, UnitStage::Other(_)))

@@ -25,34 +25,36 @@ use crate::twin::world::DesiredWorld;
 use crate::twin::writer::PointWriter;
 use crate::twin::{Twin, in_window};
 
-/// What was written last of attributes; what has its model's default was never written.
+/// The last written values of attributes. Of an attribute that shows its model's default nothing was
+/// written.
 pub(super) type Attributes = BTreeMap<(AssetIx, PropertyIx), Tqv>;
 
-/// Attributes whose times in data are kept of one source.
-const SAID: usize = 1_000;
+/// Attributes and units of one source whose times in data are remembered.
+const MAX_TIMES: usize = 1_000;
 
-/// When data since the birth spoke of attributes, or of the units of measurements.
+/// The times of attributes, and of units of measurements, in data since the birth: a late message must
+/// not replace a later one.
 #[derive(Debug, Default)]
-pub(super) struct SaidSinceBirth {
-    /// Of what is before this it is not known whether it is the last word.
+pub(super) struct TimesSinceBirth {
+    /// What is earlier than this may have been replaced already: it is ignored.
     since: Timestamp,
     latest: FxHashMap<(AssetIx, PropertyIx), Timestamp>,
 }
 
 impl Twin {
-    /// Attributes in data. Those that it lacks are unchanged.
+    /// Handles the attributes in data. Those that are not in it are unchanged.
     pub(super) fn attributes_received(&mut self, data: &Data, now: Now) {
         match data.order {
-            // The birth said all of them.
+            // The birth that came since has all of them.
             SequenceOrder::BeforeBirth => return,
-            // Nothing shows that it is later than what is known.
+            // Without a time nothing shows that it is later than what is known.
             SequenceOrder::Late if data.sent.is_none() => return,
             SequenceOrder::InOrder | SequenceOrder::AfterGap | SequenceOrder::Late => {}
         }
         let Self { config, writer, sources, .. } = self;
         let Some(values) = sources.get_mut(&data.source) else { return };
         writer.world.models.set_current_source(&data.source);
-        let mut told = Vec::new();
+        let mut updates = Vec::new();
         for AttributeSample { holder, kind, time, property } in &data.attributes {
             let world = &mut writer.world;
             let Some((asset, mut path)) = values.holder(*holder, world) else { continue };
@@ -60,16 +62,16 @@ impl Twin {
                 AttributeKind::Parameter => PropertyRole::Parameter,
                 AttributeKind::Property => PropertyRole::Property,
             };
-            if let (AttributeHolder::Leaf(slot), Some(said)) =
+            if let (AttributeHolder::Leaf(slot), Some(unit)) =
                 (holder, layout::declared_unit(std::slice::from_ref(property)))
             {
                 let place = values.leaf_at(*slot).map(|leaf| (leaf.asset, leaf.property));
                 if let Some(place) =
-                    place.filter(|place| values.is_last_said(*place, *time, data.order, now))
+                    place.filter(|place| values.record_if_latest(*place, *time, data.order, now))
                 {
                     let (asset, property) = place;
                     world.doubt_unit(asset, property);
-                    world.unit(asset, property, said);
+                    world.unit(asset, property, unit);
                 }
                 continue;
             }
@@ -86,12 +88,12 @@ impl Twin {
             let unit = layout::unit(&[], form);
             let wanted =
                 PropertyRequest { role, path: &path, name: None, form, unit, default: None };
-            // One past the cap was reported with the birth, or is with the next.
+            // One beyond the cap was reported with the birth, or will be with the next.
             if let Ok(place) = world.ensure_property(model, wanted)
-                && values.is_last_said((asset, place), *time, data.order, now)
+                && values.record_if_latest((asset, place), *time, data.order, now)
             {
                 let target = LeafTarget { asset, property: place, form };
-                told.push((
+                updates.push((
                     target,
                     *time,
                     AttributeDeclaration::of(property.value.as_ref(), AttributeDeclaration::Null),
@@ -102,7 +104,7 @@ impl Twin {
         writer.emit_unit_findings(&data.source);
         // The plan has to know the models before a value asks for its gate.
         writer.world.settle_changes(now.instant);
-        for (target, time, value) in told {
+        for (target, time, value) in updates {
             let time = if in_window(time, now) { time } else { now.wall };
             values.write_if_changed(writer, target, &value, time, now);
         }
@@ -110,10 +112,9 @@ impl Twin {
 }
 
 impl SourceValues {
-    /// Whether a word in data on an attribute, or on the unit of a measurement, is the last one by
-    /// the sender's times: one that comes late may be older than the birth, or than what was said
-    /// since.
-    fn is_last_said(
+    /// Whether data has the latest value of an attribute, or unit of a measurement, by the sender's
+    /// times: late data may be older than the birth, or than other data since. Remembers the time.
+    fn record_if_latest(
         &mut self,
         place: (AssetIx, PropertyIx),
         time: Timestamp,
@@ -121,19 +122,19 @@ impl SourceValues {
         now: Now,
     ) -> bool {
         let since = self.born.unwrap_or_default();
-        let said = self
-            .said_since_birth
-            .get_or_insert_with(|| Box::new(SaidSinceBirth { since, ..SaidSinceBirth::default() }));
+        let times = self.times_since_birth.get_or_insert_with(|| {
+            Box::new(TimesSinceBirth { since, ..TimesSinceBirth::default() })
+        });
         let is_taken = in_window(time, now);
         let is_last = is_taken
-            && time >= said.since
-            && said.latest.get(&place).is_none_or(|latest| *latest < time);
+            && time >= times.since
+            && times.latest.get(&place).is_none_or(|latest| *latest < time);
         if is_last {
-            if said.latest.len() >= SAID {
-                let latest = said.latest.drain().map(|(_, latest)| latest).max();
-                said.since = said.since.max(latest.unwrap_or_default().plus(TICK));
+            if times.latest.len() >= MAX_TIMES {
+                let latest = times.latest.drain().map(|(_, latest)| latest).max();
+                times.since = times.since.max(latest.unwrap_or_default().plus(TICK));
             }
-            said.latest.insert(place, time);
+            times.latest.insert(place, time);
         }
         is_last || order != SequenceOrder::Late
     }
@@ -174,7 +175,7 @@ impl SourceValues {
         self.attributes.get(&(asset, property))
     }
 
-    /// The attributes in a birth, all others of its assets being absent.
+    /// Writes the attributes of a birth. Those of its assets that it lacks show their defaults again.
     pub(super) fn write_birth_attributes(
         &mut self,
         writer: &mut PointWriter,
@@ -183,21 +184,21 @@ impl SourceValues {
         birth_time: Timestamp,
         now: Now,
     ) {
-        let mut silent: BTreeSet<(AssetIx, PropertyIx)> = BTreeSet::new();
+        let mut absent: BTreeSet<(AssetIx, PropertyIx)> = BTreeSet::new();
         if !self.attributes.is_empty() {
             for asset in assets {
                 let all = (*asset, PropertyIx(0))..=(*asset, PropertyIx(u32::MAX));
-                silent.extend(self.attributes.range(all).map(|(place, _)| *place));
+                absent.extend(self.attributes.range(all).map(|(place, _)| *place));
             }
         }
         for AttributeTarget { target, declared } in attributes {
-            silent.remove(&(target.asset, target.property));
+            absent.remove(&(target.asset, target.property));
             self.write_if_changed(writer, target, &declared, birth_time, now);
         }
-        for (asset, property) in silent {
+        for (asset, property) in absent {
             let model = writer.world.assets.get(asset).model;
             let properties = &writer.world.models.get(model).properties;
-            if let Some(form) = properties.get(property.0 as usize).map(|has| has.form) {
+            if let Some(form) = properties.get(property.0 as usize).map(|property| property.form) {
                 let target = LeafTarget { asset, property, form };
                 self.write_if_changed(
                     writer,
@@ -222,7 +223,7 @@ impl SourceValues {
         let place = (target.asset, target.property);
         let last = self.attributes.get(&place);
         let default = writer.default_of(target);
-        let Some(value) = wanted(declared, default.as_deref(), target.form) else { return };
+        let Some(value) = desired_value(declared, default.as_deref(), target.form) else { return };
         let quality = quality(&value);
         let time = match last {
             Some(last) if last.value == value => return,
@@ -254,12 +255,13 @@ impl SourceValues {
         time: Timestamp,
     ) {
         let default = writer.default_of(target);
-        let value = wanted(&AttributeDeclaration::Default, default.as_deref(), target.form);
+        let value = desired_value(&AttributeDeclaration::Default, default.as_deref(), target.form);
         let Some(value) = value else { return };
         self.write_attribute(writer, target, Tqv { time, quality: quality(&value), value });
     }
 
-    /// SiteWise has something else of an attribute than the machine says.
+    /// SiteWise shows another value of an attribute: writes the one that the machine declared, or its
+    /// default.
     pub(super) fn correct_shown(
         &mut self,
         writer: &mut PointWriter,
@@ -275,7 +277,8 @@ impl SourceValues {
             Some(last) if last.time > found.time => return,
             Some(last) => last.value.clone(),
             None => {
-                let value = wanted(&AttributeDeclaration::Default, default.as_deref(), target.form);
+                let value =
+                    desired_value(&AttributeDeclaration::Default, default.as_deref(), target.form);
                 let Some(value) = value else { return };
                 value
             }
@@ -293,13 +296,17 @@ impl SourceValues {
     }
 }
 
-/// The value that an attribute should show: its own, else the default, else null; null too where its
-/// own has no form in SiteWise. None for a default that is no value of its type.
-fn wanted(said: &AttributeDeclaration, default: Option<&str>, form: ValueForm) -> Option<Variant> {
-    match (said, default) {
+/// The value that an attribute should show: the declared one, else the default, else null; null too if
+/// SiteWise has no type for the declared one. None for a default that is no value of the type.
+fn desired_value(
+    declared: &AttributeDeclaration,
+    default: Option<&str>,
+    form: ValueForm,
+) -> Option<Variant> {
+    match (declared, default) {
         (AttributeDeclaration::Value(value), _) => {
-            let own = mapping::convert(Some(value), SparkplugQuality::Good, form);
-            Some(own.map_or(Variant::Null(form.data_type()), |converted| converted.value))
+            let converted = mapping::convert(Some(value), SparkplugQuality::Good, form);
+            Some(converted.map_or(Variant::Null(form.data_type()), |converted| converted.value))
         }
         (AttributeDeclaration::Default, Some(default)) => mapping::of_default(default, form),
         (AttributeDeclaration::Default, None)

@@ -71,13 +71,13 @@ impl MessageTimes {
         let answers = self.asked.is_some_and(|asked| now.instant.since(asked) < ANSWER);
         let behind = behind(sent, now);
         let before = self.lag.filter(|_| answers && !self.reported);
-        // One that is as old as a birth that is kept says nothing of the messages around it.
+        // A birth that a server retains is old, and says nothing about the messages around it.
         if self.lag.is_none() || !self.is_back(sent) {
             self.record(sent, false, now);
         }
         let ConstantLag { least, hides, .. } = before?;
         match self.lag {
-            // It was made now, and by the same clock as what came before.
+            // The birth was made just now, by the same clock as the messages before.
             Some(_) if hides && behind.abs_diff(least) < LIVE as u64 => self.tell(sent),
             Some(_) => None,
             None => {
@@ -87,7 +87,7 @@ impl MessageTimes {
         }
     }
 
-    /// SiteWise shows a value of this time, from a process before this one.
+    /// SiteWise shows a value of this time, from an earlier process.
     pub(super) fn shown(&mut self, time: Timestamp) {
         self.latest = self.latest.max(Some(time));
     }
@@ -149,7 +149,7 @@ fn behind(sent: Timestamp, now: Now) -> i64 {
 }
 
 /// When data was sent: the payload's time. Of a sender without one it is the latest of its values',
-/// for what is sent now has at least one of now. None where it says nothing of now.
+/// for what is sent now has at least one current value. None if the data says nothing about now.
 pub(super) fn sent_time(data: &Data) -> Option<Timestamp> {
     if data.order.is_past() {
         return None;

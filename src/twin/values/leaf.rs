@@ -107,8 +107,8 @@ impl Leaf {
     /// Records a value of the bridge's own as the latest: the sender's last timestamp does not
     /// change.
     pub(super) fn write(&mut self, last: Tqv) {
-        let said = if self.is_new() { last.time } else { self.sender_time() };
-        self.write_with_sender_time(last, said);
+        let sender_time = if self.is_new() { last.time } else { self.sender_time() };
+        self.write_with_sender_time(last, sender_time);
     }
 
     /// As [`write`](Self::write), for a value with the sender's timestamp.
@@ -119,8 +119,8 @@ impl Leaf {
         self.set_time(time, sender_time);
     }
 
-    pub(super) fn set_time(&mut self, time: Timestamp, said: Timestamp) {
-        (self.time, self.sender_time) = (time, said);
+    pub(super) fn set_time(&mut self, time: Timestamp, sender_time: Timestamp) {
+        (self.time, self.sender_time) = (time, sender_time);
     }
 
     /// SiteWise also has the latest value at this later time.
@@ -135,11 +135,11 @@ impl Leaf {
 
     /// A birth repeats the latest value with this timestamp of its own. Nothing is written, but
     /// what is older than that does not replace it.
-    pub(super) fn repeated_at(&mut self, said: Timestamp) {
-        self.sender_time = self.sender_time.max(said);
+    pub(super) fn repeated_at(&mut self, sender_time: Timestamp) {
+        self.sender_time = self.sender_time.max(sender_time);
     }
 
-    /// Writes a value that is older than what the sender said last. SiteWise shows it nevertheless
+    /// Writes a value that is older than the sender's latest. SiteWise shows it nevertheless
     /// if nothing later was written: where a birth has repeated the latest value since, that is
     /// written once more, with the timestamp that it had there, and else the next birth has to know.
     pub(super) fn write_past(

@@ -31,7 +31,7 @@ use crate::twin::writer::PointWriter;
 
 /// Calls in flight; the rest waits as assets, not as their properties.
 const CALLS: usize = 64;
-/// Entries of a batch, or a few more: so that its calls are full.
+/// Entries of a batch, or a few more. A multiple of what a call takes, so that calls are full.
 const ENTRIES: usize = 8 * ENTRIES_PER_BATCH_READ;
 /// Properties read of a model that unrelated machines share, at most: five calls a machine.
 const SHARED_PROPERTIES: usize = 5 * ENTRIES_PER_BATCH_READ;
@@ -138,7 +138,7 @@ impl ShownValueReads {
         );
     }
 
-    /// The next batch of what waits; none if nothing does.
+    /// The next batch of the waiting reads; none if there is none.
     fn next(
         &mut self,
         world: &DesiredWorld,
@@ -244,7 +244,7 @@ fn remaining(
 }
 
 impl Twin {
-    /// Has as much read of what waits as may be at once.
+    /// Starts as many of the waiting reads as may be in flight.
     pub(in crate::twin) fn look_up(&mut self) {
         let Self { lookups, sources, writer, .. } = self;
         let world = &mut writer.world;
@@ -276,7 +276,7 @@ impl Twin {
         }
     }
 
-    /// Takes what SiteWise shows.
+    /// Handles a batch of what SiteWise shows.
     pub(in crate::twin) fn looked_up(&mut self, batch: u64, shown: Vec<ShownRead>, now: Now) {
         let Self { lookups, sources, writer, restored, .. } = self;
         if let Some(of) = lookups.orphan_batches.remove(&batch) {
@@ -310,7 +310,7 @@ impl SourceValues {
         leaves.map(|leaf| (leaf.asset, leaf.property)).collect()
     }
 
-    /// SiteWise shows these of its properties.
+    /// Compares what SiteWise shows of the source's properties with what was written.
     fn compare_shown(
         &mut self,
         writer: &mut PointWriter,
@@ -381,19 +381,19 @@ impl SourceValues {
             if !hidden {
                 continue;
             }
-            // The sender's clock has gone back since: what it says until then keeps its own time.
+            // The sender's clock has gone back since: until it catches up, values keep their own time.
             let went_back =
                 shown.quality == Quality::Good && shown.time > fallback_time.plus(STILL);
             if went_back {
                 values.message_times.shown(shown.time);
             }
-            let said = if went_back { shown.time } else { leaf.sender_time() };
+            let sender_time = if went_back { shown.time } else { leaf.sender_time() };
             if (shown.quality, &shown.value) == (last.quality, &last.value) {
-                leaf.write_with_sender_time(shown, said);
+                leaf.write_with_sender_time(shown, sender_time);
                 continue;
             }
             let last = Tqv { time: later(last.time, shown.time, now), ..last };
-            leaf.write_with_sender_time(last.clone(), said);
+            leaf.write_with_sender_time(last.clone(), sender_time);
             writer.write_own(leaf.target(), last, Class::Birth);
         }
     }

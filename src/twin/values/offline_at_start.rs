@@ -27,7 +27,7 @@ use crate::twin::writer::PointWriter;
 use crate::twin::{Twin, in_window};
 
 /// Delay before a failed read is retried.
-const AGAIN: Duration = Duration::from_secs(3_600);
+const RETRY_DELAY: Duration = Duration::from_secs(3_600);
 
 /// Sources whose values are to be read.
 #[derive(Debug, Default)]
@@ -69,7 +69,7 @@ impl OfflineAtStart {
         self.ready.is_empty()
     }
 
-    /// The next batch of what the dead measured.
+    /// The next batch of measurements of sources that are offline.
     pub(super) fn next(
         &mut self,
         world: &DesiredWorld,
@@ -114,7 +114,7 @@ impl ShownValueReads {
         self.offline_at_start.scheduled.extend(offline.map(|source| ((due, source), None)));
     }
 
-    /// Who was not born here has died.
+    /// A source died that was not born since the start.
     pub(super) fn queue_offline(&mut self, source: &Source, died: Timestamp) {
         self.offline_at_start.ready.push_back((source.clone(), Some(died)));
     }
@@ -138,8 +138,8 @@ impl ShownValueReads {
                 continue;
             }
             if let (Some(source), ShownRead::Unread) = (&of, &shown) {
-                let again = (now.instant + AGAIN, Source::clone(source));
-                self.offline_at_start.scheduled.insert(again, Some(mark_time));
+                let retry = (now.instant + RETRY_DELAY, Source::clone(source));
+                self.offline_at_start.scheduled.insert(retry, Some(mark_time));
                 continue;
             }
             let shown = match shown {
@@ -182,7 +182,7 @@ impl ShownValueReads {
 }
 
 impl Twin {
-    /// Has those read again who are dead and could not be read.
+    /// Reads once more the values of offline sources that could not be read.
     pub(in crate::twin) fn retry_failed_reads(&mut self, now: Now) {
         let later = &mut self.lookups.offline_at_start.scheduled;
         let failed: Vec<_> = later.extract_if(.., |_, died| died.is_some()).collect();
@@ -190,7 +190,7 @@ impl Twin {
         self.read_offline(now);
     }
 
-    /// Has those read who are dead and were not born since the start.
+    /// Starts reading the values of sources that are offline and were not born since the start.
     pub(in crate::twin) fn read_offline(&mut self, now: Now) {
         if self.lookups.due().is_none_or(|due| due > now.instant) {
             return;

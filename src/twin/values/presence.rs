@@ -23,15 +23,15 @@ impl SourceValues {
         let Some(time) = self.last_presence_time else { return Vec::new() };
         let PresenceProperties { online, last_birth, last_death, session } = self.presence;
         let count = |count| Variant::Integer(i32::try_from(count).unwrap_or(i32::MAX));
-        let mut told = Vec::new();
-        told.extend(online.zip(self.liveness.is_online().map(Variant::Boolean)));
-        told.extend(last_birth.zip(self.born.map(mapping::seconds)));
-        told.extend(last_death.zip(self.died.map(mapping::seconds)));
+        let mut values = Vec::new();
+        values.extend(online.zip(self.liveness.is_online().map(Variant::Boolean)));
+        values.extend(last_birth.zip(self.born.map(mapping::seconds)));
+        values.extend(last_death.zip(self.died.map(mapping::seconds)));
         if let Some((gaps, rebirths)) = session {
-            told.extend([(gaps, count(self.gaps)), (rebirths, count(self.rebirths))]);
+            values.extend([(gaps, count(self.gaps)), (rebirths, count(self.rebirths))]);
         }
         let good = |(property, value)| (property, Tqv { time, quality: Quality::Good, value });
-        told.into_iter().map(good).collect()
+        values.into_iter().map(good).collect()
     }
 
     /// Writes that it is alive, and since when.
@@ -87,8 +87,8 @@ impl SourceValues {
         }
     }
 
-    /// Tells once more whether it is alive, after the clock was put right, or wrong; and has the
-    /// next birth write every value.
+    /// Writes once more whether it is alive, after a step of our clock; and has the next birth write
+    /// every value.
     pub(in crate::twin) fn rewrite_after_clock_step(&mut self, writer: &mut PointWriter, now: Now) {
         self.presence_unreliable = true;
         if let Some(online) = self.liveness.is_online() {
@@ -102,8 +102,8 @@ impl SourceValues {
         }
     }
 
-    /// A presence value waited until SiteWise takes it no more. Whether the machine is alive is told
-    /// again where that value told what still holds.
+    /// A presence value waited until it was too old for SiteWise. If it said whether the machine is
+    /// alive, and that still holds, it is written again.
     pub(in crate::twin) fn presence_too_old(
         &mut self,
         writer: &mut PointWriter,
@@ -111,8 +111,10 @@ impl SourceValues {
         value: &Variant,
         now: Now,
     ) {
-        let told = self.presence.online == Some(property);
-        if told && self.liveness.is_online().map(Variant::Boolean).as_ref() == Some(value) {
+        let is_online_property = self.presence.online == Some(property);
+        if is_online_property
+            && self.liveness.is_online().map(Variant::Boolean).as_ref() == Some(value)
+        {
             self.rewrite_after_clock_step(writer, now);
         }
     }
@@ -121,7 +123,7 @@ impl SourceValues {
     /// so far that SiteWise would not take that.
     pub(super) fn presence_time(&mut self, fallback_time: Timestamp, now: Now) -> Timestamp {
         let time =
-            self.last_presence_time.map_or(fallback_time, |told| later(fallback_time, told, now));
+            self.last_presence_time.map_or(fallback_time, |last| later(fallback_time, last, now));
         self.last_presence_time = Some(time);
         time
     }

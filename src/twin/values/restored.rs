@@ -143,7 +143,7 @@ impl Twin {
         Some((source.clone(), (asset, property)))
     }
 
-    /// A point comes of which no birth has by_source so far.
+    /// A restored point is about to be delivered, of a property that no birth has so far.
     fn track_unnamed(&mut self, last: &Point) {
         let in_flight =
             self.restored.in_flight_unnamed.entry(last.stream).or_insert_with(|| last.tqv());
@@ -152,7 +152,7 @@ impl Twin {
         }
         let Variant::Boolean(online) = last.value else { return };
         let plan = &mut self.writer.world.plan;
-        // Whether it is still online is to be found out, as of all who were at the start.
+        // As with all that were online at the start, it is to be found out whether it still is.
         if let Some(Source { edge, device }) =
             plan.presence_restored(last.stream, last.time, online)
         {
@@ -161,7 +161,7 @@ impl Twin {
         }
     }
 
-    /// SiteWise will have these besides what a source wrote.
+    /// Applies restored values, which SiteWise gets besides the values that a source wrote.
     fn apply_restored(&mut self, source: &Source, mut found: LatestRestored, now: Now) {
         let Self { sources, writer, restored, .. } = self;
         let Some(values) = sources.get_mut(source).filter(|_| !found.is_empty()) else { return };
@@ -178,9 +178,9 @@ impl Twin {
         rest.sort_unstable_by_key(|(place, _)| *place);
         for ((asset, property), found) in rest {
             let model = writer.world.models.get(writer.world.assets.get(asset).model);
-            let Some(has) = model.properties.get(property.0 as usize) else { continue };
-            if has.is_attribute() {
-                let target = LeafTarget { asset, property, form: has.form };
+            let Some(desired) = model.properties.get(property.0 as usize) else { continue };
+            if desired.is_attribute() {
+                let target = LeafTarget { asset, property, form: desired.form };
                 values.correct_shown(writer, target, &found, found.time, now);
             } else if asset == values.asset {
                 values.overlay_presence(writer, property, &found, now);
@@ -205,19 +205,21 @@ impl SourceValues {
         found: &Tqv,
         now: Now,
     ) {
-        let told = self.presence_values().into_iter().find(|(of, _)| *of == property);
-        let Some((_, told)) = told.filter(|(_, told)| told.time <= found.time) else { return };
-        if told.value == found.value {
+        let written = self.presence_values().into_iter().find(|(other, _)| *other == property);
+        let Some((_, written)) = written.filter(|(_, written)| written.time <= found.time) else {
+            return;
+        };
+        if written.value == found.value {
             self.last_presence_time = Some(found.time);
         } else {
             let time = self.presence_time(found.time, now);
-            writer.write_presence(self.asset, property, time, told.value);
+            writer.write_presence(self.asset, property, time, written.value);
         }
     }
 }
 
 impl Leaf {
-    /// SiteWise will have this as well; true if it then shows it instead of this leaf's.
+    /// Applies a restored value. True if SiteWise then shows it instead of this leaf's own.
     fn overlay(&mut self, found: &Tqv) -> bool {
         let shown =
             found.time > self.time || found.time == self.time && found.quality != self.quality;

@@ -18,9 +18,9 @@ impl Twin {
         let Some(values) = writer.world.source_of(asset).and_then(|of| sources.get_mut(of)) else {
             return;
         };
-        // By the sender's own clock: what it says next must not be hidden by it.
+        // By the sender's clock: the sender's next value must not be hidden by this one.
         let fallback_time = now.wall.minus(values.clock_lag);
-        let taken = |last: Tqv| match in_window(last.time, now) {
+        let in_time = |last: Tqv| match in_window(last.time, now) {
             true => last,
             false => Tqv { time: later(fallback_time, last.time, now), ..last },
         };
@@ -28,7 +28,7 @@ impl Twin {
         for leaf in
             leaves.chain(values.missing_leaves.values_mut()).filter(|leaf| leaf.asset == asset)
         {
-            let Some(last) = leaf.last().map(taken) else { continue };
+            let Some(last) = leaf.last().map(in_time) else { continue };
             if last.time != leaf.time {
                 leaf.write_with_sender_time(last.clone(), leaf.sender_time());
             }
@@ -37,9 +37,11 @@ impl Twin {
         }
         let model = writer.world.assets.get(asset).model;
         for ((of, property), last) in &mut values.attributes {
-            let has = writer.world.models.get(model).properties.get(property.0 as usize);
-            let Some(form) = has.map(|has| has.form).filter(|_| *of == asset) else { continue };
-            *last = taken(last.clone());
+            let desired = writer.world.models.get(model).properties.get(property.0 as usize);
+            let Some(form) = desired.map(|desired| desired.form).filter(|_| *of == asset) else {
+                continue;
+            };
+            *last = in_time(last.clone());
             writer.write_own(
                 LeafTarget { asset, property: *property, form },
                 last.clone(),
@@ -49,15 +51,17 @@ impl Twin {
         if values.asset != asset {
             return;
         }
-        let told = values.presence_values();
+        let presence_values = values.presence_values();
         values.last_presence_time =
-            values.last_presence_time.map(|told| match in_window(told, now) {
-                true => told,
-                false => later(now.wall, told, now),
+            values.last_presence_time.map(|last| match in_window(last, now) {
+                true => last,
+                false => later(now.wall, last, now),
             });
-        for (property, last) in told {
-            let has = writer.world.models.get(model).properties.get(property.0 as usize);
-            if let (Some(form), Some(time)) = (has.map(|has| has.form), values.last_presence_time) {
+        for (property, last) in presence_values {
+            let desired = writer.world.models.get(model).properties.get(property.0 as usize);
+            if let (Some(form), Some(time)) =
+                (desired.map(|desired| desired.form), values.last_presence_time)
+            {
                 writer.write_own(
                     LeafTarget { asset, property, form },
                     Tqv { time, ..last },
@@ -101,10 +105,10 @@ impl Twin {
         // Presence values are written together with one timestamp; another of them may have been
         // moved to the next second already.
         let latest = values.last_presence_time.is_some_and(|at| at == key.time || at == next);
-        let mut told = values.presence_values().into_iter();
+        let mut presence_values = values.presence_values().into_iter();
         if values.asset == asset
             && latest
-            && let Some((_, last)) = told.find(|(told, _)| *told == property)
+            && let Some((_, last)) = presence_values.find(|(other, _)| *other == property)
         {
             values.last_presence_time = Some(next);
             writer.write_own(target, Tqv { time: next, ..last }, Class::Live);

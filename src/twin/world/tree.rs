@@ -14,7 +14,7 @@ const LEVELS: usize = 20;
 impl DesiredWorld {
     /// Makes a place for a model's assets under another's, if the tree has one.
     pub(in crate::twin) fn ensure_hierarchy(&mut self, above: ModelIx, below: ModelIx) {
-        // What has none here is met again at each of its assets.
+        // If the tree has no room, that is noticed again at each of the assets.
         let _ = self.try_place(above, below);
     }
 
@@ -27,8 +27,8 @@ impl DesiredWorld {
     }
 
     /// The asset under which one of `model` has a place: `parent`, or else an overflow level below
-    /// it; where that would close a ring of models, the next one above that is none of it, up to
-    /// the node or device. `parent` where there is none at all.
+    /// it; if that would close a ring of models, the nearest ancestor that is not in the ring, up to the
+    /// node or device. `parent` if there is no place at all.
     pub(super) fn place_below(&mut self, parent: AssetIx, model: ModelIx) -> AssetIx {
         let mut at = parent;
         loop {

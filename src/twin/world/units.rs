@@ -9,8 +9,8 @@ use crate::twin::mapping::ValueForm;
 use crate::twin::models::PropertyIx;
 use crate::twin::names;
 
-/// Properties of one birth that are reported; further ones are with the next.
-const TOLD: usize = 100;
+/// Units of one birth that are reported; further ones are reported with the next.
+const MAX_REPORTED: usize = 100;
 
 /// Properties whose machine says another unit than their model's, or none: each is reported once.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ impl UnitFindings {
 
     /// Whether a property is to be reported.
     fn is_due(&mut self, place: (AssetIx, PropertyIx)) -> bool {
-        self.unreported.len() < TOLD && self.known.insert(place)
+        self.unreported.len() < MAX_REPORTED && self.known.insert(place)
     }
 }
 
@@ -58,8 +58,9 @@ impl DesiredWorld {
         if of.known == AtStart::No {
             return;
         }
-        let has = self.models.get(of.model).properties.get(property.0 as usize);
-        if has.is_some_and(|has| has.unit.is_some()) && self.verified_units.insert(asset, property)
+        let desired = self.models.get(of.model).properties.get(property.0 as usize);
+        if desired.is_some_and(|desired| desired.unit.is_some())
+            && self.verified_units.insert(asset, property)
         {
             self.units_to_verify.entry(asset).or_default().push(property);
         }
@@ -72,70 +73,73 @@ impl DesiredWorld {
         }
     }
 
-    /// A machine says the unit of a property. Where it is not its model's, its asset gets its own.
+    /// A machine declares the unit of a property. If that is not its model's, its asset gets a unit of
+    /// its own.
     pub(in crate::twin) fn unit(&mut self, asset: AssetIx, property: PropertyIx, declared: &str) {
         let model = self.assets.get(asset).model;
-        let Some(has) = self.models.get(model).properties.get(property.0 as usize) else { return };
-        if has.form == ValueForm::Seconds {
-            // It is written in seconds, whatever its sender counts in.
+        let Some(desired) = self.models.get(model).properties.get(property.0 as usize) else {
+            return;
+        };
+        if desired.form == ValueForm::Seconds {
+            // It is converted to seconds, whatever unit the sender declares.
             return;
         }
         let place = (asset, property);
-        let is_models = |said: &str| has.unit.as_deref() == Some(said);
+        let is_models = |declared_unit: &str| desired.unit.as_deref() == Some(declared_unit);
         if is_models(declared) && self.units.is_empty() {
             return;
         }
-        let Some(said) = names::unit(declared) else { return };
-        let unit = if is_models(&said) {
-            // It has come back to its model's.
+        let Some(declared_unit) = names::unit(declared) else { return };
+        let unit = if is_models(&declared_unit) {
+            // The asset's own unit, if it had one, becomes its model's again.
             if self.units.remove(&place).is_none() {
                 return;
             }
-            Some(said.into_boxed_str())
-        } else if has.unit.is_none()
-            // Others that say none would show it.
+            Some(declared_unit.into_boxed_str())
+        } else if desired.unit.is_none()
+            // With other assets the unit would show on those as well, though they declare none.
             && self.assets.of_model(model) <= 1
             && self.plan.is_property_unsent(model, property, &self.models)
         {
-            self.models.set_unit(model, property, said.into());
+            self.models.set_unit(model, property, declared_unit.into());
             return;
         } else {
-            let said: Option<Box<str>> = Some(said.into());
-            let is_new = self.units.get(&place) != Some(&said);
+            let declared_unit: Option<Box<str>> = Some(declared_unit.into());
+            let is_new = self.units.get(&place) != Some(&declared_unit);
             if is_new {
                 self.unit_findings.known.remove(&place);
-                self.units.insert(place, said.clone());
+                self.units.insert(place, declared_unit.clone());
             }
             self.report_own_unit(place);
             if !is_new {
                 return;
             }
-            said
+            declared_unit
         };
         self.plan.unit_wanted(asset, property, unit);
     }
 
-    /// A machine says another unit of a property than its model's, which SiteWise shows until its
-    /// asset has its own, and longer where nobody lets the bridge set that.
+    /// Reports that a machine declares another unit than its model's. SiteWise shows the model's until
+    /// the asset's own is set, and for good if the bridge lacks the permission.
     fn report_own_unit(&mut self, place: (AssetIx, PropertyIx)) {
-        let of = self.assets.get(place.0);
-        let model = self.models.get(of.model);
-        let Some(has) = model.properties.get(place.1.0 as usize) else { return };
-        let Some(Some(own)) = self.units.get(&place) else { return };
+        let desired_asset = self.assets.get(place.0);
+        let model = self.models.get(desired_asset.model);
+        let Some(desired) = model.properties.get(place.1.0 as usize) else { return };
+        let Some(Some(unit)) = self.units.get(&place) else { return };
         if !self.unit_findings.is_due(place) {
             return;
         }
-        let shown = match &has.unit {
+        let shown = match &desired.unit {
             Some(unit) => format!("in {unit:?}"),
             None => "without a unit".to_owned(),
         };
-        let (address, name, model) = (&of.address, &has.name, &model.name);
-        let example = format!("{address}/{name} is in {own:?}, its model {model} has it {shown}");
+        let (address, name, model) = (&desired_asset.address, &desired.name, &model.name);
+        let example = format!("{address}/{name} is in {unit:?}, its model {model} has it {shown}");
         self.unit_findings.unreported.push((Finding::DefinitionsDiffer, example));
     }
 
-    /// A machine says no unit of a property. Where its model has one, SiteWise cannot show none:
-    /// without a unit of its own an asset has its model's. So it is reported, once.
+    /// A machine declares no unit for a property. If its model has one, SiteWise shows that, since an
+    /// asset without a unit of its own has its model's. So it is reported, once.
     pub(in crate::twin) fn no_unit(&mut self, asset: AssetIx, property: PropertyIx) {
         let place = (asset, property);
         let of = self.assets.get(asset);
