@@ -41,8 +41,8 @@ use crate::time::{Instant, Now};
 use crate::twin::identity::Namespace;
 use crate::twin::{Output, Twin};
 
-/// Everything is done, as far as possible, once nothing is due for this long: models are updated
-/// once a minute at most, and a rejection is retried after five.
+/// Provisioning counts as complete once no call is due within this time: a model is updated once a
+/// minute at most, and a rejection, which would not pass here, is retried after five.
 const IDLE_MEANS_DONE: Duration = Duration::from_secs(120);
 /// How long the bridge waits for the first tags of one born without; not waited for here.
 const TAGS_TIMEOUT: Duration = Duration::from_secs(60);
@@ -124,7 +124,7 @@ pub enum PlanError {
 struct CapturedEvents {
     /// With the time of arrival.
     events: Vec<(Now, Event)>,
-    /// What they take.
+    /// What the events take, in parts.
     parts: usize,
     /// How long was listened; none where a capture has no times.
     listened_for: Option<Duration>,
@@ -250,11 +250,11 @@ async fn survey<S: SiteWise>(
     Ok(observed.run.report(&observed.captured, observed.began))
 }
 
-/// What a dry run came to.
+/// The end of a dry run.
 struct Observed<S> {
     run: PlanRun<S>,
     captured: CapturedEvents,
-    /// When provisioning began, in computed time.
+    /// When provisioning began, in simulated time.
     began: Instant,
 }
 
@@ -318,13 +318,14 @@ struct PlanRun<S> {
     what_if: WhatIf,
     buffered: BufferSurvey,
     values: u64,
-    /// What births say otherwise than the models keep, and other births; and what to do.
+    /// Findings on births, such as units that differ from their models': what is concerned, and what to
+    /// do.
     findings: BTreeSet<(String, &'static str)>,
     /// Whether the event that is being followed is data.
     counting_data: bool,
     /// When the event that is being followed arrived.
     arrival: Instant,
-    /// Computed time.
+    /// Simulated time.
     now: Now,
 }
 

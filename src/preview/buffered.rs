@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
-use super::report::LEAST;
+use super::report::MIN_LISTENED;
 use super::text::{HumanDuration, NAMES, grouped};
 use crate::config::Config;
 use crate::delivery::billing;
@@ -54,7 +54,7 @@ impl BufferSurvey {
     /// What the properties that `INGEST_BUFFERED` names cost both ways; all properties where it
     /// names none. None where too little was measured.
     pub(super) fn offer(&self, twin: &Twin, listened: Option<Duration>) -> Option<Offer> {
-        let listened = listened.filter(|listened| *listened >= LEAST)?;
+        let listened = listened.filter(|listened| *listened >= MIN_LISTENED)?;
         let mut by_name: BTreeMap<String, Measured> = BTreeMap::new();
         for (stream, (values, bytes)) in &self.streams {
             let Some(address) = twin.measurement_address(*stream) else { continue };
@@ -62,14 +62,18 @@ impl BufferSurvey {
                 continue;
             }
             let name = twin.measurement_name(*stream).unwrap_or_default();
-            let of = by_name.entry(name).or_default();
-            of.properties += 1;
-            of.values += values;
-            of.bytes += bytes;
+            let measured_property = by_name.entry(name).or_default();
+            measured_property.properties += 1;
+            measured_property.values += values;
+            measured_property.bytes += bytes;
         }
         let measured = by_name.into_iter();
-        let measured: Vec<Measured> =
-            measured.map(|(name, of)| Measured { glob: Globs::any_below(&name), ..of }).collect();
+        let measured: Vec<Measured> = measured
+            .map(|(name, measured_property)| Measured {
+                glob: Globs::any_below(&name),
+                ..measured_property
+            })
+            .collect();
         Offer::new(&measured, listened, self.linger, self.every)
     }
 }

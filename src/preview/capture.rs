@@ -20,7 +20,7 @@ use crate::sparkplug::topic::{CERTIFICATES, Topic};
 use crate::time::{Instant, Now, Timestamp};
 use crate::twin;
 
-/// Limit of metrics and values, which are all in memory: enough to estimate a rate.
+/// Metrics and values that are kept, all in memory: enough to estimate a rate.
 pub(super) const PARTS: usize = 2_000_000;
 
 /// A captured message.
@@ -110,7 +110,7 @@ fn base64(text: &str) -> Option<Vec<u8>> {
 /// Reads captures through a session of their own.
 pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<CapturedEvents, PlanError> {
     let mut host = Host::new(host.clone(), super::SEED);
-    let mut told = CapturedEvents::default();
+    let mut captured = CapturedEvents::default();
     let mut now = Now { instant: Instant::START, wall: clock::wall() };
     let (mut first, mut last) = (None, None);
     host.handle_connected(ServerId(0), now.wall, now);
@@ -131,22 +131,22 @@ pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<CapturedEvents, P
             }
             host.handle_timeout(now);
             host.handle_message(ServerId(0), line.topic, &line.payload, false, now);
-            told.take(&mut host, now);
-            if told.is_full() {
+            captured.take(&mut host, now);
+            if captured.is_full() {
                 break;
             }
         }
     }
-    // What waits for missing messages waits no longer.
+    // Lets the session's timers expire: messages that wait for missing ones are processed.
     for _ in 0..2 {
         now = now.plus(Duration::from_secs(60));
         host.handle_timeout(now);
-        told.take(&mut host, now);
+        captured.take(&mut host, now);
     }
-    told.listened_for =
+    captured.listened_for =
         first.zip(last).and_then(|(first, last)| Duration::try_from_secs_f64(last - first).ok());
-    told.record_unborn(&host);
-    Ok(told)
+    captured.record_unborn(&host);
+    Ok(captured)
 }
 
 /// A file's text, or that of all files in a folder, by name.

@@ -18,33 +18,33 @@ use crate::sitewise::tags::Tags;
 use crate::time::Instant;
 use crate::twin::plan::api_call::{ApiCall, CallId, CallResult};
 
-/// How long a read may be unanswered.
+/// Timeout of a read.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long reads may fail in a row.
+/// How long reads may keep failing.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// After a read that failed; doubled each time, up to the longest.
-const PAUSE: Duration = Duration::from_millis(500);
+/// Pause after a read that failed; doubled each time, up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-/// After this long without progress it says what it waits for; then less often.
-const SILENCE: Duration = Duration::from_secs(2);
-const REPEAT: Duration = Duration::from_secs(10);
+/// Time between two lines that say what is waited for, while one call hangs, and while calls are answered.
+const WAITING_LINE_INTERVAL: Duration = Duration::from_secs(2);
+const BUSY_LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 pub(super) struct DryRun<S> {
     /// None for an account with nothing in it.
     sitewise: Option<S>,
     queue: VecDeque<(CallId, ApiCall, Instant)>,
-    /// Names of all models there are.
-    names: BTreeMap<String, Uuid>,
-    /// What would be there, or would be other than it is.
+    /// All models of the account by name, with those that would be created.
+    model_names: BTreeMap<String, Uuid>,
+    /// Models that would be created or would grow, as they would be then.
     models: BTreeMap<Uuid, Model>,
     assets: BTreeMap<Uuid, Asset>,
     writes: Vec<ApiCall>,
     last_write: Option<Instant>,
-    /// When the first of the reads began that have failed since one passed, and the next pause.
+    /// While reads fail: when the first of them began, and the pause after the next failure.
     failing: Option<(Moment, Duration)>,
     reads: u64,
-    /// When it says at the latest what it waits for.
-    tell_at: Moment,
+    /// When the next line says what is waited for, if nothing ends before.
+    progress_line_at: Moment,
 }
 
 impl<S: SiteWise> DryRun<S> {
@@ -52,14 +52,14 @@ impl<S: SiteWise> DryRun<S> {
         Self {
             sitewise,
             queue: VecDeque::new(),
-            names: BTreeMap::new(),
+            model_names: BTreeMap::new(),
             models: BTreeMap::new(),
             assets: BTreeMap::new(),
             writes: Vec::new(),
             last_write: None,
             failing: None,
             reads: 0,
-            tell_at: Moment::now() + SILENCE,
+            progress_line_at: Moment::now() + WAITING_LINE_INTERVAL,
         }
     }
 
@@ -87,7 +87,7 @@ impl<S: SiteWise> DryRun<S> {
             return Ok(Some((id, answer)));
         }
         let began = Moment::now();
-        let answer = self.read_or_tell(call).await;
+        let answer = self.read_with_progress(call).await;
         self.reads += 1;
         match &answer {
             Ok(_) => self.failing = None,
@@ -95,12 +95,12 @@ impl<S: SiteWise> DryRun<S> {
                 ApiFaultKind::NotFound => self.failing = None,
                 ApiFaultKind::Denied | ApiFaultKind::Invalid => return Err(fault.clone()),
                 _ => {
-                    let (since, pause) = self.failing.unwrap_or((began, PAUSE));
+                    let (since, pause) = self.failing.unwrap_or((began, FIRST_PAUSE));
                     if since.elapsed() >= PATIENCE {
                         return Err(fault.clone());
                     }
                     info!("{fault}; trying again");
-                    self.tell_at = Moment::now() + pause + SILENCE;
+                    self.progress_line_at = Moment::now() + pause + WAITING_LINE_INTERVAL;
                     tokio::time::sleep(pause).await;
                     self.failing = Some((since, (pause * 2).min(LONGEST_PAUSE)));
                 }
@@ -109,16 +109,17 @@ impl<S: SiteWise> DryRun<S> {
         Ok(Some((id, answer)))
     }
 
-    /// Reads, for no longer than an answer may take. Tells what is waited for.
-    async fn read_or_tell(&mut self, call: ApiCall) -> Result<CallResult, ApiFault> {
+    /// Makes a read, with its timeout. Logs from time to time what is waited for.
+    async fn read_with_progress(&mut self, call: ApiCall) -> Result<CallResult, ApiFault> {
         let host = self.sitewise.as_ref().map(|sitewise| sitewise.host(call.plane()));
         let host = host.unwrap_or_default();
-        let (what, reads, mut tell_at) = (call.to_string(), self.reads, self.tell_at);
+        let (what, reads, mut progress_line_at) =
+            (call.to_string(), self.reads, self.progress_line_at);
         let began = Moment::now();
         let answer = {
             let mut read = Box::pin(timeout(ANSWER_TIMEOUT, self.read(call)));
             loop {
-                match timeout_at(tell_at, read.as_mut()).await {
+                match timeout_at(progress_line_at, read.as_mut()).await {
                     Ok(answer) => break answer,
                     Err(_) => {
                         let waited = began.elapsed();
@@ -126,23 +127,24 @@ impl<S: SiteWise> DryRun<S> {
                             "reading what SiteWise has, {reads} calls so far; waiting for {host} \
                              since {waited:.0?}: {what}"
                         );
-                        // Of many calls that are answered it is told less often.
-                        let hangs = waited >= SILENCE / 2;
-                        tell_at = Moment::now() + if hangs { SILENCE } else { REPEAT };
+                        // While calls are answered, lines come less often than while one hangs.
+                        let hangs = waited >= WAITING_LINE_INTERVAL / 2;
+                        progress_line_at = Moment::now()
+                            + if hangs { WAITING_LINE_INTERVAL } else { BUSY_LINE_INTERVAL };
                     }
                 }
             }
         };
-        self.tell_at = tell_at;
+        self.progress_line_at = progress_line_at;
         answer.unwrap_or_else(|_| Err(unanswered(&host)))
     }
 
-    /// What would be written, in order.
+    /// The writes that would be made, in order.
     pub(super) fn writes(&self) -> &[ApiCall] {
         &self.writes
     }
 
-    /// When, in computed time.
+    /// When the last write would be made, in simulated time.
     pub(super) fn last_write(&self) -> Option<Instant> {
         self.last_write
     }
@@ -155,7 +157,8 @@ impl<S: SiteWise> DryRun<S> {
                     return Ok(CallResult::Models(Page { items: Vec::new(), next: None }));
                 };
                 let page = sitewise.list_models(token).await?;
-                self.names.extend(page.items.iter().map(|model| (model.name.clone(), model.id)));
+                self.model_names
+                    .extend(page.items.iter().map(|model| (model.name.clone(), model.id)));
                 Ok(CallResult::Models(page))
             }
             ApiCall::DescribeModel(id) => self.model(id).await.map(CallResult::Model),
@@ -181,15 +184,15 @@ impl<S: SiteWise> DryRun<S> {
                 let answer = self.property(asset, property).await;
                 answer.map(CallResult::Property)
             }
-            // What assets have of their own shows where a unit differs.
+            // Units of single assets are read one by one, where a birth declares another.
             ApiCall::ReadProperties(..) => {
                 Ok(CallResult::Properties(Page { items: Vec::new(), next: None }))
             }
-            // What values there are is not an observer's business.
+            // A plan needs no values.
             ApiCall::ReadValues(of) => Ok(CallResult::Values(vec![Ok(None); of.len()])),
-            // They are set behind what a plan says.
+            // Tags are estimated by the survey of labels, without reads.
             ApiCall::ReadTags(_) => Ok(CallResult::Tags(Tags::new())),
-            // Told apart by `is_write`.
+            // Not reached: `is_write` sends these to `write`.
             ApiCall::CreateModel(_)
             | ApiCall::GrowModel(_)
             | ApiCall::CreateComposite(_)
@@ -201,8 +204,8 @@ impl<S: SiteWise> DryRun<S> {
         }
     }
 
-    /// What an asset's property has; of one that would be made, what its model has, so that
-    /// its own unit would have to be set.
+    /// What an asset's property has. A property of an asset that would be created has no unit of its own
+    /// yet.
     async fn property(&self, asset: Uuid, property: Uuid) -> Result<AssetProperty, ApiFault> {
         if !self.assets.contains_key(&asset) {
             pace(limits::DESCRIBES_PER_SECOND).await;
@@ -236,42 +239,42 @@ impl<S: SiteWise> DryRun<S> {
     async fn write(&mut self, call: ApiCall) -> Result<CallResult, ApiFault> {
         match call {
             ApiCall::CreateModel(create) => {
-                if self.names.contains_key(&create.name) {
+                if self.model_names.contains_key(&create.name) {
                     let message = format!("another model is called {:?}", create.name);
                     return Err(ApiFault::new(ApiFaultKind::AlreadyExists, message));
                 }
-                self.names.insert(create.name.clone(), create.id);
+                self.model_names.insert(create.name.clone(), create.id);
                 let model = Model {
                     id: create.id,
                     external_id: Some(create.external_id),
                     name: create.name,
                     state: ResourceState::Active,
                     root: create.properties.len(),
-                    properties: described(&create.properties),
+                    properties: model_properties(&create.properties),
                     composites: Vec::new(),
-                    hierarchies: places(&create.hierarchies),
+                    hierarchies: model_hierarchies(&create.hierarchies),
                     usable: None,
                 };
                 self.models.insert(create.id, model);
             }
             ApiCall::GrowModel(growth) => {
                 let mut model = self.model(growth.id).await?;
-                model.properties.retain(|told| !growth.without.contains(&told.id));
+                model.properties.retain(|property| !growth.without.contains(&property.id));
                 model.root += growth.properties.len();
-                model.properties.extend(described(&growth.properties));
-                model.hierarchies.extend(places(&growth.hierarchies));
+                model.properties.extend(model_properties(&growth.properties));
+                model.hierarchies.extend(model_hierarchies(&growth.hierarchies));
                 self.models.insert(growth.id, model);
             }
             ApiCall::CreateComposite(create) => {
                 let mut model = self.model(create.model).await?;
-                model.properties.extend(described(&create.properties));
+                model.properties.extend(model_properties(&create.properties));
                 let properties = create.properties.len();
                 model.composites.push(Composite { id: create.id, properties });
                 self.models.insert(create.model, model);
             }
             ApiCall::GrowComposite(growth) => {
                 let mut model = self.model(growth.model).await?;
-                model.properties.extend(described(&growth.properties));
+                model.properties.extend(model_properties(&growth.properties));
                 let mut composites = model.composites.iter_mut();
                 if let Some(composite) = composites.find(|part| part.id == growth.id) {
                     composite.properties += growth.properties.len();
@@ -306,7 +309,7 @@ impl<S: SiteWise> DryRun<S> {
     }
 }
 
-/// Waits for an answer as long as one may take, and tells that it does.
+/// Waits for a response, with a timeout. Logs from time to time that it does.
 pub(super) async fn answer<T>(
     from: &str,
     ask: impl Future<Output = Result<T, ApiFault>>,
@@ -314,7 +317,7 @@ pub(super) async fn answer<T>(
     let began = Moment::now();
     let mut ask = Box::pin(timeout(ANSWER_TIMEOUT, ask));
     loop {
-        match timeout(SILENCE, ask.as_mut()).await {
+        match timeout(WAITING_LINE_INTERVAL, ask.as_mut()).await {
             Ok(answer) => return answer.unwrap_or_else(|_| Err(unanswered(from))),
             Err(_) => info!("waiting for {from} since {:.0?}", began.elapsed()),
         }
@@ -327,7 +330,7 @@ fn unanswered(host: &str) -> ApiFault {
     ApiFault { cause: Cause::Silence, ..ApiFault::new(ApiFaultKind::Unavailable, message) }
 }
 
-fn described(properties: &[Property]) -> Vec<ModelProperty> {
+fn model_properties(properties: &[Property]) -> Vec<ModelProperty> {
     let one = |property: &Property| ModelProperty {
         id: property.id,
         external_id: Some(property.external_id.clone()),
@@ -339,16 +342,16 @@ fn described(properties: &[Property]) -> Vec<ModelProperty> {
     properties.iter().map(one).collect()
 }
 
-fn places(hierarchies: &[Hierarchy]) -> Vec<ModelHierarchy> {
-    let one = |place: &Hierarchy| ModelHierarchy {
-        id: place.id,
-        name: place.name.clone(),
-        child_model: place.child_model,
+fn model_hierarchies(hierarchies: &[Hierarchy]) -> Vec<ModelHierarchy> {
+    let one = |hierarchy: &Hierarchy| ModelHierarchy {
+        id: hierarchy.id,
+        name: hierarchy.name.clone(),
+        child_model: hierarchy.child_model,
     };
     hierarchies.iter().map(one).collect()
 }
 
-/// Calls are made one after the other, and no faster than the account's quota.
+/// Waits before a read, so that reads, one after the other, keep to the account's quota.
 async fn pace(per_second: u32) {
     tokio::time::sleep(Duration::from_secs(1) / per_second).await;
 }

@@ -49,9 +49,9 @@ pub(super) async fn listen(
     let clock = Clock::start();
     let start = clock.now().instant;
     let end = clock.when(start + listen);
-    let mut told = CapturedEvents::default();
+    let mut captured = CapturedEvents::default();
     let mut connected = false;
-    while !told.is_full() {
+    while !captured.is_full() {
         let due = host.poll_timeout().map_or(end, |at| clock.when(at).min(end));
         let message = tokio::select! {
             message = timeout_at(end, messages.recv()) => match message {
@@ -95,20 +95,20 @@ pub(super) async fn listen(
                 | Output::Finding { .. }
                 | Output::AllNodesExcluded(_)
                 | Output::NothingDelivered(_) => {}
-                Output::Event(event) => told.push_event(now, event),
+                Output::Event(event) => captured.push_event(now, event),
             }
         }
         if due >= end && Moment::now() >= end {
             break;
         }
     }
-    told.listened_for = Some(clock.now().instant.since(start));
-    told.record_unborn(&host);
+    captured.listened_for = Some(clock.now().instant.since(start));
+    captured.record_unborn(&host);
     cancel.cancel();
     drop(servers);
     drop(messages);
     connections.join_all().await;
-    if connected { Ok(told) } else { Err(PlanError::NotConnected) }
+    if connected { Ok(captured) } else { Err(PlanError::NotConnected) }
 }
 
 /// Of all that a host application publishes, an observer publishes requests for births alone.

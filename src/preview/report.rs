@@ -18,7 +18,7 @@ use crate::twin::plan::api_call::ApiCall;
 use crate::twin::view::{AssetKind, ModelIx};
 
 /// A rate measured for less than this is not extrapolated to a month.
-pub(super) const LEAST: Duration = Duration::from_secs(10);
+pub(super) const MIN_LISTENED: Duration = Duration::from_secs(10);
 /// The month that costs are estimated for.
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -81,7 +81,7 @@ pub struct ModelChange {
     pub properties: Vec<Property>,
     /// Of these, how many in composite models.
     pub in_composites: usize,
-    /// Models of assets that get a place under its own.
+    /// Models whose assets can be placed under its own.
     pub places: Vec<String>,
 }
 
@@ -157,7 +157,7 @@ impl PlanReport {
         !self.models.is_empty() || !self.assets.is_empty() || self.associations + self.units > 0
     }
 
-    /// The same for machines, in one line.
+    /// The report as one line of JSON.
     pub fn json(&self) -> String {
         json::of(self).to_string()
     }
@@ -167,7 +167,7 @@ impl IngestCost {
     /// Messages a month at each of [`LINGERS`]; none if too little data was received for an
     /// estimate.
     pub fn monthly(&self) -> Option<[u64; LINGERS.len()]> {
-        (self.listened >= LEAST && self.values > 0).then(|| {
+        (self.listened >= MIN_LISTENED && self.values > 0).then(|| {
             let scale = MONTH.as_secs_f64() / self.listened.as_secs_f64();
             self.messages.map(|messages| (messages as f64 * scale).round() as u64)
         })
