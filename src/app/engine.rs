@@ -231,13 +231,13 @@ impl<S: SiteWise> Engine<S> {
     pub(super) async fn run(
         mut self,
         mut messages: mpsc::Receiver<Inbound>,
-        answers: QueryReceiver,
+        query_receiver: QueryReceiver,
         (shutdown, force_stop): (impl Future<Output = ()>, impl Future<Output = ()>),
         grace: Duration,
     ) -> Result<EngineResult, Error> {
         tokio::pin!(shutdown, force_stop);
-        answers.set_running();
-        let mut questions = answers.queries;
+        query_receiver.set_running();
+        let mut queries = query_receiver.queries;
         let mut timer = Box::pin(sleep_until(self.clock.when(Instant::START)));
         let wake = Arc::clone(&self.outbox_event);
         self.replay_stored();
@@ -252,12 +252,12 @@ impl<S: SiteWise> Engine<S> {
                 () = &mut shutdown => break,
                 ready = self.senders.wait_for_responses() => self.handle_responses(ready)?,
                 Some(done) = self.calls.join_next() => self.handle_call_result(done)?,
-                Some(told) = self.quota_request.join_next() => self.handle_quotas(told)?,
-                Some(question) = questions.recv() => self.answer_query(question),
+                Some(quotas) = self.quota_request.join_next() => self.handle_quotas(quotas)?,
+                Some(query) = queries.recv() => self.answer_query(query),
                 request = self.doors.next() => self.handle_requests(request),
                 done = self.late.next() => self.handle_late_done(done)?,
                 event = Keeper::next(&mut self.keeper) => self.handle_lease_event(event)?,
-                lot = self.catch_up.next(), if deferred => self.handle_deferred(lot),
+                batch = self.catch_up.next(), if deferred => self.handle_deferred(batch),
                 first = messages.recv() => {
                     let first = first.ok_or(Error::Task("mqtt"))?;
                     self.handle_batch(first, &mut messages);
@@ -278,7 +278,7 @@ impl<S: SiteWise> Engine<S> {
         let mut patience = ShutdownPatience::Grace(grace);
         let half = began.instant + grace / 2;
         tokio::select! {
-            handed = self.hand_over(&mut messages, &mut questions, &mut timer, half) => handed?,
+            handed = self.hand_over(&mut messages, &mut queries, &mut timer, half) => handed?,
             () = &mut force_stop => patience = ShutdownPatience::None,
         }
         self.shutting_down = true;
@@ -309,7 +309,7 @@ impl<S: SiteWise> Engine<S> {
                 }
                 ready = self.senders.wait_for_responses() => self.handle_responses(ready)?,
                 Some(done) = self.calls.join_next() => self.handle_call_result(done)?,
-                Some(question) = questions.recv() => self.answer_query(question),
+                Some(query) = queries.recv() => self.answer_query(query),
                 request = self.doors.next() => self.handle_requests(request),
                 done = self.late.next() => self.handle_late_done(done)?,
                 () = wake.notified() => {}

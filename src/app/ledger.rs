@@ -252,9 +252,9 @@ impl Ledger {
     /// The problems to log: the first by name, and how many more there are.
     fn problem_lines(&self) -> Vec<String> {
         let all = self.problems.len();
-        let told = self.problems.iter().take(PROBLEMS);
+        let first = self.problems.iter().take(PROBLEMS);
         let mut lines: Vec<_> =
-            told.map(|(subject, reason)| format!("{subject}: {reason}")).collect();
+            first.map(|(subject, reason)| format!("{subject}: {reason}")).collect();
         if all > lines.len() {
             let more = all - lines.len();
             lines.push(format!("and {more} more problems, {all} in total: see the console"));

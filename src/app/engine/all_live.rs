@@ -12,40 +12,40 @@ use crate::twin::plan::status::ProvisioningStatus;
 /// The least time between two lines: a plant that is switched on is born bit by bit.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// What was logged.
+/// What was logged of assets that are live.
 #[derive(Debug, Default)]
 pub(super) struct AllLive {
-    /// So many assets were live, and nothing was broken since.
+    /// The number of assets in the last line; none if one was not live since.
     logged: Option<usize>,
     /// The earliest time of the next line.
     next: Option<Instant>,
 }
 
 impl AllLive {
-    /// Whether it is worth counting: so many assets were not all live when that was last known.
-    fn is_open(&self, assets: usize, now: Instant) -> bool {
+    /// Whether to count the live assets: a line for this number was not logged, or is out of date.
+    fn should_count(&self, assets: usize, now: Instant) -> bool {
         assets > 0 && self.logged != Some(assets) && self.next.is_none_or(|next| next <= now)
     }
 
-    /// So many of the assets are live. Whether to log that these are all.
+    /// Records how many of the assets are live. True if it is to be logged that all are.
     fn record(&mut self, assets: usize, live: usize, now: Instant) -> bool {
         if live < assets {
             self.logged = None;
             return false;
         }
-        let is_told = self.is_open(assets, now);
-        if is_told {
+        let is_logged = self.should_count(assets, now);
+        if is_logged {
             (self.logged, self.next) = (Some(assets), Some(now + PAUSE));
         }
-        is_told
+        is_logged
     }
 }
 
 impl<S: SiteWise> Engine<S> {
-    /// Looks whether nothing is to be done and all assets are live, after a call.
+    /// After a call: logs that all assets are live, once provisioning has nothing left to do.
     pub(super) fn log_all_live(&mut self, now: Now) {
         let twin = self.bridge.twin();
-        if twin.plan().pending() == 0 && self.all_live.is_open(twin.size().1, now.instant) {
+        if twin.plan().pending() == 0 && self.all_live.should_count(twin.size().1, now.instant) {
             self.check_all_live(now);
         }
     }
@@ -74,13 +74,13 @@ mod tests {
     fn it_is_told_once_and_again_after_it_grew_or_was_broken() {
         let mut all = AllLive::default();
         let at = |seconds| Instant::START + Duration::from_secs(seconds);
-        assert!(!all.is_open(0, at(0)));
-        assert!(all.is_open(47, at(0)) && !all.record(47, 46, at(0)));
+        assert!(!all.should_count(0, at(0)));
+        assert!(all.should_count(47, at(0)) && !all.record(47, 46, at(0)));
         assert!(all.record(47, 47, at(1)));
-        assert!(!all.is_open(47, at(600)) && !all.record(47, 47, at(600)));
+        assert!(!all.should_count(47, at(600)) && !all.record(47, 47, at(600)));
         // It grows: not a line for each birth.
         assert!(all.record(48, 48, at(600)));
-        assert!(!all.is_open(49, at(630)) && !all.record(49, 49, at(630)));
+        assert!(!all.should_count(49, at(630)) && !all.record(49, 49, at(630)));
         assert!(all.record(60, 60, at(660)));
         // One is deleted in SiteWise, and created again.
         assert!(!all.record(60, 59, at(720)));

@@ -16,7 +16,7 @@ use crate::time::Instant;
 
 /// Lines within [`WINDOW`].
 const LINES: usize = 20;
-/// How long these count.
+/// After this time, lines are counted anew.
 const WINDOW: Duration = Duration::from_secs(3_600);
 
 /// What was logged within the hour: edge nodes and kinds. Bounded by [`LINES`].
@@ -29,16 +29,16 @@ pub(super) struct RejectionLines {
 /// Whether a rejected value gets a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Admission {
-    /// It is the first of its kind.
+    /// It gets one: the first of this edge node and kind.
     Line,
-    /// So it is, and within the hour there is no other line.
+    /// It gets the last line within the hour.
     LastLine,
-    /// None: it is as others before it, or there were enough.
+    /// It gets none: others like it were logged, or enough lines were.
     None,
 }
 
 impl RejectionLines {
-    /// A value of this edge node was rejected.
+    /// Whether a rejected value of this edge node gets a line.
     fn admit(&mut self, owner: &str, refusal: RejectReason, now: Instant) -> Admission {
         if self.since.is_none_or(|since| now.since(since) >= WINDOW) {
             self.since = Some(now);

@@ -16,7 +16,7 @@ use crate::twin::plan::problems::RejectionKind;
 
 /// Lines of one kind within [`WINDOW`], each with one name.
 const LINES: usize = 20;
-/// How long these count. It is also the least time between two summaries of one kind.
+/// After this time, lines are counted anew. Also the minimum time between two summaries of one kind.
 const WINDOW: Duration = Duration::from_secs(600);
 /// How long further names are collected before the first summary.
 const COLLECT: Duration = Duration::from_secs(3);
@@ -42,17 +42,17 @@ pub(super) struct RepeatedLines(BTreeMap<LineKind, Lines>);
 
 #[derive(Debug)]
 struct Lines {
-    /// When the first of those that count was logged.
+    /// When the first line of the present window was logged.
     since: Instant,
-    /// How many were logged since then.
+    /// Lines that were logged since then.
     logged: usize,
-    /// Those that got no line of their own since the last summary, and the first names.
-    more: u64,
+    /// Number that got no line of their own since the last summary, and the first of their names.
+    unlogged: u64,
     names: Vec<String>,
     /// When the next summary is due, if one is.
     due: Option<Instant>,
-    /// The earliest time of another.
-    next: Instant,
+    /// The earliest time of the next summary.
+    next_summary: Instant,
 }
 
 /// Those of one kind that got no line of their own.
@@ -71,28 +71,28 @@ impl RepeatedLines {
         let lines = self.0.entry(kind).or_insert_with(|| Lines {
             since: now,
             logged: 0,
-            more: 0,
+            unlogged: 0,
             names: Vec::new(),
             due: None,
-            next: now,
+            next_summary: now,
         });
         if now.since(lines.since) >= WINDOW {
             (lines.since, lines.logged) = (now, 0);
         }
-        // A server sends all that it has stored at once.
-        let most = match kind {
+        // A server sends all retained births at once: they only get a summary.
+        let max = match kind {
             LineKind::Finding(Finding::OnlyStored | Finding::Retained) => 0,
             _ => LINES,
         };
-        if lines.logged < most {
+        if lines.logged < max {
             lines.logged += 1;
             return true;
         }
-        lines.more += 1;
+        lines.unlogged += 1;
         if lines.names.len() < NAMES {
             lines.names.extend(name.map(str::to_owned));
         }
-        lines.due.get_or_insert(lines.next.max(now + COLLECT));
+        lines.due.get_or_insert(lines.next_summary.max(now + COLLECT));
         false
     }
 
@@ -105,10 +105,10 @@ impl RepeatedLines {
     fn poll(&mut self, now: Instant) -> Vec<MoreLines> {
         let due = self.0.iter_mut().filter(|(_, lines)| lines.due.is_some_and(|due| due <= now));
         due.map(|(kind, lines)| {
-            (lines.due, lines.next) = (None, now + WINDOW);
+            (lines.due, lines.next_summary) = (None, now + WINDOW);
             MoreLines {
                 kind: *kind,
-                count: std::mem::take(&mut lines.more),
+                count: std::mem::take(&mut lines.unlogged),
                 names: std::mem::take(&mut lines.names),
             }
         })

@@ -12,8 +12,8 @@ use crate::time::{Instant, Now};
 
 /// Edge nodes that get a line each; others are counted.
 const LINES: usize = 20;
-/// How long to wait until the next check, while the initial sync or some nodes are outstanding.
-const LATER: Duration = Duration::from_secs(1);
+/// Interval of the checks, while the initial sync or the answers of some nodes are outstanding.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Progress of the report of edge nodes that were offline at the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,20 +50,20 @@ impl StartupOfflineReport {
         offline_nodes: Option<(Vec<DegradedReason>, bool)>,
         now: Instant,
     ) -> (Vec<DegradedReason>, usize) {
-        let Self::Due(at, told) = self else { return (Vec::new(), 0) };
-        *at = now + LATER;
+        let Self::Due(at, logged) = self else { return (Vec::new(), 0) };
+        *at = now + CHECK_INTERVAL;
         let Some((dead, others)) = offline_nodes else { return (Vec::new(), 0) };
-        let room = LINES.saturating_sub(told.len());
+        let room = LINES.saturating_sub(logged.len());
         let (all, mut lines) = (dead.len(), Vec::new());
         for why in dead {
-            if lines.len() < room && told.insert(why.subject().to_owned()) {
+            if lines.len() < room && logged.insert(why.subject().to_owned()) {
                 lines.push(why);
             }
         }
         if others {
             return (lines, 0);
         }
-        let more = all.saturating_sub(told.len());
+        let more = all.saturating_sub(logged.len());
         *self = Self::Logged;
         (lines, more)
     }
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(before.due(), Some(now + DegradedReason::ANSWER_FOR));
         // The initial sync is not over.
         assert_eq!(before.take_due(None, now), (Vec::new(), 0));
-        assert_eq!(before.due(), Some(now + LATER));
+        assert_eq!(before.due(), Some(now + CHECK_INTERVAL));
         // Others were not asked yet.
         assert_eq!(before.take_due(Some((dead(0..2), true)), now), (dead(0..2), 0));
         assert_eq!(before.take_due(Some((dead(0..3), true)), now), (dead(2..3), 0));
