@@ -120,21 +120,23 @@ impl Commander {
                 "the request's timestamp is in the future: this host's clock is behind",
             );
         }
-        // What was sent a little in the future was sent now.
+        // Clocks differ a little: a timestamp slightly in the future counts as now.
         let sent = sent.min(now.wall);
         let deadline = request.timeout.map(|timeout| sent.plus(timeout));
-        let own = [request.expires, deadline].into_iter().flatten().min();
-        let own = own.unwrap_or_else(|| sent.plus(LIFETIME));
-        // At most `REMEMBER` old, whatever it sets: later a repetition could no longer be
-        // recognized.
-        if own.min(sent.plus(REMEMBER)) <= now.wall {
+        let valid_until = [request.expires, deadline].into_iter().flatten().min();
+        let valid_until = valid_until.unwrap_or_else(|| sent.plus(LIFETIME));
+        // At most `REMEMBER` old, whatever the request says: a repetition that comes later would not
+        // be recognized.
+        if valid_until.min(sent.plus(REMEMBER)) <= now.wall {
             return expired("the request is too old");
         }
         let longest = self.config.confirm.min(LONGEST_CONFIRM);
         let Some(deadline) = deadline else { return Ok(longest) };
-        let left = deadline.minus(HEADROOM).as_millis() - now.wall.as_millis();
-        match u64::try_from(left) {
-            Ok(left) if left > 0 => Ok(longest.min(Duration::from_millis(left))),
+        let millis_left = deadline.minus(HEADROOM).as_millis() - now.wall.as_millis();
+        match u64::try_from(millis_left) {
+            Ok(millis_left) if millis_left > 0 => {
+                Ok(longest.min(Duration::from_millis(millis_left)))
+            }
             _ => expired("the sender's timeout has passed"),
         }
     }
@@ -142,7 +144,7 @@ impl Commander {
     /// Refuses a request from before this process began, or began to act: another one may have sent it
     /// to the plant. Where two clocks leave doubt, it is refused as well.
     fn check_not_earlier(&self, sent: Sent) -> Result<(), Refusal> {
-        let (sent, began, reason) = match sent {
+        let (sent, acts_since, reason) = match sent {
             Sent::OnArrival(at) => {
                 (at, self.acts_since.wall, "the request was sent before this process began to act")
             }
@@ -160,7 +162,7 @@ impl Commander {
                     it: clocks may differ by so much, so that another process may have sent its command",
             ),
         };
-        if sent < began { Err(Refusal::new(Code::Expired, reason)) } else { Ok(()) }
+        if sent < acts_since { Err(Refusal::new(Code::Expired, reason)) } else { Ok(()) }
     }
 }
 

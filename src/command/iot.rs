@@ -80,10 +80,10 @@ impl Topics {
         Some((id, Verdict::Rejected(Rejection::parse(payload))))
     }
 
-    fn execution_of<'a>(&self, topic: &'a str, way: &str) -> Option<&'a str> {
-        let id = topic.strip_prefix(&self.executions())?.strip_suffix(way)?;
-        let may = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        ((1..=EXECUTION_CHARS).contains(&id.len()) && id.chars().all(may)).then_some(id)
+    fn execution_of<'a>(&self, topic: &'a str, suffix: &str) -> Option<&'a str> {
+        let id = topic.strip_prefix(&self.executions())?.strip_suffix(suffix)?;
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        ((1..=EXECUTION_CHARS).contains(&id.len()) && id.chars().all(is_allowed)).then_some(id)
     }
 
     /// What tells that a request was sent to the plant.

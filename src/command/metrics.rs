@@ -237,11 +237,11 @@ impl Writable {
 
     /// Takes a static property that limits what may be written.
     fn limit(&mut self, property: &StaticProperty) {
-        let Some(said) = &property.value else { return };
+        let Some(declared) = &property.value else { return };
         match &*property.name {
-            "engLow" => self.low = value::lower_bound(said).or(self.low),
-            "engHigh" => self.high = value::upper_bound(said).or(self.high),
-            name if name.eq_ignore_ascii_case("readOnly") => self.read_only = is_true(said),
+            "engLow" => self.low = value::lower_bound(declared).or(self.low),
+            "engHigh" => self.high = value::upper_bound(declared).or(self.high),
+            name if name.eq_ignore_ascii_case("readOnly") => self.read_only = is_true(declared),
             _ => {}
         }
     }

@@ -123,9 +123,9 @@ fn judge(metric: &Writable, rules: &AllowRules, twin: &Twin) -> Option<(usize, O
 /// What may be written.
 fn values(metric: &Writable, rule: &AllowRule) -> Values {
     let datatype = metric.datatype.ok_or("its birth does not state its datatype")?;
-    let own = (metric.low, metric.high);
+    let declared = (metric.low, metric.high);
     let is_number = value::is_number(datatype);
-    if is_number && [own.0, own.1].into_iter().flatten().any(f64::is_nan) {
+    if is_number && [declared.0, declared.1].into_iter().flatten().any(f64::is_nan) {
         return Err("its own engLow or engHigh is not a number");
     }
     if let Some((low, high)) = rule.range() {
@@ -133,8 +133,8 @@ fn values(metric: &Writable, rule: &AllowRule) -> Values {
             return Err("is not numeric: the rule must list its values");
         }
         let (least, most) = value::bounds(datatype);
-        let low = own.0.unwrap_or(f64::NEG_INFINITY).max(low).max(least);
-        let high = own.1.unwrap_or(f64::INFINITY).min(high).min(most);
+        let low = declared.0.unwrap_or(f64::NEG_INFINITY).max(low).max(least);
+        let high = declared.1.unwrap_or(f64::INFINITY).min(high).min(most);
         if low > high {
             return Err("the rule's range is outside of the metric's own");
         }
@@ -152,7 +152,7 @@ fn values(metric: &Writable, rule: &AllowRule) -> Values {
         let value = value::typed(&Json::from(text), datatype).ok()?;
         let number = value::of_value(&value);
         rule.check(&value, number).ok()?;
-        number.map_or(Ok(()), |_| within(&value, own.0, own.1)).ok()
+        number.map_or(Ok(()), |_| within(&value, declared.0, declared.1)).ok()
     };
     let listed: Vec<_> = rule.listed().filter(|text| allowed(text).is_some()).collect();
     match listed.is_empty() {

@@ -152,8 +152,9 @@ fn rule(text: &str) -> Result<(String, AllowRule), String> {
             }
             ("step", Effect::Range(low, high, step @ None)) => {
                 let text = argument()?;
-                let said = number(&text).filter(|said| *said > 0.0 && *said <= *high - *low);
-                *step = Some(said.ok_or_else(|| {
+                let step_size = number(&text)
+                    .filter(|step_size| *step_size > 0.0 && *step_size <= *high - *low);
+                *step = Some(step_size.ok_or_else(|| {
                     format!("with the step `{text}`: it is a number above 0, within the range")
                 })?);
             }
