@@ -238,10 +238,10 @@ impl Mqtt {
     ///
     /// A file cannot be read, or holds what cannot be used.
     pub fn reload(&self, source: &impl VariableSource) -> Option<Result<Self, String>> {
-        (self.files != Files::default()).then(|| self.read_again(source))
+        (self.files != Files::default()).then(|| self.with_current_files(source))
     }
 
-    fn read_again(&self, source: &impl VariableSource) -> Result<Self, String> {
+    fn with_current_files(&self, source: &impl VariableSource) -> Result<Self, String> {
         let read =
             |var: &Variable, path: &Option<PathBuf>, parse: fn(&str) -> Result<String, String>| {
                 let Some(path) = path else { return Ok(None) };
@@ -251,15 +251,15 @@ impl Mqtt {
                 let named = |reason| format!("{name} (`{}`) {reason}", path.display());
                 parsed.map(Some).map_err(named)
             };
-        let mut again = self.clone();
+        let mut reloaded = self.clone();
         let any = |text: &str| Ok(text.to_owned());
         if let Some(password) = read(&PASSWORD, &self.files.password, any)? {
-            again.password = Some(Secret::new(password));
+            reloaded.password = Some(Secret::new(password));
         }
         if let Some(ca) = read(&CA, &self.files.ca, pem::certificates)? {
-            again.ca = Some(ca);
+            reloaded.ca = Some(ca);
         }
-        if let Some(client) = &mut again.client {
+        if let Some(client) = &mut reloaded.client {
             if let Some(cert) = read(&CERT, &self.files.cert, pem::certificates)? {
                 client.cert = cert;
             }
@@ -267,7 +267,7 @@ impl Mqtt {
                 client.key = Secret::new(key);
             }
         }
-        Ok(again)
+        Ok(reloaded)
     }
 }
 
