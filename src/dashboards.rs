@@ -182,10 +182,10 @@ pub fn render(plant: &Plant) -> Rendered {
 /// The bridge's own dashboard, marked as ours.
 fn bridge() -> String {
     let mut json: Value = serde_json::from_str(BRIDGE).unwrap_or_default();
-    let told = json.get("description").and_then(Value::as_str).unwrap_or_default();
-    let told = format!("{told} {MARK}.");
+    let description = json.get("description").and_then(Value::as_str).unwrap_or_default();
+    let description = format!("{description} {MARK}.");
     if let Some(fields) = json.as_object_mut() {
-        fields.insert("description".into(), told.into());
+        fields.insert("description".into(), description.into());
     }
     pretty(&json)
 }

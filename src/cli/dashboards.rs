@@ -77,7 +77,7 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
     Ok(Command::Write { out, from })
 }
 
-/// Writes the files, and tells in words what they are and cost.
+/// Writes the files. Returns a text about what they are and cost.
 ///
 /// # Errors
 ///
@@ -91,10 +91,10 @@ pub fn write(out: &std::path::Path, described: &DescribedPlant) -> Result<String
         ));
     }
     files::write(out, &rendered.files).map_err(|error| error.to_string())?;
-    Ok(told(out, &rendered))
+    Ok(summary(out, &rendered))
 }
 
-fn told(out: &std::path::Path, rendered: &Rendered) -> String {
+fn summary(out: &std::path::Path, rendered: &Rendered) -> String {
     let mut text = format!("{} files in {}\n\n", rendered.files.len(), out.display());
     let title = |text: &str| -> String { text.chars().take(32).collect() };
     let _ = writeln!(

@@ -143,11 +143,11 @@ pub async fn run(request: &Request, config: &Config) -> Result<(String, WriteOut
     let queues = queues.map_err(|error| error.to_string())?;
     let asked = Box::pin(ask(&queues, request.body(), request.timeout)).await;
     let (id, answer) = asked.map_err(|fault| explain(&fault))?;
-    Ok(told(&id, answer.as_ref(), has_answers, request))
+    Ok(report(&id, answer.as_ref(), has_answers, request))
 }
 
-/// What to print, and how it ended.
-fn told(
+/// The text to print, and the outcome.
+fn report(
     id: &str,
     answer: Option<&Json>,
     has_answers: bool,
@@ -238,19 +238,19 @@ mod tests {
             "id": "m", "status": "SUCCEEDED", "code": "CONFIRMED", "reason": "b\u{1b}c",
             "value": 42.5,
         });
-        let told =
-            |answer: Option<&Json>, has, more: &[&str]| told("m", answer, has, &request(more));
-        let (text, outcome) = told(Some(&answer), true, &[]);
+        let report =
+            |answer: Option<&Json>, has, more: &[&str]| report("m", answer, has, &request(more));
+        let (text, outcome) = report(Some(&answer), true, &[]);
         assert_eq!(outcome, WriteOutcome::Succeeded);
         assert!(text.starts_with("SUCCEEDED CONFIRMED (42.5): b"), "{text}");
         assert!(!text.contains('\u{1b}'), "{text:?}");
         let refused = json!({ "id": "m", "status": "REJECTED", "code": "STALE", "reason": "no" });
-        let (text, outcome) = told(Some(&refused), true, &["--json"]);
+        let (text, outcome) = report(Some(&refused), true, &["--json"]);
         assert_eq!((outcome, text), (WriteOutcome::NotSucceeded, format!("{refused}\n")));
-        let (text, outcome) = told(None, true, &[]);
+        let (text, outcome) = report(None, true, &[]);
         assert_eq!(outcome, WriteOutcome::Unanswered);
         assert!(text.contains("may have the value") && text.contains("queue:m"), "{text}");
-        let (text, _) = told(None, false, &[]);
+        let (text, _) = report(None, false, &[]);
         assert!(text.contains("COMMANDS_ANSWER_QUEUE_URL"), "{text}");
     }
 }
