@@ -170,9 +170,9 @@ fn judge(method: &str, path: &str, status: StatusCode, body: Bytes) -> Result<By
     if status.is_success() {
         return Ok(body);
     }
-    let said = String::from_utf8_lossy(&body);
-    let said: String = said.chars().filter(|letter| !letter.is_control()).take(300).collect();
-    let reason = format!("{method} {path}: S3 answers {status} {said}");
+    let message = String::from_utf8_lossy(&body);
+    let message: String = message.chars().filter(|letter| !letter.is_control()).take(300).collect();
+    let reason = format!("{method} {path}: S3 answers {status} {message}");
     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
         return Err(Fault::Passing(reason));
     }

@@ -16,9 +16,9 @@ use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
 use tracing::{debug, info, warn};
 
 use crate::model::{Farm, Obedience};
+use crate::orders::{self, TurbineOrder};
 use crate::publisher::Publisher;
 use crate::spelling::Spelling;
-use crate::told;
 
 /// Messages that may wait to be sent: the births of a large farm, and some.
 const WAITING: usize = 10_000;
@@ -230,12 +230,13 @@ impl Gateway {
         now().plus(self.ahead)
     }
 
-    /// Passes on what turbines are told.
+    /// Passes the orders in a message on to the turbines.
     fn hear(&mut self, topic: &str, payload: &[u8]) {
-        for told in told::orders(self.publisher.edge().node(), topic, payload) {
-            let taken = self.farm.tell(&told.device, &told.turbine, told.order);
+        let orders = orders::decode(self.publisher.edge().node(), topic, payload);
+        for TurbineOrder { device, turbine, order } in orders {
+            let taken = self.farm.tell(&device, &turbine, order);
             let whether = if taken { "obeys" } else { "does not take it" };
-            info!("{} is told {:?} and {whether}", told.turbine, told.order);
+            info!("{turbine} is told {order:?} and {whether}");
         }
     }
 

@@ -6,9 +6,9 @@
 
 pub mod model;
 
+mod orders;
 mod random;
 mod signal;
-mod told;
 
 mod publisher;
 mod spelling;

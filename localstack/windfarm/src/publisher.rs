@@ -13,7 +13,7 @@ const TURBINE: &str = "WindTurbine";
 const GEARBOX: &str = "Gearbox";
 const GENERATOR: &str = "Generator";
 
-/// Speaks for a farm, and remembers what it said last.
+/// Publishes for a farm, and remembers the last published readings.
 #[derive(Clone, Debug)]
 pub struct Publisher {
     edge: Edge,
@@ -21,12 +21,12 @@ pub struct Publisher {
     farm: Vec<Reading>,
     mast: Vec<Reading>,
     /// By row and turbine, as in the farm.
-    turbines: Vec<Vec<Said>>,
+    turbines: Vec<Vec<LastReadings>>,
 }
 
-/// What was last said of a turbine.
+/// The last published readings of a turbine.
 #[derive(Clone, Debug)]
-struct Said {
+struct LastReadings {
     turbine: Vec<Reading>,
     gearbox: Vec<Reading>,
     generator: Vec<Reading>,
@@ -65,8 +65,11 @@ impl Publisher {
     pub fn births(&mut self, farm: &Farm, now: Timestamp) -> Vec<Message> {
         self.farm = read_all(&signal::FARM, farm);
         self.mast = read_all(&signal::MAST, &farm.mast);
-        self.turbines =
-            farm.rows.iter().map(|row| row.turbines.iter().map(Said::of).collect()).collect();
+        self.turbines = farm
+            .rows
+            .iter()
+            .map(|row| row.turbines.iter().map(LastReadings::of).collect())
+            .collect();
 
         let mut metrics = definitions(farm);
         metrics.extend(described(&signal::FARM, &self.farm));
@@ -80,15 +83,15 @@ impl Publisher {
         messages
     }
 
-    /// What has changed since it was last said; nothing before the births.
+    /// What has changed since it was last published; nothing before the births.
     pub fn data(&mut self, farm: &Farm, now: Timestamp) -> Vec<Message> {
         let mut messages = Vec::new();
         let metrics = changes(&signal::FARM, farm, &mut self.farm);
         if !metrics.is_empty() {
             messages.push(self.edge.ndata(now, metrics));
         }
-        for (row, said) in farm.rows.iter().zip(&mut self.turbines) {
-            let metrics = row_changes(row, said);
+        for (row, last) in farm.rows.iter().zip(&mut self.turbines) {
+            let metrics = row_changes(row, last);
             if !metrics.is_empty() {
                 messages.push(self.edge.ddata(&row.name, now, self.spelling.data(metrics)));
             }
@@ -101,7 +104,7 @@ impl Publisher {
     }
 }
 
-impl Said {
+impl LastReadings {
     fn of(turbine: &Turbine) -> Self {
         Self {
             turbine: read_all(&signal::TURBINE, turbine),
@@ -122,13 +125,13 @@ fn described<'a, T>(
     signals.iter().zip(readings).map(|(signal, reading)| signal.described(*reading))
 }
 
-/// Metrics of what has moved, which is then as said.
-fn changes<T>(signals: &[Signal<T>], of: &T, said: &mut [Reading]) -> Vec<Metric> {
+/// Metrics of the signals that have moved since `last`, which then has their readings.
+fn changes<T>(signals: &[Signal<T>], of: &T, last: &mut [Reading]) -> Vec<Metric> {
     let mut metrics = Vec::new();
-    for (signal, said) in signals.iter().zip(said) {
+    for (signal, last) in signals.iter().zip(last) {
         let reading = signal.read(of);
-        if signal.has_moved(*said, reading) {
-            *said = reading;
+        if signal.has_moved(*last, reading) {
+            *last = reading;
             metrics.push(signal.metric(reading));
         }
     }
@@ -136,12 +139,12 @@ fn changes<T>(signals: &[Signal<T>], of: &T, said: &mut [Reading]) -> Vec<Metric
 }
 
 /// Partial instances: only the members that have moved.
-fn row_changes(row: &Row, said: &mut [Said]) -> Vec<Metric> {
+fn row_changes(row: &Row, last: &mut [LastReadings]) -> Vec<Metric> {
     let mut metrics = Vec::new();
-    for (turbine, said) in row.turbines.iter().zip(said) {
-        let mut members = changes(&signal::TURBINE, turbine, &mut said.turbine);
-        let gearbox = changes(&signal::GEARBOX, &turbine.gearbox, &mut said.gearbox);
-        let generator = changes(&signal::GENERATOR, &turbine.generator, &mut said.generator);
+    for (turbine, last) in row.turbines.iter().zip(last) {
+        let mut members = changes(&signal::TURBINE, turbine, &mut last.turbine);
+        let gearbox = changes(&signal::GEARBOX, &turbine.gearbox, &mut last.gearbox);
+        let generator = changes(&signal::GENERATOR, &turbine.generator, &mut last.generator);
         for (name, inner) in [(GEARBOX, gearbox), (GENERATOR, generator)] {
             if !inner.is_empty() {
                 members.push(Metric::template(name, Template::instance(name).members(inner)));
@@ -183,19 +186,19 @@ fn definitions(farm: &Farm) -> Vec<Metric> {
 }
 
 fn instance(turbine: &Turbine) -> Metric {
-    let said = Said::of(turbine);
+    let readings = LastReadings::of(turbine);
     let gearbox = Template::instance(GEARBOX)
         .parameter("Serial", turbine.gearbox.serial.as_str())
         .parameter("Ratio", turbine.gearbox.ratio)
-        .members(described(&signal::GEARBOX, &said.gearbox));
+        .members(described(&signal::GEARBOX, &readings.gearbox));
     let generator = Template::instance(GENERATOR)
         .parameter("Serial", turbine.generator.serial.as_str())
-        .members(described(&signal::GENERATOR, &said.generator));
+        .members(described(&signal::GENERATOR, &readings.generator));
     let template = Template::instance(TURBINE)
         .parameter("Serial", turbine.serial.as_str())
         .parameter("Firmware", turbine.firmware)
         .parameter("Rated Power", turbine.rated_power)
-        .members(described(&signal::TURBINE, &said.turbine))
+        .members(described(&signal::TURBINE, &readings.turbine))
         .member(Metric::template(GEARBOX, gearbox))
         .member(Metric::template(GENERATOR, generator));
     Metric::template(&turbine.name, template)

@@ -48,19 +48,19 @@ impl Status {
         }
     }
 
-    /// What a device may say.
-    pub(super) fn said(word: &str) -> Option<Self> {
+    /// Reads a status that a device may set.
+    pub(super) fn from_device(word: &str) -> Option<Self> {
         [Self::InProgress, Self::Succeeded, Self::Failed, Self::Rejected, Self::TimedOut]
             .into_iter()
             .find(|status| status.word() == word)
     }
 
-    /// Whether it lasts.
+    /// Whether it can no longer change.
     pub(super) const fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Rejected | Self::TimedOut)
     }
 
-    /// Whether the device's time runs.
+    /// Whether the device still has time to respond.
     const fn is_running(self) -> bool {
         matches!(self, Self::Created | Self::InProgress)
     }

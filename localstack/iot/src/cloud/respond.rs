@@ -51,7 +51,7 @@ impl Cloud {
         }
         self.settle(now);
         let outcome = self.update(&device, id, payload, now);
-        let (way, body) = match &outcome {
+        let (verdict, body) = match &outcome {
             Ok(()) => ("accepted", json!({ "executionId": id })),
             Err(Refusal(code, message)) => (
                 "rejected",
@@ -59,12 +59,13 @@ impl Cloud {
             ),
         };
         let topic = format!(
-            "$aws/commands/{}/{}/executions/{id}/response/{way}/json",
+            "$aws/commands/{}/{}/executions/{id}/response/{verdict}/json",
             device.kind.topic(),
             device.id
         );
-        let said = outcome.map_err(|Refusal(code, message)| format!("{}: {message}", code.word()));
-        Some((Outgoing { topic, payload: body.to_string().into_bytes() }, said))
+        let result =
+            outcome.map_err(|Refusal(code, message)| format!("{}: {message}", code.word()));
+        Some((Outgoing { topic, payload: body.to_string().into_bytes() }, result))
     }
 
     fn update(
@@ -121,7 +122,7 @@ impl Update {
         let given = |name: &str| members.get(name).filter(|member| !member.is_null());
         let status = given("status")
             .and_then(Value::as_str)
-            .and_then(Status::said)
+            .and_then(Status::from_device)
             .ok_or_else(|| invalid("status is none that a device may set".into()))?;
         let part = |name: &str, shape: &Shape| {
             let Some(part) = given(name) else { return Ok(None) };

@@ -143,15 +143,15 @@ pub(super) fn expand(account: &Account, definition: &mut Definition) -> Result<(
     for composite in &mut definition.composites {
         let Some(component) = composite.composed else { continue };
         let component = Arc::clone(&account.model(component)?.latest);
-        let own = composite.id;
+        let composite_id = composite.id;
         let ids: HashMap<Uuid, Uuid> =
-            component.places.keys().map(|id| (*id, derived(own, *id))).collect();
+            component.places.keys().map(|id| (*id, derived(composite_id, *id))).collect();
         composite.properties =
             component.properties.iter().map(|property| adopt(property, &ids)).collect();
         inherited.extend(component.composites.iter().map(|part| Composite {
-            id: derived(own, part.id),
+            id: derived(composite_id, part.id),
             external_id: None,
-            parent: Some(part.parent.map_or(own, |parent| derived(own, parent))),
+            parent: Some(part.parent.map_or(composite_id, |parent| derived(composite_id, parent))),
             properties: part.properties.iter().map(|property| adopt(property, &ids)).collect(),
             inherited: true,
             ..part.clone()
@@ -232,12 +232,12 @@ impl Account {
             return Err(Error::invalid("An interface cannot have composite models"));
         }
         let mut definition = Definition::clone(&model.latest);
-        let own = input.asset_model_composite_model_id.unwrap_or_else(Uuid::new_v4);
-        if definition.composite(own).is_some() {
+        let composite_id = input.asset_model_composite_model_id.unwrap_or_else(Uuid::new_v4);
+        if definition.composite(composite_id).is_some() {
             return Err(Error::about(
                 Kind::ResourceAlreadyExists,
                 self.model_resource(id),
-                format!("A composite model with the id {own} already exists"),
+                format!("A composite model with the id {composite_id} already exists"),
             ));
         }
         let parent = match &input.parent_asset_model_composite_model_id {
@@ -261,7 +261,7 @@ impl Account {
             None => None,
         };
         let composite = Composite {
-            id: own,
+            id: composite_id,
             external_id: input.asset_model_composite_model_external_id,
             name: input.asset_model_composite_model_name,
             description: input.asset_model_composite_model_description,
@@ -275,7 +275,7 @@ impl Account {
         definition.composites.push(composite);
         self.check_definition(id, kind, &mut definition)?;
         self.replace(id, definition, now)?;
-        self.composite_answer(id, own)
+        self.composite_answer(id, composite_id)
     }
 
     /// A component model that may still be used once more.
@@ -325,11 +325,11 @@ impl Account {
         let model = self.model(id)?;
         let kind = model.kind;
         let mut definition = Definition::clone(&model.latest);
-        let own = find(&definition, &input.asset_model_composite_model_id)?.id;
+        let composite_id = find(&definition, &input.asset_model_composite_model_id)?.id;
         let Some(composite) =
-            definition.composites.iter_mut().find(|composite| composite.id == own)
+            definition.composites.iter_mut().find(|composite| composite.id == composite_id)
         else {
-            return Err(Error::not_found(format!("Composite model {own} not found")));
+            return Err(Error::not_found(format!("Composite model {composite_id} not found")));
         };
         if composite.inherited {
             return Err(Error::invalid(
@@ -356,7 +356,7 @@ impl Account {
         check_kind(composite)?;
         self.check_definition(id, kind, &mut definition)?;
         self.replace(id, definition, now)?;
-        let mut answer = self.composite_answer(id, own)?;
+        let mut answer = self.composite_answer(id, composite_id)?;
         if let Some(answer) = answer.as_object_mut() {
             answer.remove("assetModelCompositeModelId");
         }
@@ -375,13 +375,17 @@ impl Account {
         let kind = model.kind;
         let mut definition = Definition::clone(&model.latest);
         let composite = find(&definition, &input.asset_model_composite_model_id)?;
-        let own = composite.id;
+        let composite_id = composite.id;
         if composite.inherited {
             return Err(Error::invalid(
                 "A composite model that came with a component model cannot be deleted here",
             ));
         }
-        if definition.composites.iter().any(|child| child.parent == Some(own) && !child.inherited) {
+        if definition
+            .composites
+            .iter()
+            .any(|child| child.parent == Some(composite_id) && !child.inherited)
+        {
             return Err(self.model_conflict(
                 id,
                 "The composite model has composite models and cannot be deleted",
@@ -393,7 +397,7 @@ impl Account {
                 "The asset model has assets: its composite models cannot be deleted",
             ));
         }
-        definition.composites.retain(|composite| composite.id != own);
+        definition.composites.retain(|composite| composite.id != composite_id);
         self.check_definition(id, kind, &mut definition)?;
         self.replace(id, definition, now)?;
         Ok(json!({ "assetModelId": id, "assetModelStatus": output::model_status(self.model(id)?) }))

@@ -32,12 +32,12 @@ impl Account {
     /// `LimitExceededException`, or `InvalidRequestException` for a ring.
     pub(super) fn check_model_tree(&self, id: Uuid, definition: &Definition) -> Result<()> {
         let limits = &self.setting.limits;
-        let own: HashSet<Uuid> =
+        let own_children: HashSet<Uuid> =
             definition.hierarchies.iter().map(|hierarchy| hierarchy.child_model).collect();
-        if own.is_empty() {
+        if own_children.is_empty() {
             return Ok(());
         }
-        for child in &own {
+        for child in &own_children {
             if self.model(*child)?.kind == super::model::ModelKind::ComponentModel {
                 return Err(Error::invalid("A component model cannot be the child of a hierarchy"));
             }
@@ -51,7 +51,7 @@ impl Account {
             let below = model.latest.hierarchies.iter().map(|hierarchy| hierarchy.child_model);
             children.insert(model.id, below.collect());
         }
-        children.insert(id, own);
+        children.insert(id, own_children);
         let mut parents: HashMap<Uuid, HashSet<Uuid>> = HashMap::new();
         for (parent, below) in &children {
             for child in below {

@@ -146,13 +146,14 @@ impl Account {
         let (target, time) = (row.target()?, row.time(adaptive, now)?);
         let (data_type, value) = row.value()?;
         let given = Given { value, time, quality: row.quality()? };
-        let said = |(kind, message): Refusal| match kind {
+        let row_error = |(kind, message): Refusal| match kind {
             Kind::InvalidRequest => message,
             kind => format!("{}: {message}", kind.name()),
         };
-        let place = self.place(&target).map_err(said)?;
-        let point = self.judge_value(&given, place.data_type).map_err(said)?;
-        room_in_second(&point, self.state.streams.by_key.get(&place.key), &[]).map_err(said)?;
+        let place = self.place(&target).map_err(row_error)?;
+        let point = self.judge_value(&given, place.data_type).map_err(row_error)?;
+        room_in_second(&point, self.state.streams.by_key.get(&place.key), &[])
+            .map_err(row_error)?;
         let bytes = point.value.bytes() as u64 + 13;
         let most = self.setting.history_per_stream;
         let streams = &mut self.state.streams.by_key;

@@ -18,8 +18,8 @@ pub(crate) struct Screen {
     addresses: Addresses,
     live: bool,
     rate: Rate,
-    /// What was told last.
-    told: String,
+    /// The chapter that was printed last.
+    chapter: String,
 }
 
 /// Values a second, from one look to the next.
@@ -34,7 +34,7 @@ impl Screen {
     pub(crate) fn new(addresses: &Addresses, arguments: &Arguments) -> Self {
         let live = io::stdout().is_terminal() && !arguments.once;
         let rate = Rate::default();
-        let screen = Self { addresses: *addresses, live, rate, told: String::new() };
+        let screen = Self { addresses: *addresses, live, rate, chapter: String::new() };
         if screen.live {
             print("\x1b[2J");
         } else {
@@ -52,9 +52,9 @@ impl Screen {
         let rate = self.rate.shown;
         if !self.live {
             let chapter = story.chapter();
-            if chapter != self.told {
+            if chapter != self.chapter {
                 print(&format!("{chapter}\n"));
-                self.told = chapter;
+                self.chapter = chapter;
             }
             let detail = story.detail().map(|detail| format!("; {detail}")).unwrap_or_default();
             print(&format!("{}{detail}\n", picture::figures(now, rate, elapsed)));

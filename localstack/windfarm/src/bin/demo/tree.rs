@@ -33,24 +33,24 @@ fn twin(twin: &Twin, depth: usize, lines: &mut Vec<String>) {
     let width = twin.measurements().map(|one| one.name.chars().count()).max().unwrap_or_default();
     for measurement in twin.measurements() {
         let prefix = format!("{}/", measurement.name);
-        let (own, others): (Vec<_>, Vec<_>) =
+        let (of_measurement, others): (Vec<_>, Vec<_>) =
             attributes.into_iter().partition(|attribute| attribute.name.starts_with(&prefix));
         attributes = others;
-        let own = own.iter().map(|attribute| {
+        let details = of_measurement.iter().map(|attribute| {
             let name = attribute.name.strip_prefix(&prefix).unwrap_or_default();
             format!("{name} {}", attribute.shown())
         });
         let quality = measurement.latest.as_ref().map_or("", |latest| latest.quality.as_str());
         let line =
             format!("{indent}{:<width$} {:>18}  {quality}", measurement.name, measurement.shown());
-        let own = own.collect::<Vec<_>>().join(", ");
-        let whole = format!("{line:<filled$}  {own}", filled = indent.len() + width + 30);
-        if own.is_empty() {
+        let details = details.collect::<Vec<_>>().join(", ");
+        let whole = format!("{line:<filled$}  {details}", filled = indent.len() + width + 30);
+        if details.is_empty() {
             lines.push(line);
         } else if whole.chars().count() <= WIDTH {
             lines.push(whole);
         } else {
-            lines.extend([line, format!("{indent}  {own}")]);
+            lines.extend([line, format!("{indent}  {details}")]);
         }
     }
     let named: Vec<String> = attributes

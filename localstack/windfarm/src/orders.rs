@@ -9,9 +9,9 @@ use sparkwise::sparkplug::topic::{MessageType, Topic};
 use crate::model::Order;
 use crate::signal::{DERATE, PITCH_LIMIT, RESET};
 
-/// An order, and for which turbine of which device it is.
+/// An order to a turbine of a device.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Told {
+pub(crate) struct TurbineOrder {
     pub(crate) device: String,
     pub(crate) turbine: String,
     pub(crate) order: Order,
@@ -19,7 +19,7 @@ pub(crate) struct Told {
 
 /// The orders in a message, if it is a command to a device of `node`: members of partial instances,
 /// or metrics with flat names such as `T01/Derate`. What means nothing here is left out.
-pub(crate) fn orders(node: &EdgeNode, topic: &str, payload: &[u8]) -> Vec<Told> {
+pub(crate) fn decode(node: &EdgeNode, topic: &str, payload: &[u8]) -> Vec<TurbineOrder> {
     let device = match Topic::parse(topic) {
         Ok(Topic::Edge(to))
             if to.verb == MessageType::Command
@@ -36,21 +36,21 @@ pub(crate) fn orders(node: &EdgeNode, topic: &str, payload: &[u8]) -> Vec<Told> 
     let mut orders = Vec::new();
     for metric in &payload.metrics {
         let name = text(metric);
-        let mut tell = |turbine: &str, member: &str, value: Option<&Value>| {
+        let mut push_order = |turbine: &str, member: &str, value: Option<&Value>| {
             if let Some(order) = value.and_then(|value| order(member, value)) {
                 let (device, turbine) = (device.to_owned(), turbine.to_owned());
-                orders.push(Told { device, turbine, order });
+                orders.push(TurbineOrder { device, turbine, order });
             }
         };
         match &metric.value {
             Some(Value::TemplateValue(instance)) => {
                 for member in &instance.metrics {
-                    tell(&name, &text(member), member.value.as_ref());
+                    push_order(&name, &text(member), member.value.as_ref());
                 }
             }
             value => {
                 if let Some((turbine, member)) = name.split_once('/') {
-                    tell(turbine, member, value.as_ref());
+                    push_order(turbine, member, value.as_ref());
                 }
             }
         }
@@ -80,13 +80,13 @@ mod tests {
 
     use super::*;
 
-    fn told(device: Option<&str>, metrics: Vec<Metric>) -> Vec<(String, Order)> {
+    fn decoded(device: Option<&str>, metrics: Vec<Metric>) -> Vec<(String, Order)> {
         let node = EdgeNode::new("Nordsee", "Gateway Nord");
         let to = Source { edge: node.clone(), device: device.map(Into::into) };
         let command = edge::command(&to, Timestamp::from_millis(1), metrics);
-        let orders = orders(&node, &command.topic, &command.payload);
-        assert!(orders.iter().all(|told| Some(&*told.device) == device));
-        orders.into_iter().map(|told| (told.turbine, told.order)).collect()
+        let orders = decode(&node, &command.topic, &command.payload);
+        assert!(orders.iter().all(|order| Some(&*order.device) == device));
+        orders.into_iter().map(|order| (order.turbine, order.order)).collect()
     }
 
     #[test]
@@ -95,12 +95,12 @@ mod tests {
             .member(Metric::new("Derate", true))
             .member(Metric::new("Pitch Limit", 42.5));
         assert_eq!(
-            told(Some("Row 1"), vec![Metric::template("T01", instance)]),
+            decoded(Some("Row 1"), vec![Metric::template("T01", instance)]),
             [("T01".to_owned(), Order::Derate(true)), ("T01".to_owned(), Order::PitchLimit(42.5))]
         );
         let flat = vec![Metric::new("T02/Reset", true), Metric::new("T02/Derate", false)];
         assert_eq!(
-            told(Some("Row 1"), flat),
+            decoded(Some("Row 1"), flat),
             [("T02".to_owned(), Order::Reset), ("T02".to_owned(), Order::Derate(false))]
         );
     }
@@ -116,13 +116,13 @@ mod tests {
                 Metric::new("T01/Pitch Limit", "flat"),
             ]
         };
-        assert_eq!(told(Some("Row 1"), unknown()), []);
-        assert_eq!(told(None, vec![Metric::new("T01/Derate", true)]), []);
+        assert_eq!(decoded(Some("Row 1"), unknown()), []);
+        assert_eq!(decoded(None, vec![Metric::new("T01/Derate", true)]), []);
         let node = EdgeNode::new("Nordsee", "Gateway Nord");
         let to = Source { edge: EdgeNode::new("Nordsee", "Other"), device: Some("Row 1".into()) };
         let metric = Metric::new("T01/Derate", true);
         let foreign = edge::command(&to, Timestamp::from_millis(1), [metric]);
-        assert_eq!(orders(&node, &foreign.topic, &foreign.payload), []);
-        assert_eq!(orders(&node, "spBv1.0/Nordsee/DCMD/Gateway Nord/Row 1", b"\xff\xff"), []);
+        assert_eq!(decode(&node, &foreign.topic, &foreign.payload), []);
+        assert_eq!(decode(&node, "spBv1.0/Nordsee/DCMD/Gateway Nord/Row 1", b"\xff\xff"), []);
     }
 }
