@@ -18,7 +18,7 @@ use super::mqtt::{Published, Reader, put_publish};
 /// Members of the one machine, and how many of them a message tells. Each has a value every
 /// 200 ms: SiteWise takes ten a second.
 pub(crate) const MEMBERS: usize = 100;
-const TOLD: usize = 10;
+const MEMBERS_PER_MESSAGE: usize = 10;
 const PACE: Duration = Duration::from_millis(20);
 
 /// A value that was written to the bridge's socket.
@@ -44,11 +44,11 @@ impl Server {
         let port = listener.local_addr().unwrap().port();
         let written = Arc::new(Mutex::new(Vec::new()));
         let (born, births) = watch::channel(0);
-        let notes = Arc::clone(&written);
+        let record = Arc::clone(&written);
         tokio::spawn(async move {
             let mut number = 0.0;
             while let Ok((socket, _)) = listener.accept().await {
-                serve(socket, &notes, &born, &mut number).await;
+                serve(socket, &record, &born, &mut number).await;
             }
         });
         Self { port, written, births }
@@ -93,7 +93,7 @@ fn birth(edge: &mut Edge) -> Message {
 /// One connection of a bridge: births, then data until it ends.
 async fn serve(
     socket: TcpStream,
-    notes: &Mutex<Vec<Written>>,
+    record: &Mutex<Vec<Written>>,
     born: &watch::Sender<u64>,
     number: &mut f64,
 ) {
@@ -101,26 +101,26 @@ async fn serve(
     let (read, write) = socket.into_split();
     let write = Arc::new(Mutex::new(write));
     let mut edge = Edge::new(node(), 0);
-    let (heard, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    let (heard_tx, mut heard_rx) = tokio::sync::mpsc::unbounded_channel();
     let answers = Arc::clone(&write);
     let listener = tokio::spawn(async move {
         let mut reader = Reader::new(read);
         while let Ok(Some(message)) = reader.next(&answers).await {
-            if heard.send(message).is_err() {
+            if heard_tx.send(message).is_err() {
                 return;
             }
         }
     });
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut online, mut first) = (false, 0);
+    let (mut online, mut first_member) = (false, 0);
     loop {
         tokio::select! {
-            message = hears.recv() => {
+            message = heard_rx.recv() => {
                 let Some(Published { topic, payload }) = message else { break };
-                let comes = topic.starts_with("spBv1.0/STATE/")
+                let is_online = topic.starts_with("spBv1.0/STATE/")
                     && payload.windows(4).any(|word| word == b"true");
-                if comes || edge.is_rebirth(&topic, &payload) {
+                if is_online || edge.is_rebirth(&topic, &payload) {
                     if send(&write, birth(&mut edge)).await.is_err() {
                         break;
                     }
@@ -132,22 +132,22 @@ async fn serve(
             }
             _ = pace.tick(), if online => {
                 let time = now();
-                let mut told = Vec::new();
-                for member in (0..TOLD).map(|of| (first + of) % MEMBERS) {
+                let mut batch = Vec::new();
+                for member in (0..MEMBERS_PER_MESSAGE).map(|of| (first_member + of) % MEMBERS) {
                     *number += 1.0;
-                    told.push((member, *number));
+                    batch.push((member, *number));
                 }
-                first += TOLD;
-                let members = told.iter().map(|(of, value)| Metric::new(&member(*of), *value));
+                first_member += MEMBERS_PER_MESSAGE;
+                let members = batch.iter().map(|(of, value)| Metric::new(&member(*of), *value));
                 let turbine = Template::instance("Turbine").members(members);
                 let message = edge.ndata(time, [Metric::template("T7", turbine)]);
                 if send(&write, message).await.is_err() {
                     break;
                 }
                 let at = Instant::now();
-                let told = told.into_iter();
-                let told = told.map(|(member, value)| Written { at, member, time, value });
-                notes.lock().await.extend(told);
+                let batch = batch.into_iter();
+                let batch = batch.map(|(member, value)| Written { at, member, time, value });
+                record.lock().await.extend(batch);
             }
         }
     }

@@ -1,5 +1,5 @@
 //! Two programs on one lease under 1,000 values a second: the one that acts is killed, replaced and
-//! stopped for half a minute. Counted outside: every value that the plant said is in SiteWise.
+//! stopped for half a minute. Counted outside: every value that the plant published is in SiteWise.
 
 mod plant;
 #[path = "../../benches/support/program.rs"]
@@ -15,7 +15,7 @@ use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use plant::{MEMBERS, Plant, Said};
+use plant::{MEMBERS, Plant, PublishedValue};
 use program::Bridge;
 use reader::Reader;
 use sitewise_local::{Options, Server as SiteWise};
@@ -174,47 +174,47 @@ async fn run(store: SocketAddr, blows: &[Blow]) {
         holder = other;
     }
     sleep(Duration::from_secs(2)).await;
-    let said = plant.stop().await;
-    assert!(said.len() > 5_000, "there was no load: {} values", said.len());
-    all_arrive(&reader, &said).await;
+    let published = plant.stop().await;
+    assert!(published.len() > 5_000, "there was no load: {} values", published.len());
+    all_arrive(&reader, &published).await;
     for bridge in pair.bridges {
         for line in bridge.terminate().await {
             assert!(!line.contains("the counts do not balance"), "{line}");
         }
     }
     let longest = states.longest_offline();
-    println!("{} values, STATE offline for {longest:.1?} at most", said.len());
+    println!("{} values, STATE offline for {longest:.1?} at most", published.len());
     assert!(longest < AFTER_A_KILL + SLACK);
     broker.stop().await;
 }
 
-/// Waits until SiteWise has all that was said, and shows the last of each as the latest.
-async fn all_arrive(reader: &Reader, said: &[Said]) {
+/// Waits until SiteWise has all published values, and shows the last of each member as the latest.
+async fn all_arrive(reader: &Reader, published: &[PublishedValue]) {
     let until = Instant::now() + PATIENCE;
     loop {
-        let lost = lost(reader, said).await;
+        let lost = lost(reader, published).await;
         if lost.is_empty() {
             return;
         }
         let few = &lost[..lost.len().min(10)];
-        assert!(Instant::now() < until, "{} of {} are lost: {few:#?}", lost.len(), said.len());
+        assert!(Instant::now() < until, "{} of {} are lost: {few:#?}", lost.len(), published.len());
         sleep(Duration::from_millis(500)).await;
     }
 }
 
 /// Those values that SiteWise does not have; and the members whose latest is not the last.
-async fn lost(reader: &Reader, said: &[Said]) -> Vec<Said> {
+async fn lost(reader: &Reader, published: &[PublishedValue]) -> Vec<PublishedValue> {
     let properties = reader.properties().await;
     let mut lost = Vec::new();
     for number in 0..MEMBERS {
-        let has = reader.values(&properties, &plant::member(number)).await;
-        let key = |of: &&Said| (of.time.as_millis(), of.value.to_bits());
-        let of_member: Vec<_> = said.iter().filter(|said| said.member == number).collect();
+        let stored = reader.values(&properties, &plant::member(number)).await;
+        let key = |of: &&PublishedValue| (of.time.as_millis(), of.value.to_bits());
+        let of_member: Vec<_> = published.iter().filter(|value| value.member == number).collect();
         let before = lost.len();
-        lost.extend(of_member.iter().filter(|said| !has.contains(&key(said))).copied());
+        lost.extend(of_member.iter().filter(|value| !stored.contains(&key(value))).copied());
         // A birth may repeat the last value a millisecond later.
-        let (shown, last) = (has.last().map(|last| last.1), of_member.last().map(key));
-        assert!(lost.len() > before || shown == last.map(|last| last.1), "{has:?} {last:?}");
+        let (shown, last) = (stored.last().map(|last| last.1), of_member.last().map(key));
+        assert!(lost.len() > before || shown == last.map(|last| last.1), "{stored:?} {last:?}");
     }
     lost
 }

@@ -16,21 +16,21 @@ use tokio_util::sync::CancellationToken;
 
 /// Members of the one machine, and how many of them a message tells: each has a value every 200 ms.
 pub(crate) const MEMBERS: usize = 200;
-const TOLD: usize = 20;
+const MEMBERS_PER_MESSAGE: usize = 20;
 const PACE: Duration = Duration::from_millis(20);
 /// From the last message until the connection ends.
 const LAST: Duration = Duration::from_millis(500);
 
 /// A value that was published.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Said {
+pub(crate) struct PublishedValue {
     pub(crate) member: usize,
     pub(crate) time: Timestamp,
     pub(crate) value: f64,
 }
 
 pub(crate) struct Plant {
-    said: Arc<Mutex<Vec<Said>>>,
+    published: Arc<Mutex<Vec<PublishedValue>>>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -48,7 +48,7 @@ fn now() -> Timestamp {
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
 }
 
-/// A birth with the latest values, each with the time at which it was said.
+/// A birth with the latest values, each with its time.
 fn birth(edge: &mut Edge, latest: &[(Timestamp, f64)]) -> Message {
     let at = |of: usize| latest.get(of).copied().unwrap_or_default();
     let definition = (0..MEMBERS).map(|of| Metric::new(&member(of), 0.0));
@@ -70,27 +70,27 @@ impl Plant {
         let commands = format!("spBv1.0/{}/NCMD/{}", node().group, node().node);
         client.subscribe(commands, QoS::AtMostOnce).await.unwrap();
         while !matches!(events.poll().await.unwrap(), Event::Incoming(Packet::SubAck(_))) {}
-        let (hears, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let (heard_tx, mut heard_rx) = tokio::sync::mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Ok(event) = events.poll().await {
                 if let Event::Incoming(Packet::Publish(command)) = event {
-                    let _ = hears.send(command);
+                    let _ = heard_tx.send(command);
                 }
             }
         });
-        let (said, stop) = (Arc::new(Mutex::new(Vec::new())), CancellationToken::new());
-        let (notes, stops) = (Arc::clone(&said), stop.clone());
+        let (published, stop) = (Arc::new(Mutex::new(Vec::new())), CancellationToken::new());
+        let (record, stopped) = (Arc::clone(&published), stop.clone());
         let task = tokio::spawn(async move {
             let mut edge = Edge::new(node(), 0);
             let mut latest = vec![(now(), 0.0); MEMBERS];
             publish(&client, birth(&mut edge, &latest)).await;
             let mut pace = interval(PACE);
             pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            let (mut number, mut first) = (0.0, 0);
+            let (mut number, mut first_member) = (0.0, 0);
             loop {
                 tokio::select! {
-                    () = stops.cancelled() => break,
-                    Some(command) = heard.recv() => {
+                    () = stopped.cancelled() => break,
+                    Some(command) = heard_rx.recv() => {
                         let topic = String::from_utf8_lossy(&command.topic);
                         if edge.is_rebirth(&topic, &command.payload) {
                             publish(&client, birth(&mut edge, &latest)).await;
@@ -98,33 +98,33 @@ impl Plant {
                     }
                     _ = pace.tick() => {
                         let time = now();
-                        let told = (first..first + TOLD).map(|of| of % MEMBERS);
-                        let told = told.map(|member| {
+                        let batch = (first_member..first_member + MEMBERS_PER_MESSAGE).map(|of| of % MEMBERS);
+                        let batch = batch.map(|member| {
                             number += 1.0;
-                            Said { member, time, value: number }
+                            PublishedValue { member, time, value: number }
                         });
-                        let told: Vec<_> = told.collect();
-                        first += TOLD;
-                        for said in &told {
-                            latest[said.member] = (said.time, said.value);
+                        let batch: Vec<_> = batch.collect();
+                        first_member += MEMBERS_PER_MESSAGE;
+                        for published in &batch {
+                            latest[published.member] = (published.time, published.value);
                         }
-                        let members = told.iter().map(|of| Metric::new(&member(of.member), of.value));
+                        let members = batch.iter().map(|of| Metric::new(&member(of.member), of.value));
                         let turbine = Template::instance("Turbine").members(members);
                         publish(&client, edge.ndata(time, [Metric::template("T7", turbine)])).await;
-                        notes.lock().await.extend(told);
+                        record.lock().await.extend(batch);
                     }
                 }
             }
             tokio::time::sleep(LAST).await;
         });
-        Self { said, stop, task }
+        Self { published, stop, task }
     }
 
-    /// Says no more; what was said.
-    pub(crate) async fn stop(self) -> Vec<Said> {
+    /// Stops publishing. Returns all values that were published.
+    pub(crate) async fn stop(self) -> Vec<PublishedValue> {
         self.stop.cancel();
         self.task.await.unwrap();
-        self.said.lock().await.clone()
+        self.published.lock().await.clone()
     }
 }
 
