@@ -163,7 +163,8 @@ def one_task_without_plain_secrets(world):
     task = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
     container = task["containerDefinitions"][0]
     assert container["readonlyRootFilesystem"] is True, container
-    environment = {entry["name"]: entry["value"] for entry in container["environment"]}
+    environment = named(container["environment"])
+    assert "LEASE" not in environment, environment
     assert environment["MQTT_URL"] == "mqtts://mqtt.plant.example:8883", environment
     assert environment["OUTBOX_DIR"] == "/outbox", environment
     assert "in-the-secret" not in json.dumps(task)
@@ -190,7 +191,7 @@ def the_console_is_behind_tls_and_commands_run(world):
     # moto keeps a null for what is not there.
     secrets = {secret["name"] for secret in container["secrets"] if secret}
     assert "CONSOLE_TOKEN" in secrets, container
-    environment = {entry["name"]: entry["value"] for entry in container["environment"]}
+    environment = named(container["environment"])
     assert environment["CONSOLE_ADDR"] == "0.0.0.0:8080", environment
     assert "in-the-secret-too" not in json.dumps(task)
     rights = world.rights()
@@ -198,9 +199,15 @@ def the_console_is_behind_tls_and_commands_run(world):
     assert len(exec_rights) == 4, rights
 
 
+def iot_core_s_statements(world):
+    policy = world.client("iot").get_policy(policyName=f"{world.stack}-mqtt")
+    # moto keeps a null for what is not there, which YAML reads as a word.
+    found = plain(policy["policyDocument"])["Statement"]
+    return [statement for statement in found if isinstance(statement, dict)]
+
+
 def the_policy_of_iot_core_is_made(world):
-    policy = world.client("iot").get_policy(policyName=f"{STACK}-mqtt")
-    statements = plain(policy["policyDocument"])["Statement"]
+    statements = iot_core_s_statements(world)
     assert any("iot:RetainPublish" in statement["Action"] for statement in statements), statements
 
 
@@ -219,7 +226,12 @@ def variables(world):
     names = {kind: name for name, kind in world.resources().items()}
     task = world.client("ecs").describe_task_definition(taskDefinition=names["AWS::ECS::TaskDefinition"])
     container = task["taskDefinition"]["containerDefinitions"][0]
-    return {entry["name"]: entry["value"] for entry in container["environment"]}
+    return named(container["environment"])
+
+
+def named(environment):
+    """Variables by name: moto keeps a null for what is not there."""
+    return {entry["name"]: entry["value"] for entry in environment if entry}
 
 
 def commands_come_in_by_choice(world):
@@ -259,6 +271,19 @@ def late_values_have_their_rights_and_no_others(world, task, bucket, role):
     assert plain(trust)["Statement"][0]["Principal"]["Service"] == "iotsitewise.amazonaws.com", trust
     # moto keeps neither lifecycle nor public access block of a bucket: tests/it/infra.rs looks at them.
     assert bucket in [found["Name"] for found in s3.list_buckets()["Buckets"]]
+
+
+def the_lease_s_rights_reach_one_item(world, task, table):
+    iam, dynamodb = world.client("iam"), world.client("dynamodb")
+    policy = iam.get_role_policy(RoleName=task, PolicyName="lease")["PolicyDocument"]
+    [statement] = plain(policy)["Statement"]
+    found = dynamodb.describe_table(TableName=table)["Table"]
+    assert statement["Resource"] == found["TableArn"], statement
+    assert statement["Action"] == ["dynamodb:GetItem", "dynamodb:UpdateItem"], statement
+    [(_, keys)] = statement["Condition"].items()
+    assert keys == {"dynamodb:LeadingKeys": ["sparkwise"]}, statement
+    assert found["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}], found
+    assert found["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST", found
 
 
 def main(endpoint, kind, aws):
@@ -356,6 +381,37 @@ def main(endpoint, kind, aws):
             assert set_to["INGEST_BUFFERED"] == "*/Diagnostics", set_to
 
         checks.append(late_values_travel_by_choice)
+
+        def two_bridges_share_a_lease_by_choice():
+            roles = [name for name, kind in world.resources().items() if kind == "AWS::IAM::Role"]
+            [task] = [name for name in roles if "TaskRole" in name]
+            lease = World(endpoint, aws, f"{STACK}-lease")
+            stack = lease.deploy({"TaskRoleName": task}, "lease")
+            assert stack["StackStatus"] == "CREATE_COMPLETE", stack
+            made = {kind: name for name, kind in lease.resources().items()}
+            table = made["AWS::DynamoDB::Table"]
+            the_lease_s_rights_reach_one_item(world, task, table)
+            # moto tells no outputs of a stack that a change set has created.
+            chosen = {"Lease": f"dynamodb://{table}/sparkwise", "Bridges": "2"}
+            other = World(endpoint, aws, f"{STACK}-pair")
+            stack = other.deploy({**parameters, **chosen, "SparkplugHostId": "pair"})
+            assert stack["StackStatus"] == "CREATE_COMPLETE", stack
+            assert variables(other)["LEASE"] == chosen["Lease"], variables(other)
+            names = {kind: name for name, kind in other.resources().items()}
+            found = other.client("ecs").describe_services(
+                cluster=names["AWS::ECS::Cluster"], services=[names["AWS::ECS::Service"]]
+            )["services"][0]
+            # moto keeps no configuration of deployments: rules.guard looks at it.
+            assert found["desiredCount"] == 2, found
+            # The one that follows connects as well.
+            connects = [
+                statement["Resource"].rsplit(":", 1)[1]
+                for statement in iot_core_s_statements(other)
+                if statement["Action"] == "iot:Connect"
+            ]
+            assert connects == ["client/pair", "client/pair-????????"], connects
+
+        checks.append(two_bridges_share_a_lease_by_choice)
 
     passed, wrong = 1, 0
     for check in checks:

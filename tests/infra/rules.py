@@ -54,12 +54,31 @@ def break_one_task(tree):
     properties(tree, "Service")["DesiredCount"] = 2
 
 
+def break_one_task_by_default(tree):
+    tree["Parameters"]["Bridges"]["Default"] = 2
+
+
 def break_overlap(tree):
     properties(tree, "Service")["DeploymentConfiguration"]["MaximumPercent"] = 200
 
 
+def break_gap_between_two(tree):
+    """Both are stopped before another starts."""
+    properties(tree, "Service")["DeploymentConfiguration"]["MinimumHealthyPercent"]["Fn::If"][1] = 0
+
+
 def break_rebalancing(tree):
     properties(tree, "Service")["AvailabilityZoneRebalancing"] = "ENABLED"
+
+
+def break_rule_of_the_lease(tree):
+    del tree["Rules"]["TwoShareALease"]
+
+
+def break_variable_of_the_lease(tree):
+    environment = container(tree)["Environment"]
+    [lease] = [entry for entry in environment if "LEASE" in json.dumps(entry)]
+    environment.remove(lease)
 
 
 def break_managed_policy(tree):
@@ -94,6 +113,11 @@ def break_deletion(tree):
 
 def break_plain_secret(tree):
     container(tree)["Environment"].append({"Name": "MQTT_PASSWORD", "Value": "hunter2"})
+
+
+def break_plain_secret_of_a_condition(tree):
+    secret = {"Name": "MQTT_PASSWORD", "Value": "hunter2"}
+    container(tree)["Environment"].append({"Fn::If": ["HasLease", secret, {"Ref": "AWS::NoValue"}]})
 
 
 def break_root(tree):
@@ -263,9 +287,13 @@ BREAKS = {
     break_every_thing: "the_plant_is_written_to_only_by_choice",
     break_dead_letters: "the_plant_is_written_to_only_by_choice",
     break_plain_queue: "the_plant_is_written_to_only_by_choice",
-    break_one_task: "one_task_at_a_time",
-    break_overlap: "one_task_at_a_time",
-    break_rebalancing: "one_task_at_a_time",
+    break_one_task: "one_task_unless_two_share_a_lease",
+    break_one_task_by_default: "one_task_unless_two_share_a_lease",
+    break_overlap: "one_task_unless_two_share_a_lease",
+    break_gap_between_two: "one_task_unless_two_share_a_lease",
+    break_rule_of_the_lease: "one_task_unless_two_share_a_lease",
+    break_variable_of_the_lease: "one_task_unless_two_share_a_lease",
+    break_rebalancing: "one_task_unless_two_share_a_lease",
     break_managed_policy: "roles_are_for_the_task",
     break_trust: "roles_are_for_the_task",
     break_pattern: "no_action_is_a_pattern",
@@ -274,6 +302,7 @@ BREAKS = {
     break_secret_resources: "star_resource_only_where_required",
     break_deletion: "nothing_is_deleted",
     break_plain_secret: "no_secret_in_plain_text",
+    break_plain_secret_of_a_condition: "no_secret_in_plain_text",
     break_root: "container_is_hardened",
     break_writable_root: "container_is_hardened",
     break_shell: "container_is_hardened",

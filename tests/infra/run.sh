@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks infra/sparkwise.yaml, infra/late.yaml and infra/recipes: cfn-lint, the rules in infra/rules.guard with AWS's own cfn-guard,
-# and a deployment to moto; infra/kubernetes against the schemas of Kubernetes, and infra/systemd with
+# Checks infra/sparkwise.yaml, infra/late.yaml, infra/lease.yaml and infra/recipes: cfn-lint, the rules in
+# infra/rules.guard with AWS's own cfn-guard, and a deployment to moto; infra/kubernetes against the schemas of Kubernetes, and infra/systemd with
 # systemd's own tools. Ends with the line "N passed, N failed" of each part.
 #
 #   tests/infra/run.sh
@@ -44,7 +44,7 @@ command -v systemd-analyze >/dev/null ||
 "$cache/venv/bin/python" "$here/manifests.py"
 
 "$cache/venv/bin/cfn-lint" --include-checks W I --ignore-checks I3042 -- \
-  "$root/infra/sparkwise.yaml" "$root/infra/late.yaml" "$root"/infra/recipes/*.yaml
+  "$root/infra/sparkwise.yaml" "$root/infra/late.yaml" "$root/infra/lease.yaml" "$root"/infra/recipes/*.yaml
 echo "cfn-lint: no finding"
 "$cache/venv/bin/python" "$here/recipes.py"
 "$cache/venv/bin/python" "$here/rules.py" "$guard"

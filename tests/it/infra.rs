@@ -17,6 +17,12 @@ fn late_template() -> String {
     fs::read_to_string(path).unwrap()
 }
 
+/// The template of what two bridges need, whose output the other takes.
+fn lease_template() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("infra/lease.yaml");
+    fs::read_to_string(path).unwrap()
+}
+
 /// Actions of a service that a template allows, whichever role has them.
 fn allowed(template: &str, service: &str) -> BTreeSet<String> {
     let prefix = format!("{service}:");
@@ -115,6 +121,32 @@ fn the_bridge_and_sitewise_may_do_with_the_bucket_what_they_do_and_nothing_more(
     assert!(template().contains("\n  TaskRoleName:\n") && text.contains("\n  TaskRoleName:\n"));
 }
 
+/// The lease's item is read and written under conditions, and nothing else in any table.
+#[test]
+fn the_bridge_may_do_with_the_lease_what_it_does_and_nothing_more() {
+    let text = lease_template();
+    let source = client_source("dynamodb");
+    let named = source.split("operation: \"").skip(1);
+    let named = named.filter_map(|rest| rest.split('"').next());
+    let named: BTreeSet<String> = named.map(str::to_owned).collect();
+    assert!(named.contains("UpdateItem"), "{named:?}");
+    assert_eq!(allowed(&text, "dynamodb"), named);
+    assert_eq!(allowed(&template(), "dynamodb"), BTreeSet::new());
+    for kept in [
+        "Resource: !GetAtt Table.Arn\n",
+        "\"ForAllValues:StringEquals\": { \"dynamodb:LeadingKeys\": [!Ref LeaseName] }",
+        // The key that the bridge writes.
+        "KeySchema:\n        - { AttributeName: id, KeyType: HASH }",
+        // What one template gives the other takes.
+        "\nOutputs:\n  Lease:\n",
+        "\n  TaskRoleName:\n",
+    ] {
+        assert!(text.contains(kept), "{kept}");
+    }
+    assert!(source.contains("const KEY: &str = \"id\";"));
+    assert!(template().contains("\n  Lease:\n    Type: String\n"));
+}
+
 /// The right to a call for many messages is that to one for a single message.
 #[test]
 fn the_task_may_do_with_queues_what_the_client_calls_and_nothing_more() {
@@ -144,7 +176,6 @@ fn the_template_knows_every_variable() {
         ("COMMANDS_IOT_CA", "AWS IoT's certificate is of a public authority"),
         ("COMMANDS_IOT_CERT", "the task's role signs instead"),
         ("COMMANDS_IOT_KEY", "the task's role signs instead"),
-        ("LEASE", "the template has one task, which acts alone"),
     ];
     let text = template();
     for variable in sections().iter().flat_map(|section| section.vars) {
