@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks infra/sparkwise.yaml, infra/late.yaml, infra/lease.yaml and infra/recipes: cfn-lint, the rules in
-# infra/rules.guard with AWS's own cfn-guard, and a deployment to moto; infra/kubernetes against the schemas of Kubernetes, and infra/systemd with
+# Checks the templates in infra: cfn-lint, the rules in infra/rules.guard and infra/late.guard with AWS's own
+# cfn-guard, and a deployment to moto; infra/kubernetes against the schemas of Kubernetes, and infra/systemd with
 # systemd's own tools. Ends with the line "N passed, N failed" of each part.
 #
 #   tests/infra/run.sh
@@ -48,6 +48,7 @@ command -v systemd-analyze >/dev/null ||
 echo "cfn-lint: no finding"
 "$cache/venv/bin/python" "$here/recipes.py"
 "$cache/venv/bin/python" "$here/rules.py" "$guard"
+"$cache/venv/bin/python" "$here/late_rules.py" "$guard"
 
 port=$("$cache/venv/bin/python" -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
 "$cache/venv/bin/moto_server" -H 127.0.0.1 -p "$port" >"$work/moto.log" 2>&1 &
