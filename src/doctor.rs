@@ -11,6 +11,7 @@ mod commands;
 mod disk;
 mod server;
 mod sitewise;
+mod tags;
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -20,7 +21,10 @@ use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::sitewise::aws::AwsSiteWise;
+use crate::sitewise::cause::Plane;
+use crate::sitewise::client::SiteWise;
 use crate::sitewise::import::BulkImport;
+use crate::sitewise::tags::{Taggable, Tags};
 use crate::telemetry;
 
 /// How long a server, one call, or the disk has for its answer.
@@ -182,6 +186,7 @@ fn spawn(of: String, checks: impl Future<Output = Vec<Check>> + Send + 'static) 
 
 fn sitewise(config: &Config) -> Section {
     let (is_named, late) = (config.twin.namespace.is_some(), config.late.clone());
+    let has_tags = config.twin.labels.tags.is_some();
     spawn("AWS".to_owned(), async move {
         match timeout(PATIENCE, Box::pin(AwsSiteWise::from_env())).await {
             Ok(Ok(client)) => {
@@ -192,12 +197,23 @@ fn sitewise(config: &Config) -> Section {
                     let import = client.bulk_import(&late.bucket, &late.role_arn);
                     sitewise::late(&late, import.tiers()).await
                 };
-                let (account, rights, late) = tokio::join!(
+                let tags = async {
+                    if !has_tags {
+                        return Vec::new();
+                    }
+                    let host = client.host(Plane::Control);
+                    let of = Taggable::Asset(sitewise::NOBODY);
+                    let key = ("sparkwise-doctor".to_owned(), String::new());
+                    let write = client.tag(of, Tags::from([key]));
+                    tags::check(&host, client.learn_arns(), client.read_tags(of), write).await
+                };
+                let (account, rights, tags, late) = tokio::join!(
                     sitewise::account(is_named, &endpoint, account),
                     Box::pin(sitewise::check(&client)),
+                    Box::pin(tags),
                     Box::pin(late),
                 );
-                std::iter::once(account).chain(rights).chain(late).collect()
+                std::iter::once(account).chain(rights).chain(tags).chain(late).collect()
             }
             Ok(Err(error)) => vec![Check::wrong("AWS", error.to_string())],
             Err(_) => vec![Check::wrong("AWS", no_answer("where the AWS region comes from"))],

@@ -18,7 +18,7 @@ use crate::sitewise::client::SiteWise;
 use crate::time::Timestamp;
 
 /// An id that no resource has: UUID version 8 is reserved for custom use (RFC 9562).
-const NOBODY: Uuid = Uuid::from_u128(0x7370_6172_6b77_8973_a565_0d0c_7032_0001);
+pub(super) const NOBODY: Uuid = Uuid::from_u128(0x7370_6172_6b77_8973_a565_0d0c_7032_0001);
 
 /// More than a minute off, values are judged by SiteWise's time.
 const OFF: i64 = 60_000;
@@ -186,7 +186,7 @@ async fn get(client: &impl SiteWise) -> Result<(), ApiFault> {
 }
 
 /// Whether a call is allowed: what it says of the thing that is not there does not matter.
-async fn check_permission<T>(
+pub(super) async fn check_permission<T>(
     action: &str,
     host: &str,
     call: impl Future<Output = Result<T, ApiFault>>,

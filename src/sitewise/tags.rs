@@ -45,6 +45,18 @@ pub(super) fn scope(arn: &str) -> Option<&str> {
     arn.get(..=scope.len())
 }
 
+/// The same by account and region.
+/// Source: [Amazon Resource Names](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html),
+/// partitions.
+pub(super) fn scope_of(account: &str, region: &str) -> String {
+    let partition = match region {
+        china if china.starts_with("cn-") => "aws-cn",
+        gov if gov.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    };
+    format!("arn:{partition}:iotsitewise:{region}:{account}:")
+}
+
 impl fmt::Display for Taggable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -74,6 +86,9 @@ mod tests {
         for none in ["", "asset/x", "arn"] {
             assert_eq!(super::scope(none), None, "{none}");
         }
+        assert_eq!(scope_of("123456789012", "cn-north-1"), scope);
+        assert_eq!(scope_of("1", "us-gov-west-1"), "arn:aws-us-gov:iotsitewise:us-gov-west-1:1:");
+        assert_eq!(scope_of("1", "eu-west-1"), "arn:aws:iotsitewise:eu-west-1:1:");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use sitewise_local::Options;
+use sitewise_local::{Effect, Fault, Options};
 use sparkwise::sparkplug::address::EdgeNode;
 use sparkwise::sparkplug::edge::{Edge, Metric};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -120,6 +120,60 @@ async fn the_doctor_says_what_is_wrong_before_the_bridge_starts() {
     };
     assert!(wrong("mqtt://127.0.0.1:1") && wrong("iotsitewise:ListAssetModels"), "{text}");
     std::fs::remove_dir_all(&folder).unwrap();
+    broker.stop().await;
+}
+
+/// With TWIN_TAGS and without the rights for it nothing was said.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_looks_at_the_rights_for_tags_where_there_are_tags() {
+    let (broker, emulator) = (Broker::start(0).await.unwrap(), Emulator::start(Options::default()));
+    let url = broker.url();
+    let mut variables = vec![
+        ("MQTT_URL", url.as_str()),
+        ("AWS_ENDPOINT_URL_IOTSITEWISE", &emulator.endpoint),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("TWIN_NAMESPACE", "test"),
+        ("TWIN_TAGS", "team=ot"),
+        // Nobody says which account this is.
+        ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1"),
+    ];
+    let (code, text) = sparkwise(&["doctor"], &variables).await;
+    assert_eq!(lines_with(&text, "TagResource, for TWIN_TAGS").len(), 1, "{text}");
+    assert_eq!(
+        (code, lines_with(&text, "not checked iotsitewise:ListTags").len()),
+        (0, 1),
+        "{text}"
+    );
+    // The account is known.
+    variables.push(("AWS_ACCOUNT_ID", "123456789012"));
+    let allowed =
+        ["ok          iotsitewise:ListTagsForResource", "ok          iotsitewise:TagResource"];
+    let (code, text) = sparkwise(&["doctor"], &variables).await;
+    assert_eq!(code, 0, "{text}");
+    assert!(allowed.iter().all(|line| lines_with(&text, line).len() == 1), "{text}");
+    // Or there is a model, which tells.
+    variables.pop();
+    let made = emulator.reader().create_asset_model().asset_model_name("Model").send().await;
+    made.unwrap();
+    let (_, text) = sparkwise(&["doctor"], &variables).await;
+    assert!(allowed.iter().all(|line| lines_with(&text, line).len() == 1), "{text}");
+    let mut fault = Fault::always(Effect::Error {
+        code: "AccessDeniedException".to_owned(),
+        carried_out: false,
+        retry_after_milliseconds: None,
+    });
+    fault.operations = vec!["TagResource".to_owned()];
+    emulator.handle.order(fault).unwrap();
+    let (code, text) = sparkwise(&["doctor"], &variables).await;
+    assert_eq!(
+        (code, lines_with(&text, "wrong       iotsitewise:TagResource").len()),
+        (1, 1),
+        "{text}"
+    );
+    assert_eq!(lines_with(&text, allowed[0]).len(), 1, "{text}");
     broker.stop().await;
 }
 

@@ -3,7 +3,7 @@
 use super::AwsSiteWise;
 use crate::sitewise::api::ApiFault;
 use crate::sitewise::fault;
-use crate::sitewise::tags::{Taggable, Tags, scope};
+use crate::sitewise::tags::{Taggable, Tags, scope, scope_of};
 
 impl AwsSiteWise {
     /// The ARN of an asset or model: SiteWise tells one of them, the others follow from it.
@@ -28,6 +28,27 @@ impl AwsSiteWise {
         };
         let scope = scope(&arn).ok_or_else(|| fault::of_answer(tried, "no ARN is in it"))?;
         Ok(of.arn(self.scope.get_or_init(|| scope.to_owned())))
+    }
+
+    /// Learns what the ARNs of this account begin with, from one of its models, or from the account and
+    /// the region where there is no model: tags can then be asked for of what is not there.
+    ///
+    /// # Errors
+    ///
+    /// What SiteWise says, or why the account is not known.
+    pub async fn learn_arns(&self) -> Result<(), ApiFault> {
+        let listed = self.client.list_asset_models().max_results(1).send().await;
+        let listed = listed.map_err(|error| fault::of_call("list one asset model", &error))?;
+        let model = listed.asset_model_summaries.into_iter().next();
+        let told = match model.as_ref().and_then(|model| scope(&model.arn)) {
+            Some(scope) => scope.to_owned(),
+            None => {
+                let (account, region) = self.account_and_region().await?;
+                scope_of(&account, &region)
+            }
+        };
+        self.scope.get_or_init(|| told);
+        Ok(())
     }
 
     pub(super) async fn tags(&self, of: Taggable) -> Result<Tags, ApiFault> {

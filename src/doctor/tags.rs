@@ -1,0 +1,72 @@
+//! The rights for `TWIN_TAGS`, by calls about an asset that nobody has.
+
+use tokio::time::timeout;
+
+use super::sitewise::check_permission;
+use super::{Check, PATIENCE, no_answer};
+use crate::sitewise::api::ApiFault;
+use crate::sitewise::tags::Tags;
+
+/// Checks both rights. SiteWise is asked for tags by ARN: `learned` ends once it is known what those of
+/// the account begin with. Without it both calls would fail before they reach SiteWise, whatever is
+/// allowed.
+pub(super) async fn check(
+    host: &str,
+    learned: impl Future<Output = Result<(), ApiFault>>,
+    read: impl Future<Output = Result<Tags, ApiFault>>,
+    write: impl Future<Output = Result<(), ApiFault>>,
+) -> Vec<Check> {
+    let why = match timeout(PATIENCE, learned).await {
+        Ok(Ok(())) => {
+            let checks = tokio::join!(
+                check_permission("ListTagsForResource", host, read),
+                check_permission("TagResource", host, write),
+            );
+            return vec![checks.0, checks.1];
+        }
+        Ok(Err(fault)) => fault.to_string(),
+        Err(_) => no_answer(host),
+    };
+    let what = "iotsitewise:ListTagsForResource, TagResource, for TWIN_TAGS";
+    let why = format!(
+        "{why}; they are asked for by ARN, for which a model has to be there, or the account known"
+    );
+    vec![Check::not_checked(what, why)]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+    use crate::sitewise::api::ApiFaultKind;
+
+    fn fault<T>(kind: ApiFaultKind) -> Result<T, ApiFault> {
+        Err(ApiFault::new(kind, "said so"))
+    }
+
+    /// With TWIN_TAGS and without these rights nothing was said before the start.
+    #[tokio::test]
+    async fn the_rights_for_tags_are_looked_at() {
+        let allowed = || ready(fault(ApiFaultKind::NotFound));
+        let denied = ready(fault(ApiFaultKind::Denied));
+        let checks = check("host", ready(Ok(())), allowed(), denied).await;
+        let seen: Vec<_> = checks.iter().map(|of| (of.what.as_str(), of.label())).collect();
+        let expected =
+            [("iotsitewise:ListTagsForResource", "ok"), ("iotsitewise:TagResource", "wrong")];
+        assert_eq!(seen, expected);
+        assert!(checks[1].text().contains("said so"), "{}", checks[1]);
+    }
+
+    /// "Not found" of the asset by which an ARN is learned says nothing of the rights for tags.
+    #[tokio::test]
+    async fn what_cannot_be_asked_for_is_not_called_allowed() {
+        let unknown = ready(fault(ApiFaultKind::NotFound));
+        let never = || std::future::pending();
+        let read = async { never().await };
+        let write = async { never().await };
+        let [check] = &check("host", unknown, read, write).await[..] else { panic!("one check") };
+        assert_eq!(check.label(), "not checked", "{check}");
+        assert!(check.what.contains("TagResource") && check.text().contains("said so"), "{check}");
+    }
+}
