@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import jsonschema
 import paho.mqtt.client as mqtt
@@ -29,6 +30,9 @@ HERE = Path(__file__).parent
 WORK = Path(os.environ["DASHBOARDS_WORK"])
 MODULES = Path(os.environ["DASHBOARDS_NODE_MODULES"])
 SCHEMA = jsonschema.Draft202012Validator(json.loads((HERE / "query-schema.json").read_text()))
+# Where drawings of the answers are kept, and how large one may be.
+PICTURES = Path(os.environ.get("DASHBOARDS_PICTURES") or WORK / "pictures")
+PICTURE_BYTES = 200_000
 MARK = "Written by sparkwise dashboards"
 # Seconds for a program to be ready, and for the plant to have said enough.
 WITHIN, SPEAKS_FOR = 60, 12
@@ -98,6 +102,8 @@ class Plant:
         windfarm = [os.environ["DASHBOARDS_WINDFARM"], self.url, *options]
         self.farm = start(windfarm, self.work / "windfarm.log")
         self.plugin = Plugin(self.sitewise)
+        # Dashboard, panel, query and frames, of the check that compares them.
+        self.answered: list[tuple[Json, Json, Json, list[Frame]]] = []
 
     def _mosquitto(self) -> int:
         # Mosquitto takes no port 0: another process may take the one that was free just now.
@@ -319,8 +325,35 @@ def every_panel_answers_with_what_the_plant_sent(plant: Plant) -> None:
             assert sum(row[1] for frame in frames for row in frame.rows) > 0, what
     assert compared > 200, compared
     print(f"     {compared} values of {plant.spelling}")
-    if folder := os.environ.get("DASHBOARDS_PICTURES"):
-        picture.draw(drawn, Path(folder), plant.spelling)
+    plant.answered = drawn
+
+
+def every_panel_is_drawn_from_what_it_got(plant: Plant) -> None:
+    files = picture.draw(plant.answered, PICTURES, plant.spelling)
+    assert files.keys() == plant.dashboards().keys(), sorted(files)
+    panels = 0
+    for title, dashboard in plant.dashboards().items():
+        text = files[title].read_text()
+        assert "not by Grafana" in text and len(text) < PICTURE_BYTES, f"{title}: {len(text)} bytes"
+        drawn = {
+            int(group.attrib["data-panel"]): len(group.findall(".//*[@class='value']"))
+            for group in ElementTree.fromstring(text).iter()
+            if "data-panel" in group.attrib
+        }
+        # Counters have nothing until something was counted.
+        empty = {
+            panel["id"]
+            for panel in all_panels(dashboard)
+            for _, of, _, frames in plant.answered
+            if of["id"] == panel["id"] and frames[0].property_name in COUNTERS
+        }
+        for panel in all_panels(dashboard):
+            assert panel["id"] in drawn, f"{title} / {panel['title']} is not in the picture"
+            has = drawn[panel["id"]] > 0
+            assert has or panel["id"] in empty, f"{title} / {panel['title']}: nothing is drawn of its values"
+            panels += has
+    assert panels > 10, panels
+    print(f"     {panels} panels of {plant.spelling} drawn in {PICTURES}")
 
 
 def the_plant_is_online_by_its_rules(plant: Plant) -> None:
@@ -419,6 +452,7 @@ CHECKS = [
     grafanas_own_types_accept_them,
     every_query_has_the_fields_that_the_plugin_reads,
     every_panel_answers_with_what_the_plant_sent,
+    every_panel_is_drawn_from_what_it_got,
     the_plant_is_online_by_its_rules,
     a_running_plant_gives_the_same_files_as_its_capture,
     a_dead_plant_is_grey_and_its_rules_fire,

@@ -5,8 +5,8 @@
 #
 #   tests/dashboards/run.sh
 #
-# DASHBOARDS_PICTURES names a folder for drawings of the answers. Installs what it uses and the machine
-# lacks; keeps nothing else.
+# Draws every panel from its answers; DASHBOARDS_PICTURES names a folder that keeps the drawings. Installs
+# what it uses and the machine lacks; keeps nothing else.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/../support/suite.sh"
