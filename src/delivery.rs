@@ -35,7 +35,7 @@ use failing::FailingProperties;
 use figures::DeliveryFigures;
 use flush::FlushState;
 use output::{Output, RequestId, Room};
-use pacing::Pace;
+use pacing::RateLimiter;
 use point::{Class, DiscardReason, Key, Point, RejectReason, Stream};
 use ready::ReadyQueue;
 use rejections::RejectionTracker;
@@ -84,7 +84,7 @@ impl Default for Config {
     }
 }
 
-/// Points on their way.
+/// Batches points into requests, and reads the responses.
 ///
 /// After each `handle_*` and [`flush`](Self::flush), [`poll_output`](Self::poll_output) is
 /// drained; then [`handle_timeout`](Self::handle_timeout) is due at
@@ -93,12 +93,12 @@ impl Default for Config {
 pub struct Delivery {
     config: Config,
     fill_window: Duration,
-    linger: LingerMode,
+    linger_mode: LingerMode,
     flush: FlushState,
     streams: Streams,
     timers: Timers,
     ready: ReadyQueue,
-    pace: Pace,
+    rate_limiter: RateLimiter,
     circuit: CircuitBreaker,
     random: fastrand::Rng,
     next_request: u64,
@@ -123,15 +123,17 @@ pub struct Delivery {
     settled_keys: Vec<Key>,
     /// Empty lists, kept for reuse.
     spare_lists: Vec<Vec<PendingValue>>,
-    /// Values with the places of their streams.
+    /// Values of a batch, with the slots of their streams.
     lookup_batch: Vec<(StreamSlot, PendingValue)>,
 }
 
-/// Whether values are batched.
+/// How long values linger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LingerMode {
-    Yes,
-    No,
+    /// As configured.
+    Configured,
+    /// Not at all: the process is about to stop.
+    None,
 }
 
 impl Delivery {
@@ -140,12 +142,12 @@ impl Delivery {
         Self {
             config: Config { in_flight: config.in_flight.max(1), ..config },
             fill_window: request::fill_window(config.linger),
-            linger: LingerMode::Yes,
+            linger_mode: LingerMode::Configured,
             flush: FlushState::default(),
             streams: Streams::default(),
             timers: Timers::default(),
             ready: ReadyQueue::default(),
-            pace: Pace::new(config.requests_per_second, config.values_per_second),
+            rate_limiter: RateLimiter::new(config.requests_per_second, config.values_per_second),
             circuit: CircuitBreaker::new(),
             random: fastrand::Rng::with_seed(seed),
             next_request: 0,
@@ -185,7 +187,7 @@ impl Delivery {
                         "timestamp outside the range that SiteWise accepts at {}",
                         now.wall
                     );
-                    self.refuse(stream, value, RejectReason::OutOfRange, reason);
+                    self.reject(stream, value, RejectReason::OutOfRange, reason);
                     continue;
                 }
                 self.lookup_batch.push((self.streams.get_or_insert(stream, now.instant), value));
@@ -198,19 +200,19 @@ impl Delivery {
     /// Queues the values of a batch, whose streams are in the cache by now.
     fn enqueue_batch(&mut self, now: Now) {
         let linger = self.linger();
-        let mut lot = std::mem::take(&mut self.lookup_batch);
-        for (slot, value) in lot.drain(..) {
+        let mut batch = std::mem::take(&mut self.lookup_batch);
+        for (slot, value) in batch.drain(..) {
             if let Some(state) = self.streams.get_mut(slot) {
                 let stream = state.stream;
                 match state.offer(value, linger, now) {
                     OfferResult::Queued => {}
-                    OfferResult::Replaced(gone, why) => self.discard(stream, &gone, why),
-                    OfferResult::SecondFull(gone) => self.discard_second_full(stream, &gone),
+                    OfferResult::Replaced(dropped, why) => self.discard(stream, &dropped, why),
+                    OfferResult::SecondFull(dropped) => self.discard_second_full(stream, &dropped),
                 }
             }
             self.schedule(slot, now);
         }
-        self.lookup_batch = lot;
+        self.lookup_batch = batch;
     }
 
     /// Handles the response to a request; one to an unknown request is ignored.
@@ -246,7 +248,7 @@ impl Delivery {
         let Config { requests_per_second, values_per_second, .. } = &mut self.config;
         *requests_per_second = quotas.requests.unwrap_or(*requests_per_second);
         *values_per_second = quotas.values.unwrap_or(*values_per_second);
-        self.pace.set_quotas(*requests_per_second, *values_per_second, now);
+        self.rate_limiter.set_quotas(*requests_per_second, *values_per_second, now);
     }
 
     /// Requests and values a second at most.
@@ -256,7 +258,7 @@ impl Delivery {
 
     /// Flushes: no value lingers from now on, since the process is about to stop.
     pub fn flush(&mut self, now: Now) {
-        self.linger = LingerMode::No;
+        self.linger_mode = LingerMode::None;
         self.flush.begin();
         for slot in self.streams.slots() {
             self.schedule(slot, now);
@@ -302,13 +304,13 @@ impl Delivery {
 
     /// The last error of a whole request, while SiteWise is unreachable.
     pub fn last_error(&self) -> Option<&str> {
-        let refused = self.all_rejected().map(|told| told.fault.message.as_str());
-        refused.or(self.last_error.as_deref()).filter(|_| self.is_unreachable())
+        let rejection = self.all_rejected().map(|rejected| rejected.fault.message.as_str());
+        rejection.or(self.last_error.as_deref()).filter(|_| self.is_unreachable())
     }
 
     /// Share of the quotas that the rate limiter allows, from 0 to 1: less than 1 after throttling.
     pub fn share(&self, now: Instant) -> f64 {
-        self.pace.share(now)
+        self.rate_limiter.share(now)
     }
 
     /// What the values that were handed in would cost otherwise.
@@ -318,16 +320,16 @@ impl Delivery {
 
     /// What was counted since the start; walks over all waiting streams.
     pub fn figures(&self) -> DeliveryFigures {
-        let flying = self.requests.values().flat_map(|request| &request.entries);
-        let flying = flying.flat_map(|(_, values)| values);
-        let handed = flying.clone().map(|value| value.queued_at);
-        let times = flying.map(|value| value.tqv.time);
+        let in_flight = self.requests.values().flat_map(|request| &request.entries);
+        let in_flight = in_flight.flat_map(|(_, values)| values);
+        let queued_at = in_flight.clone().map(|value| value.queued_at);
+        let in_flight_times = in_flight.map(|value| value.tqv.time);
         let waiting = self.streams.iter().filter_map(|state| state.oldest());
         let waiting_times = self.streams.iter().filter_map(|state| state.oldest_time());
         DeliveryFigures {
             waiting: self.waiting,
-            oldest: handed.chain(waiting).min(),
-            oldest_time: times.chain(waiting_times).min(),
+            oldest: queued_at.chain(waiting).min(),
+            oldest_time: in_flight_times.chain(waiting_times).min(),
             in_flight: self.requests.len(),
             messages_at: self.what_if.messages(),
             ..self.figures
@@ -347,19 +349,19 @@ impl Delivery {
     /// Queues a stream whose next entry may leave, else sets its timer.
     fn schedule(&mut self, slot: StreamSlot, now: Now) {
         let linger = self.linger();
-        let any = match self.linger {
-            LingerMode::Yes => ReleaseScope::No,
-            LingerMode::No => ReleaseScope::Yes,
+        let scope = match self.linger_mode {
+            LingerMode::Configured => ReleaseScope::Due,
+            LingerMode::None => ReleaseScope::All,
         };
         let Some(state) = self.streams.get_mut(slot) else {
             return;
         };
         state.last_used = now.instant;
-        state.release(now.instant, any);
-        let mut wake = state.release_due();
+        state.release(now.instant, scope);
+        let mut timer = state.release_due();
         if state.in_flight == 0 {
             match state.entry_due(linger) {
-                Some(due) if due > now.instant => wake = wake.into_iter().chain([due]).min(),
+                Some(due) if due > now.instant => timer = timer.into_iter().chain([due]).min(),
                 Some(_) => {
                     if let Some(lane) = state.next_lane() {
                         self.ready.push(slot, lane, &mut self.streams, now.instant);
@@ -369,8 +371,8 @@ impl Delivery {
                 None => {}
             }
         }
-        if let Some(wake) = wake {
-            self.timers.set(slot, wake, &mut self.streams);
+        if let Some(timer) = timer {
+            self.timers.set(slot, timer, &mut self.streams);
         }
     }
 
@@ -383,13 +385,13 @@ impl Delivery {
     }
 
     fn linger(&self) -> Duration {
-        match self.linger {
-            LingerMode::Yes => self.config.linger,
-            LingerMode::No => Duration::ZERO,
+        match self.linger_mode {
+            LingerMode::Configured => self.config.linger,
+            LingerMode::None => Duration::ZERO,
         }
     }
 
-    fn refuse(
+    fn reject(
         &mut self,
         stream: Stream,
         value: PendingValue,
@@ -439,7 +441,7 @@ impl Delivery {
         }
     }
 
-    /// A point is decided.
+    /// A point was delivered, rejected or discarded.
     fn count_settled(&mut self, class: Class) {
         self.waiting -= 1;
         self.waiting_history -= usize::from(class == Class::History);

@@ -79,25 +79,25 @@ impl Delivery {
         // A limit is its property's own. So may be a few that are throttled; most of them are the
         // account's.
         if throttled > 0 && throttled * 2 >= request.entries.len() {
-            self.pace.throttled(request.sent_at, now.instant);
+            self.rate_limiter.throttled(request.sent_at, now.instant);
         }
         self.settled_keys.reserve(request.entries.iter().map(|(_, values)| values.len()).sum());
-        let mut missing = Vec::new();
-        for (place, (slot, values)) in request.entries.into_iter().enumerate() {
-            let of_entry = errors.iter().filter(|error| error.entry == place);
+        let mut not_found = Vec::new();
+        for (index, (slot, values)) in request.entries.into_iter().enumerate() {
+            let of_entry = errors.iter().filter(|error| error.entry == index);
             let of_entry: Vec<&EntryError> = of_entry.collect();
             if of_entry.iter().any(|error| error.fault.kind == ApiFaultKind::NotFound)
                 && let Some(state) = self.streams.get(slot)
             {
-                missing.push(state.stream);
+                not_found.push(state.stream);
             }
             self.read_entry(slot, values, &of_entry, now);
         }
         if !self.settled_keys.is_empty() {
             self.outputs.push_back(Output::Settled(mem::take(&mut self.settled_keys)));
         }
-        if !missing.is_empty() {
-            self.outputs.push_back(Output::NotFound(missing));
+        if !not_found.is_empty() {
+            self.outputs.push_back(Output::NotFound(not_found));
         }
     }
 
@@ -117,21 +117,21 @@ impl Delivery {
             self.figures.billed_messages += billing::messages(accepted);
         }
         let mut retryable: Vec<(PendingValue, &ApiFault)> = Vec::new();
-        let crowded = match self.linger {
-            LingerMode::Yes => SECOND_FULL_TRIES,
-            LingerMode::No => SECOND_FULL_TRIES_AT_SHUTDOWN,
+        let tries_before_full = match self.linger_mode {
+            LingerMode::Configured => SECOND_FULL_TRIES,
+            LingerMode::None => SECOND_FULL_TRIES_AT_SHUTDOWN,
         };
-        let mut taken = Vec::new();
-        let sent = values.len();
+        let mut billed = Vec::new();
+        let sent_count = values.len();
         let any_named =
             values.iter().any(|value| errors.iter().any(|error| concerns(error, value)));
         for value in values.drain(..) {
             let is_full = || self.streams.get(slot).is_some_and(|state| state.is_full_at(&value));
-            let crowded = match !errors.is_empty() && is_full() {
-                true => crowded,
+            let tries_before_full = match !errors.is_empty() && is_full() {
+                true => tries_before_full,
                 false => FORGOTTEN_SECOND_TRIES,
             };
-            match outcome(&value, errors, any_named, crowded) {
+            match outcome(&value, errors, any_named, tries_before_full) {
                 ValueOutcome::Settled => {
                     self.settled_keys.push(Key {
                         stream,
@@ -144,19 +144,19 @@ impl Delivery {
                     }
                     self.count_settled(value.class);
                     if !errors.is_empty() {
-                        taken.push(value.tqv.value);
+                        billed.push(value.tqv.value);
                     }
                 }
                 ValueOutcome::Retry(fault) => retryable.push((value, fault)),
                 ValueOutcome::SecondFull => self.discard_second_full(stream, &value),
                 ValueOutcome::Rejected(refusal, fault) => {
-                    let reason = reason(&value, fault);
-                    self.refuse(stream, value, refusal, reason);
+                    let reason = reject_message(&value, fault);
+                    self.reject(stream, value, refusal, reason);
                 }
             }
         }
-        self.figures.billed_messages += billing::messages(taken.iter());
-        self.note_entry(stream, &retryable, retryable.len() < sent, now);
+        self.figures.billed_messages += billing::messages(billed.iter());
+        self.note_entry(stream, &retryable, retryable.len() < sent_count, now);
         self.recycle(values);
         self.finish_entry(slot, retryable, 1, now);
     }
@@ -165,11 +165,11 @@ impl Delivery {
     fn read_fault(&mut self, request: InFlight, fault: &ApiFault, now: Now) {
         self.last_error = Some(fault.message.clone());
         let hung = request.is_hung(now.instant);
-        let whole = match fault.kind {
+        let failure = match fault.kind {
             ApiFaultKind::Throttled | ApiFaultKind::Limit => {
                 self.circuit.record_success();
                 self.figures.throttles += 1;
-                self.pace.throttled(request.sent_at, now.instant);
+                self.rate_limiter.throttled(request.sent_at, now.instant);
                 RequestFailure::RetryAll
             }
             ApiFaultKind::Unavailable | ApiFaultKind::AlreadyExists | ApiFaultKind::Changed => {
@@ -195,7 +195,7 @@ impl Delivery {
                 match request.is_suspect() || self.is_persistent(&request) {
                     true => RequestFailure::Isolate,
                     false => {
-                        self.pace.throttled(request.sent_at, now.instant);
+                        self.rate_limiter.throttled(request.sent_at, now.instant);
                         RequestFailure::RetryAll
                     }
                 }
@@ -209,11 +209,11 @@ impl Delivery {
             }
         };
         self.note_request(&request, fault, now);
-        let several = request.entries.len() > 1;
+        let has_several_entries = request.entries.len() > 1;
         for (slot, values) in request.entries {
-            match whole {
+            match failure {
                 RequestFailure::RetryAll => self.requeue(slot, values, (fault.kind, hung), now),
-                RequestFailure::Isolate if several => {
+                RequestFailure::Isolate if has_several_entries => {
                     self.isolate(slot, values, Isolation::OwnRequest, now)
                 }
                 RequestFailure::Isolate => self.read_single_entry(slot, values, (fault, hung), now),
@@ -231,16 +231,16 @@ impl Delivery {
     fn foreign_response(&mut self, request: &InFlight, now: Now) {
         let first = request.entries.first().and_then(|(slot, _)| self.streams.get(*slot));
         let Some(stream) = first.map(|state| state.stream) else { return };
-        // A value that is named already says nothing new of the others.
+        // A value that was reported already says nothing new about the others.
         let mut values = request.entries.iter().flat_map(|(_, values)| values);
         if !self.circuit.is_open()
             && values.all(|value| value.failures >= failing::FOREIGN_FAILURES_BEFORE_REPORT)
         {
             return;
         }
-        let several = request.entries.len() > 1;
+        let has_several_entries = request.entries.len() > 1;
         let (kind, random) = (request.kind, &mut self.random);
-        if self.circuit.record_foreign((stream, several), kind, random, now.instant) {
+        if self.circuit.record_foreign((stream, has_several_entries), kind, random, now.instant) {
             // Other values got the same response, so these are not at fault.
             for slot in self.streams.slots() {
                 if let Some(state) = self.streams.get_mut(slot) {
@@ -276,8 +276,8 @@ impl Delivery {
                 };
                 for value in values {
                     if let Some(stream) = stream {
-                        let reason = reason(&value, fault);
-                        self.refuse(stream, value, refusal, reason);
+                        let reason = reject_message(&value, fault);
+                        self.reject(stream, value, refusal, reason);
                     }
                 }
                 self.finish_entry(slot, Vec::new(), 1, now);
@@ -304,15 +304,17 @@ impl Delivery {
         now: Now,
     ) {
         let is_open = self.circuit.is_open();
-        let patience = if hung { HANGS_BEFORE_ISOLATION } else { FAILURES_BEFORE_ISOLATION };
+        let failures_allowed =
+            if hung { HANGS_BEFORE_ISOLATION } else { FAILURES_BEFORE_ISOLATION };
         let Some(state) = self.streams.get_mut(slot) else {
             return;
         };
-        // What is true of the service is not the stream's fault: its delay does not grow.
-        let failures = match kind {
+        // Only throttling makes the delay grow: any other failure of a whole request is not the
+        // stream's fault.
+        let backoff_step = match kind {
             ApiFaultKind::Throttled | ApiFaultKind::Busy | ApiFaultKind::Limit => state.failures,
-            // Others pass: perhaps it is one of these that SiteWise fails at.
-            ApiFaultKind::Unavailable if !is_open && state.failures >= patience => {
+            // Other requests succeed: perhaps one of these values makes SiteWise fail.
+            ApiFaultKind::Unavailable if !is_open && state.failures >= failures_allowed => {
                 for value in &mut values {
                     value.isolation = value.isolation.max(Isolation::OwnRequest);
                 }
@@ -322,11 +324,11 @@ impl Delivery {
         };
         let wait = match kind {
             ApiFaultKind::Denied => retry::FIRST_DELAY,
-            kind => retry::delay(kind, failures, &mut self.random),
+            kind => retry::delay(kind, backoff_step, &mut self.random),
         };
         state.failures = match kind {
             ApiFaultKind::Unavailable => state.failures.saturating_add(1),
-            _ => failures.saturating_add(1),
+            _ => backoff_step.saturating_add(1),
         };
         state.delay_until(now.instant + wait);
         self.requeue_unchanged(slot, values, now);
@@ -356,7 +358,8 @@ impl Delivery {
         self.entry_answered(slot, now);
     }
 
-    /// Finishes an answered entry; `retryable` are its values that failed and can be retried.
+    /// Finishes an answered entry; `retryable` are its values that failed and can be retried, each
+    /// of which counts as `failure_weight` failures.
     ///
     /// If others were accepted, or if the failures continue, they are set aside: what fails for
     /// ever must not block what would be accepted. A repeated failure also says nothing of values
@@ -365,7 +368,7 @@ impl Delivery {
         &mut self,
         slot: StreamSlot,
         retryable: Vec<(PendingValue, &ApiFault)>,
-        weight: u8,
+        failure_weight: u8,
         now: Now,
     ) {
         let Some(state) = self.streams.get_mut(slot) else {
@@ -402,7 +405,7 @@ impl Delivery {
                 return;
             };
             let wait = self.rejections.backoff(fault.kind, value.failures, &mut self.random);
-            value.failures = value.failures.saturating_add(weight);
+            value.failures = value.failures.saturating_add(failure_weight);
             value.last_failure = Some(fault.kind);
             if value.failures >= FAILURES_BEFORE_ISOLATION {
                 value.isolation = value.isolation.max(Isolation::WithFailed);
@@ -427,7 +430,7 @@ impl Delivery {
 }
 
 /// SiteWise's error, with a remedy where it may be about a number that is too large.
-fn reason(value: &PendingValue, fault: &ApiFault) -> String {
+fn reject_message(value: &PendingValue, fault: &ApiFault) -> String {
     match value.tqv.value {
         Variant::Double(number)
             if fault.kind == ApiFaultKind::Invalid
@@ -454,7 +457,7 @@ fn outcome<'a>(
     value: &PendingValue,
     errors: &[&'a EntryError],
     any_named: bool,
-    crowded: u8,
+    tries_before_full: u8,
 ) -> ValueOutcome<'a> {
     let error = errors.iter().find(|error| !any_named || concerns(error, value));
     let Some(fault) = error.map(|error| &error.fault) else {
@@ -463,7 +466,9 @@ fn outcome<'a>(
     match fault.kind {
         ApiFaultKind::Invalid => ValueOutcome::Rejected(RejectReason::Invalid, fault),
         ApiFaultKind::OutOfRange => ValueOutcome::Rejected(RejectReason::OutOfRange, fault),
-        ApiFaultKind::Limit if any_named && value.failures >= crowded => ValueOutcome::SecondFull,
+        ApiFaultKind::Limit if any_named && value.failures >= tries_before_full => {
+            ValueOutcome::SecondFull
+        }
         ApiFaultKind::Throttled
         | ApiFaultKind::Busy
         | ApiFaultKind::Unavailable

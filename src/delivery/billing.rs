@@ -7,6 +7,11 @@
 use crate::sitewise::api::Variant;
 use crate::sitewise::limits::{BYTES_PER_MESSAGE, VALUES_PER_MESSAGE};
 
+/// Bytes of a time.
+const TIME_BYTES: usize = 12;
+/// Bytes of a quality.
+const QUALITY_BYTES: usize = 1;
+
 /// Messages billed for an entry, or for what SiteWise took of it.
 pub(super) fn messages<'a>(values: impl Iterator<Item = &'a Variant>) -> u64 {
     let (mut count, mut bytes) = (0_usize, 0_usize);
@@ -20,7 +25,7 @@ pub(super) fn messages<'a>(values: impl Iterator<Item = &'a Variant>) -> u64 {
 
 /// Bytes of a value that count for the kilobyte.
 pub(crate) fn bytes(value: &Variant) -> usize {
-    13 + size(value)
+    TIME_BYTES + QUALITY_BYTES + size(value)
 }
 
 fn size(value: &Variant) -> usize {

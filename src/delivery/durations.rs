@@ -8,7 +8,7 @@ pub struct DurationHistogram {
     /// How many were at most as long as each bound and longer than the one before it; the last
     /// were longer than all.
     counts: [u64; Self::BOUNDS.len() + 1],
-    micros: u64,
+    sum_micros: u64,
 }
 
 impl DurationHistogram {
@@ -23,7 +23,7 @@ impl DurationHistogram {
             *count += 1;
         }
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.micros = self.micros.saturating_add(micros);
+        self.sum_micros = self.sum_micros.saturating_add(micros);
     }
 
     /// How many took at most as long as each bound, and at last how many there are.
@@ -35,9 +35,9 @@ impl DurationHistogram {
         })
     }
 
-    /// All together.
+    /// The sum of all durations.
     pub fn sum(&self) -> Duration {
-        Duration::from_micros(self.micros)
+        Duration::from_micros(self.sum_micros)
     }
 }
 

@@ -22,10 +22,10 @@ pub(super) const FOREIGN_FAILURES_BEFORE_REPORT: u8 = 3;
 const DENIALS_BEFORE_REPORT: u8 = 2;
 /// The same where SiteWise does not know the property: it may have been made just now.
 const MISSES_BEFORE_REPORT: u8 = 4;
-/// The least of them.
-const LEAST_FAILURES_BEFORE_REPORT: u8 = DENIALS_BEFORE_REPORT;
-/// Properties that are named; values of further ones are retried as well.
-const NAMED: usize = 10_000;
+/// The smallest of these.
+const MIN_FAILURES_BEFORE_REPORT: u8 = DENIALS_BEFORE_REPORT;
+/// Properties that are named at most; values of further ones are retried as well.
+const MAX_NAMED: usize = 10_000;
 
 /// Properties whose values are not accepted, with the last error.
 #[derive(Debug, Default)]
@@ -76,9 +76,9 @@ impl FailingProperties {
         }
     }
 
-    /// Forgets the others.
-    pub(super) fn retain(&mut self, stays: impl Fn(Stream) -> bool) {
-        self.0.retain(|stream, _| stays(*stream));
+    /// Keeps the properties for which `keep` holds.
+    pub(super) fn retain(&mut self, keep: impl Fn(Stream) -> bool) {
+        self.0.retain(|stream, _| keep(*stream));
     }
 
     /// Whether another property of this asset is named already.
@@ -93,7 +93,7 @@ impl Delivery {
     pub fn failing_values(&self) -> impl Iterator<Item = FailingValues<'_>> {
         self.failing.0.iter().map(|(stream, LastError { words, cause })| {
             let state = self.streams.find(*stream).and_then(|slot| self.streams.get(slot));
-            let values = state.map_or(0, |state| state.failing(LEAST_FAILURES_BEFORE_REPORT));
+            let values = state.map_or(0, |state| state.failed_at_least(MIN_FAILURES_BEFORE_REPORT));
             FailingValues {
                 stream: *stream,
                 values: values.max(1),
@@ -112,7 +112,7 @@ impl Delivery {
         fault: &ApiFault,
         now: Now,
     ) {
-        let report = match fault.kind {
+        let failures_before_report = match fault.kind {
             ApiFaultKind::Foreign | ApiFaultKind::Busy => FOREIGN_FAILURES_BEFORE_REPORT,
             ApiFaultKind::Denied => DENIALS_BEFORE_REPORT,
             ApiFaultKind::NotFound => MISSES_BEFORE_REPORT,
@@ -120,13 +120,16 @@ impl Delivery {
             ApiFaultKind::Throttled => return,
             _ => FAILURES_BEFORE_REPORT,
         };
-        let of_all = self.circuit.is_open() || self.rejections.all_rejected().is_some();
-        if failures < report || of_all || self.rejections.is_undecided(stream, now.instant) {
+        let affects_all = self.circuit.is_open() || self.rejections.all_rejected().is_some();
+        if failures < failures_before_report
+            || affects_all
+            || self.rejections.is_undecided(stream, now.instant)
+        {
             return;
         }
         let (words, cause) = (fault.message.clone(), Cause::of_entry(fault));
         if !self.failing.0.contains_key(&stream) {
-            if self.failing.0.len() >= NAMED {
+            if self.failing.0.len() >= MAX_NAMED {
                 return;
             }
             if !self.failing.has_asset(stream.asset) {
@@ -144,7 +147,7 @@ impl Delivery {
         }
         if let Some(state) = self.streams.get(slot)
             && state.in_flight == 0
-            && state.failing(LEAST_FAILURES_BEFORE_REPORT) == 0
+            && state.failed_at_least(MIN_FAILURES_BEFORE_REPORT) == 0
         {
             self.failing.0.remove(&state.stream);
             self.rejections.forget(state.stream);

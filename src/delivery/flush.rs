@@ -11,7 +11,7 @@ const FUTILE_RESPONSES: u32 = 16;
 pub(super) enum FlushState {
     /// There is no flush.
     #[default]
-    No,
+    Idle,
     /// It is under way, with this many responses since SiteWise accepted something.
     Flushing(u32),
     /// Nothing more is sent: what is left is on disk.
@@ -21,7 +21,7 @@ pub(super) enum FlushState {
 impl FlushState {
     /// A flush begins.
     pub(super) fn begin(&mut self) {
-        if *self == Self::No {
+        if *self == Self::Idle {
             *self = Self::Flushing(0);
         }
     }
@@ -68,10 +68,10 @@ impl Delivery {
     /// Whether only values that failed before are queued, or SiteWise is unreachable: what is on
     /// disk can be left to the next process.
     pub fn has_only_failed(&self) -> bool {
-        let mut flying = self.requests.values().flat_map(|request| &request.entries);
+        let mut in_flight = self.requests.values().flat_map(|request| &request.entries);
         self.outputs.is_empty()
             && (self.is_unreachable()
-                || (flying.all(|(_, values)| values.iter().all(|value| value.failures > 0))
+                || (in_flight.all(|(_, values)| values.iter().all(|value| value.failures > 0))
                     && self.streams.iter().all(stream::StreamState::has_only_failed)))
     }
 }

@@ -10,7 +10,7 @@ const BURST: f64 = 0.05;
 /// Values of a full request: the least capacity of the bucket of values.
 const FULL_REQUEST: f64 = 100.0;
 /// Least share of the quotas that throttling leaves.
-const LEAST_SHARE: f64 = 1.0 / 128.0;
+const MIN_SHARE: f64 = 1.0 / 128.0;
 /// Share of the quotas regained per second without throttling.
 const RISE_PER_SECOND: f64 = 0.02;
 /// How much later than computed a bucket is asked again, so that rounding never makes it ask
@@ -32,8 +32,8 @@ impl TokenBucket {
     }
 
     fn fill(&mut self, share: f64, now: Instant) {
-        let came = now.since(self.filled_at).as_secs_f64() * self.per_second * share;
-        self.tokens = (self.tokens + came).min(self.capacity);
+        let refill = now.since(self.filled_at).as_secs_f64() * self.per_second * share;
+        self.tokens = (self.tokens + refill).min(self.capacity);
         self.filled_at = now.max(self.filled_at);
     }
 
@@ -47,9 +47,9 @@ impl TokenBucket {
     }
 }
 
-/// The rates, and the share of them after throttling.
+/// Limits requests and values to the quotas, or to a share of them after throttling.
 #[derive(Clone, Debug)]
-pub(super) struct Pace {
+pub(super) struct RateLimiter {
     requests: TokenBucket,
     values: TokenBucket,
     /// As of [`share_changed_at`](Self::share_changed_at); it has risen since.
@@ -59,7 +59,7 @@ pub(super) struct Pace {
     last_throttled: Option<Instant>,
 }
 
-impl Pace {
+impl RateLimiter {
     pub(super) fn new(requests_per_second: u32, values_per_second: u32) -> Self {
         let requests = f64::from(requests_per_second.max(1));
         let values = f64::from(values_per_second.max(1));
@@ -75,9 +75,11 @@ impl Pace {
     /// Other quotas hold from now on.
     pub(super) fn set_quotas(&mut self, requests: u32, values: u32, now: Instant) {
         self.fill(now);
-        let Self { requests: before, values: of_values, .. } = Self::new(requests, values);
-        (self.requests.per_second, self.requests.capacity) = (before.per_second, before.capacity);
-        (self.values.per_second, self.values.capacity) = (of_values.per_second, of_values.capacity);
+        let Self { requests: new_requests, values: new_values, .. } = Self::new(requests, values);
+        (self.requests.per_second, self.requests.capacity) =
+            (new_requests.per_second, new_requests.capacity);
+        (self.values.per_second, self.values.capacity) =
+            (new_values.per_second, new_values.capacity);
     }
 
     /// Share of the quotas that is used.
@@ -99,14 +101,14 @@ impl Pace {
         self.values.tokens -= values as f64;
     }
 
-    /// SiteWise throttled a request that was sent at `sent`. The share falls by half, once
+    /// SiteWise throttled a request that was sent at `sent_at`. The share falls by half, once
     /// for all that were on their way together.
-    pub(super) fn throttled(&mut self, sent: Instant, now: Instant) {
-        if self.last_throttled.is_some_and(|fell| sent <= fell) {
+    pub(super) fn throttled(&mut self, sent_at: Instant, now: Instant) {
+        if self.last_throttled.is_some_and(|last| sent_at <= last) {
             return;
         }
         let share = self.fill(now);
-        self.share = (share / 2.0).max(LEAST_SHARE);
+        self.share = (share / 2.0).max(MIN_SHARE);
         self.share_changed_at = now;
         self.last_throttled = Some(now);
     }
@@ -125,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_rate_is_kept_to_the_quota() {
-        let mut pace = Pace::new(1_000, 5_000);
+        let mut pace = RateLimiter::new(1_000, 5_000);
         // 100 values a request: the values are the narrower quota.
         let sent = run(&mut pace, 100, Duration::ZERO, Duration::from_secs(10));
         assert!((500..=504).contains(&sent), "{sent}");
@@ -136,7 +138,7 @@ mod tests {
 
     #[test]
     fn throttling_halves_the_rate_once_for_requests_on_their_way_together() {
-        let mut pace = Pace::new(100, 100_000);
+        let mut pace = RateLimiter::new(100, 100_000);
         let at = |seconds| Instant::START + Duration::from_secs(seconds);
         for _ in 0..5 {
             pace.throttled(at(9), at(10));
@@ -150,19 +152,19 @@ mod tests {
 
     #[test]
     fn the_rate_has_a_floor() {
-        let mut pace = Pace::new(1_000, 5_000);
+        let mut pace = RateLimiter::new(1_000, 5_000);
         for second in 1..100 {
             let now = Instant::START + Duration::from_millis(second);
             pace.throttled(now, now);
         }
         let now = Instant::START + Duration::from_millis(100);
-        assert!(pace.share(now) >= LEAST_SHARE);
+        assert!(pace.share(now) >= MIN_SHARE);
         assert!(pace.ready(now).since(now) < Duration::from_secs(1));
     }
 
     #[test]
     fn other_quotas_hold_from_when_they_are_known() {
-        let mut pace = Pace::new(1_000, 5_000);
+        let mut pace = RateLimiter::new(1_000, 5_000);
         let second = Duration::from_secs(1);
         assert!((50..=60).contains(&run(&mut pace, 100, Duration::ZERO, second)));
         pace.set_quotas(2_000, 20_000, Instant::START + second);
@@ -171,7 +173,7 @@ mod tests {
     }
 
     /// Sends whenever it may; how many requests went.
-    fn run(pace: &mut Pace, values: usize, from: Duration, length: Duration) -> u32 {
+    fn run(pace: &mut RateLimiter, values: usize, from: Duration, length: Duration) -> u32 {
         let mut now = Instant::START + from;
         let mut sent = 0;
         loop {

@@ -53,7 +53,7 @@ impl Class {
 /// One value for one property.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Point {
-    /// Where it goes.
+    /// The property that it is for.
     pub stream: Stream,
     /// Its time.
     pub time: Timestamp,
@@ -61,7 +61,7 @@ pub struct Point {
     pub quality: Quality,
     /// The value.
     pub value: Variant,
-    /// Its turn.
+    /// Why it is sent, which decides its priority.
     pub class: Class,
 }
 

@@ -22,7 +22,7 @@ pub(super) struct ReadyQueue {
     lanes: ByClass<LaneQueue>,
     suspects: LaneQueue,
     scheduler: ClassScheduler,
-    /// Whether the last request was a suspect's: they have every second.
+    /// Whether the last request was a suspect's: suspects get every second request at most.
     last_was_suspect: bool,
     /// Since when something is queued, or since the last request if that left something.
     ready_since: Option<Instant>,
@@ -49,8 +49,8 @@ impl ReadyQueue {
             return;
         };
         match state.lane {
-            Some(before) if before.is_at_least(lane) => return,
-            Some(before) => self.queue(before).queued -= 1,
+            Some(current) if current.is_at_least(lane) => return,
+            Some(current) => self.queue(current).queued -= 1,
             None => {}
         }
         state.lane = Some(lane);
@@ -69,8 +69,8 @@ impl ReadyQueue {
 
     /// The next stream with an entry that needs a request of its own, if it is its turn.
     pub(super) fn pop_suspect(&mut self, streams: &mut Streams) -> Option<StreamSlot> {
-        let others = self.len() > self.suspects.queued;
-        if self.suspects.queued == 0 || (others && self.last_was_suspect) {
+        let has_others = self.len() > self.suspects.queued;
+        if self.suspects.queued == 0 || (has_others && self.last_was_suspect) {
             self.last_was_suspect = false;
             return None;
         }
@@ -96,7 +96,7 @@ impl ReadyQueue {
     }
 
     /// Since when entries wait for others to fill a request.
-    pub(super) fn since(&self) -> Option<Instant> {
+    pub(super) fn ready_since(&self) -> Option<Instant> {
         self.ready_since
     }
 

@@ -18,14 +18,14 @@ use crate::sitewise::api::{ApiFault, ApiFaultKind};
 use crate::sitewise::cause::Cause;
 use crate::time::{Instant, Now};
 
-/// Rejected entries after which everything seems rejected, …
-const LEAST_ENTRIES: u32 = 5;
-/// … from at least this many properties, …
-const LEAST_STREAMS: usize = 2;
-/// … with nothing accepted for this long.
-const AFTER: Duration = Duration::from_secs(5);
+/// Rejected entries after which SiteWise counts as accepting nothing.
+const MIN_ENTRIES: u32 = 5;
+/// Properties that these have to be of, at least.
+const MIN_STREAMS: usize = 2;
+/// How long nothing has to be accepted for that.
+const CONFIRM_AFTER: Duration = Duration::from_secs(5);
 /// Properties that are remembered.
-const REMEMBERED: usize = 10_000;
+const MAX_STREAMS: usize = 10_000;
 
 /// Whether SiteWise is known to accept other values than those of a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub(super) enum RejectedRemainder {
     Rejected,
 }
 
-/// Nothing passes.
+/// SiteWise answers, and accepts nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllRejected {
     /// When the first entry was rejected.
@@ -82,13 +82,19 @@ struct RejectionStreak {
 
 impl RejectionStreak {
     fn is_enough(&self) -> bool {
-        self.entries >= LEAST_ENTRIES && self.streams.len() >= LEAST_STREAMS
+        self.entries >= MIN_ENTRIES && self.streams.len() >= MIN_STREAMS
     }
 }
 
 impl RejectionTracker {
     /// An entry was rejected, or a request that had it; that one counts elsewhere.
-    pub(super) fn refused(&mut self, stream: Stream, fault: &ApiFault, entries: u32, now: Instant) {
+    pub(super) fn record_rejection(
+        &mut self,
+        stream: Stream,
+        fault: &ApiFault,
+        entries: u32,
+        now: Instant,
+    ) {
         if self.isolated.contains(&stream) {
             return;
         }
@@ -99,7 +105,7 @@ impl RejectionTracker {
             is_confirmed: false,
         });
         streak.entries = streak.entries.saturating_add(entries);
-        if streak.streams.len() < REMEMBERED {
+        if streak.streams.len() < MAX_STREAMS {
             streak.streams.insert(stream);
         }
         if streak.report.fault.message != fault.message {
@@ -109,7 +115,7 @@ impl RejectionTracker {
     }
 
     /// A value was accepted.
-    pub(super) fn accepted(
+    pub(super) fn record_accepted(
         &mut self,
         stream: Stream,
         remainder: RejectedRemainder,
@@ -121,11 +127,11 @@ impl RejectionTracker {
             self.isolated.remove(&stream);
         }
         let Some(streak) = self.streak.take() else { return AcceptResult::Unchanged };
-        // After a time in which all were rejected, it is not known yet who still is.
+        // After a confirmed streak it is not known yet which properties are still rejected.
         if !streak.is_confirmed {
             let is_done = |other: &Stream| *other == stream && remainder == RejectedRemainder::None;
             let others = streak.streams.into_iter().filter(|other| !is_done(other));
-            self.isolated.extend(others.take(REMEMBERED.saturating_sub(self.isolated.len())));
+            self.isolated.extend(others.take(MAX_STREAMS.saturating_sub(self.isolated.len())));
         }
         match streak.is_confirmed {
             true => AcceptResult::EndsAllRejected,
@@ -136,7 +142,10 @@ impl RejectionTracker {
     /// Whether it has just become clear that nothing passes.
     pub(super) fn check(&mut self, now: Instant) -> bool {
         let Some(streak) = self.streak.as_mut() else { return false };
-        if streak.is_confirmed || !streak.is_enough() || now.since(streak.report.since) < AFTER {
+        if streak.is_confirmed
+            || !streak.is_enough()
+            || now.since(streak.report.since) < CONFIRM_AFTER
+        {
             return false;
         }
         streak.is_confirmed = true;
@@ -146,7 +155,7 @@ impl RejectionTracker {
     /// When to check next.
     pub(super) fn next_check(&self) -> Option<Instant> {
         let streak = self.streak.as_ref()?;
-        (!streak.is_confirmed && streak.is_enough()).then(|| streak.report.since + AFTER)
+        (!streak.is_confirmed && streak.is_enough()).then(|| streak.report.since + CONFIRM_AFTER)
     }
 
     /// No value of this property is rejected any more.
@@ -154,7 +163,7 @@ impl RejectionTracker {
         self.isolated.remove(&stream);
     }
 
-    /// Whether a property is rejected while others are accepted.
+    /// Whether others are accepted while this property is rejected.
     pub(super) fn others(&self, stream: Stream) -> OtherProperties {
         if self.isolated.contains(&stream) {
             OtherProperties::Accepted
@@ -163,11 +172,11 @@ impl RejectionTracker {
         }
     }
 
-    /// Whether it is too early to say that.
+    /// Whether it is too early to tell whether others are accepted.
     pub(super) fn is_undecided(&self, stream: Stream, now: Instant) -> bool {
         let streak = self.streak.as_ref();
         streak.is_some_and(|streak| {
-            streak.streams.contains(&stream) && now.since(streak.report.since) < 2 * AFTER
+            streak.streams.contains(&stream) && now.since(streak.report.since) < 2 * CONFIRM_AFTER
         })
     }
 
@@ -185,10 +194,11 @@ impl RejectionTracker {
         self.streak.as_ref().filter(|streak| streak.is_confirmed).map(|streak| &streak.report)
     }
 
-    /// The same, where it is about the way to SiteWise and not about what SiteWise has.
+    /// Whether SiteWise counts as unreachable for that: not where the error is about assets or
+    /// properties that are missing or in conflict.
     pub(super) fn is_unreachable(&self) -> bool {
-        self.all_rejected().is_some_and(|told| {
-            !matches!(told.fault.kind, ApiFaultKind::NotFound | ApiFaultKind::Conflict)
+        self.all_rejected().is_some_and(|rejected| {
+            !matches!(rejected.fault.kind, ApiFaultKind::NotFound | ApiFaultKind::Conflict)
         })
     }
 }
@@ -209,31 +219,31 @@ impl Delivery {
     ) {
         if any_settled {
             let state = self.streams.find(stream).and_then(|slot| self.streams.get(slot));
-            let waits = state.is_some_and(|state| state.failing(1) > 0);
-            let rest = if waits || !retryable.is_empty() {
+            let has_failed_queued = state.is_some_and(|state| state.failed_at_least(1) > 0);
+            let remainder = if has_failed_queued || !retryable.is_empty() {
                 RejectedRemainder::Rejected
             } else {
                 RejectedRemainder::None
             };
-            if self.rejections.accepted(stream, rest) == AcceptResult::EndsAllRejected {
+            if self.rejections.record_accepted(stream, remainder) == AcceptResult::EndsAllRejected {
                 self.end_all_delays(now);
             }
             return;
         }
-        // Too fast is another matter: what is slower passes.
+        // Throttling is no rejection: the same values are accepted at a lower rate.
         let too_fast = |kind| matches!(kind, ApiFaultKind::Throttled | ApiFaultKind::Limit);
         if let Some((_, fault)) = retryable.iter().find(|(_, fault)| !too_fast(fault.kind)) {
-            self.rejections.refused(stream, fault, 1, now.instant);
+            self.rejections.record_rejection(stream, fault, 1, now.instant);
         }
     }
 
     /// A request failed as a whole, perhaps for one of its properties.
     pub(super) fn note_request(&mut self, request: &InFlight, fault: &ApiFault, now: Now) {
-        let of_a_part = matches!(
+        let may_be_about_values = matches!(
             fault.kind,
             ApiFaultKind::Foreign | ApiFaultKind::Busy | ApiFaultKind::Unavailable
         );
-        if !of_a_part {
+        if !may_be_about_values {
             return;
         }
         if self.circuit.is_open() {
@@ -242,7 +252,7 @@ impl Delivery {
         }
         for (slot, _) in &request.entries {
             if let Some(state) = self.streams.get(*slot) {
-                self.rejections.refused(state.stream, fault, 0, now.instant);
+                self.rejections.record_rejection(state.stream, fault, 0, now.instant);
             }
         }
     }
@@ -256,8 +266,8 @@ impl Delivery {
 
     /// Since nothing is accepted, properties are no longer named as failing one by one.
     fn keep_only_isolated_failures(&mut self) {
-        let refusals = &self.rejections;
-        self.failing.retain(|stream| refusals.others(stream) == OtherProperties::Accepted);
+        let rejections = &self.rejections;
+        self.failing.retain(|stream| rejections.others(stream) == OtherProperties::Accepted);
     }
 
     /// A value was accepted again: all delays of that period end.
@@ -290,20 +300,20 @@ mod tests {
         let denied = ApiFault::new(ApiFaultKind::Denied, "no");
         let mut refusals = RejectionTracker::default();
         for property in 0..20 {
-            refusals.refused(stream(property), &denied, 1, at(0));
+            refusals.record_rejection(stream(property), &denied, 1, at(0));
         }
-        let accepted = refusals.accepted(stream(30), RejectedRemainder::None);
+        let accepted = refusals.record_accepted(stream(30), RejectedRemainder::None);
         assert_eq!(accepted, AcceptResult::Unchanged, "nothing was told yet");
         assert_eq!(refusals.others(stream(3)), OtherProperties::Accepted);
         for property in 0..20 {
-            refusals.refused(stream(property), &denied, 1, at(1));
+            refusals.record_rejection(stream(property), &denied, 1, at(1));
         }
         assert!(!refusals.check(at(100)), "a quiet plant in which one asset is denied");
-        let accepted = refusals.accepted(stream(3), RejectedRemainder::Rejected);
+        let accepted = refusals.record_accepted(stream(3), RejectedRemainder::Rejected);
         assert_eq!(accepted, AcceptResult::Unchanged);
         assert_eq!(refusals.others(stream(3)), OtherProperties::Accepted, "another value of it");
         // Once accepted it counts like any other.
-        let accepted = refusals.accepted(stream(3), RejectedRemainder::None);
+        let accepted = refusals.record_accepted(stream(3), RejectedRemainder::None);
         assert_eq!(accepted, AcceptResult::Unchanged);
         assert_eq!(refusals.others(stream(3)), OtherProperties::NotTried);
     }

@@ -37,7 +37,7 @@ pub(super) enum RequestKind {
 }
 
 impl InFlight {
-    /// Whether it was hanging.
+    /// Whether it was unanswered for so long that its failure counts as hanging.
     pub(super) fn is_hung(&self, now: Instant) -> bool {
         now.since(self.sent_at) >= HUNG
     }
@@ -69,7 +69,7 @@ impl Delivery {
                 SendPermit::Waiting => return,
                 SendPermit::NotBefore(due) => due,
                 SendPermit::Probe | SendPermit::Many => {
-                    self.pace.ready(now.instant).max(self.fill_due())
+                    self.rate_limiter.ready(now.instant).max(self.fill_due())
                 }
             };
             if due > now.instant {
@@ -87,8 +87,10 @@ impl Delivery {
     /// When a request may leave as it is filled now.
     fn fill_due(&self) -> Instant {
         let full = self.ready.len() >= ENTRIES_PER_REQUEST || self.ready.has_suspects();
-        match self.ready.since() {
-            Some(since) if !full && self.linger == LingerMode::Yes => since + self.fill_window,
+        match self.ready.ready_since() {
+            Some(since) if !full && self.linger_mode == LingerMode::Configured => {
+                since + self.fill_window
+            }
             _ => Instant::START,
         }
     }
@@ -128,7 +130,7 @@ impl Delivery {
             })
             .collect();
         let values = outgoing.iter().map(|entry| entry.values.len()).sum();
-        self.pace.consume(values);
+        self.rate_limiter.consume(values);
         if kind == RequestKind::Probe {
             self.circuit.probe();
         }
@@ -172,7 +174,7 @@ impl Delivery {
                 _ => RejectReason::OutOfRange,
             };
             let reason = self.failing.reason_at_end(stream, value.last_failure);
-            self.refuse(stream, value, refusal, reason);
+            self.reject(stream, value, refusal, reason);
         }
         self.clear_failing(slot);
         self.schedule(slot, now);

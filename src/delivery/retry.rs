@@ -53,23 +53,23 @@ pub(super) fn delay(kind: ApiFaultKind, failures: u8, random: &mut Rng) -> Durat
 /// The backoff of something that fails while others pass: as [`delay`], and after some minutes
 /// growing up to an hour.
 pub(super) fn capped_backoff(kind: ApiFaultKind, failures: u8, random: &mut Rng) -> Duration {
-    let soon = match kind {
+    let fast_retries = match kind {
         ApiFaultKind::Throttled => return delay(kind, failures, random),
         ApiFaultKind::Denied => FAST_RETRIES_DENIED,
         _ => FAST_RETRIES,
     };
-    let Some(beyond) = failures.checked_sub(soon) else {
+    let Some(beyond) = failures.checked_sub(fast_retries) else {
         return delay(kind, failures, random);
     };
     let doubled = LONGEST_DELAY.saturating_mul(2_u32 << beyond.min(10));
-    let least = doubled.min(LONGEST_SLOW_DELAY * 2 / 3);
-    least + least.mul_f64(random.f64() / 2.0)
+    let base = doubled.min(LONGEST_SLOW_DELAY * 2 / 3);
+    base + base.mul_f64(random.f64() / 2.0)
 }
 
 fn with_jitter(first: Duration, failures: u8, random: &mut Rng) -> Duration {
     let doubled = first.saturating_mul(1_u32 << failures.min(10));
-    let least = doubled.min(LONGEST_DELAY * 2 / 3);
-    least + least.mul_f64(random.f64() / 2.0)
+    let base = doubled.min(LONGEST_DELAY * 2 / 3);
+    base + base.mul_f64(random.f64() / 2.0)
 }
 
 /// The circuit breaker: while SiteWise is unreachable, one request at a time probes it.
@@ -81,13 +81,13 @@ pub(super) struct CircuitBreaker {
 #[derive(Clone, Copy, Debug)]
 enum CircuitState {
     /// Closed: SiteWise is reachable, with this many failures in a row.
-    Closed { missed: u32, foreign: Option<ForeignStreak> },
+    Closed { consecutive_failures: u32, foreign: Option<ForeignStreak> },
     /// Open: SiteWise is unreachable.
     Open {
         /// Probes that failed.
-        failures: u8,
+        failed_probes: u8,
         /// When the next probe may go; none while one is on its way.
-        next: Option<Instant>,
+        next_probe: Option<Instant>,
     },
 }
 
@@ -105,7 +105,7 @@ struct ForeignStreak {
 /// Whether requests may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SendPermit {
-    /// As many as may.
+    /// Any number.
     Many,
     /// One, and no other before its answer.
     Probe,
@@ -117,7 +117,7 @@ pub(super) enum SendPermit {
 
 impl CircuitBreaker {
     pub(super) fn new() -> Self {
-        Self { state: CircuitState::Closed { missed: 0, foreign: None } }
+        Self { state: CircuitState::Closed { consecutive_failures: 0, foreign: None } }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -127,41 +127,49 @@ impl CircuitBreaker {
     pub(super) fn permit(&self, now: Instant) -> SendPermit {
         match self.state {
             CircuitState::Closed { .. } => SendPermit::Many,
-            CircuitState::Open { next: None, .. } => SendPermit::Waiting,
-            CircuitState::Open { next: Some(next), .. } if next <= now => SendPermit::Probe,
-            CircuitState::Open { next: Some(next), .. } => SendPermit::NotBefore(next),
+            CircuitState::Open { next_probe: None, .. } => SendPermit::Waiting,
+            CircuitState::Open { next_probe: Some(next_probe), .. } if next_probe <= now => {
+                SendPermit::Probe
+            }
+            CircuitState::Open { next_probe: Some(next_probe), .. } => {
+                SendPermit::NotBefore(next_probe)
+            }
         }
     }
 
     /// A probe goes.
     pub(super) fn probe(&mut self) {
-        if let CircuitState::Open { next, .. } = &mut self.state {
-            *next = None;
+        if let CircuitState::Open { next_probe, .. } = &mut self.state {
+            *next_probe = None;
         }
     }
 
     /// SiteWise has answered something.
     pub(super) fn record_success(&mut self) {
-        self.state = CircuitState::Closed { missed: 0, foreign: None };
+        self.state = CircuitState::Closed { consecutive_failures: 0, foreign: None };
     }
 
     /// A request failed: no response, or not SiteWise's.
     pub(super) fn record_failure(&mut self, kind: RequestKind, random: &mut Rng, now: Instant) {
         self.state = match self.state {
-            CircuitState::Closed { missed, foreign } if missed + 1 < UNREACHABLE_AFTER => {
-                CircuitState::Closed { missed: missed + 1, foreign }
+            CircuitState::Closed { consecutive_failures, foreign }
+                if consecutive_failures + 1 < UNREACHABLE_AFTER =>
+            {
+                CircuitState::Closed { consecutive_failures: consecutive_failures + 1, foreign }
             }
             CircuitState::Closed { .. } => CircuitState::Open {
-                failures: 0,
-                next: Some(now + with_jitter(FIRST_DELAY, 0, random)),
+                failed_probes: 0,
+                next_probe: Some(now + with_jitter(FIRST_DELAY, 0, random)),
             },
-            CircuitState::Open { failures, .. } if kind == RequestKind::Probe => {
+            CircuitState::Open { failed_probes, .. } if kind == RequestKind::Probe => {
                 CircuitState::Open {
-                    failures: failures.saturating_add(1),
-                    next: Some(now + with_jitter(FIRST_DELAY, failures.saturating_add(1), random)),
+                    failed_probes: failed_probes.saturating_add(1),
+                    next_probe: Some(
+                        now + with_jitter(FIRST_DELAY, failed_probes.saturating_add(1), random),
+                    ),
                 }
             }
-            // An answer to a request from before.
+            // A response to a request that was sent before the circuit opened.
             open @ CircuitState::Open { .. } => open,
         };
     }
@@ -176,7 +184,7 @@ impl CircuitBreaker {
         now: Instant,
     ) -> bool {
         match self.state {
-            CircuitState::Closed { missed, foreign } => {
+            CircuitState::Closed { consecutive_failures, foreign } => {
                 let streak = match foreign {
                     Some(streak) => ForeignStreak {
                         count: streak.count + 1,
@@ -197,10 +205,10 @@ impl CircuitBreaker {
                     && now.since(streak.since) >= FOREIGN_FOR;
                 self.state = match opens {
                     true => CircuitState::Open {
-                        failures: 0,
-                        next: Some(now + with_jitter(FIRST_DELAY, 0, random)),
+                        failed_probes: 0,
+                        next_probe: Some(now + with_jitter(FIRST_DELAY, 0, random)),
                     },
-                    false => CircuitState::Closed { missed, foreign: Some(streak) },
+                    false => CircuitState::Closed { consecutive_failures, foreign: Some(streak) },
                 };
                 opens
             }
@@ -213,16 +221,16 @@ impl CircuitBreaker {
 
     /// SiteWise denies access as a whole: credentials are missing, expired or wrong.
     pub(super) fn denied(&mut self, kind: RequestKind, random: &mut Rng, now: Instant) {
-        let failures = match self.state {
+        let failed_probes = match self.state {
             CircuitState::Closed { .. } => 0,
-            CircuitState::Open { failures, .. } if kind == RequestKind::Probe => {
-                failures.saturating_add(1)
+            CircuitState::Open { failed_probes, .. } if kind == RequestKind::Probe => {
+                failed_probes.saturating_add(1)
             }
             CircuitState::Open { .. } => return,
         };
         self.state = CircuitState::Open {
-            failures,
-            next: Some(now + with_jitter(DENIED_DELAY, failures, random)),
+            failed_probes,
+            next_probe: Some(now + with_jitter(DENIED_DELAY, failed_probes, random)),
         };
     }
 }
@@ -287,11 +295,11 @@ mod tests {
         circuit.record_failure(RequestKind::Regular, &mut random, now);
         let mut waits = Vec::new();
         for _ in 0..12 {
-            let SendPermit::NotBefore(next) = circuit.permit(now) else {
+            let SendPermit::NotBefore(next_probe) = circuit.permit(now) else {
                 panic!("{circuit:?}");
             };
-            waits.push(next.since(now));
-            now = next;
+            waits.push(next_probe.since(now));
+            now = next_probe;
             assert_eq!(circuit.permit(now), SendPermit::Probe);
             circuit.probe();
             circuit.record_failure(RequestKind::Regular, &mut random, now);

@@ -45,9 +45,9 @@ impl ClassScheduler {
     /// The class whose turn it is among those that `has` something.
     pub(crate) fn next(&mut self, has: impl Fn(Class) -> bool) -> Option<Class> {
         let best = CLASSES.into_iter().find(|&class| has(class))?;
-        let patience = ByClass(MAX_PASSED_OVER);
+        let max_passed_over = ByClass(MAX_PASSED_OVER);
         let starved = CLASSES.into_iter().find(|&class| {
-            class != best && has(class) && self.passed_over.get(class) >= patience.get(class)
+            class != best && has(class) && self.passed_over.get(class) >= max_passed_over.get(class)
         });
         let chosen = starved.unwrap_or(best);
         for class in CLASSES {

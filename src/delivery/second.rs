@@ -69,38 +69,39 @@ impl Seconds {
     /// at least, as long as other values may still come, and for a second at most.
     pub(super) fn admit(&mut self, value: PendingValue, linger: Duration, now: Now) -> Admission {
         let (second, quality) = (value.tqv.time.seconds(), value.tqv.quality);
-        let seen = self.count_of(second, quality, now.instant);
-        if seen.admitted < MAX_PER_SECOND - 1 {
-            seen.admitted += 1;
+        let count = self.count_of(second, quality, now.instant);
+        if count.admitted < MAX_PER_SECOND - 1 {
+            count.admitted += 1;
             return Admission::Now(value);
         }
-        if seen.admitted >= MAX_PER_SECOND {
+        if count.admitted >= MAX_PER_SECOND {
             return Admission::SecondFull(value);
         }
         let waiting = self.tenth_values.iter_mut().find(|held| held.is_of(second, quality));
-        let Some(there) = waiting else {
+        let Some(occupant) = waiting else {
             let end = Timestamp::from_millis((second + 1).saturating_mul(1000));
             let released = end.as_millis().saturating_sub(now.wall.as_millis());
-            let left = Duration::from_millis(u64::try_from(released).unwrap_or(0));
-            let release = now.instant + left.max(linger).min(SECOND);
+            let time_left = Duration::from_millis(u64::try_from(released).unwrap_or(0));
+            let release = now.instant + time_left.max(linger).min(SECOND);
             self.tenth_values.push(TenthValue { value, release_at: release });
             return Admission::TenthPlace;
         };
-        match value.tqv.time.cmp(&there.value.tqv.time) {
+        match value.tqv.time.cmp(&occupant.value.tqv.time) {
             std::cmp::Ordering::Less => Admission::Replaced(value, DiscardReason::SecondFull),
             std::cmp::Ordering::Equal => {
-                Admission::Replaced(there.value.replace(value), DiscardReason::Overwritten)
+                Admission::Replaced(occupant.value.replace(value), DiscardReason::Overwritten)
             }
             std::cmp::Ordering::Greater => {
-                Admission::Replaced(there.value.replace(value), DiscardReason::SecondFull)
+                Admission::Replaced(occupant.value.replace(value), DiscardReason::SecondFull)
             }
         }
     }
 
     /// Whether ten values of this second were sent, as far as it is remembered.
     pub(super) fn is_full(&self, time: Timestamp, quality: Quality) -> bool {
-        let is_it = |seen: &&SecondCount| seen.second == time.seconds() && seen.quality == quality;
-        self.recent.iter().find(is_it).is_some_and(|seen| seen.admitted >= MAX_PER_SECOND)
+        let is_same =
+            |count: &&SecondCount| count.second == time.seconds() && count.quality == quality;
+        self.recent.iter().find(is_same).is_some_and(|count| count.admitted >= MAX_PER_SECOND)
     }
 
     /// A value that waits in a tenth place.
@@ -110,10 +111,10 @@ impl Seconds {
     }
 
     /// Takes a value out of a tenth place whose second is over, or out of any.
-    pub(super) fn release(&mut self, now: Instant, any: ReleaseScope) -> Option<PendingValue> {
-        let over = |held: &TenthValue| any == ReleaseScope::Yes || held.release_at <= now;
-        let at = self.tenth_values.iter().position(over)?;
-        let value = self.tenth_values.swap_remove(at).value;
+    pub(super) fn release(&mut self, now: Instant, scope: ReleaseScope) -> Option<PendingValue> {
+        let is_released = |held: &TenthValue| scope == ReleaseScope::All || held.release_at <= now;
+        let index = self.tenth_values.iter().position(is_released)?;
+        let value = self.tenth_values.swap_remove(index).value;
         let (second, quality) = (value.tqv.time.seconds(), value.tqv.quality);
         self.count_of(second, quality, now).admitted = MAX_PER_SECOND;
         Some(value)
@@ -141,14 +142,14 @@ impl Seconds {
     /// The count of a second, which becomes the last used; the least used is forgotten, and
     /// what waits in its tenth place goes.
     fn count_of(&mut self, second: i64, quality: Quality, now: Instant) -> &mut SecondCount {
-        let is_it = |seen: &SecondCount| seen.second == second && seen.quality == quality;
-        let place = self.recent.iter().position(is_it);
-        let last = REMEMBERED_SECONDS - 1;
-        if let Some(used) = self.recent.get_mut(..=place.unwrap_or(last)) {
-            used.rotate_right(1);
+        let is_same = |seen: &SecondCount| seen.second == second && seen.quality == quality;
+        let index = self.recent.iter().position(is_same);
+        let last_index = REMEMBERED_SECONDS - 1;
+        if let Some(moved) = self.recent.get_mut(..=index.unwrap_or(last_index)) {
+            moved.rotate_right(1);
         }
         let [first, ..] = &mut self.recent;
-        if place.is_none() {
+        if index.is_none() {
             let forgotten = *first;
             for held in &mut self.tenth_values {
                 if held.is_of(forgotten.second, forgotten.quality) {
@@ -161,11 +162,13 @@ impl Seconds {
     }
 }
 
-/// Whether tenth places are released before their second is over.
+/// Which tenth places are released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReleaseScope {
-    Yes,
-    No,
+    /// All: the process is about to stop.
+    All,
+    /// Those whose second is over.
+    Due,
 }
 
 impl TenthValue {
@@ -191,8 +194,8 @@ mod tests {
         assert_eq!(admitted[..9], ["now"; 9]);
         assert_eq!(admitted[9..], ["held", "instead of 450", "instead of 500"]);
         assert_eq!(seconds.due(), Some(at(1000)));
-        assert!(seconds.release(at(999), ReleaseScope::No).is_none());
-        let last = seconds.release(at(1000), ReleaseScope::No).unwrap();
+        assert!(seconds.release(at(999), ReleaseScope::Due).is_none());
+        let last = seconds.release(at(1000), ReleaseScope::Due).unwrap();
         assert_eq!(last.tqv.time.as_millis(), START + 550);
         assert!(seconds.is_empty());
         assert_eq!(admit(&mut seconds, 990), "instead of 990", "the second is full");
@@ -250,7 +253,7 @@ mod tests {
         for second in 1..=REMEMBERED_SECONDS as i64 {
             admit(&mut seconds, second * 1000);
         }
-        assert!(seconds.release(at(0), ReleaseScope::No).is_some());
+        assert!(seconds.release(at(0), ReleaseScope::Due).is_some());
     }
 
     fn at(millis: u64) -> Instant {

@@ -54,7 +54,8 @@ impl Delivery {
     /// When the request that has an entry of a stream was sent.
     fn sent_at(&self, slot: StreamSlot) -> Option<Instant> {
         let mut requests = self.requests.values();
-        let of = requests.find(|request| request.entries.iter().any(|(other, _)| *other == slot));
-        of.map(|request| request.sent_at)
+        let request =
+            requests.find(|request| request.entries.iter().any(|(other, _)| *other == slot));
+        request.map(|request| request.sent_at)
     }
 }

@@ -23,7 +23,7 @@ const STATIC_SPACING: Duration = Duration::from_millis(1100 / ATTRIBUTE_ENTRIES_
 /// Values that a queue has room for once it has more than one.
 const FEW: usize = 4;
 /// Values of a stream that may be set aside; further ones go back into the queue.
-const ASIDE: usize = 128;
+const MAX_SET_ASIDE: usize = 128;
 
 /// A value in delivery.
 #[derive(Clone, Debug)]
@@ -77,10 +77,11 @@ pub(super) struct StreamState {
     pub(super) in_flight: usize,
     /// The lane it is queued in.
     pub(super) lane: Option<SendLane>,
-    /// The timer that counts.
+    /// Its present timer: any other in `Timers` is ignored.
     pub(super) timer: Option<Instant>,
-    /// When it was needed last, and whether it is listed to be forgotten.
+    /// When it was used last.
     pub(super) last_used: Instant,
+    /// Whether it is listed as empty, to be forgotten.
     pub(super) listed_empty: bool,
 }
 
@@ -104,7 +105,7 @@ struct SecondaryQueues {
     set_aside: VecDeque<(Instant, PendingValue)>,
 }
 
-static NONE: SecondaryQueues = SecondaryQueues::new();
+static NO_QUEUES: SecondaryQueues = SecondaryQueues::new();
 
 impl SecondaryQueues {
     const fn new() -> Self {
@@ -137,12 +138,12 @@ impl StreamState {
     /// or one too many in its second.
     pub(super) fn offer(&mut self, value: PendingValue, linger: Duration, now: Now) -> OfferResult {
         let (time, quality) = (value.tqv.time, value.tqv.quality);
-        if let Some(before) = self.seconds.find(time, quality) {
-            return OfferResult::Replaced(before.replace(value), DiscardReason::Overwritten);
+        if let Some(overwritten) = self.seconds.find(time, quality) {
+            return OfferResult::Replaced(overwritten.replace(value), DiscardReason::Overwritten);
         }
-        if let Some(place) = self.find_waiting(time, quality) {
-            return match self.overwrite(place, value) {
-                Some((before, why)) => OfferResult::Replaced(before, why),
+        if let Some(position) = self.find_waiting(time, quality) {
+            return match self.overwrite(position, value) {
+                Some((overwritten, why)) => OfferResult::Replaced(overwritten, why),
                 None => OfferResult::Queued,
             };
         }
@@ -175,25 +176,25 @@ impl StreamState {
         value: PendingValue,
         until: Instant,
     ) -> Option<PendingValue> {
-        if self.secondary_queues().set_aside.len() >= ASIDE {
+        if self.secondary_queues().set_aside.len() >= MAX_SET_ASIDE {
             self.delay_until(until);
             return self.requeue(value);
         }
         let (time, quality) = (value.tqv.time, value.tqv.quality);
-        let taken = self.seconds.find(time, quality).is_some()
+        let has_later = self.seconds.find(time, quality).is_some()
             || self.find_waiting(time, quality).is_some();
-        if taken {
+        if has_later {
             return Some(value);
         }
         let aside = &mut self.secondary_queues_mut().set_aside;
-        let place = aside.partition_point(|(other, _)| *other <= until);
-        aside.insert(place, (until, value));
+        let index = aside.partition_point(|(other, _)| *other <= until);
+        aside.insert(index, (until, value));
         None
     }
 
     /// Moves to the queues what has waited for a time that has come.
-    pub(super) fn release(&mut self, now: Instant, any: ReleaseScope) {
-        while let Some(value) = self.seconds.release(now, any) {
+    pub(super) fn release(&mut self, now: Instant, scope: ReleaseScope) {
+        while let Some(value) = self.seconds.release(now, scope) {
             self.enqueue(value);
         }
         while let Some(secondary) = &mut self.secondary
@@ -215,9 +216,9 @@ impl StreamState {
         if queued == 0 {
             return None;
         }
-        let apart = self.has_isolated
+        let is_front_isolated = self.has_isolated
             && self.front().is_some_and(|front| front.isolation != Isolation::Shared);
-        Some(if queued >= VALUES_PER_ENTRY || apart {
+        Some(if queued >= VALUES_PER_ENTRY || is_front_isolated {
             self.not_before
         } else {
             self.not_before.max(self.oldest_queued_at + linger)
@@ -235,33 +236,34 @@ impl StreamState {
     }
 
     /// Takes the next entry: values from the front that may go together. Those whose time is
-    /// before `oldest` are too old for SiteWise and go to `expired`.
+    /// before `oldest_accepted` are too old for SiteWise and go to `expired`.
     pub(super) fn take_entry(
         &mut self,
         oldest_accepted: Timestamp,
         entry: &mut Vec<PendingValue>,
         expired: &mut Vec<PendingValue>,
     ) {
-        let Some(care) = self.front().map(|value| value.isolation) else {
+        let Some(isolation) = self.front().map(|value| value.isolation) else {
             return;
         };
-        let limit = match care {
+        let limit = match isolation {
             Isolation::OnlyValue => 1,
             Isolation::Shared | Isolation::WithFailed | Isolation::OwnRequest => VALUES_PER_ENTRY,
         };
         let history = self.secondary.as_mut().map(|secondary| &mut secondary.history);
         for queue in [Some(&mut self.main_queue), history].into_iter().flatten() {
             while entry.len() < limit {
-                let Some(value) = queue.pop_front_if(|value| value.isolation == care) else {
+                let Some(value) = queue.pop_front_if(|value| value.isolation == isolation) else {
                     break;
                 };
-                let to = if value.tqv.time < oldest_accepted { &mut *expired } else { &mut *entry };
-                to.push(value);
+                let target =
+                    if value.tqv.time < oldest_accepted { &mut *expired } else { &mut *entry };
+                target.push(value);
             }
         }
         self.secondary
             .take_if(|secondary| secondary.history.is_empty() && secondary.set_aside.is_empty());
-        self.oldest_queued_at = self.first_of_queues();
+        self.oldest_queued_at = self.compute_oldest_queued_at();
         self.has_isolated = self.has_isolated && self.has_others();
     }
 
@@ -284,11 +286,11 @@ impl StreamState {
     }
 
     /// How many of the values that wait have failed so often.
-    pub(super) fn failing(&self, least: u8) -> usize {
+    pub(super) fn failed_at_least(&self, failures: u8) -> usize {
         let SecondaryQueues { history, set_aside: aside } = self.secondary_queues();
         let waiting =
             self.main_queue.iter().chain(history).chain(aside.iter().map(|(_, value)| value));
-        waiting.filter(|value| value.failures >= least).count()
+        waiting.filter(|value| value.failures >= failures).count()
     }
 
     /// Whether nothing is to be sent before `end`.
@@ -303,9 +305,9 @@ impl StreamState {
     /// that did and holds up the property.
     pub(super) fn has_only_failed(&self) -> bool {
         let waiting = self.queued() + self.secondary_queues().set_aside.len();
-        let failing = self.failing(1);
-        let is_behind = failing > 0 && self.failures > 0;
-        self.seconds.is_empty() && (failing == waiting || is_behind)
+        let failed = self.failed_at_least(1);
+        let is_behind = failed > 0 && self.failures > 0;
+        self.seconds.is_empty() && (failed == waiting || is_behind)
     }
 
     /// Takes all values out that wait, those in flight excepted.
@@ -376,7 +378,7 @@ impl StreamState {
     }
 
     fn secondary_queues(&self) -> &SecondaryQueues {
-        self.secondary.as_deref().unwrap_or(&NONE)
+        self.secondary.as_deref().unwrap_or(&NO_QUEUES)
     }
 
     fn secondary_queues_mut(&mut self) -> &mut SecondaryQueues {
@@ -405,18 +407,18 @@ impl StreamState {
         };
         // One value, as most streams have, a few, or an entry: so large queues hold no empty places.
         if queue.len() == queue.capacity() && queue.len() < VALUES_PER_ENTRY {
-            let room = match queue.len() {
+            let capacity = match queue.len() {
                 0 => 1,
                 1..FEW => FEW,
                 _ => VALUES_PER_ENTRY,
             };
-            queue.reserve_exact(room - queue.len());
+            queue.reserve_exact(capacity - queue.len());
         }
         if is_last {
             queue.push_back(value);
         } else {
-            let place = queue.partition_point(|other| other.key() < key);
-            queue.insert(place, value);
+            let index = queue.partition_point(|other| other.key() < key);
+            queue.insert(index, value);
         }
     }
 
@@ -463,16 +465,16 @@ impl StreamState {
 
     /// The time of the value that waits longest, unless there are so many that none lingers:
     /// then the time of those in front.
-    fn first_of_queues(&self) -> Instant {
+    fn compute_oldest_queued_at(&self) -> Instant {
         let history = &self.secondary_queues().history;
         let queues = self.main_queue.iter().chain(history);
-        let first = if self.queued() < VALUES_PER_ENTRY {
+        let oldest = if self.queued() < VALUES_PER_ENTRY {
             queues.map(|value| value.queued_at).min()
         } else {
             let fronts = self.main_queue.front().into_iter().chain(history.front());
             fronts.map(|value| value.queued_at).min()
         };
-        first.unwrap_or(Instant::START)
+        oldest.unwrap_or(Instant::START)
     }
 }
 

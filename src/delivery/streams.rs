@@ -14,22 +14,22 @@ use crate::time::Instant;
 /// How long a stream without values is remembered: values of the same second may still come.
 const REMEMBERED: Duration = Duration::from_secs(10);
 /// Streams without values that are remembered at most; the first that became empty go first.
-const EMPTY: usize = 100_000;
+const MAX_EMPTY: usize = 100_000;
 /// Slots whose memory is kept for the next burst, however few streams there are.
-const FEW: usize = 1_024;
+const MIN_SLOTS: usize = 1_024;
 
 /// The index of a stream. It may become another's once the stream is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct StreamSlot(u32);
 
-/// Streams by place.
+/// Streams by slot.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
     /// By the stream in the slot: four bytes each, so that the table stays in the processor's
     /// cache.
     by_stream: HashTable<StreamSlot>,
     slots: Vec<StreamState>,
-    /// Places of forgotten streams. The first is taken first, so that the last of all become
+    /// Slots of forgotten streams. The first is taken first, so that the last of all become
     /// free after a burst, and their room can be given back.
     free: BTreeSet<StreamSlot>,
     /// Streams that became empty, with the time when they were listed here.
@@ -49,8 +49,8 @@ impl Streams {
         }
         let slot = self.insert(StreamState::new(stream, now));
         let slots = &self.slots;
-        let again = |slot: &StreamSlot| slot.of(slots).map_or(0, |state| hash(&state.stream));
-        self.by_stream.insert_unique(hash(&stream), slot, again);
+        let rehash = |slot: &StreamSlot| slot.of(slots).map_or(0, |state| hash(&state.stream));
+        self.by_stream.insert_unique(hash(&stream), slot, rehash);
         slot
     }
 
@@ -61,7 +61,7 @@ impl Streams {
         self.by_stream.find(hash(&stream), is_it).copied()
     }
 
-    /// Into a place that is free.
+    /// Inserts a stream into a free slot.
     fn insert(&mut self, state: StreamState) -> StreamSlot {
         if let Some(slot) = self.free.pop_first()
             && let Some(vacant) = self.slots.get_mut(slot.0 as usize)
@@ -111,22 +111,22 @@ impl Streams {
         }
     }
 
-    /// Returns the room behind the last stream, once it is most of all.
+    /// Gives back the memory behind the last stream, once most of it is unused.
     fn shrink(&mut self) {
         let is_last = |slot: &&StreamSlot, slots: &[_]| slot.0 as usize + 1 == slots.len();
         while self.free.last().filter(|slot| is_last(slot, &self.slots)).is_some() {
             self.free.pop_last();
             self.slots.pop();
         }
-        let room = 2 * self.slots.len().max(FEW);
-        if self.slots.capacity() > 2 * room {
-            self.slots.shrink_to(room);
+        let capacity = 2 * self.slots.len().max(MIN_SLOTS);
+        if self.slots.capacity() > 2 * capacity {
+            self.slots.shrink_to(capacity);
         }
     }
 
     fn forget_due(&mut self, now: Instant) {
         loop {
-            let full = self.emptied.len() > EMPTY;
+            let full = self.emptied.len() > MAX_EMPTY;
             let due = |(listed, _): &mut (Instant, StreamSlot)| full || *listed + REMEMBERED <= now;
             let Some((_, slot)) = self.emptied.pop_front_if(due) else {
                 return;
@@ -143,7 +143,7 @@ impl Streams {
                 let stream = state.stream;
                 *state = StreamState::new(stream, now);
                 state.listed_empty = true;
-                let found = self.by_stream.find_entry(hash(&stream), |place| *place == slot);
+                let found = self.by_stream.find_entry(hash(&stream), |other| *other == slot);
                 if let Ok(found) = found {
                     found.remove();
                     self.free.insert(slot);
@@ -177,7 +177,7 @@ mod tests {
     fn the_room_of_a_burst_is_given_back_once_its_streams_are_forgotten() {
         let mut streams = Streams::default();
         let mut now = Instant::START;
-        for number in 0..20 * FEW {
+        for number in 0..20 * MIN_SLOTS {
             let slot = streams.get_or_insert(stream(number), now);
             streams.list_empty(slot, now);
         }
@@ -185,7 +185,7 @@ mod tests {
         let kept = streams.get_or_insert(stream(3), now);
         streams.forget(now);
         assert_eq!((streams.by_stream.len(), streams.slots.len()), (1, 4));
-        assert!(streams.slots.capacity() <= 4 * FEW, "{}", streams.slots.capacity());
+        assert!(streams.slots.capacity() <= 4 * MIN_SLOTS, "{}", streams.slots.capacity());
         assert_eq!(streams.get_or_insert(stream(3), now), kept);
         // The slots before it come first.
         assert_eq!(streams.get_or_insert(stream(7), now), StreamSlot(0));

@@ -20,7 +20,7 @@ impl Timers {
         let Some(state) = streams.get_mut(slot) else {
             return;
         };
-        if state.timer.is_some_and(|wake| wake <= at) {
+        if state.timer.is_some_and(|timer| timer <= at) {
             return;
         }
         state.timer = Some(at);
@@ -35,7 +35,7 @@ impl Timers {
     pub(super) fn pop(&mut self, now: Instant, streams: &mut Streams) -> Option<StreamSlot> {
         loop {
             let (at, slot) = self.pop_any(now)?;
-            // A place may be another stream's by now: looking at that does no harm.
+            // The slot may be another stream's by now: scheduling that one does no harm.
             if let Some(state) = streams.get_mut(slot)
                 && state.timer == Some(at)
             {

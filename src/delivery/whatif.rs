@@ -83,7 +83,9 @@ impl WhatIf {
     /// properties each of them stands for.
     pub fn sampled(&self) -> impl Iterator<Item = (Stream, u64, u64, u64)> {
         let stands_for = 1 << self.sampling_zeros;
-        self.streams.iter().map(move |(stream, of)| (*stream, of.values, of.bytes, stands_for))
+        self.streams
+            .iter()
+            .map(move |(stream, sampled)| (*stream, sampled.values, sampled.bytes, stands_for))
     }
 
     /// Messages so far, at each of [`LINGERS`].
@@ -111,10 +113,10 @@ impl WhatIfEntry {
         if self.values == 0 {
             self.first_at = now;
         }
-        let before = self.bytes.div_ceil(BYTES_PER_MESSAGE);
+        let messages_before = self.bytes.div_ceil(BYTES_PER_MESSAGE);
         self.values += 1;
         self.bytes += bytes;
-        (self.bytes.div_ceil(BYTES_PER_MESSAGE) - before) as u64
+        (self.bytes.div_ceil(BYTES_PER_MESSAGE) - messages_before) as u64
     }
 }
 

@@ -139,7 +139,7 @@ fn throttling_slows_down_and_loses_nothing() {
     for _ in 0..5 {
         assert!(plant.answer(Err(fault(ApiFaultKind::Throttled))));
     }
-    let share = plant.delivery.pace.share(plant.now.instant);
+    let share = plant.delivery.rate_limiter.share(plant.now.instant);
     assert!((share - 0.5).abs() < 0.01, "all went before the first answer: {share}");
     assert_eq!(plant.delivery.figures().throttles, 5);
     plant.wait(Duration::from_secs(5));
@@ -177,7 +177,7 @@ fn a_few_throttled_entries_are_their_own_affair() {
     plant.wait(Duration::from_millis(1_001));
     let errors = (0..4).map(|at| error(at, ApiFaultKind::Throttled, &[]));
     plant.answer(Ok(errors.collect()));
-    assert!(plant.delivery.pace.share(plant.now.instant) > 0.99);
+    assert!(plant.delivery.rate_limiter.share(plant.now.instant) > 0.99);
     assert_eq!(plant.delivery.figures().throttles, 4);
 }
 
