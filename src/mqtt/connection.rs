@@ -59,7 +59,7 @@ impl Connection {
         mqtt: &config::Mqtt,
         sparkplug: &config::Sparkplug,
     ) -> Result<Self, Error> {
-        let who = ClientRole::Host(&sparkplug.host_id);
+        let role = ClientRole::Host(&sparkplug.host_id);
         Ok(Self {
             server,
             url: url.clone(),
@@ -70,7 +70,7 @@ impl Connection {
             ),
             optional: Vec::new(),
             mqtt: mqtt.clone(),
-            template: SessionOptions::new(url, mqtt, who)?,
+            template: SessionOptions::new(url, mqtt, role)?,
             is_signed: false,
             max_packet: mqtt.max_packet,
             figures: ConnectionStats::default(),
@@ -155,18 +155,18 @@ impl Connection {
     ) {
         let figures = self.figures.clone();
         let mut inbox = Inbox::new(self.server, inbound, self.figures, self.max_packet);
-        let mut pauses = ReconnectBackoff::new(RandomState::new().hash_one(()));
+        let mut backoff = ReconnectBackoff::new(RandomState::new().hash_one(()));
         let mut contention = Contention::default();
-        let mut reported = None;
-        let mut last_time = Timestamp::default();
-        // What the files held with which a session last began; the first ones until one did.
-        let mut working = self.template.clone();
+        let mut last_reason = None;
+        let mut last_state_time = Timestamp::default();
+        // The options of the last session that was announced; until there was one, the latest.
+        let mut working_options = self.template.clone();
         let mut has_worked = false;
         let (mut optional, mut closed_at_optional) = (self.optional, 0);
         let last_session = self.last_session;
         while discard(&mut outbound) && !shutdown.is_cancelled() && !last_session.is_cancelled() {
-            let began = Instant::now();
-            let template = working.reload(&self.url, &self.mqtt);
+            let started_at = Instant::now();
+            let template = working_options.reload(&self.url, &self.mqtt);
             let mut session = MqttSession {
                 server: self.server,
                 url: &self.url,
@@ -175,14 +175,14 @@ impl Connection {
                 inbox: &mut inbox,
                 outbound: &mut outbound,
                 shutdown: &shutdown,
-                last_state_time: &mut last_time,
+                last_state_time: &mut last_state_time,
             };
             let SessionResult { end, reach } = session.run(&template).await;
             let was_announced = reach == SessionReach::Announced;
             figures.set_uplink(None);
             has_worked |= was_announced;
             if was_announced || !has_worked {
-                working = template.clone();
+                working_options = template.clone();
             }
             let failure = match end {
                 SessionEnd::Failed(failure) => failure,
@@ -203,9 +203,9 @@ impl Connection {
             if closed_at_optional >= CLOSED_AT_OPTIONAL {
                 optional.clear();
             }
-            let pause = pauses.next_delay(was_announced.then(|| began.elapsed()));
-            let how = if was_announced { failure.ending() } else { Ending::Other };
-            let reason = match contention.ended(how, began.elapsed(), Instant::now()) {
+            let delay = backoff.next_delay(was_announced.then(|| started_at.elapsed()));
+            let ending = if was_announced { failure.ending() } else { Ending::Other };
+            let reason = match contention.record_end(ending, started_at.elapsed(), Instant::now()) {
                 Evidence::Contended => {
                     let reason = failure::contended(&self.url, &template.client_id());
                     figures.set_contended(reason.clone());
@@ -226,27 +226,28 @@ impl Connection {
                     () = inbox.disconnected(reason.clone()) => {}
                     () = shutdown.cancelled() => return,
                 }
-            } else if reported.as_ref() != Some(&reason) {
+            } else if last_reason.as_ref() != Some(&reason) {
                 warn!(server.address = %self.url, error = %failure, "not connected: {reason}; \
                                                                      retrying with backoff");
             } else {
                 debug!(server.address = %self.url, error = %failure, "still not connected: {reason}");
             }
-            reported = Some(reason);
-            if !wait(pause, &mut outbound, (&shutdown, &last_session)).await {
+            last_reason = Some(reason);
+            if !wait(delay, &mut outbound, (&shutdown, &last_session)).await {
                 return;
             }
         }
     }
 }
 
-/// Without a session nothing can be published. False if nothing will ever be.
+/// Drops what is queued, since nothing can be published without a session. False once the sender
+/// is gone.
 fn discard(outbound: &mut mpsc::Receiver<Outgoing>) -> bool {
     while outbound.try_recv().is_ok() {}
     !outbound.is_closed()
 }
 
-/// False if the process ends meanwhile.
+/// Waits, and drops what is queued meanwhile. False if no further session is to begin.
 async fn wait(
     pause: Duration,
     outbound: &mut mpsc::Receiver<Outgoing>,

@@ -21,7 +21,7 @@ use crate::config::ServerUrl;
 /// Read from the socket at once.
 const CHUNK: usize = 16 << 10;
 /// Chunks that are skipped before yielding.
-const CHUNKS_A_TURN: usize = 32;
+const CHUNKS_PER_POLL: usize = 32;
 
 /// How one server is reached.
 #[derive(Clone)]
@@ -41,7 +41,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 impl Connector {
     /// Opens a connection.
     pub(super) async fn open(self, network: NetworkOptions) -> io::Result<SievedStream> {
-        let Self { url, tls, max_packet: largest, mark } = self;
+        let Self { url, tls, max_packet, mark } = self;
         let address = match url.host.contains(':') {
             true => format!("[{}]:{}", url.host, url.port),
             false => format!("{}:{}", url.host, url.port),
@@ -55,8 +55,8 @@ impl Connector {
             None => Box::new(socket),
         };
         let sieve = match url.scheme.is_websocket() {
-            true => SievedTransport::WebSocket(WebSocketSieve::new(largest, mark)),
-            false => SievedTransport::Plain(Sieve::new(largest, mark)),
+            true => SievedTransport::WebSocket(WebSocketSieve::new(max_packet, mark)),
+            false => SievedTransport::Plain(Sieve::new(max_packet, mark)),
         };
         Ok(SievedStream::new(socket, sieve))
     }
@@ -79,20 +79,20 @@ pub(super) struct SievedStream {
 }
 
 impl SievedStream {
-    fn new(socket: Box<dyn Duplex>, way: SievedTransport) -> Self {
+    fn new(socket: Box<dyn Duplex>, transport: SievedTransport) -> Self {
         Self {
             socket,
-            transport: way,
+            transport,
             chunk: vec![0; CHUNK].into(),
             passed_bytes: Vec::new(),
             read_offset: 0,
         }
     }
 
-    /// Gives what has passed. False if there is nothing.
-    fn give(&mut self, to: &mut ReadBuf<'_>) -> bool {
-        let there = self.passed_bytes.get(self.read_offset..).unwrap_or_default();
-        let part = there.get(..to.remaining()).unwrap_or(there);
+    /// Copies what has passed and is unread. False if there is nothing.
+    fn copy_passed(&mut self, to: &mut ReadBuf<'_>) -> bool {
+        let unread = self.passed_bytes.get(self.read_offset..).unwrap_or_default();
+        let part = unread.get(..to.remaining()).unwrap_or(unread);
         to.put_slice(part);
         self.read_offset += part.len();
         !part.is_empty()
@@ -106,8 +106,8 @@ impl AsyncRead for SievedStream {
         to: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        for _ in 0..CHUNKS_A_TURN {
-            if this.give(to) || to.remaining() == 0 {
+        for _ in 0..CHUNKS_PER_POLL {
+            if this.copy_passed(to) || to.remaining() == 0 {
                 return Poll::Ready(Ok(()));
             }
             this.passed_bytes.clear();
@@ -115,11 +115,11 @@ impl AsyncRead for SievedStream {
             let mut chunk = ReadBuf::new(&mut this.chunk);
             ready!(Pin::new(&mut *this.socket).poll_read(cx, &mut chunk))?;
             match (chunk.filled(), &mut this.transport) {
-                // The end.
+                // The end of the stream.
                 ([], _) => return Poll::Ready(Ok(())),
                 (bytes, SievedTransport::Plain(sieve)) => sieve.feed(bytes, &mut this.passed_bytes),
-                (bytes, SievedTransport::WebSocket(frames)) => {
-                    frames.push(bytes, &mut this.passed_bytes)
+                (bytes, SievedTransport::WebSocket(sieve)) => {
+                    sieve.push(bytes, &mut this.passed_bytes)
                 }
             }
         }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 const WINDOW: Duration = Duration::from_secs(60);
 /// Sessions in a row that the server closes, each begun again at once. A server that restarts, or a
 /// link that drops, is away for a moment in between, or not three times within that time.
-const ENOUGH: u32 = 3;
+const MIN_CLOSED: u32 = 3;
 /// A session that lasted longer was not ended by one that waited for its next attempt.
 const SHORT: Duration = Duration::from_secs(30);
 
@@ -43,30 +43,35 @@ pub(super) struct Contention {
     /// The last of them that were closed right after a message.
     after_messages: u32,
     /// When the last one was.
-    last: Option<Instant>,
+    last_closed_at: Option<Instant>,
     /// One of them ended while nothing in particular happened.
-    unexplained: bool,
+    any_unexplained: bool,
 }
 
 impl Contention {
     /// A session ended that had lasted for this long.
-    pub(super) fn ended(&mut self, how: Ending, lasted: Duration, now: Instant) -> Evidence {
-        let recent = self.last.take().filter(|at| now.duration_since(*at) <= WINDOW);
-        if how == Ending::Other || recent.is_none() || lasted > SHORT {
-            (self.closed, self.after_messages, self.unexplained) = (0, 0, false);
+    pub(super) fn record_end(
+        &mut self,
+        ending: Ending,
+        lasted: Duration,
+        now: Instant,
+    ) -> Evidence {
+        let recent = self.last_closed_at.take().filter(|at| now.duration_since(*at) <= WINDOW);
+        if ending == Ending::Other || recent.is_none() || lasted > SHORT {
+            (self.closed, self.after_messages, self.any_unexplained) = (0, 0, false);
         }
-        self.after_messages = match how {
+        self.after_messages = match ending {
             // A session that had lasted was not closed for what it sent first.
             Ending::ClosedAfter(_) if lasted <= SHORT => self.after_messages.saturating_add(1),
             _ => 0,
         };
-        if how != Ending::Other {
+        if ending != Ending::Other {
             self.closed = self.closed.saturating_add(1);
             // Closed after a message each time, whatever its topic: that may be forbidden.
-            self.unexplained |= how == Ending::Closed;
-            self.last = Some(now);
+            self.any_unexplained |= ending == Ending::Closed;
+            self.last_closed_at = Some(now);
         }
-        match self.closed >= ENOUGH && self.unexplained {
+        match self.closed >= MIN_CLOSED && self.any_unexplained {
             true => Evidence::Contended,
             false if self.after_messages >= 2 => Evidence::Forbidden,
             false => Evidence::None,
@@ -84,7 +89,7 @@ mod tests {
         let mut now = Instant::now();
         let mut told = Vec::new();
         for how in endings {
-            told.push(contention.ended(how.clone(), Duration::from_secs(seconds), now));
+            told.push(contention.record_end(how.clone(), Duration::from_secs(seconds), now));
             now += Duration::from_secs(seconds);
         }
         told

@@ -13,19 +13,19 @@ use crate::config::{Scheme, ServerUrl};
 /// Why a session ended.
 #[derive(Debug)]
 pub(super) enum SessionError {
-    /// The client says so, at this moment of the session.
-    Client(Box<ConnectionError>, Moment),
+    /// The MQTT client reports it, at this stage of the session.
+    Client(Box<ConnectionError>, FailureStage),
     /// The server refused these filters.
     Refused(Vec<String>),
     /// The server did not answer the subscriptions in time.
     Unanswered,
     /// The client's request queue is full: the connection is stalled.
-    Stuck,
+    Stalled,
 }
 
 /// How far a session was when it failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(super) enum FailureStage {
     /// CONNECT was not answered.
     #[default]
     Connecting,
@@ -33,7 +33,7 @@ pub(super) enum Moment {
     Subscribing,
     /// A message on this topic had just been sent.
     Published(String),
-    /// Nothing in particular.
+    /// The session was open, and nothing had just been sent.
     Open,
 }
 
@@ -42,10 +42,10 @@ impl SessionError {
     /// particular happened.
     pub(super) fn ending(&self) -> Ending {
         match self {
-            Self::Client(error, moment) if is_closed(error) => match moment {
-                Moment::Open => Ending::Closed,
-                Moment::Published(topic) => Ending::ClosedAfter(topic.clone()),
-                Moment::Connecting | Moment::Subscribing => Ending::Other,
+            Self::Client(error, stage) if is_closed(error) => match stage {
+                FailureStage::Open => Ending::Closed,
+                FailureStage::Published(topic) => Ending::ClosedAfter(topic.clone()),
+                FailureStage::Connecting | FailureStage::Subscribing => Ending::Other,
             },
             _ => Ending::Other,
         }
@@ -54,7 +54,7 @@ impl SessionError {
     /// The same where the session before ended in the same way: the message is to blame.
     pub(super) fn explain_repeated(&self, url: &ServerUrl) -> String {
         match self {
-            Self::Client(_, Moment::Published(topic)) => format!(
+            Self::Client(_, FailureStage::Published(topic)) => format!(
                 "the server closed the connection again right after a message on {topic} was sent: \
                  allow that for this client in the server's access rules"
             ),
@@ -65,10 +65,10 @@ impl SessionError {
     /// The same where the address of the WebSocket was signed, if the signature or the rights of
     /// the role behind it are to blame.
     pub(super) fn explain_signed(&self, url: &ServerUrl) -> Option<String> {
-        let Self::Client(error, moment) = self else { return None };
-        // The WebSocket stood, so that host, scheme and signature are right.
-        let stood = matches!(**error, ConnectionError::MqttState(_));
-        if stood && is_closed(error) && *moment == Moment::Connecting {
+        let Self::Client(error, stage) = self else { return None };
+        // The WebSocket was open, so host, scheme and signature are right.
+        let was_open = matches!(**error, ConnectionError::MqttState(_));
+        if was_open && is_closed(error) && *stage == FailureStage::Connecting {
             return Some(format!(
                 "{url} closes the connection before CONNECT is answered: check that the role of \
                  the bridge's AWS credentials allows iot:Connect for the client id in MQTT_CLIENT_ID"
@@ -86,21 +86,21 @@ impl SessionError {
     /// One sentence for people, for the server at `url`.
     pub(super) fn explain(&self, url: &ServerUrl) -> String {
         match self {
-            Self::Client(error, moment) => explain(error, moment, url),
+            Self::Client(error, stage) => explain(error, stage, url),
             Self::Refused(filters) => format!(
                 "the server refuses the subscription to {}: allow it for this client in the \
                     server's access rules",
                 filters.join(", ")
             ),
             Self::Unanswered => "the server does not answer the subscriptions".to_owned(),
-            Self::Stuck => {
+            Self::Stalled => {
                 "the connection is stalled: the server does not read what is sent".to_owned()
             }
         }
     }
 }
 
-/// Whether the connection ended, without a word of why.
+/// Whether the connection was closed without a reason.
 fn is_closed(error: &ConnectionError) -> bool {
     match error {
         ConnectionError::MqttState(StateError::ConnectionAborted) => true,
@@ -133,7 +133,7 @@ pub(super) fn contended(url: &ServerUrl, client_id: &str) -> String {
     )
 }
 
-fn explain(error: &ConnectionError, moment: &Moment, url: &ServerUrl) -> String {
+fn explain(error: &ConnectionError, stage: &FailureStage, url: &ServerUrl) -> String {
     if let Some(tls) = find::<rustls::Error>(error) {
         return explain_tls(tls, url);
     }
@@ -151,16 +151,16 @@ fn explain(error: &ConnectionError, moment: &Moment, url: &ServerUrl) -> String 
         ConnectionError::MqttState(StateError::AwaitPingResp) => {
             "the server no longer answers pings".to_owned()
         }
-        ConnectionError::MqttState(StateError::ConnectionAborted) => closed(moment, url),
+        ConnectionError::MqttState(StateError::ConnectionAborted) => closed(stage, url),
         // The connection ended in the middle of a packet.
         ConnectionError::MqttState(StateError::Deserialization(rumqttc::Error::Io(error))) => {
             match error.kind() {
-                io::ErrorKind::Other => closed(moment, url),
-                _ => explain_io(error, moment, url),
+                io::ErrorKind::Other => closed(stage, url),
+                _ => explain_io(error, stage, url),
             }
         }
-        ConnectionError::MqttState(StateError::Deserialization(error)) => match moment {
-            Moment::Connecting => {
+        ConnectionError::MqttState(StateError::Deserialization(error)) => match stage {
+            FailureStage::Connecting => {
                 format!("{url} does not speak MQTT ({error}): check scheme and port in MQTT_URL")
             }
             _ => format!(
@@ -176,7 +176,7 @@ fn explain(error: &ConnectionError, moment: &Moment, url: &ServerUrl) -> String 
             format!("the WebSocket at {url} does not speak MQTT: check the path in MQTT_URL")
         }
         _ => match find::<io::Error>(error) {
-            Some(error) => explain_io(error, moment, url),
+            Some(error) => explain_io(error, stage, url),
             None => error.to_string(),
         },
     }
@@ -218,12 +218,12 @@ fn explain_websocket(error: &str, url: &ServerUrl) -> String {
     }
 }
 
-fn explain_io(error: &io::Error, moment: &Moment, url: &ServerUrl) -> String {
+fn explain_io(error: &io::Error, stage: &FailureStage, url: &ServerUrl) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {
             format!("connection refused by {url}: check MQTT_URL, and that the server runs")
         }
-        _ if is_cut(error) => closed(moment, url),
+        _ if is_cut(error) => closed(stage, url),
         io::ErrorKind::HostUnreachable
         | io::ErrorKind::NetworkUnreachable
         | io::ErrorKind::TimedOut => {
@@ -311,33 +311,35 @@ fn explain_tls(error: &rustls::Error, url: &ServerUrl) -> String {
 }
 
 /// The server closed the connection. It gives no reason: what there is is the moment.
-fn closed(moment: &Moment, url: &ServerUrl) -> String {
+fn closed(stage: &FailureStage, url: &ServerUrl) -> String {
     let tls = matches!(url.scheme, Scheme::Mqtts | Scheme::Wss);
-    match moment {
-        Moment::Connecting if tls => format!(
+    match stage {
+        FailureStage::Connecting if tls => format!(
             "{url} closes the connection before CONNECT is answered: its port may be one without \
              TLS, or it refuses this client: check scheme and port in MQTT_URL, then the \
              certificate or password and the server's access rules"
         ),
-        Moment::Connecting => format!(
+        FailureStage::Connecting => format!(
             "{url} closes the connection before CONNECT is answered: its port may be one with TLS, \
              or it refuses this client: check scheme and port in MQTT_URL, then MQTT_USERNAME and \
              MQTT_PASSWORD and the server's access rules"
         ),
-        Moment::Subscribing => {
+        FailureStage::Subscribing => {
             "the server closed the connection at the subscription: allow it for this client in the \
                                 server's access rules"
                 .to_owned()
         }
-        // Once it is chance: a server that stops takes leave of its clients at any moment.
-        Moment::Published(topic) => format!(
+        // A single time may be chance: a server that stops closes connections at any moment.
+        FailureStage::Published(topic) => format!(
             "the server closed the connection: it may have been restarted; if this repeats, it may \
              not allow what was sent last, on {topic}, or another client may use the same \
              MQTT_CLIENT_ID"
         ),
-        Moment::Open => "the server closed the connection: it may have been restarted; if this \
+        FailureStage::Open => {
+            "the server closed the connection: it may have been restarted; if this \
                          repeats, another client may use the same MQTT_CLIENT_ID"
-            .to_owned(),
+                .to_owned()
+        }
     }
 }
 
@@ -363,7 +365,7 @@ impl fmt::Display for SessionError {
             Self::Client(error, _) => error.fmt(f),
             Self::Refused(_) => f.write_str("subscription refused"),
             Self::Unanswered => f.write_str("subscriptions unanswered"),
-            Self::Stuck => f.write_str("requests stalled"),
+            Self::Stalled => f.write_str("requests stalled"),
         }
     }
 }
@@ -373,7 +375,7 @@ mod tests {
     use super::*;
 
     fn explained(error: ConnectionError) -> String {
-        explained_at(error, Moment::Connecting)
+        explained_at(error, FailureStage::Connecting)
     }
 
     fn url() -> ServerUrl {
@@ -385,8 +387,8 @@ mod tests {
         }
     }
 
-    fn explained_at(error: ConnectionError, moment: Moment) -> String {
-        SessionError::Client(Box::new(error), moment).explain(&url())
+    fn explained_at(error: ConnectionError, stage: FailureStage) -> String {
+        SessionError::Client(Box::new(error), stage).explain(&url())
     }
 
     fn tls(error: rustls::Error) -> ConnectionError {
@@ -457,20 +459,20 @@ mod tests {
         };
         let closed = || ConnectionError::MqttState(StateError::ConnectionAborted);
         for error in [cut, reset, closed] {
-            let text = explained_at(error(), Moment::Open);
+            let text = explained_at(error(), FailureStage::Open);
             assert!(text.contains("restarted") && !text.contains("scheme"), "{text}");
-            let text = explained_at(error(), Moment::Connecting);
+            let text = explained_at(error(), FailureStage::Connecting);
             assert!(text.contains("without TLS") && !text.contains("MQTT_CLIENT_ID"), "{text}");
-            let signed = |moment| SessionError::Client(Box::new(error()), moment);
-            let text = signed(Moment::Connecting).explain_signed(&url()).unwrap();
+            let signed = |stage| SessionError::Client(Box::new(error()), stage);
+            let text = signed(FailureStage::Connecting).explain_signed(&url()).unwrap();
             assert!(text.contains("allows iot:Connect") && !text.contains("TLS"), "{text}");
-            assert_eq!(signed(Moment::Open).explain_signed(&url()), None);
+            assert_eq!(signed(FailureStage::Open).explain_signed(&url()), None);
             let reset = ConnectionError::Io(io::ErrorKind::ConnectionReset.into());
-            let reset = SessionError::Client(Box::new(reset), Moment::Connecting);
+            let reset = SessionError::Client(Box::new(reset), FailureStage::Connecting);
             assert_eq!(reset.explain_signed(&url()), None, "there was no WebSocket yet");
-            let text = explained_at(error(), Moment::Subscribing);
+            let text = explained_at(error(), FailureStage::Subscribing);
             assert!(text.contains("at the subscription"), "{text}");
-            let published = Moment::Published("spBv1.0/STATE/h".into());
+            let published = FailureStage::Published("spBv1.0/STATE/h".into());
             let text = explained_at(error(), published.clone());
             assert!(text.contains("restarted") && text.contains("spBv1.0/STATE/h"), "{text}");
             assert!(!text.contains("access rules"), "{text}");

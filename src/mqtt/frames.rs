@@ -5,8 +5,8 @@ use super::sieve::{CutMarker, Sieve};
 
 const END_OF_ANSWER: &[u8] = b"\r\n\r\n";
 const BINARY: u8 = 2;
-/// A message of one frame.
-const WHOLE: u8 = 0x80;
+/// The bit of a frame that ends its message.
+const FIN: u8 = 0x80;
 
 /// What the server sends on one connection.
 #[derive(Debug)]
@@ -26,15 +26,15 @@ enum FrameState {
     /// Within a frame that passes.
     Passing(u64),
     /// Invalid: passed on, so that the client reports it.
-    Lost,
+    Invalid,
 }
 
 impl WebSocketSieve {
-    pub(super) fn new(largest: usize, mark: CutMarker) -> Self {
-        Self { sieve: Sieve::new(largest, mark), state: FrameState::Answer(0) }
+    pub(super) fn new(max_packet: usize, mark: CutMarker) -> Self {
+        Self { sieve: Sieve::new(max_packet, mark), state: FrameState::Answer(0) }
     }
 
-    /// Takes what came, and appends to `out` what is to go on.
+    /// Takes input, and appends to `out` what is passed on.
     pub(super) fn push(&mut self, mut input: &[u8], out: &mut Vec<u8>) {
         while !input.is_empty() {
             input = self.step(input, out);
@@ -44,14 +44,14 @@ impl WebSocketSieve {
     /// Returns what is left of the input.
     fn step<'a>(&mut self, input: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
         match &mut self.state {
-            FrameState::Answer(seen) => {
+            FrameState::Answer(matched) => {
                 let Some((byte, rest)) = input.split_first() else { return &[] };
                 out.push(*byte);
-                *seen = match END_OF_ANSWER.get(*seen) {
-                    Some(expected) if expected == byte => *seen + 1,
+                *matched = match END_OF_ANSWER.get(*matched) {
+                    Some(expected) if expected == byte => *matched + 1,
                     Some(_) | None => usize::from(*byte == b'\r'),
                 };
-                if *seen == END_OF_ANSWER.len() {
+                if *matched == END_OF_ANSWER.len() {
                     self.state = FrameState::Header(Vec::new());
                 }
                 rest
@@ -62,39 +62,39 @@ impl WebSocketSieve {
                 let Some(length) = length(header) else { return rest };
                 let header = std::mem::take(header);
                 self.state = match header.first().map_or(0, |first| first & 0x0f) {
-                    // Data, and more of it; nothing of a server's is masked.
-                    0 | BINARY if is_plain(&header) => after(length, FrameState::Data(length)),
+                    // A data frame, or its continuation. A server's frames are not masked.
+                    0 | BINARY if is_plain(&header) => next_state(length, FrameState::Data(length)),
                     8..=10 if is_plain(&header) => {
                         out.extend(header);
-                        after(length, FrameState::Passing(length))
+                        next_state(length, FrameState::Passing(length))
                     }
                     _ => {
                         out.extend(header);
-                        FrameState::Lost
+                        FrameState::Invalid
                     }
                 };
                 rest
             }
-            FrameState::Data(left) => {
-                let (part, rest) = split(input, *left);
+            FrameState::Data(remaining) => {
+                let (part, rest) = split(input, *remaining);
                 let mut sieved = Vec::with_capacity(part.len());
                 self.sieve.feed(part, &mut sieved);
                 if !sieved.is_empty() {
                     put_header(sieved.len(), out);
                     out.append(&mut sieved);
                 }
-                let left = *left - part.len() as u64;
-                self.state = after(left, FrameState::Data(left));
+                let remaining = *remaining - part.len() as u64;
+                self.state = next_state(remaining, FrameState::Data(remaining));
                 rest
             }
-            FrameState::Passing(left) => {
-                let (part, rest) = split(input, *left);
+            FrameState::Passing(remaining) => {
+                let (part, rest) = split(input, *remaining);
                 out.extend(part);
-                let left = *left - part.len() as u64;
-                self.state = after(left, FrameState::Passing(left));
+                let remaining = *remaining - part.len() as u64;
+                self.state = next_state(remaining, FrameState::Passing(remaining));
                 rest
             }
-            FrameState::Lost => {
+            FrameState::Invalid => {
                 out.extend(input);
                 &[]
             }
@@ -102,8 +102,8 @@ impl WebSocketSieve {
     }
 }
 
-fn after(left: u64, within: FrameState) -> FrameState {
-    if left == 0 { FrameState::Header(Vec::new()) } else { within }
+fn next_state(remaining: u64, within: FrameState) -> FrameState {
+    if remaining == 0 { FrameState::Header(Vec::new()) } else { within }
 }
 
 /// Whether a header has neither a mask nor bits of an extension.
@@ -113,20 +113,20 @@ fn is_plain(header: &[u8]) -> bool {
 
 /// The length of the frame once its header is whole.
 fn length(header: &[u8]) -> Option<u64> {
-    let [_, second, more @ ..] = header else { return None };
+    let [_, second, extended @ ..] = header else { return None };
     let mask = if second & 0x80 == 0 { 0 } else { 4 };
     let bytes = match second & 0x7f {
         126 => 2,
         127 => 8,
-        length => return (more.len() == mask).then_some(length.into()),
+        length => return (extended.len() == mask).then_some(length.into()),
     };
-    let length = more.get(..bytes)?;
-    (more.len() == bytes + mask)
+    let length = extended.get(..bytes)?;
+    (extended.len() == bytes + mask)
         .then(|| length.iter().fold(0, |length, byte| length << 8 | u64::from(*byte)))
 }
 
 fn put_header(length: usize, out: &mut Vec<u8>) {
-    out.push(WHOLE | BINARY);
+    out.push(FIN | BINARY);
     match (u8::try_from(length), u16::try_from(length)) {
         (Ok(short @ ..126), _) => out.push(short),
         (_, Ok(length)) => {

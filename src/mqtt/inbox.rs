@@ -16,10 +16,10 @@ use super::Inbound;
 
 /// Payload bytes in a queue at most, plus the largest packet.
 const QUEUED_BYTES: usize = 64 << 20;
-/// Retained messages leave half of the queue's places and bytes to live ones:
+/// Retained messages leave one part in this many of the queue's places and bytes to live ones:
 /// a server sends everything that it stores at once after a subscription, and live births that
 /// find no room are heard only after the next rebirth request.
-const LEFT_TO_LIVE: usize = 2;
+const LIVE_DIVISOR: usize = 2;
 /// Messages kept between the first granted subscription and the last.
 const EARLY_MESSAGES: usize = 1_000;
 
@@ -183,7 +183,7 @@ impl Inbox {
     }
 
     /// The session takes no more messages.
-    pub(super) fn no_uplink(&self) {
+    pub(super) fn clear_uplink(&self) {
         self.figures.set_uplink(None);
     }
 
@@ -193,7 +193,7 @@ impl Inbox {
         let _ = self.queue.reserve().await;
     }
 
-    pub(super) fn message(&mut self, topic: Bytes, payload: Bytes, qos: u8, retain: bool) {
+    pub(super) fn handle_message(&mut self, topic: Bytes, payload: Bytes, qos: u8, retain: bool) {
         self.figures.0.received.fetch_add(1, Ordering::Relaxed);
         let Ok(topic) = String::from_utf8(topic.into()) else {
             self.figures.0.malformed.fetch_add(1, Ordering::Relaxed);
@@ -201,7 +201,7 @@ impl Inbox {
         };
         if retain && !self.has_room_for_retained() {
             self.figures.0.retained_dropped.fetch_add(1, Ordering::Relaxed);
-            self.drop_one();
+            self.count_dropped();
             return;
         }
         let Some(payload) = Budget::lease(&self.budget, payload) else {
@@ -213,7 +213,7 @@ impl Inbox {
     }
 
     /// A message whose payload was skipped.
-    pub(super) fn oversized(&mut self, topic: Bytes, size: u64, retain: bool) {
+    pub(super) fn handle_oversized(&mut self, topic: Bytes, size: u64, retain: bool) {
         self.figures.0.received.fetch_add(1, Ordering::Relaxed);
         self.figures.0.oversized.fetch_add(1, Ordering::Relaxed);
         let Ok(topic) = String::from_utf8(topic.into()) else {
@@ -222,25 +222,25 @@ impl Inbox {
         };
         if retain && !self.has_room_for_retained() {
             self.figures.0.retained_dropped.fetch_add(1, Ordering::Relaxed);
-            self.drop_one();
+            self.count_dropped();
             return;
         }
         self.accept(Inbound::Oversized { server: self.server, topic, size, retain });
     }
 
     fn has_room_for_retained(&self) -> bool {
-        if let Some(early) = &self.before_announcement {
-            return early.len() < EARLY_MESSAGES - EARLY_MESSAGES / LEFT_TO_LIVE;
+        if let Some(buffered) = &self.before_announcement {
+            return buffered.len() < EARLY_MESSAGES - EARLY_MESSAGES / LIVE_DIVISOR;
         }
-        let places = self.queue.max_capacity() / LEFT_TO_LIVE;
-        let bytes = self.budget.limit - self.budget.limit / LEFT_TO_LIVE;
-        self.queue.capacity() > places && self.budget.used.load(Ordering::Relaxed) < bytes
+        let reserved_places = self.queue.max_capacity() / LIVE_DIVISOR;
+        let bytes = self.budget.limit - self.budget.limit / LIVE_DIVISOR;
+        self.queue.capacity() > reserved_places && self.budget.used.load(Ordering::Relaxed) < bytes
     }
 
     fn accept(&mut self, message: Inbound) {
         match &mut self.before_announcement {
-            Some(early) if early.len() < EARLY_MESSAGES => early.push(message),
-            Some(_) => self.drop_one(),
+            Some(buffered) if buffered.len() < EARLY_MESSAGES => buffered.push(message),
+            Some(_) => self.count_dropped(),
             None => self.try_send(message),
         }
     }
@@ -255,11 +255,11 @@ impl Inbox {
     fn try_send(&self, message: Inbound) {
         // A closed queue loses nothing that was to be read: the process is about to end.
         if let Err(TrySendError::Full(_)) = self.queue.try_send(message) {
-            self.drop_one();
+            self.count_dropped();
         }
     }
 
-    fn drop_one(&self) {
+    fn count_dropped(&self) {
         self.figures.0.dropped.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -317,9 +317,9 @@ mod tests {
         let (queue, mut received) = mpsc::channel(2);
         let (mut inbox, figures) = inbox(queue);
         for topic in ["a", "b", "c"] {
-            inbox.message(topic.into(), Bytes::new(), 0, false);
+            inbox.handle_message(topic.into(), Bytes::new(), 0, false);
         }
-        inbox.message(Bytes::from_static(&[0xff]), Bytes::new(), 0, false);
+        inbox.handle_message(Bytes::from_static(&[0xff]), Bytes::new(), 0, false);
         assert_eq!((figures.received(), figures.dropped(), figures.malformed()), (4, 1, 1));
         assert_eq!(topics(&mut received), ["a", "b"]);
     }
@@ -331,17 +331,17 @@ mod tests {
         for (topic, retain) in
             [("a", true), ("b", true), ("c", true), ("d", true), ("e", false), ("f", false)]
         {
-            inbox.message(topic.into(), Bytes::new(), 0, retain);
+            inbox.handle_message(topic.into(), Bytes::new(), 0, retain);
         }
-        inbox.oversized("g".into(), 1 << 20, true);
+        inbox.handle_oversized("g".into(), 1 << 20, true);
         assert_eq!(topics(&mut received), ["a", "b", "e", "f"]);
         assert_eq!((figures.received(), figures.dropped()), (7, 3));
         assert_eq!(figures.retained_dropped(), 3);
 
-        let most = Bytes::from(vec![0; QUEUED_BYTES - QUEUED_BYTES / LEFT_TO_LIVE + 1024]);
-        inbox.message("h".into(), most, 0, true);
-        inbox.message("i".into(), Bytes::new(), 0, true);
-        inbox.message("j".into(), Bytes::from(vec![0; 1024]), 0, false);
+        let most = Bytes::from(vec![0; QUEUED_BYTES - QUEUED_BYTES / LIVE_DIVISOR + 1024]);
+        inbox.handle_message("h".into(), most, 0, true);
+        inbox.handle_message("i".into(), Bytes::new(), 0, true);
+        inbox.handle_message("j".into(), Bytes::from(vec![0; 1024]), 0, false);
         assert_eq!(topics(&mut received), ["h", "j"]);
     }
 
@@ -350,7 +350,7 @@ mod tests {
         let (queue, received) = mpsc::channel(2);
         let (mut inbox, figures) = inbox(queue);
         drop(received);
-        inbox.message("a".into(), Bytes::new(), 0, false);
+        inbox.handle_message("a".into(), Bytes::new(), 0, false);
         assert_eq!((figures.received(), figures.dropped()), (1, 0));
     }
 
@@ -360,7 +360,7 @@ mod tests {
         let (mut inbox, figures) = inbox(queue.clone());
         inbox.buffer_until_announced();
         for topic in ["a", "b", "c"] {
-            inbox.message(topic.into(), Bytes::new(), 0, false);
+            inbox.handle_message(topic.into(), Bytes::new(), 0, false);
         }
         for _ in 0..3 {
             queue.try_send(CONNECTED).unwrap();
@@ -368,7 +368,7 @@ mod tests {
         assert!(!inbox.announce(CONNECTED));
         assert_eq!(topics(&mut received), ["+", "+", "+"]);
         assert!(inbox.announce(CONNECTED));
-        inbox.message("d".into(), Bytes::new(), 0, false);
+        inbox.handle_message("d".into(), Bytes::new(), 0, false);
         assert_eq!(topics(&mut received), ["+", "a", "b"]);
         assert_eq!(figures.dropped(), 2);
     }
@@ -379,7 +379,7 @@ mod tests {
         let (mut inbox, figures) = inbox(queue);
         let payload = Bytes::from(vec![0; 1 << 20]);
         for _ in 0..65 {
-            inbox.message("a".into(), payload.clone(), 0, false);
+            inbox.handle_message("a".into(), payload.clone(), 0, false);
         }
         assert_eq!(figures.dropped(), 1);
         let Ok(Inbound::Message { payload: first, .. }) = received.try_recv() else {
@@ -387,10 +387,10 @@ mod tests {
         };
         let part = first.slice(0..1);
         drop(first);
-        inbox.message("a".into(), payload.clone(), 0, false);
+        inbox.handle_message("a".into(), payload.clone(), 0, false);
         assert_eq!(figures.dropped(), 2, "a part of the payload still holds all of it");
         drop(part);
-        inbox.message("a".into(), payload, 0, false);
+        inbox.handle_message("a".into(), payload, 0, false);
         assert_eq!(figures.dropped(), 2);
     }
 }

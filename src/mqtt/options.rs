@@ -62,16 +62,16 @@ impl SessionOptions {
     pub(super) fn new(
         url: &ServerUrl,
         mqtt: &config::Mqtt,
-        who: ClientRole<'_>,
+        role: ClientRole<'_>,
     ) -> Result<Self, tls::Error> {
         // TLS is set up below the client, when the connection is opened.
         let (broker, transport) = match url.scheme {
             Scheme::Mqtt | Scheme::Mqtts => (tcp(url), Transport::tcp()),
             Scheme::Ws | Scheme::Wss => (websocket(url)?, Transport::ws()),
         };
-        let (largest, mark) = (mqtt.max_packet, CutMarker::new());
-        let dial = dial(url, mqtt, mark)?;
-        let (client_id, state_topic) = match who {
+        let (max_packet, mark) = (mqtt.max_packet, CutMarker::new());
+        let connector = connector(url, mqtt, mark)?;
+        let (client_id, state_topic) = match role {
             ClientRole::Host(id) => {
                 (mqtt.client_id.as_deref().unwrap_or(id), Some(topic::state(id)))
             }
@@ -81,8 +81,8 @@ impl SessionOptions {
         options
             .set_transport(transport)
             .set_keep_alive(u16::try_from(mqtt.keep_alive.as_secs()).unwrap_or(u16::MAX))
-            .set_socket_connector(move |_, network| dial.clone().open(network))
-            .set_max_packet_size(largest.saturating_add(sieve::CUT_PACKET_EXTRA), largest)
+            .set_socket_connector(move |_, network| connector.clone().open(network))
+            .set_max_packet_size(max_packet.saturating_add(sieve::CUT_PACKET_EXTRA), max_packet)
             .set_request_channel_capacity(REQUEST_CAPACITY)
             .set_pending_throttle(Duration::ZERO)
             // [message-flow-phid-sparkplug-clean-session-311]
@@ -99,15 +99,15 @@ impl SessionOptions {
     /// came from a file, or a file is unusable. What is unchanged is what this has, not what was read
     /// at the start.
     pub(super) fn reload(&self, url: &ServerUrl, mqtt: &config::Mqtt) -> Self {
-        let Some(read) = mqtt.reload(&Environment) else { return self.clone() };
-        let made = read.and_then(|mqtt| {
-            let dial = dial(url, &mqtt, self.mark).map_err(|error| error.to_string())?;
+        let Some(reloaded) = mqtt.reload(&Environment) else { return self.clone() };
+        let updated = reloaded.and_then(|mqtt| {
+            let connector = connector(url, &mqtt, self.mark).map_err(|error| error.to_string())?;
             let mut options = self.options.clone();
-            options.set_socket_connector(move |_, network| dial.clone().open(network));
+            options.set_socket_connector(move |_, network| connector.clone().open(network));
             set_credentials(&mut options, &mqtt);
             Ok(Self { options, ..self.clone() })
         });
-        made.unwrap_or_else(|reason| {
+        updated.unwrap_or_else(|reason| {
             warn!(server.address = %url, "{reason}; the last version that worked stays in use for \
                                           {url}");
             self.clone()
@@ -129,7 +129,11 @@ impl SessionOptions {
     }
 }
 
-fn dial(url: &ServerUrl, mqtt: &config::Mqtt, mark: CutMarker) -> Result<Connector, tls::Error> {
+fn connector(
+    url: &ServerUrl,
+    mqtt: &config::Mqtt,
+    mark: CutMarker,
+) -> Result<Connector, tls::Error> {
     let tls = url.scheme.is_secure().then(|| tls::configuration(mqtt)).transpose()?;
     Ok(Connector { url: url.clone(), tls, max_packet: mqtt.max_packet, mark })
 }
@@ -137,7 +141,7 @@ fn dial(url: &ServerUrl, mqtt: &config::Mqtt, mark: CutMarker) -> Result<Connect
 fn set_credentials(options: &mut MqttOptions, mqtt: &config::Mqtt) {
     match (&mqtt.username, &mqtt.password) {
         (Some(username), Some(password)) => {
-            options.set_credentials(username.as_str(), bytes_of(password));
+            options.set_credentials(username.as_str(), secret_bytes(password));
         }
         (Some(username), None) => {
             options.set_username(username.as_str());
@@ -160,6 +164,6 @@ fn websocket(url: &ServerUrl) -> Result<Broker, tls::Error> {
     })
 }
 
-fn bytes_of(secret: &Secret) -> Bytes {
+fn secret_bytes(secret: &Secret) -> Bytes {
     Bytes::copy_from_slice(secret.expose().as_bytes())
 }

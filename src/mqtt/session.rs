@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::failure::{Moment, SessionError};
+use super::failure::{FailureStage, SessionError};
 use super::inbox::Inbox;
 use super::options::{REQUEST_CAPACITY, SessionOptions};
 use super::sieve::CutMarker;
@@ -107,8 +107,8 @@ struct SessionProgress {
     /// Publishes handed to the client and not yet written, and those written and not acknowledged.
     unsent: usize,
     unacknowledged: usize,
-    /// The latest message that was sent and that nothing says was taken, and when.
-    published: Option<(Instant, String)>,
+    /// When the latest message was sent, and its topic; none once all are acknowledged.
+    last_publish: Option<(Instant, String)>,
 }
 
 /// What became of the optional filters.
@@ -164,15 +164,15 @@ impl MqttSession<'_> {
             pending_unsubscribes: 0,
             unsent: 0,
             unacknowledged: 0,
-            published: None,
+            last_publish: None,
         };
         self.inbox.buffer_until_announced();
         let mut was_announced = false;
         loop {
-            let event = match self.next(&client, &mut eventloop, &mut progress).await {
+            let event = match self.next_event(&client, &mut eventloop, &mut progress).await {
                 Ok(event) => event,
                 Err(end) => {
-                    // What the client has read before has reached us.
+                    // Messages that the client had read before the failure are still handled.
                     for event in std::mem::take(&mut eventloop.state.events) {
                         if matches!(event, Event::Incoming(Packet::Publish(_))) {
                             let _ = self.handle(event, &client, &mut progress);
@@ -190,7 +190,7 @@ impl MqttSession<'_> {
     }
 
     /// The client's next event; everything else is handled meanwhile.
-    async fn next(
+    async fn next_event(
         &mut self,
         client: &AsyncClient,
         eventloop: &mut EventLoop,
@@ -199,12 +199,12 @@ impl MqttSession<'_> {
         let mut poll = pin!(eventloop.poll());
         loop {
             if progress.phase == SessionPhase::Closing && progress.is_drained() {
-                client.try_disconnect().map_err(|_| SessionEnd::Failed(SessionError::Stuck))?;
+                client.try_disconnect().map_err(|_| SessionEnd::Failed(SessionError::Stalled))?;
                 progress.phase = SessionPhase::Disconnecting;
             }
             let deadline = progress.deadline;
-            let open = progress.phase == SessionPhase::Open;
-            let listening =
+            let is_open = progress.phase == SessionPhase::Open;
+            let takes_outgoing =
                 progress.phase <= SessionPhase::Open && progress.unsent < REQUEST_CAPACITY;
             select! {
                 biased;
@@ -212,14 +212,14 @@ impl MqttSession<'_> {
                     // What is queued already is still received, and after it the end.
                     self.outbound.close();
                 }
-                outgoing = self.outbound.recv(), if listening => match outgoing {
-                    Some(outgoing) if open => self.publish(client, outgoing, progress)?,
+                outgoing = self.outbound.recv(), if takes_outgoing => match outgoing {
+                    Some(outgoing) if is_open => self.publish(client, outgoing, progress)?,
                     Some(_) => {}
-                    None if open => self.close(client, progress)?,
+                    None if is_open => self.close(client, progress)?,
                     None => return Err(SessionEnd::Closed),
                 },
                 () = self.inbox.room(), if progress.phase == SessionPhase::Announcing => self.announce(progress),
-                // Before what comes in, which may never end.
+                // Ahead of incoming packets, which may never stop.
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     return Err(if progress.phase >= SessionPhase::Closing {
                         SessionEnd::Abandoned
@@ -230,7 +230,7 @@ impl MqttSession<'_> {
                 result = &mut poll => return match result {
                     Err(_) if progress.phase == SessionPhase::Disconnecting => Err(SessionEnd::Closed),
                     Err(error) => {
-                        Err(SessionEnd::Failed(SessionError::Client(Box::new(error), progress.moment())))
+                        Err(SessionEnd::Failed(SessionError::Client(Box::new(error), progress.stage())))
                     }
                     Ok(event) => Ok(event),
                 },
@@ -248,8 +248,8 @@ impl MqttSession<'_> {
             Event::Incoming(Packet::Publish(publish)) => {
                 let (qos, retain) = (publish.qos as u8, publish.retain);
                 match progress.mark.read(&publish.payload) {
-                    Some(size) => self.inbox.oversized(publish.topic, size, retain),
-                    None => self.inbox.message(publish.topic, publish.payload, qos, retain),
+                    Some(size) => self.inbox.handle_oversized(publish.topic, size, retain),
+                    None => self.inbox.handle_message(publish.topic, publish.payload, qos, retain),
                 }
             }
             Event::Incoming(Packet::ConnAck(_)) => {
@@ -266,9 +266,9 @@ impl MqttSession<'_> {
                 }
             }
             Event::Incoming(Packet::SubAck(answer)) => {
-                progress.granted(answer.pkid, &answer.return_codes)?;
+                progress.handle_suback(answer.pkid, &answer.return_codes)?;
                 if progress.is_subscribed() {
-                    self.subscribed(client, progress)?;
+                    self.handle_subscribed(client, progress)?;
                 }
             }
             Event::Outgoing(rumqttc::Outgoing::Publish(id)) => {
@@ -284,7 +284,7 @@ impl MqttSession<'_> {
             Event::Incoming(Packet::PubAck(_)) => {
                 progress.unacknowledged = progress.unacknowledged.saturating_sub(1);
                 if progress.unsent + progress.unacknowledged == 0 {
-                    progress.published = None;
+                    progress.last_publish = None;
                 }
             }
             Event::Incoming(_) | Event::Outgoing(_) => {}
@@ -292,8 +292,8 @@ impl MqttSession<'_> {
         Ok(())
     }
 
-    /// What was asked for last is answered.
-    fn subscribed(
+    /// All subscriptions that were sent are answered.
+    fn handle_subscribed(
         &mut self,
         client: &AsyncClient,
         progress: &mut SessionProgress,
@@ -342,11 +342,11 @@ impl MqttSession<'_> {
         for filters in chunks.into_iter().flatten() {
             client
                 .try_unsubscribe_many(filters.iter().map(String::as_str))
-                .map_err(|_| SessionEnd::Failed(SessionError::Stuck))?;
+                .map_err(|_| SessionEnd::Failed(SessionError::Stalled))?;
             progress.pending_unsubscribes += 1;
         }
         progress.phase = SessionPhase::Closing;
-        self.inbox.no_uplink();
+        self.inbox.clear_uplink();
         progress.deadline = Some(Instant::now() + CLOSE_TIMEOUT);
         Ok(())
     }
@@ -361,20 +361,20 @@ impl MqttSession<'_> {
     ) -> Result<(), SessionEnd> {
         let Outgoing { message, until } = outgoing;
         progress.state_published |= self.filters.first() == Some(&message.topic);
-        let of_before = !progress.state_published;
-        if of_before && until.is_none() {
+        let is_before_birth = !progress.state_published;
+        if is_before_birth && until.is_none() {
             debug!(
                 messaging.destination.name = message.topic,
                 "dropped an outgoing message of an earlier session"
             );
             return Ok(());
         }
-        if of_before || until.is_some_and(|until| until <= Instant::now()) {
+        if is_before_birth || until.is_some_and(|until| until <= Instant::now()) {
             warn!(
                 messaging.destination.name = message.topic,
                 "a command on {} was not sent: {}",
                 message.topic,
-                match of_before {
+                match is_before_birth {
                     true => "the session that it was meant for has ended",
                     false => "it was queued for too long",
                 }
@@ -389,7 +389,7 @@ impl MqttSession<'_> {
         let topic = message.topic.clone();
         match client.try_publish(message.topic, message.payload, options) {
             Ok(()) => {
-                progress.published = Some((Instant::now(), topic));
+                progress.last_publish = Some((Instant::now(), topic));
                 progress.unsent += 1;
                 self.inbox.set_uplink(progress.unsent);
                 Ok(())
@@ -398,14 +398,19 @@ impl MqttSession<'_> {
                 warn!("a message with an invalid topic was not published");
                 Ok(())
             }
-            Err(_) => Err(SessionEnd::Failed(SessionError::Stuck)),
+            Err(_) => Err(SessionEnd::Failed(SessionError::Stalled)),
         }
     }
 }
 
 impl SessionProgress {
-    fn granted(&mut self, id: u16, codes: &[SubscribeReasonCode]) -> Result<(), SessionError> {
-        let Some(index) = self.pending_filters.iter().position(|(asked, _)| *asked == id) else {
+    fn handle_suback(
+        &mut self,
+        id: u16,
+        codes: &[SubscribeReasonCode],
+    ) -> Result<(), SessionError> {
+        let Some(index) = self.pending_filters.iter().position(|(sent_id, _)| *sent_id == id)
+        else {
             return Ok(());
         };
         let (_, filters) = self.pending_filters.swap_remove(index);
@@ -434,15 +439,15 @@ impl SessionProgress {
         }
     }
 
-    /// What may be why the server closes the connection now.
-    fn moment(&self) -> Moment {
-        match (self.phase, &self.published) {
-            (SessionPhase::Connecting, _) => Moment::Connecting,
-            (SessionPhase::Subscribing, _) => Moment::Subscribing,
+    /// The stage of the session, which may be why the server closes it now.
+    fn stage(&self) -> FailureStage {
+        match (self.phase, &self.last_publish) {
+            (SessionPhase::Connecting, _) => FailureStage::Connecting,
+            (SessionPhase::Subscribing, _) => FailureStage::Subscribing,
             (_, Some((at, topic))) if at.elapsed() < AFTER_PUBLISH => {
-                Moment::Published(topic.clone())
+                FailureStage::Published(topic.clone())
             }
-            _ => Moment::Open,
+            _ => FailureStage::Open,
         }
     }
 
@@ -461,7 +466,7 @@ impl SessionProgress {
 fn subscribe(client: &AsyncClient, filters: &[String]) -> Result<(), SessionError> {
     let filters =
         filters.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtLeastOnce));
-    client.try_subscribe_many(filters).map_err(|_| SessionError::Stuck)
+    client.try_subscribe_many(filters).map_err(|_| SessionError::Stalled)
 }
 
 #[cfg(test)]

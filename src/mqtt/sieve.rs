@@ -51,7 +51,7 @@ impl CutMarker {
 /// The sieve of one connection.
 #[derive(Debug)]
 pub(super) struct Sieve {
-    largest: usize,
+    max_packet: usize,
     mark: CutMarker,
     state: SieveState,
 }
@@ -66,18 +66,18 @@ enum SieveState {
     Head { bytes: Vec<u8>, header: usize, length: usize },
     /// Within a payload that is taken out: how much is left of it, and for how much more of it
     /// the server counts as alive.
-    Skipping { left: usize, alive: usize },
+    Skipping { remaining: usize, until_ping: usize },
     /// Not MQTT: passed on, so that the client reports it.
-    Lost,
+    Invalid,
 }
 
 impl Sieve {
     /// For packets whose length is `largest` at most.
-    pub(super) fn new(largest: usize, mark: CutMarker) -> Self {
-        Self { largest, mark, state: SieveState::Header(Vec::new()) }
+    pub(super) fn new(max_packet: usize, mark: CutMarker) -> Self {
+        Self { max_packet, mark, state: SieveState::Header(Vec::new()) }
     }
 
-    /// Takes what came, and appends to `out` what is to go on.
+    /// Takes input, and appends to `out` what is passed on.
     pub(super) fn feed(&mut self, mut input: &[u8], out: &mut Vec<u8>) {
         while !input.is_empty() {
             input = self.step(input, out);
@@ -95,13 +95,13 @@ impl Sieve {
                     Length::Unfinished => return rest,
                     Length::Malformed => {
                         out.append(header);
-                        self.state = SieveState::Lost;
+                        self.state = SieveState::Invalid;
                         return rest;
                     }
                 };
                 let bytes = std::mem::take(header);
                 let publish = bytes.first().is_some_and(|first| first >> 4 == PUBLISH);
-                if publish && length > self.largest {
+                if publish && length > self.max_packet {
                     self.state = SieveState::Head { header: bytes.len(), bytes, length };
                 } else {
                     out.extend(bytes);
@@ -109,66 +109,69 @@ impl Sieve {
                 }
                 rest
             }
-            SieveState::Passing(left) => {
-                let (part, rest) = split(input, *left);
+            SieveState::Passing(remaining) => {
+                let (part, rest) = split(input, *remaining);
                 out.extend(part);
-                let left = *left - part.len();
-                self.pass(left);
+                let remaining = *remaining - part.len();
+                self.pass(remaining);
                 rest
             }
             SieveState::Head { bytes, header, length } => {
-                let wanted = head(bytes, *header);
-                if wanted > *length {
+                let needed = head_len(bytes, *header);
+                if needed > *length {
                     // The client finds it malformed.
-                    let left = *length - (bytes.len() - *header);
+                    let remaining = *length - (bytes.len() - *header);
                     out.append(bytes);
-                    self.pass(left);
+                    self.pass(remaining);
                     return input;
                 }
-                let (part, rest) = split(input, *header + wanted - bytes.len());
+                let (part, rest) = split(input, *header + needed - bytes.len());
                 bytes.extend(part);
-                let there = bytes.len() - *header;
+                let collected = bytes.len() - *header;
                 // With the length of the topic more may be wanted.
-                if there == wanted && head(bytes, *header) == wanted {
-                    let (left, size) = (*length - there, *header + *length);
+                if collected == needed && head_len(bytes, *header) == needed {
+                    let (remaining, size) = (*length - collected, *header + *length);
                     let (first, head) = (bytes.first().copied(), bytes.split_off(*header));
                     let mark = self.mark.write(size);
                     out.extend(first);
                     put_length(head.len() + mark.len(), out);
                     out.extend(head);
                     out.extend(mark);
-                    self.state = SieveState::Skipping { left, alive: KEEP_ALIVE_BYTES };
+                    self.state = SieveState::Skipping { remaining, until_ping: KEEP_ALIVE_BYTES };
                 }
                 rest
             }
-            SieveState::Skipping { left, alive } => {
-                let (part, rest) = split(input, *left);
-                *left -= part.len();
-                *alive = alive.saturating_sub(part.len());
-                if *left == 0 {
+            SieveState::Skipping { remaining, until_ping } => {
+                let (part, rest) = split(input, *remaining);
+                *remaining -= part.len();
+                *until_ping = until_ping.saturating_sub(part.len());
+                if *remaining == 0 {
                     self.pass(0);
-                } else if *alive == 0 {
+                } else if *until_ping == 0 {
                     out.extend(PING_RESPONSE);
-                    *alive = KEEP_ALIVE_BYTES;
+                    *until_ping = KEEP_ALIVE_BYTES;
                 }
                 rest
             }
-            SieveState::Lost => {
+            SieveState::Invalid => {
                 out.extend(input);
                 &[]
             }
         }
     }
 
-    fn pass(&mut self, left: usize) {
-        self.state =
-            if left == 0 { SieveState::Header(Vec::new()) } else { SieveState::Passing(left) };
+    fn pass(&mut self, remaining: usize) {
+        self.state = if remaining == 0 {
+            SieveState::Header(Vec::new())
+        } else {
+            SieveState::Passing(remaining)
+        };
     }
 }
 
 /// How long the topic and the packet identifier of a message are, its length included, as far as
 /// that is known.
-fn head(bytes: &[u8], header: usize) -> usize {
+fn head_len(bytes: &[u8], header: usize) -> usize {
     let identifier = match bytes.first() {
         Some(first) if first & 0b0110 != 0 => 2,
         Some(_) | None => 0,
@@ -187,8 +190,8 @@ enum Length {
 
 fn remaining_length(header: &[u8]) -> Length {
     let mut length = 0;
-    for (place, byte) in header.iter().skip(1).enumerate() {
-        length |= usize::from(byte & 0x7f) << (7 * place);
+    for (index, byte) in header.iter().skip(1).enumerate() {
+        length |= usize::from(byte & 0x7f) << (7 * index);
         if byte & 0x80 == 0 {
             return Length::Known(length);
         }
