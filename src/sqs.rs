@@ -7,7 +7,7 @@
 mod answering;
 mod asking;
 mod client;
-mod pace;
+mod clock;
 mod receiving;
 mod status;
 mod url;

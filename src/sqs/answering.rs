@@ -7,15 +7,15 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use super::pace::{Moment, Pace, SystemPace, within};
+use super::clock::{Clock, ClockTime, SystemClock, within};
 use super::status::QueueSide;
 use super::{BATCH, CommandQueues, QueueStatus};
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
 
 /// How long an answer is tried to be sent: its sender waits no longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const RETRY_FOR: Duration = Duration::from_secs(60);
 /// The same once the process is about to end.
-const LAST_PATIENCE: Duration = Duration::from_secs(5);
+const RETRY_FOR_AT_SHUTDOWN: Duration = Duration::from_secs(5);
 
 /// The final answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,18 +33,18 @@ pub async fn run(
     answers: mpsc::Receiver<QueueAnswer>,
     status: QueueStatus,
 ) {
-    run_at(&SystemPace::start(), queues, answers, status).await;
+    run_at(&SystemClock::start(), queues, answers, status).await;
 }
 
 pub(super) async fn run_at(
-    pace: &impl Pace,
+    clock: &impl Clock,
     queues: Arc<impl CommandQueues>,
     mut answers: mpsc::Receiver<QueueAnswer>,
     status: QueueStatus,
 ) {
-    let mut waiting: Vec<(Moment, QueueAnswer)> = Vec::new();
-    let mut pauses = pauses().build();
-    let mut ending: Option<Moment> = None;
+    let mut waiting: Vec<(ClockTime, QueueAnswer)> = Vec::new();
+    let mut delays = backoff().build();
+    let mut closed_at: Option<ClockTime> = None;
     loop {
         let mut new = Vec::new();
         if waiting.is_empty() && answers.recv_many(&mut new, BATCH).await == 0 {
@@ -52,26 +52,27 @@ pub(super) async fn run_at(
         }
         let room = BATCH.saturating_sub(waiting.len() + new.len());
         new.extend(std::iter::from_fn(|| answers.try_recv().ok()).take(room));
-        let now = pace.now();
+        let now = clock.now();
         waiting.extend(new.into_iter().map(|answer| (now, answer)));
         if answers.is_closed() {
-            ending = ending.or(Some(now));
+            closed_at = closed_at.or(Some(now));
         }
-        let left = ending.map_or(PATIENCE, |began| LAST_PATIENCE.saturating_sub(now.since(began)));
-        if left.is_zero() {
+        let time_left = closed_at
+            .map_or(RETRY_FOR, |began| RETRY_FOR_AT_SHUTDOWN.saturating_sub(now.since(began)));
+        if time_left.is_zero() {
             while let Ok(answer) = answers.try_recv() {
                 waiting.push((now, answer));
             }
             return give_up(waiting, &status);
         }
         let bodies = waiting.iter().map(|(_, answer)| answer.body.clone()).collect();
-        let fault = match within(pace, left, queues.send(bodies)).await {
+        let fault = match within(clock, time_left, queues.send(bodies)).await {
             Some(Ok(results)) => {
                 let mut fault = None;
                 // An entry missing from the response counts as failed.
-                let silent =
+                let missing_result =
                     || Err(ApiFault::new(ApiFaultKind::Unavailable, "send answers: no result"));
-                let mut results = results.into_iter().chain(std::iter::repeat_with(silent));
+                let mut results = results.into_iter().chain(std::iter::repeat_with(missing_result));
                 waiting.retain(|_| match results.next() {
                     Some(Err(why)) => {
                         fault = Some(why);
@@ -85,20 +86,20 @@ pub(super) async fn run_at(
             None => Some(ApiFault::new(ApiFaultKind::Unavailable, "send answers: no answer")),
         };
         let Some(fault) = fault else {
-            status.works(QueueSide::Answers);
-            pauses = self::pauses().build();
+            status.record_success(QueueSide::Answers);
+            delays = backoff().build();
             continue;
         };
-        status.fails(QueueSide::Answers, &fault);
-        let now = pace.now();
-        let is_over = |(since, _): &mut (Moment, _)| now.since(*since) >= PATIENCE;
+        status.record_failure(QueueSide::Answers, &fault);
+        let now = clock.now();
+        let is_over = |(since, _): &mut (ClockTime, _)| now.since(*since) >= RETRY_FOR;
         give_up(waiting.extract_if(.., is_over).collect(), &status);
-        pace.sleep(pauses.next().unwrap_or_default().min(left)).await;
+        clock.sleep(delays.next().unwrap_or_default().min(time_left)).await;
     }
 }
 
 /// Answers that are not sent any more.
-fn give_up(answers: Vec<(Moment, QueueAnswer)>, status: &QueueStatus) {
+fn give_up(answers: Vec<(ClockTime, QueueAnswer)>, status: &QueueStatus) {
     status.count_unanswered(answers.len());
     for (_, QueueAnswer { id, .. }) in answers {
         warn!(
@@ -109,7 +110,7 @@ fn give_up(answers: Vec<(Moment, QueueAnswer)>, status: &QueueStatus) {
     }
 }
 
-fn pauses() -> ExponentialBuilder {
+fn backoff() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(500))
         .with_max_delay(Duration::from_secs(10))

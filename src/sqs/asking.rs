@@ -11,9 +11,9 @@ use crate::sitewise::api::ApiFault;
 use crate::sitewise::fault;
 
 /// How long one call waits for answers.
-const WAIT: i32 = 1;
+const WAIT_SECONDS: i32 = 1;
 /// The visibility timeout: how long answers to others are hidden from their readers.
-const HIDDEN: i32 = 1;
+const HIDDEN_SECONDS: i32 = 1;
 
 /// Sends a request, and waits for its answer where a queue for answers is named. Answers to others
 /// stay in that queue. Returns the request's id, and its answer; none if there was none in time.
@@ -27,21 +27,21 @@ pub async fn ask(
     within: Duration,
 ) -> Result<(String, Option<Json>), ApiFault> {
     let (client, url) = &queues.requests;
-    let tried = "send the request";
+    let operation = "send the request";
     let sent = client.send_message().queue_url(url.as_str()).message_body(request).send().await;
-    let sent = sent.map_err(|error| fault::of_call(tried, &error))?;
+    let sent = sent.map_err(|error| fault::of_call(operation, &error))?;
     let Some(id) = sent.message_id else {
-        return Err(fault::of_answer(tried, "the message has no id"));
+        return Err(fault::of_answer(operation, "the message has no id"));
     };
     let Some((client, url)) = &queues.answers else { return Ok((id, None)) };
-    let until = Instant::now() + within;
-    while Instant::now() < until {
+    let deadline = Instant::now() + within;
+    while Instant::now() < deadline {
         let received = client
             .receive_message()
             .queue_url(url.as_str())
             .max_number_of_messages(super::BATCH as i32)
-            .wait_time_seconds(WAIT)
-            .visibility_timeout(HIDDEN)
+            .wait_time_seconds(WAIT_SECONDS)
+            .visibility_timeout(HIDDEN_SECONDS)
             .send()
             .await
             .map_err(|error| fault::of_call("receive the answer", &error))?;

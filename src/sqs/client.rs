@@ -27,7 +27,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct SqsQueues {
     pub(super) requests: (Client, QueueUrl),
     pub(super) answers: Option<(Client, QueueUrl)>,
-    time: ResponseInspector,
+    inspector: ResponseInspector,
 }
 
 impl SqsQueues {
@@ -50,7 +50,7 @@ impl SqsQueues {
         Ok(Self {
             requests: with_client(requests)?,
             answers: answers.map(with_client).transpose()?,
-            time: config.inspector.clone(),
+            inspector: config.inspector.clone(),
         })
     }
 
@@ -60,7 +60,7 @@ impl SqsQueues {
     ///
     /// What SQS answered.
     pub async fn may_delete(&self) -> Result<(), ApiFault> {
-        // A receipt that there never was: SQS looks at the caller's rights first.
+        // No message has this receipt handle: SQS checks the caller's permissions first.
         match self.delete(vec!["sparkwise-doctor".to_owned()]).await {
             Err(fault) if !fault.message.contains("ReceiptHandleIsInvalid") => Err(fault),
             Ok(_) | Err(_) => Ok(()),
@@ -82,8 +82,8 @@ impl SqsQueues {
             .await
             .map_err(|error| fault::of_call("read the queue's attributes", &error))?;
         let attributes = attributes.attributes();
-        let has = |of: &std::collections::HashMap<_, String>| {
-            of.contains_key(&QueueAttributeName::RedrivePolicy)
+        let has = |attributes: &std::collections::HashMap<_, String>| {
+            attributes.contains_key(&QueueAttributeName::RedrivePolicy)
         };
         Ok(attributes.is_some_and(has))
     }
@@ -118,9 +118,9 @@ impl CommandQueues for SqsQueues {
     }
 
     async fn delete(&self, receipts: Vec<String>) -> Result<Vec<Result<(), ApiFault>>, ApiFault> {
-        let (tried, count) = ("delete requests", receipts.len());
-        let entry = |(place, receipt): (usize, String)| {
-            let entry = DeleteMessageBatchRequestEntry::builder().id(place.to_string());
+        let (operation, count) = ("delete requests", receipts.len());
+        let entry = |(index, receipt): (usize, String)| {
+            let entry = DeleteMessageBatchRequestEntry::builder().id(index.to_string());
             entry.receipt_handle(receipt).build()
         };
         let entries: Result<Vec<_>, _> = receipts.into_iter().enumerate().map(entry).collect();
@@ -128,76 +128,80 @@ impl CommandQueues for SqsQueues {
         let deleted = client
             .delete_message_batch()
             .queue_url(url.as_str())
-            .set_entries(Some(entries.map_err(|error| fault::of_answer(tried, error))?))
+            .set_entries(Some(entries.map_err(|error| fault::of_answer(operation, error))?))
             .send()
             .await
-            .map_err(|error| fault::of_call(tried, &error))?;
-        let done = deleted.successful().iter().map(|entry| entry.id());
-        Ok(results(tried, count, done, deleted.failed()))
+            .map_err(|error| fault::of_call(operation, &error))?;
+        let succeeded = deleted.successful().iter().map(|entry| entry.id());
+        Ok(results(operation, count, succeeded, deleted.failed()))
     }
 
     fn time_at_start(&self) -> Option<Timestamp> {
-        self.time.time_at_start()
+        self.inspector.time_at_start()
     }
 
     async fn send(&self, bodies: Vec<String>) -> Result<Vec<Result<(), ApiFault>>, ApiFault> {
-        let (tried, count) = ("send answers", bodies.len());
+        let (operation, count) = ("send answers", bodies.len());
         let Some((client, url)) = &self.answers else { return Ok(vec![Ok(()); count]) };
-        let entry = |(place, body): (usize, String)| {
-            let entry = SendMessageBatchRequestEntry::builder().id(place.to_string());
+        let entry = |(index, body): (usize, String)| {
+            let entry = SendMessageBatchRequestEntry::builder().id(index.to_string());
             entry.message_body(body).build()
         };
         let entries: Result<Vec<_>, _> = bodies.into_iter().enumerate().map(entry).collect();
         let sent = client
             .send_message_batch()
             .queue_url(url.as_str())
-            .set_entries(Some(entries.map_err(|error| fault::of_answer(tried, error))?))
+            .set_entries(Some(entries.map_err(|error| fault::of_answer(operation, error))?))
             .send()
             .await
-            .map_err(|error| fault::of_call(tried, &error))?;
-        let done = sent.successful().iter().map(|entry| entry.id());
-        Ok(results(tried, count, done, sent.failed()))
+            .map_err(|error| fault::of_call(operation, &error))?;
+        let succeeded = sent.successful().iter().map(|entry| entry.id());
+        Ok(results(operation, count, succeeded, sent.failed()))
     }
 }
 
-/// The result of each entry of a batch, whose id is its place. One of which nothing is said failed.
+/// The result of each entry of a batch, whose id is its index. One that the response lacks counts
+/// as failed.
 fn results<'a>(
-    tried: &'static str,
+    operation: &'static str,
     count: usize,
-    done: impl Iterator<Item = &'a str>,
+    succeeded: impl Iterator<Item = &'a str>,
     failed: &[BatchResultErrorEntry],
 ) -> Vec<Result<(), ApiFault>> {
-    let done: Vec<&str> = done.collect();
-    let result = |place: usize| {
-        let id = place.to_string();
+    let succeeded: Vec<&str> = succeeded.collect();
+    let result = |index: usize| {
+        let id = index.to_string();
         if let Some(entry) = failed.iter().find(|entry| entry.id() == id) {
-            let fault = fault::of_entry(tried, entry.code(), entry.message().unwrap_or_default());
-            return Err(ApiFault { message: format!("{tried}: {}", fault.message), ..fault });
+            let fault =
+                fault::of_entry(operation, entry.code(), entry.message().unwrap_or_default());
+            return Err(ApiFault { message: format!("{operation}: {}", fault.message), ..fault });
         }
-        match done.contains(&id.as_str()) {
+        match succeeded.contains(&id.as_str()) {
             true => Ok(()),
-            false => Err(ApiFault::new(ApiFaultKind::Unavailable, format!("{tried}: no result"))),
+            false => {
+                Err(ApiFault::new(ApiFaultKind::Unavailable, format!("{operation}: no result")))
+            }
         }
     };
     (0..count).map(result).collect()
 }
 
 fn message(message: Message) -> Result<ReceivedMessage, ApiFault> {
-    let sent = MessageSystemAttributeName::SentTimestamp;
-    let sent = message.attributes().and_then(|of| of.get(&sent)?.parse().ok());
+    let key = MessageSystemAttributeName::SentTimestamp;
+    let sent_at = message.attributes().and_then(|attributes| attributes.get(&key)?.parse().ok());
     let (Some(id), Some(receipt)) = (message.message_id, message.receipt_handle) else {
         return Err(fault::of_answer("receive requests", "a message has no id or no receipt"));
     };
     let request = QueueRequest {
         id: id.into(),
         // Of one whose age is unknown the oldest is assumed.
-        sent_at: Timestamp::from_millis(sent.unwrap_or_default()),
+        sent_at: Timestamp::from_millis(sent_at.unwrap_or_default()),
         time_at_start: None,
         body: message.body.unwrap_or_default(),
     };
     Ok(ReceivedMessage { request, receipt })
 }
 
-fn seconds(of: Duration) -> i32 {
-    i32::try_from(of.as_secs()).unwrap_or(i32::MAX)
+fn seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
 }

@@ -8,7 +8,7 @@ use tokio::select;
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use super::pace::{Moment, Pace, SystemPace, within};
+use super::clock::{Clock, ClockTime, SystemClock, within};
 use super::status::QueueSide;
 use super::{BATCH, CommandQueues, QueueRequest, QueueStatus, ReceivedMessage};
 use crate::command::request::{REQUEST_BYTES, WriteRequest};
@@ -17,12 +17,12 @@ use crate::sitewise::api::{ApiFault, ApiFaultKind};
 /// The visibility timeout of a message that was received.
 pub(super) const HIDDEN: Duration = Duration::from_secs(60);
 /// How long a deletion may take.
-const DELETION: Duration = Duration::from_secs(5);
+const DELETION_TIMEOUT: Duration = Duration::from_secs(5);
 /// A message is handed over only if it was deleted within this time after it was asked for, safely
 /// before its visibility timeout ends.
 const SURELY_HIDDEN: Duration = Duration::from_secs(45);
 /// An empty long poll takes seconds: one that returns sooner than this did not wait.
-const HASTE: Duration = Duration::from_secs(1);
+const MIN_POLL: Duration = Duration::from_secs(1);
 
 /// Receives requests until the other end of `requests` is closed.
 pub async fn run(
@@ -30,49 +30,49 @@ pub async fn run(
     requests: mpsc::Sender<QueueRequest>,
     status: QueueStatus,
 ) {
-    run_at(&SystemPace::start(), queues, requests, status).await;
+    run_at(&SystemClock::start(), queues, requests, status).await;
 }
 
 pub(super) async fn run_at(
-    pace: &impl Pace,
+    clock: &impl Clock,
     queues: Arc<impl CommandQueues>,
     requests: mpsc::Sender<QueueRequest>,
     status: QueueStatus,
 ) {
-    let mut pauses = pauses().build();
+    let mut delays = backoff().build();
     loop {
-        // What is deleted has to find room.
-        let Ok(mut room) = requests.reserve_many(BATCH).await else { return };
-        let asked = pace.now();
+        // A message that is deleted must not be lost for lack of room.
+        let Ok(mut permits) = requests.reserve_many(BATCH).await else { return };
+        let asked_at = clock.now();
         let received = select! {
             received = queues.receive() => received,
             () = requests.closed() => return,
         };
         let outcome = match received {
-            Ok(messages) => take(pace, &*queues, (messages, asked), &status).await,
+            Ok(messages) => delete_messages(clock, &*queues, (messages, asked_at), &status).await,
             Err(fault) => (Vec::new(), Err(fault)),
         };
-        let (taken, outcome) = outcome;
-        let is_empty = taken.is_empty();
+        let (accepted, outcome) = outcome;
+        let is_empty = accepted.is_empty();
         let time_at_start = queues.time_at_start();
-        for (request, permit) in taken.into_iter().zip(&mut room) {
+        for (request, permit) in accepted.into_iter().zip(&mut permits) {
             status.count_received();
             permit.send(QueueRequest { time_at_start, ..request });
         }
-        drop(room);
+        drop(permits);
         match outcome {
             Ok(()) => {
-                status.works(QueueSide::Requests);
-                pauses = self::pauses().build();
-                if is_empty && pace.now().since(asked) < HASTE {
-                    pace.sleep(HASTE).await;
+                status.record_success(QueueSide::Requests);
+                delays = backoff().build();
+                if is_empty && clock.now().since(asked_at) < MIN_POLL {
+                    clock.sleep(MIN_POLL).await;
                 }
             }
             Err(fault) => {
-                status.fails(QueueSide::Requests, &fault);
-                let pause = pauses.next().unwrap_or(Duration::from_secs(30));
+                status.record_failure(QueueSide::Requests, &fault);
+                let pause = delays.next().unwrap_or(Duration::from_secs(30));
                 select! {
-                    () = pace.sleep(pause) => {}
+                    () = clock.sleep(pause) => {}
                     () = requests.closed() => return,
                 }
             }
@@ -81,41 +81,43 @@ pub(super) async fn run_at(
 }
 
 /// Deletes what can be read. Returns what is to be handed over, and whether all went well.
-async fn take(
-    pace: &impl Pace,
+async fn delete_messages(
+    clock: &impl Clock,
     queues: &impl CommandQueues,
-    (messages, asked): (Vec<ReceivedMessage>, Moment),
+    (messages, asked_at): (Vec<ReceivedMessage>, ClockTime),
     status: &QueueStatus,
 ) -> (Vec<QueueRequest>, Result<(), ApiFault>) {
-    let is_poison =
+    let is_unreadable =
         |message: &ReceivedMessage| WriteRequest::parse(message.request.body.as_bytes()).is_err();
-    let (poison, readable): (Vec<_>, Vec<_>) = messages.into_iter().partition(is_poison);
+    let (unreadable, readable): (Vec<_>, Vec<_>) = messages.into_iter().partition(is_unreadable);
     // They are answered, and left in the queue, which moves them to its dead-letter queue.
-    let mut taken: Vec<_> = poison.into_iter().map(|message| cut(message.request)).collect();
-    taken.iter().for_each(|_| status.count_poisonous());
+    let mut accepted: Vec<_> =
+        unreadable.into_iter().map(|message| truncate_body(message.request)).collect();
+    accepted.iter().for_each(|_| status.count_poisonous());
     if readable.is_empty() {
-        return (taken, Ok(()));
+        return (accepted, Ok(()));
     }
     let receipts = readable.iter().map(|message| message.receipt.clone()).collect();
-    let deleted = match within(pace, DELETION, queues.delete(receipts)).await {
+    let deleted = match within(clock, DELETION_TIMEOUT, queues.delete(receipts)).await {
         Some(deleted) => deleted,
         None => Err(ApiFault::new(
             ApiFaultKind::Unavailable,
-            format!("delete requests: no answer within {DELETION:.0?}"),
+            format!("delete requests: no answer within {DELETION_TIMEOUT:.0?}"),
         )),
     };
     let deleted = match deleted {
         Ok(deleted) => deleted,
         Err(fault) => vec![Err(fault); readable.len()],
     };
-    let in_time = pace.now().since(asked) < SURELY_HIDDEN;
+    let is_in_time = clock.now().since(asked_at) < SURELY_HIDDEN;
     let mut outcome = Ok(());
     // An entry missing from the response counts as failed.
-    let silent = || Err(ApiFault::new(ApiFaultKind::Unavailable, "delete requests: no result"));
-    let results = deleted.into_iter().chain(std::iter::repeat_with(silent));
+    let missing_result =
+        || Err(ApiFault::new(ApiFaultKind::Unavailable, "delete requests: no result"));
+    let results = deleted.into_iter().chain(std::iter::repeat_with(missing_result));
     for (ReceivedMessage { request, .. }, result) in readable.into_iter().zip(results) {
         match result {
-            Ok(()) if in_time => taken.push(request),
+            Ok(()) if is_in_time => accepted.push(request),
             Ok(()) => {
                 status.count_not_deleted();
                 warn!(
@@ -137,11 +139,11 @@ async fn take(
             }
         }
     }
-    (taken, outcome)
+    (accepted, outcome)
 }
 
 /// What cannot be read may be a mebibyte: no more of it is kept than shows that it is too long.
-fn cut(mut request: QueueRequest) -> QueueRequest {
+fn truncate_body(mut request: QueueRequest) -> QueueRequest {
     let body = &mut request.body;
     if let Some(end) = (REQUEST_BYTES + 1..body.len()).find(|end| body.is_char_boundary(*end)) {
         body.truncate(end);
@@ -150,7 +152,7 @@ fn cut(mut request: QueueRequest) -> QueueRequest {
     request
 }
 
-fn pauses() -> ExponentialBuilder {
+fn backoff() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_secs(1))
         .with_max_delay(Duration::from_secs(30))

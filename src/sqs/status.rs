@@ -10,7 +10,7 @@ use crate::sitewise::api::ApiFault;
 use crate::sitewise::cause::Cause;
 
 /// Calls in a row that have to fail before that is a problem: a single one may be the network's.
-const FAILURES: u32 = 2;
+const FAILURES_BEFORE_REPORT: u32 = 2;
 
 /// Counters of the queues, and what is wrong with them. Clones share it.
 #[derive(Clone, Debug)]
@@ -125,20 +125,21 @@ impl QueueStatus {
     }
 
     /// A call went well.
-    pub(super) fn works(&self, side: QueueSide) {
+    pub(super) fn record_success(&self, side: QueueSide) {
         let Some(side) = self.side(side) else { return };
-        if side.lock().take().is_some_and(|(failures, _)| failures >= FAILURES) {
+        if side.lock().take().is_some_and(|(failures, _)| failures >= FAILURES_BEFORE_REPORT) {
             info!(queue.url = %side.url, "calls to {} succeed again", side.url);
         }
     }
 
     /// A call failed.
-    pub(super) fn fails(&self, side: QueueSide, fault: &ApiFault) {
+    pub(super) fn record_failure(&self, side: QueueSide, fault: &ApiFault) {
         let Some(side) = self.side(side) else { return };
         let why: Arc<str> = explain(fault).into();
         let mut failing = side.lock();
-        let (count, before) = failing.take().map_or((0, None), |(n, why)| (n, Some(why)));
-        let is_new = count + 1 == FAILURES || (count >= FAILURES && before != Some(why.clone()));
+        let (count, last_reason) = failing.take().map_or((0, None), |(n, why)| (n, Some(why)));
+        let is_new = count + 1 == FAILURES_BEFORE_REPORT
+            || (count >= FAILURES_BEFORE_REPORT && last_reason != Some(why.clone()));
         if is_new {
             warn!(queue.url = %side.url, "calls to {} fail: {why}; retrying with backoff", side.url);
         } else {
@@ -162,7 +163,10 @@ impl Side {
 
     fn trouble(&self) -> Option<Arc<str>> {
         let failing = self.lock();
-        failing.as_ref().filter(|(count, _)| *count >= FAILURES).map(|(_, why)| Arc::clone(why))
+        failing
+            .as_ref()
+            .filter(|(count, _)| *count >= FAILURES_BEFORE_REPORT)
+            .map(|(_, why)| Arc::clone(why))
     }
 }
 

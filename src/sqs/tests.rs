@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::pace::{Moment, Pace};
+use super::clock::{Clock, ClockTime};
 use super::*;
 use crate::sitewise::api::ApiFaultKind;
 
@@ -32,10 +32,10 @@ impl TestPace {
     }
 }
 
-impl Pace for TestPace {
-    fn now(&self) -> Moment {
+impl Clock for TestPace {
+    fn now(&self) -> ClockTime {
         let now = *self.now.lock().unwrap();
-        Moment { monotonic: now, wall: now }
+        ClockTime { monotonic: now, wall: now }
     }
 
     async fn sleep(&self, time: Duration) {
@@ -64,7 +64,7 @@ struct FakeQueues {
     sends: Mutex<VecDeque<Batch>>,
     /// What was done, in order.
     done: Mutex<Vec<String>>,
-    pace: TestPace,
+    clock: TestPace,
     /// How long messages take to arrive.
     receiving_takes: Duration,
     deletion: Deletion,
@@ -85,7 +85,7 @@ impl CommandQueues for FakeQueues {
     async fn receive(&self) -> Result<Vec<ReceivedMessage>, ApiFault> {
         self.seen.lock().unwrap().extend(self.status.as_ref().map(QueueStatus::is_receiving));
         let next = self.received.lock().unwrap().pop_front();
-        self.pace.pass(self.receiving_takes);
+        self.clock.pass(self.receiving_takes);
         match next {
             Some(next) => next,
             None => std::future::pending().await,
@@ -141,8 +141,8 @@ fn ids(requests: &[QueueRequest]) -> Vec<&str> {
 /// All that is handed over, until the queues have nothing more.
 async fn handed_over(queues: Arc<FakeQueues>, status: QueueStatus) -> Vec<QueueRequest> {
     let (sender, mut requests) = mpsc::channel(64);
-    let pace = queues.pace.clone();
-    let running = receiving::run_at(&pace, Arc::clone(&queues), sender, status);
+    let clock = queues.clock.clone();
+    let running = receiving::run_at(&clock, Arc::clone(&queues), sender, status);
     let idle = async {
         while !queues.received.lock().unwrap().is_empty() {
             tokio::task::yield_now().await;

@@ -44,26 +44,26 @@ impl FromStr for QueueUrl {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let example = "use https://sqs.<region>.amazonaws.com/<account>/<name>";
-        let wrong = |why: &str| Err(format!("{why}: {example}"));
+        let invalid = |why: &str| Err(format!("{why}: {example}"));
         let url = text.trim().trim_end_matches('/');
-        let Ok(uri) = url.parse::<Uri>() else { return wrong("is not a URL") };
+        let Ok(uri) = url.parse::<Uri>() else { return invalid("is not a URL") };
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return wrong("is not the URL of a queue (its name alone is not enough)");
+            return invalid("is not the URL of a queue (its name alone is not enough)");
         };
         if !matches!(scheme, "https" | "http") || authority.as_str().contains('@') {
-            return wrong("is not a URL with http or https, and without a user");
+            return invalid("is not a URL with http or https, and without a user");
         }
         // The account, or another folder, and the name.
-        let levels = uri.path().trim_start_matches('/').rsplit_once('/');
-        let (Some((_, name)), None, false) = (levels, uri.query(), url.contains('#')) else {
-            return wrong("is not the URL of a queue");
+        let path = uri.path().trim_start_matches('/').rsplit_once('/');
+        let (Some((_, name)), None, false) = (path, uri.query(), url.contains('#')) else {
+            return invalid("is not the URL of a queue");
         };
         if name.ends_with(".fifo") {
             return Err("is a FIFO queue, which is not supported: use a standard queue".to_owned());
         }
-        let may = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if name.is_empty() || name.len() > NAME_CHARS || !name.chars().all(may) {
-            return wrong("does not end with the name of a queue");
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if name.is_empty() || name.len() > NAME_CHARS || !name.chars().all(is_allowed) {
+            return invalid("does not end with the name of a queue");
         }
         Ok(Self {
             url: url.to_owned(),
@@ -77,9 +77,9 @@ impl FromStr for QueueUrl {
 /// and the names of VPC endpoints.
 fn region(host: &str) -> Option<&str> {
     let labels: Vec<&str> = host.split('.').collect();
-    let place = |names: &[&str]| labels.iter().position(|label| names.contains(label));
-    let after = place(&["sqs", "sqs-fips"]).and_then(|at| labels.get(at + 1));
-    let before = place(&["queue"]).and_then(|at| labels.get(at.checked_sub(1)?));
+    let position_of = |names: &[&str]| labels.iter().position(|label| names.contains(label));
+    let after = position_of(&["sqs", "sqs-fips"]).and_then(|at| labels.get(at + 1));
+    let before = position_of(&["queue"]).and_then(|at| labels.get(at.checked_sub(1)?));
     after.or(before).copied().filter(|label| is_region(label))
 }
 

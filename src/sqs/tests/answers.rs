@@ -18,8 +18,8 @@ async fn sent(queues: &Arc<FakeQueues>, status: &QueueStatus, ids: &[&str]) {
         sender.try_send(answer_of(id)).unwrap();
     }
     drop(sender);
-    let pace = queues.pace.clone();
-    answering::run_at(&pace, Arc::clone(queues), answers, status.clone()).await;
+    let clock = queues.clock.clone();
+    answering::run_at(&clock, Arc::clone(queues), answers, status.clone()).await;
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn answers_of_which_sqs_says_nothing_are_sent_again_after_a_pause() {
     let status = status();
     sent(&queues, &status, &["a", "b"]).await;
     assert_eq!(queues.done(), ["send <a> <b>", "send <b>", "send <b>"]);
-    let took = queues.pace.now().monotonic;
+    let took = queues.clock.now().monotonic;
     assert!(took >= Duration::from_secs(1), "{took:?}");
     assert_eq!((status.figures().unanswered, status.troubles()), (0, Vec::new()));
 }
@@ -55,15 +55,15 @@ async fn an_answer_that_cannot_be_sent_for_a_minute_is_dropped_and_counted() {
     let (queues, status) = (Arc::new(failing(100)), status());
     let (sender, answers) = mpsc::channel(64);
     sender.try_send(answer_of("a")).unwrap();
-    let pace = queues.pace.clone();
-    let running = answering::run_at(&pace, Arc::clone(&queues), answers, status.clone());
+    let clock = queues.clock.clone();
+    let running = answering::run_at(&clock, Arc::clone(&queues), answers, status.clone());
     let looking = async {
         while status.figures().unanswered == 0 {
             let tried = queues.done().len();
             assert!(tried < 100, "{tried} attempts");
             tokio::task::yield_now().await;
         }
-        let took = queues.pace.now().monotonic;
+        let took = queues.clock.now().monotonic;
         // The last attempt may be a pause of twenty seconds late, and another one has begun.
         assert!((60..=100).contains(&took.as_secs()), "{took:?}");
         let [(of, why)] = &status.troubles()[..] else { panic!("{:?}", status.troubles()) };
@@ -80,7 +80,7 @@ async fn the_end_waits_five_seconds_for_the_last_answers() {
     let (queues, status) = (Arc::new(failing(100)), status());
     let ids: Vec<String> = (0..12).map(|id| id.to_string()).collect();
     sent(&queues, &status, &ids.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    let took = queues.pace.now().monotonic;
+    let took = queues.clock.now().monotonic;
     assert!((5..=10).contains(&took.as_secs()), "{took:?}");
     assert_eq!(status.figures().unanswered, 12);
 }

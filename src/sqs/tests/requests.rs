@@ -102,7 +102,7 @@ async fn calls_that_keep_failing_are_a_trouble_until_one_succeeds() {
     assert_eq!(ids(&handed_over(Arc::clone(&queues), status.clone()).await), ["a"]);
     // One failure may be the network's; after the success there is one more call.
     assert_eq!(*queues.seen.lock().unwrap(), [true, true, false, false, true]);
-    let waits = queues.pace.waits.lock().unwrap().clone();
+    let waits = queues.clock.waits.lock().unwrap().clone();
     let seconds: Vec<f64> = waits.iter().map(Duration::as_secs_f64).collect();
     let [first, second, third] = seconds[..] else { panic!("{seconds:?}") };
     for (wait, least) in [(first, 1.0), (second, 2.0), (third, 4.0)] {
@@ -113,9 +113,9 @@ async fn calls_that_keep_failing_are_a_trouble_until_one_succeeds() {
 #[test]
 fn a_trouble_says_what_cannot_be_done() {
     let status = status();
-    status.fails(super::super::status::QueueSide::Requests, &fault());
+    status.record_failure(super::super::status::QueueSide::Requests, &fault());
     assert_eq!(status.troubles(), []);
-    status.fails(super::super::status::QueueSide::Requests, &fault());
+    status.record_failure(super::super::status::QueueSide::Requests, &fault());
     let [(of, why)] = &status.troubles()[..] else { panic!("{:?}", status.troubles()) };
     assert!(of.ends_with("/requests") && why.contains("no command arrives: away"), "{of} {why}");
 }
@@ -126,8 +126,8 @@ async fn nothing_is_received_while_the_engine_has_no_room() {
     let one = |id| Ok(vec![message(id, READABLE)]);
     let queues = Arc::new(queues(vec![one("a"), one("b"), one("c")]));
     let (sender, mut requests) = mpsc::channel(BATCH + 1);
-    let pace = queues.pace.clone();
-    let running = receiving::run_at(&pace, Arc::clone(&queues), sender, status());
+    let clock = queues.clock.clone();
+    let running = receiving::run_at(&clock, Arc::clone(&queues), sender, status());
     let turns = async || {
         for _ in 0..50 {
             tokio::task::yield_now().await;

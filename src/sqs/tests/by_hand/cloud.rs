@@ -74,10 +74,10 @@ impl Cloud {
     }
 }
 
-impl Pace for Cloud {
-    fn now(&self) -> Moment {
+impl Clock for Cloud {
+    fn now(&self) -> ClockTime {
         let now = self.state().now;
-        Moment { monotonic: now, wall: now }
+        ClockTime { monotonic: now, wall: now }
     }
 
     async fn sleep(&self, time: Duration) {

@@ -2,17 +2,17 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// A moment on both clocks: the monotonic one stands still while the machine is suspended, the
+/// The time by both clocks: the monotonic one stands still while the machine is suspended, the
 /// other may be set.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
+pub(super) struct ClockTime {
     /// Since any start.
     pub(super) monotonic: Duration,
     /// Since 1970.
     pub(super) wall: Duration,
 }
 
-impl Moment {
+impl ClockTime {
     /// The longer of what both say. A clock that was set back says nothing.
     pub(super) fn since(self, earlier: Self) -> Duration {
         let monotonic = self.monotonic.saturating_sub(earlier.monotonic);
@@ -20,10 +20,10 @@ impl Moment {
     }
 }
 
-/// What tells the time, and lets it pass.
-pub(super) trait Pace: Send + Sync + 'static {
+/// Reads the time, and waits.
+pub(super) trait Clock: Send + Sync + 'static {
     /// The time.
-    fn now(&self) -> Moment;
+    fn now(&self) -> ClockTime;
 
     /// Waits.
     fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send;
@@ -31,19 +31,19 @@ pub(super) trait Pace: Send + Sync + 'static {
 
 /// The system's clocks.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SystemPace(Instant);
+pub(super) struct SystemClock(Instant);
 
-impl SystemPace {
+impl SystemClock {
     /// From now on.
     pub(super) fn start() -> Self {
         Self(Instant::now())
     }
 }
 
-impl Pace for SystemPace {
-    fn now(&self) -> Moment {
+impl Clock for SystemClock {
+    fn now(&self) -> ClockTime {
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Moment { monotonic: self.0.elapsed(), wall }
+        ClockTime { monotonic: self.0.elapsed(), wall }
     }
 
     async fn sleep(&self, time: Duration) {
@@ -53,13 +53,13 @@ impl Pace for SystemPace {
 
 /// The result of `call`, or none if it takes longer than `limit`.
 pub(super) async fn within<T>(
-    pace: &impl Pace,
+    clock: &impl Clock,
     limit: Duration,
     call: impl Future<Output = T>,
 ) -> Option<T> {
     tokio::select! {
         biased;
         result = call => Some(result),
-        () = pace.sleep(limit) => None,
+        () = clock.sleep(limit) => None,
     }
 }
