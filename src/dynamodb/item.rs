@@ -25,12 +25,12 @@ pub(super) struct Request {
 pub(super) struct Unreadable(&'static str);
 
 /// The request that makes a call.
-pub(super) fn request(at: &LeaseUrl, call: &Call) -> Request {
+pub(super) fn request(url: &LeaseUrl, call: &Call) -> Request {
     let update = match call {
         Call::Look => {
             let body = json!({
-                "TableName": at.table,
-                "Key": { KEY: { "S": at.name } },
+                "TableName": url.table,
+                "Key": { KEY: { "S": url.name } },
                 "ConsistentRead": true,
             });
             return Request { operation: "GetItem", body };
@@ -54,7 +54,7 @@ pub(super) fn request(at: &LeaseUrl, call: &Call) -> Request {
         ),
         Call::Renew { by, version, ability } => Update::of(
             "SET #beat = :beat, #hears = :hears, #reaches = :reaches",
-            AS_HOLDER,
+            IS_HOLDER,
             version_values(*version)
                 .into_iter()
                 .chain(ability_values(*ability))
@@ -62,15 +62,15 @@ pub(super) fn request(at: &LeaseUrl, call: &Call) -> Request {
         ),
         Call::Release { by, version } => Update::of(
             "SET #beat = :beat REMOVE #holder",
-            AS_HOLDER,
+            IS_HOLDER,
             version_values(*version).into_iter().chain([(":by", text(by))]),
         ),
         Call::Follow { entry, replaces } => follow(entry, replaces.as_ref()),
     };
-    Request { operation: "UpdateItem", body: update.body(at) }
+    Request { operation: "UpdateItem", body: update.body(url) }
 }
 
-const AS_HOLDER: &str = "#holder = :by AND #epoch = :epoch AND #beat < :beat";
+const IS_HOLDER: &str = "#holder = :by AND #epoch = :epoch AND #beat < :beat";
 
 fn follow(entry: &FollowerEntry, replaces: Option<&(Arc<str>, u64)>) -> Update {
     let asks: Vec<Json> = entry.asks.iter().map(|ask| text(ask)).collect();
@@ -114,26 +114,26 @@ impl Update {
         Self { change, condition: condition.to_owned(), values }
     }
 
-    fn body(self, at: &LeaseUrl) -> Json {
+    fn body(self, url: &LeaseUrl) -> Json {
         let Self { change, condition, mut values } = self;
         // DynamoDB refuses names and values that no expression uses.
-        let used = |placeholder: &str| {
+        let is_used = |placeholder: &str| {
             let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
             [change, &condition].iter().any(|expression| {
-                let ends = expression.match_indices(placeholder);
-                let rest = |(at, found): (usize, &str)| expression.get(at + found.len()..);
-                ends.filter_map(rest).any(|rest| !rest.starts_with(is_part))
+                let matches = expression.match_indices(placeholder);
+                let text_after = |(at, found): (usize, &str)| expression.get(at + found.len()..);
+                matches.filter_map(text_after).any(|text_after| !text_after.starts_with(is_part))
             })
         };
         let names: Map<String, Json> = ATTRIBUTES
             .iter()
             .map(|name| (format!("#{name}"), Json::from(*name)))
-            .filter(|(placeholder, _)| used(placeholder))
+            .filter(|(placeholder, _)| is_used(placeholder))
             .collect();
-        values.retain(|placeholder, _| used(placeholder));
+        values.retain(|placeholder, _| is_used(placeholder));
         json!({
-            "TableName": at.table,
-            "Key": { KEY: { "S": at.name } },
+            "TableName": url.table,
+            "Key": { KEY: { "S": url.name } },
             "UpdateExpression": change,
             "ConditionExpression": condition,
             "ExpressionAttributeNames": names,
@@ -187,7 +187,7 @@ fn sense(sense: Sense) -> Json {
 /// # Errors
 ///
 /// It has attributes that no bridge writes so.
-pub(super) fn answer(body: &Json) -> Result<Option<Item>, Unreadable> {
+pub(super) fn parse_item(body: &Json) -> Result<Option<Item>, Unreadable> {
     let found = body.get("Item").or_else(|| body.get("Attributes"));
     let Some(item) = found.filter(|item| item.get("epoch").is_some()) else { return Ok(None) };
     let follower = match read_text(item, "follower") {

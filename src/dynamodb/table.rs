@@ -24,13 +24,13 @@ use crate::sitewise::{endpoint, fault};
 const SERVICE: &str = "dynamodb";
 /// The service and its version, before the operation's name.
 const TARGET: &str = "DynamoDB_20120810";
-/// What an update is answered with whose condition does not hold.
-const REFUSED: &str = "ConditionalCheckFailedException";
+/// The error of an update whose condition does not hold.
+const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
 
 /// The lease's item in DynamoDB, or in whatever stands in for it.
 #[derive(Debug)]
 pub struct LeaseTable {
-    at: LeaseUrl,
+    url: LeaseUrl,
     /// Of both operations: they differ in a header and in the body.
     call: Operation<Request, Json, ErrorMetadata>,
 }
@@ -41,9 +41,9 @@ impl LeaseTable {
     /// # Errors
     ///
     /// No region is known, or the certificate authorities are none.
-    pub async fn from_env(at: LeaseUrl) -> Result<Self, NoClient> {
+    pub async fn from_env(url: LeaseUrl) -> Result<Self, NoClient> {
         let config = ServiceConfig::from_env(CALL_TIMEOUT).await?;
-        Ok(Self::with(&config, at)?)
+        Ok(Self::with(&config, url)?)
     }
 
     /// From a configuration of the SDK, whose retries, timeouts and behaviour version are
@@ -52,11 +52,11 @@ impl LeaseTable {
     /// # Errors
     ///
     /// Without a region.
-    pub fn new(config: &SdkConfig, at: LeaseUrl) -> Result<Self, NoRegion> {
-        Self::with(&ServiceConfig::new(config, CALL_TIMEOUT, None), at)
+    pub fn new(config: &SdkConfig, url: LeaseUrl) -> Result<Self, NoRegion> {
+        Self::with(&ServiceConfig::new(config, CALL_TIMEOUT, None), url)
     }
 
-    pub(super) fn with(config: &ServiceConfig, at: LeaseUrl) -> Result<Self, NoRegion> {
+    pub(super) fn with(config: &ServiceConfig, url: LeaseUrl) -> Result<Self, NoRegion> {
         let sdk = &config.sdk;
         let region = sdk.region().ok_or(NoRegion)?;
         let mut call = Operation::builder()
@@ -69,7 +69,7 @@ impl LeaseTable {
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .with_connection_poisoning()
             .interceptor(config.inspector.clone())
-            .endpoint_url(&url(config, region));
+            .endpoint_url(&endpoint_url(config, region));
         if let Some(client) = sdk.http_client() {
             call = call.http_client(client);
         }
@@ -81,7 +81,7 @@ impl LeaseTable {
             .with_config(layer.freeze())
             .with_runtime_components(components);
         let call = call.runtime_plugin(plugin).serializer(request).deserializer(answer).build();
-        Ok(Self { at, call })
+        Ok(Self { url, call })
     }
 
     /// Makes a call, once.
@@ -90,23 +90,23 @@ impl LeaseTable {
     ///
     /// There was no answer that tells whether it was done: [`Answer::Failed`] to the lease.
     pub async fn perform(&self, call: &Call) -> Result<Answer, ApiFault> {
-        let request = item::request(&self.at, call);
-        let tried = format!("{} of the lease {}", request.operation, self.at);
+        let request = item::request(&self.url, call);
+        let operation = format!("{} of the lease {}", request.operation, self.url);
         match self.call.invoke(request).await {
             Ok(body) => {
-                let item = item::answer(&body);
-                item.map(Answer::Done).map_err(|error| fault::of_answer(tried, error))
+                let item = item::parse_item(&body);
+                item.map(Answer::Done).map_err(|error| fault::of_answer(operation, error))
             }
-            Err(SdkError::ServiceError(error)) if error.err().code() == Some(REFUSED) => {
+            Err(SdkError::ServiceError(error)) if error.err().code() == Some(CONDITION_FAILED) => {
                 Ok(Answer::Refused)
             }
-            Err(error) => Err(fault::of_call(tried, &error)),
+            Err(error) => Err(fault::of_call(operation, &error)),
         }
     }
 }
 
 /// Where the calls go: to what replaces DynamoDB in the environment, else to AWS.
-fn url(config: &ServiceConfig, region: &Region) -> String {
+fn endpoint_url(config: &ServiceConfig, region: &Region) -> String {
     let sdk = &config.sdk;
     let custom = endpoint::custom_url(sdk, "DynamoDB");
     custom.unwrap_or_else(|| {

@@ -10,7 +10,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use serde_json::{Value as Json, json};
 
-use super::item::{answer, request};
+use super::item::{parse_item, request};
 use super::{BadLeaseUrl, LeaseTable, LeaseUrl};
 use crate::lease::item::{Ability, Answer, Call, FollowerEntry, Item, Sense, Version};
 use crate::sitewise::api::ApiFaultKind;
@@ -125,25 +125,25 @@ fn an_item_is_read_as_it_was_written() {
     let item =
         Item { version: VERSION, holder: Some(by()), ability: ABLE, follower: Some(entry()) };
     for name in ["Item", "Attributes"] {
-        assert_eq!(answer(&json!({ name: stored() })).unwrap(), Some(item.clone()));
+        assert_eq!(parse_item(&json!({ name: stored() })).unwrap(), Some(item.clone()));
     }
     let mut released = stored();
     for name in ["holder", "follower"] {
         released.as_object_mut().unwrap().remove(name);
     }
     let free = Item { holder: None, follower: None, ..item };
-    assert_eq!(answer(&json!({ "Item": released })).unwrap(), Some(free));
+    assert_eq!(parse_item(&json!({ "Item": released })).unwrap(), Some(free));
 }
 
 #[test]
 fn what_no_bridge_has_written_is_no_item_and_what_is_damaged_is_no_answer() {
-    assert_eq!(answer(&json!({})).unwrap(), None);
-    assert_eq!(answer(&json!({ "Item": { "id": { "S": "by hand" } } })).unwrap(), None);
+    assert_eq!(parse_item(&json!({})).unwrap(), None);
+    assert_eq!(parse_item(&json!({ "Item": { "id": { "S": "by hand" } } })).unwrap(), None);
     for damaged in ["epoch", "beat", "follower_beat"] {
         for value in [json!({ "S": "3" }), json!({ "N": "-1" }), json!(3)] {
             let mut item = stored();
             item[damaged] = value;
-            assert!(answer(&json!({ "Item": item })).is_err(), "{damaged}");
+            assert!(parse_item(&json!({ "Item": item })).is_err(), "{damaged}");
         }
     }
 }
