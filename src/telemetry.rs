@@ -31,7 +31,7 @@ pub enum Error {
 /// The filter is wrong, or another log is set up.
 pub fn init(process: &Process) -> Result<(), Error> {
     let mut filter = EnvFilter::try_new(&process.log_filter)?;
-    // Sources of credentials that fail are told by us, in words.
+    // A credential source that fails is logged by this crate, with a remedy.
     if !process.log_filter.contains(CREDENTIALS) && process.log_filter != "off" {
         filter = filter.add_directive(format!("{CREDENTIALS}=error").parse()?);
     }
@@ -40,7 +40,7 @@ pub fn init(process: &Process) -> Result<(), Error> {
         .with_writer(|| Escaping(io::stderr()))
         .with_ansi(io::stderr().is_terminal());
     match process.log_format {
-        LogFormat::Text => log.fmt_fields(text::UnsaidFields).finish().try_init()?,
+        LogFormat::Text => log.fmt_fields(text::UnmentionedFields).finish().try_init()?,
         LogFormat::Json => log.json().flatten_event(true).finish().try_init()?,
     }
     Ok(())
@@ -49,8 +49,8 @@ pub fn init(process: &Process) -> Result<(), Error> {
 /// Escapes characters that could forge log lines or reorder text.
 struct Escaping<W>(W);
 
-/// Marks that break a line, or turn the direction of what follows.
-fn misleads(c: char) -> bool {
+/// Whether a character breaks a line, or reverses the direction of the text after it.
+fn is_deceptive(c: char) -> bool {
     matches!(
         c,
         '\u{61c}' | '\u{85}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}'
@@ -60,12 +60,12 @@ fn misleads(c: char) -> bool {
 
 /// `text` with those characters escaped as in JSON.
 fn escaped(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() || !text.contains(misleads) {
+    if text.is_ascii() || !text.contains(is_deceptive) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if misleads(c) {
+        if is_deceptive(c) {
             out.push_str(&format!("\\u{:04x}", u32::from(c)));
         } else {
             out.push(c);
@@ -78,7 +78,7 @@ fn escaped(text: &str) -> Cow<'_, str> {
 pub fn printable(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     for c in line.chars() {
-        match c.is_control() || misleads(c) {
+        match c.is_control() || is_deceptive(c) {
             true => text.extend(c.escape_default()),
             false => text.push(c),
         }

@@ -12,15 +12,15 @@ const MESSAGE: &str = "message";
 
 /// Writes the message, and the fields whose values are not in it. In JSON all fields are written.
 #[derive(Debug)]
-pub(super) struct UnsaidFields;
+pub(super) struct UnmentionedFields;
 
-impl<'writer> FormatFields<'writer> for UnsaidFields {
+impl<'writer> FormatFields<'writer> for UnmentionedFields {
     fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
         let mut message = Message::default();
         fields.record(&mut message);
-        let mut to = DefaultVisitor::new(writer, true);
-        fields.record(&mut Unsaid { message: &message.0, to: &mut to });
-        to.finish()
+        let mut visitor = DefaultVisitor::new(writer, true);
+        fields.record(&mut Unmentioned { message: &message.0, visitor: &mut visitor });
+        visitor.finish()
     }
 }
 
@@ -36,27 +36,27 @@ impl Visit for Message {
 }
 
 /// Passes on what is not in the message.
-struct Unsaid<'a, V> {
+struct Unmentioned<'a, V> {
     message: &'a str,
-    to: &'a mut V,
+    visitor: &'a mut V,
 }
 
-impl<V: Visit> Visit for Unsaid<'_, V> {
+impl<V: Visit> Visit for Unmentioned<'_, V> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if !says(self.message, value) {
-            self.to.record_str(field, value);
+        if !mentions(self.message, value) {
+            self.visitor.record_str(field, value);
         }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == MESSAGE || !says(self.message, &format!("{value:?}")) {
-            self.to.record_debug(field, value);
+        if field.name() == MESSAGE || !mentions(self.message, &format!("{value:?}")) {
+            self.visitor.record_debug(field, value);
         }
     }
 }
 
 /// Whether `message` has `value` in it, not as a part of another word.
-fn says(message: &str, value: &str) -> bool {
+fn mentions(message: &str, value: &str) -> bool {
     let is_end = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
     message.match_indices(value).any(|(at, found)| {
         let (before, from) = message.split_at(at);
@@ -91,10 +91,10 @@ mod tests {
 
     fn written(log: impl FnOnce()) -> String {
         let lines = Lines::default();
-        let to = lines.clone();
+        let visitor = lines.clone();
         let subscriber = tracing_subscriber::fmt()
-            .fmt_fields(UnsaidFields)
-            .with_writer(move || to.clone())
+            .fmt_fields(UnmentionedFields)
+            .with_writer(move || visitor.clone())
             .with_ansi(false)
             .without_time()
             .with_target(false)
