@@ -117,8 +117,8 @@ impl Bridge {
     }
 
     /// Whether the clocks of senders can be judged by the arrival of their messages from now on.
-    pub fn judge_clocks(&mut self, can: bool) {
-        self.host.judge_clocks(can);
+    pub fn judge_clocks(&mut self, enabled: bool) {
+        self.host.judge_clocks(enabled);
     }
 
     /// An oversized message has arrived.
@@ -150,7 +150,7 @@ impl Bridge {
         if Labels::owns(id) {
             return self.handle_label_result(id, answer, now);
         }
-        // The id does not tell the plane; the other one does not know it.
+        // The id does not tell which plane the call was of; the other one ignores it.
         for plane in [Plane::Control, Plane::Read] {
             self.reachability.call_ended(plane, id.0, answer.as_ref().err(), now);
         }
@@ -338,9 +338,9 @@ impl Bridge {
                 }
                 delivery::output::Output::Discarded { key, why } => {
                     self.twin.handle_decided(&[key]);
-                    let told = self.over_rate.dropped(key, why, &self.twin, now.instant);
-                    let told = told.map(|machine| Output::OverRate(machine, key.stream));
-                    self.outputs.extend(told);
+                    let over_rate = self.over_rate.count_dropped(key, why, &self.twin, now.instant);
+                    let over_rate = over_rate.map(|machine| Output::OverRate(machine, key.stream));
+                    self.outputs.extend(over_rate);
                     Output::Discarded(key, why)
                 }
                 delivery::output::Output::LatestDiscarded(key) => {
@@ -421,7 +421,7 @@ impl Bridge {
     }
 
     fn handle_event(&mut self, event: Event, now: Now) {
-        let born = match &event {
+        let new_source = match &event {
             Event::Birth(birth) => {
                 for suggestion in self.folders.survey(birth, self.twin.rules()) {
                     self.outputs.push_back(Output::RuleSuggested(birth.source.clone(), suggestion));
@@ -439,11 +439,11 @@ impl Bridge {
             commands.handle_event(&event, now);
         }
         if let Some(deferral) = &self.deferral {
-            deferral.count(&event, &mut self.twin);
+            deferral.account_for(&event, &mut self.twin);
         } else {
             handle_in_twin(&mut self.twin, &self.host, event, now, Twin::handle_event);
         }
-        self.outputs.extend(born.map(Output::Born));
+        self.outputs.extend(new_source.map(Output::Born));
     }
 }
 
@@ -455,12 +455,12 @@ fn handle_in_twin(
     now: Now,
     handle: impl FnOnce(&mut Twin, Event, Now),
 ) {
-    let born = match &event {
+    let born_node = match &event {
         Event::Birth(birth) if birth.source.device.is_none() => Some(birth.source.clone()),
         Event::Birth(_) | Event::Data(_) | Event::Death(_) => None,
     };
     handle(twin, event, now);
-    if let Some(source) = born
+    if let Some(source) = born_node
         && let Some(figures) = host.figures(&source.edge)
     {
         twin.handle_figures(&source, &figures, now);

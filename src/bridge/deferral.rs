@@ -19,10 +19,10 @@ use crate::twin::Twin;
 #[derive(Debug)]
 pub(super) struct Deferral {
     host: Host,
-    /// Its time.
-    then: Now,
+    /// The time up to which it has handled messages.
+    time: Now,
     /// Whether all messages since are stored.
-    complete: bool,
+    is_complete: bool,
 }
 
 /// A stored message, or what became of a connection.
@@ -52,14 +52,14 @@ pub enum Deferred<'a> {
 
 impl Deferral {
     /// Counts what an event of the host carries.
-    pub(super) fn count(&self, event: &Event, twin: &mut Twin) {
-        if self.complete { twin.defer_event(event) } else { twin.drop_event(event) }
+    pub(super) fn account_for(&self, event: &Event, twin: &mut Twin) {
+        if self.is_complete { twin.defer_event(event) } else { twin.drop_event(event) }
     }
 
     /// Hands the events of the copy to the twin.
     fn drain(&mut self, twin: &mut Twin, now: Now) {
         while let Some(output) = self.host.poll_output() {
-            // What was to be published and found, the host itself has told.
+            // Publishes and findings were emitted by the running host already.
             if let host::Output::Event(event) = output {
                 handle_in_twin(twin, &self.host, event, now, Twin::handle_deferred);
             }
@@ -73,7 +73,7 @@ impl Bridge {
     pub fn set_deferrable(&mut self, deferrable: bool) {
         self.twin.set_deferrable(deferrable);
         if let Some(deferral) = &mut self.deferral {
-            deferral.complete &= deferrable;
+            deferral.is_complete &= deferrable;
         }
     }
 
@@ -84,42 +84,44 @@ impl Bridge {
             && !self.twin.plan().is_synced()
     }
 
-    /// Lets the messages from here on wait where they are stored. They are handed over all the
-    /// same, for the host.
+    /// From here on the twin gets no events: the messages wait where they are stored. The host
+    /// still handles each of them.
     pub fn defer(&mut self, now: Now) {
         let host = self.host.clone();
-        self.deferral = Some(Box::new(Deferral { host, then: now, complete: true }));
+        self.deferral = Some(Box::new(Deferral { host, time: now, is_complete: true }));
     }
 
-    /// Whether messages wait where they are stored.
+    /// Whether messages are deferred.
     pub fn is_deferring(&self) -> bool {
         self.deferral.is_some()
     }
 
-    /// A stored message, which arrived `then`; the oldest first, each once.
+    /// Handles a stored message, which came when it was `arrived`; the oldest first, each once.
     pub fn handle_deferred(
         &mut self,
         server: ServerId,
         deferred: &Deferred<'_>,
-        then: Now,
+        arrived: Now,
         now: Now,
     ) {
         let Some(deferral) = &mut self.deferral else { return };
-        let instant = then.instant.max(deferral.then.instant);
-        let then = Now { instant, ..then };
-        deferral.then = then;
+        let instant = arrived.instant.max(deferral.time.instant);
+        let arrived = Now { instant, ..arrived };
+        deferral.time = arrived;
         let Deferral { host, .. } = &mut **deferral;
         if host.poll_timeout().is_some_and(|due| due <= instant) {
-            host.handle_timeout(then);
+            host.handle_timeout(arrived);
         }
         match *deferred {
-            Deferred::Connected(session_time) => host.handle_connected(server, session_time, then),
-            Deferred::Disconnected => host.handle_disconnected(server, then),
+            Deferred::Connected(session_time) => {
+                host.handle_connected(server, session_time, arrived)
+            }
+            Deferred::Disconnected => host.handle_disconnected(server, arrived),
             Deferred::Message { topic, payload, retain } => {
-                host.handle_message(server, topic, payload, retain, then);
+                host.handle_message(server, topic, payload, retain, arrived);
             }
             Deferred::Oversized { topic, retain } => {
-                host.handle_oversized(server, topic, retain, then);
+                host.handle_oversized(server, topic, retain, arrived);
             }
         }
         deferral.drain(&mut self.twin, now);
@@ -134,13 +136,13 @@ impl Bridge {
         let Some(deferral) = &mut self.deferral else { return 0 };
         deferral.host.handle_timeout(now);
         deferral.drain(&mut self.twin, now);
-        let complete = deferral.complete && none_missing;
+        let is_complete = deferral.is_complete && none_missing;
         let lost = self.twin.drop_deferred();
-        if complete && lost == 0 {
+        if is_complete && lost == 0 {
             self.deferral = None;
             return 0;
         }
-        // Who was online for the twin is offline, and is born again.
+        // Nodes that are online for the twin go offline, and are born again below.
         for (server, _) in deferral.host.connections() {
             deferral.host.handle_disconnected(server, now);
         }
@@ -161,7 +163,7 @@ impl Bridge {
     /// The copy, too, finds out whether these are still online.
     pub(super) fn expect_deferred(&mut self, edge: &EdgeNode, devices: &[Arc<str>]) {
         if let Some(deferral) = &mut self.deferral {
-            deferral.host.expect_online(edge, devices, deferral.then);
+            deferral.host.expect_online(edge, devices, deferral.time);
         }
     }
 }

@@ -58,8 +58,8 @@ impl NotLate {
     }
 }
 
-/// Properties of which is remembered whether they are buffered.
-const REMEMBERED: usize = 1 << 20;
+/// Properties for which it is remembered whether they are buffered, at most.
+const MAX_REMEMBERED: usize = 1 << 20;
 
 /// The files, and what they did not take.
 #[derive(Debug)]
@@ -150,18 +150,18 @@ impl Bridge {
             return points;
         }
         let wait = self.history_wait();
-        let mut others = Vec::with_capacity(points.len());
+        let mut live = Vec::with_capacity(points.len());
         for point in points {
             let clocks = self.late.as_ref().map(|lane| lane.clocks).unwrap_or_default();
-            let way = match route::of(&point, wait, clocks, now.wall) {
-                // What the bridge itself says of machines is no measurement.
+            let route = match route::of(&point, wait, clocks, now.wall) {
+                // Presence is the bridge's own value, for which other rules hold.
                 Route::Late if self.twin.is_presence(point.stream) => {
                     route::of_own(&point, now.wall)
                 }
-                way => way,
+                route => route,
             };
-            match way {
-                Route::Live => others.extend(self.take_buffered(point, now)),
+            match route {
+                Route::Live => live.extend(self.take_buffered(point, now)),
                 Route::Late => {
                     let key = point.key();
                     match self.put_into_file(point, now) {
@@ -172,7 +172,7 @@ impl Bridge {
                 Route::None(why) => self.reject_late(point, NotLate::Form(why), now),
             }
         }
-        others
+        live
     }
 
     /// Takes a point whose property is buffered; gives back any other, and one that is to go live all
@@ -186,14 +186,14 @@ impl Bridge {
             return Some(point);
         }
         let is_buffered = match lane.buffered.get(&point.stream) {
-            Some(known) => *known,
+            Some(is_buffered) => *is_buffered,
             None => {
-                // One that is not known yet may be asked for again.
+                // A property that the twin does not know yet is asked for again with its next value.
                 let Some(address) = self.twin.measurement_address(point.stream) else {
                     return Some(point);
                 };
                 let is_buffered = buffered.globs.matches(&address);
-                if lane.buffered.len() >= REMEMBERED {
+                if lane.buffered.len() >= MAX_REMEMBERED {
                     lane.buffered.clear();
                 }
                 lane.buffered.insert(point.stream, is_buffered);
@@ -231,7 +231,7 @@ impl Bridge {
             self.twin.handle_rejected(&point);
         }
         self.twin.handle_decided(&[point.key()]);
-        // Ahead of SiteWise's clock is another matter.
+        // One that is ahead of our time is rejected for being in the future: no file helps.
         let is_late = refusal == RejectReason::OutOfRange && point.time < now.wall;
         if is_late {
             self.twin.handle_too_old(&point, now);
@@ -239,14 +239,14 @@ impl Bridge {
         if !is_late || self.late.is_none() {
             return Some(Output::Rejected { point, refusal, reason, stored: true });
         }
-        let taken = match route::of_rejected(&point) {
+        let result = match route::of_rejected(&point) {
             Route::Late if self.twin.is_presence(point.stream) => {
                 Err((point, NotLate::Form(NoRoute::Class)))
             }
             Route::Late | Route::Live => self.put_into_file(point, now),
             Route::None(why) => Err((point, NotLate::Form(why))),
         };
-        match taken {
+        match result {
             Ok(()) => {
                 self.delivery.withdraw_rejection(refusal);
                 None
@@ -262,14 +262,14 @@ impl Bridge {
     fn put_into_file(&mut self, point: Point, now: Now) -> Result<(), (Point, NotLate)> {
         match &mut self.late {
             Some(lane) => {
-                let taken = lane.late.handle_point(point, now);
-                taken.map_err(|(point, why)| (point, NotLate::Files(why)))
+                let result = lane.late.handle_point(point, now);
+                result.map_err(|(point, why)| (point, NotLate::Files(why)))
             }
             None => Err((point, NotLate::Files(Refusal::Disk))),
         }
     }
 
-    /// It is too old, and no file takes it.
+    /// Rejects a point that is too old and that no file takes.
     fn reject_late(&mut self, point: Point, why: NotLate, now: Now) {
         self.count_not_taken(why);
         let refusal = RejectReason::OutOfRange;

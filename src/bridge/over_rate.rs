@@ -11,9 +11,9 @@ use crate::twin::Twin;
 
 /// How long a machine stays a reason for `degraded` after its last dropped value, and how often it
 /// is logged.
-const SHOWN: Duration = Duration::from_secs(3_600);
-/// Machines that are remembered; the values of further ones are counted with all others.
-const MACHINES: usize = 1_000;
+const SHOWN_FOR: Duration = Duration::from_secs(3_600);
+/// Machines that are remembered at most; values of further ones count only in the totals.
+const MAX_MACHINES: usize = 1_000;
 
 /// A machine that sends more values than SiteWise takes in a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +26,13 @@ pub struct MachineOverRate {
     last: Instant,
 }
 
-/// All of them.
+/// The machines that exceeded the rate lately.
 #[derive(Debug, Default)]
 pub(super) struct MachinesOverRate(BTreeMap<Source, MachineOverRate>);
 
 impl MachinesOverRate {
     /// Counts a dropped value. Returns its machine if that is to be logged.
-    pub(super) fn dropped(
+    pub(super) fn count_dropped(
         &mut self,
         key: Key,
         why: DiscardReason,
@@ -48,16 +48,16 @@ impl MachinesOverRate {
     }
 
     fn count(&mut self, machine: &Source, stream: Stream, now: Instant) -> Option<Source> {
-        if let Some(known) = self.0.get_mut(machine)
-            && now.since(known.last) < SHOWN
+        if let Some(entry) = self.0.get_mut(machine)
+            && now.since(entry.last) < SHOWN_FOR
         {
-            (known.values, known.last) = (known.values + 1, now);
+            (entry.values, entry.last) = (entry.values + 1, now);
             return None;
         }
-        if self.0.len() >= MACHINES {
-            self.0.retain(|_, known| now.since(known.last) < SHOWN);
+        if self.0.len() >= MAX_MACHINES {
+            self.0.retain(|_, entry| now.since(entry.last) < SHOWN_FOR);
         }
-        if self.0.len() >= MACHINES {
+        if self.0.len() >= MAX_MACHINES {
             return None;
         }
         self.0.insert(machine.clone(), MachineOverRate { values: 1, example: stream, last: now });
@@ -66,7 +66,7 @@ impl MachinesOverRate {
 
     /// Those of the last hour.
     pub(super) fn recent(&self, now: Instant) -> impl Iterator<Item = (&Source, &MachineOverRate)> {
-        self.0.iter().filter(move |(_, known)| now.since(known.last) < SHOWN)
+        self.0.iter().filter(move |(_, entry)| now.since(entry.last) < SHOWN_FOR)
     }
 }
 
@@ -96,9 +96,9 @@ mod tests {
         assert!(shown(&crowded, at(6_700)).is_empty());
         assert!(crowded.count(&machine(0), stream, at(7_000)).is_some(), "it does so again");
         // Thousands of machines are bounded.
-        for n in 0..2 * MACHINES {
+        for n in 0..2 * MAX_MACHINES {
             crowded.count(&machine(n), stream, at(7_001));
         }
-        assert_eq!(crowded.0.len(), MACHINES);
+        assert_eq!(crowded.0.len(), MAX_MACHINES);
     }
 }

@@ -27,8 +27,8 @@ impl Bridge {
     }
 
     /// Edge nodes of which this bridge lacks something that a rebirth would bring, as `group/node`.
-    pub fn unasked(&self, most: usize) -> Vec<String> {
-        self.host.unasked(most)
+    pub fn unasked(&self, limit: usize) -> Vec<String> {
+        self.host.unasked(limit)
     }
 
     /// The other bridge lacks the birth of an edge node, given as `group/node`: requests it.
