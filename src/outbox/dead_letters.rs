@@ -103,7 +103,7 @@ impl DeadLetterRecord {
             data_type: name_of(&TYPES, &data_type),
             value,
             refusal: refusal.label().to_owned(),
-            reason: cut(reason),
+            reason: truncate(reason),
             first_attempt: before.map_or(at.as_millis(), |before| before.first_attempt),
             last_attempt: at.as_millis(),
             attempts: before.map_or(0, |before| before.attempts).saturating_add(1),
@@ -146,16 +146,16 @@ const TYPES: [(PropertyDataType, &str); 4] = [
     (PropertyDataType::String, "STRING"),
 ];
 
-fn name_of<T: PartialEq>(words: &[(T, &str)], meant: &T) -> String {
-    let found = words.iter().find(|(one, _)| one == meant);
+fn name_of<T: PartialEq>(words: &[(T, &str)], value: &T) -> String {
+    let found = words.iter().find(|(candidate, _)| candidate == value);
     found.map(|(_, word)| *word).unwrap_or_default().to_owned()
 }
 
 fn value_of<T: Copy>(words: &[(T, &str)], text: &str) -> Option<T> {
-    words.iter().find(|(_, word)| *word == text).map(|(meant, _)| *meant)
+    words.iter().find(|(_, word)| *word == text).map(|(value, _)| *value)
 }
 
-fn cut(mut reason: String) -> String {
+fn truncate(mut reason: String) -> String {
     if let Some((end, _)) = reason.char_indices().nth(REASON_CHARS) {
         reason.truncate(end);
     }
@@ -179,7 +179,7 @@ impl DeadLetters {
     /// Keeps a letter and counts it.
     pub fn push(&mut self, mut letter: DeadLetter) {
         self.refused.count(letter.refusal);
-        letter.reason = cut(letter.reason);
+        letter.reason = truncate(letter.reason);
         self.letters.push_back(letter);
         while self.letters.len() > self.bound {
             self.letters.pop_front();

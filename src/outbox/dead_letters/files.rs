@@ -16,15 +16,15 @@ use super::{DeadLetter, DeadLetterRecord, make_folder};
 use crate::delivery::point::Key;
 
 /// Bytes of one file, and of all together: dead letters are kept for analysis, not for ever.
-const FILE: u64 = 4 << 20;
-const FILES: u64 = 64 << 20;
+const MAX_FILE_BYTES: u64 = 4 << 20;
+const MAX_TOTAL_BYTES: u64 = 64 << 20;
 /// Bytes of lines that wait for a disk that fails.
 const MAX_UNWRITTEN: usize = 4 << 20;
 /// Letters that are remembered after their value was retried; for others the time of the first
 /// attempt is lost.
 const MAX_RETRIED: usize = 100_000;
 /// Bytes of a line at most: longer ones are not ours.
-const LINE: u64 = 64 << 10;
+const MAX_LINE_BYTES: u64 = 64 << 10;
 
 /// What happened to a letter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,7 +74,7 @@ impl DeadLetterFiles {
         let mut all = BTreeMap::new();
         for (number, path) in files(folder) {
             letters.file_number = letters.file_number.max(number);
-            for entry in entries(&path) {
+            for entry in lines(&path) {
                 match entry {
                     DeadLetterLine::Letter(letter) => {
                         letters.next_id = letters.next_id.max(letter.id + 1);
@@ -161,7 +161,7 @@ impl DeadLetterFiles {
         if self.unwritten.is_empty() {
             return Ok(());
         }
-        if self.bytes >= FILE {
+        if self.bytes >= MAX_FILE_BYTES {
             self.file = None;
             self.file_number += 1;
         }
@@ -172,7 +172,7 @@ impl DeadLetterFiles {
                 let path = self.folder.join(format!("{:08}.jsonl", self.file_number));
                 let file = OpenOptions::new().create(true).append(true).open(path)?;
                 self.bytes = file.metadata()?.len();
-                self.forget_oldest()?;
+                self.drop_oldest_files()?;
                 self.file.insert(file)
             }
         };
@@ -187,17 +187,17 @@ impl DeadLetterFiles {
         Ok(())
     }
 
-    fn forget_oldest(&self) -> io::Result<()> {
+    fn drop_oldest_files(&self) -> io::Result<()> {
         let files = files(&self.folder);
         let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
-        let mut all: u64 = files.iter().map(|(_, path)| size(path)).sum();
+        let mut total_bytes: u64 = files.iter().map(|(_, path)| size(path)).sum();
         for (_, path) in &files {
-            if all <= FILES {
+            if total_bytes <= MAX_TOTAL_BYTES {
                 break;
             }
-            all -= size(path);
+            total_bytes -= size(path);
             let letters =
-                entries(path).filter(|entry| matches!(entry, DeadLetterLine::Letter(_))).count();
+                lines(path).filter(|entry| matches!(entry, DeadLetterLine::Letter(_))).count();
             fs::remove_file(path)?;
             warn!(
                 "the dead letters on disk reached their limit: the {letters} oldest were dropped"
@@ -212,7 +212,7 @@ impl DeadLetterFiles {
 pub fn read(folder: &Path) -> BTreeMap<u64, DeadLetterRecord> {
     let mut letters = BTreeMap::new();
     for (_, path) in files(folder) {
-        for entry in entries(&path) {
+        for entry in lines(&path) {
             match entry {
                 DeadLetterLine::Letter(letter) => {
                     letters.insert(letter.id, *letter);
@@ -241,14 +241,14 @@ fn files(folder: &Path) -> Vec<(u64, PathBuf)> {
 }
 
 /// What a file says, line by line; lines that are none are skipped.
-fn entries(path: &Path) -> impl Iterator<Item = DeadLetterLine> {
+fn lines(path: &Path) -> impl Iterator<Item = DeadLetterLine> {
     let mut reader = File::open(path).ok().map(BufReader::new);
     let mut line = Vec::new();
     std::iter::from_fn(move || {
         loop {
             line.clear();
             let reader = reader.as_mut()?;
-            let read = reader.by_ref().take(LINE).read_until(b'\n', &mut line).ok()?;
+            let read = reader.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line).ok()?;
             if read == 0 {
                 return None;
             }

@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 /// Requests per poll, and bytes of one.
-const AT_ONCE: usize = 64;
-const BYTES: u64 = 1 << 20;
+const MAX_PER_POLL: usize = 64;
+const MAX_BYTES: u64 = 1 << 20;
 /// Dead letters of one request at most, so that it stays within these bytes.
-const IDS: usize = 40_000;
+const MAX_IDS: usize = 40_000;
 /// The extension of a request that could not be read.
 const UNREADABLE: &str = "unreadable";
 
@@ -93,7 +93,7 @@ pub fn submit(letters: &Path, request: &DeadLetterRequest) -> io::Result<Vec<Req
     super::make_folder(&folder)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut parts = Vec::new();
-    for (part_number, ids) in request.ids.chunks(IDS).enumerate() {
+    for (part_number, ids) in request.ids.chunks(MAX_IDS).enumerate() {
         let part = DeadLetterRequest { wish: request.wish, ids: ids.to_vec() };
         let name = format!("{:020}-{}-{part_number:05}", now.as_nanos(), std::process::id());
         let unfinished = folder.join(format!("{name}.part"));
@@ -135,7 +135,7 @@ pub(in crate::outbox) fn pending(
     paths.retain(|path| !reported.contains(path));
     paths.sort();
     let mut requests = Vec::new();
-    for path in paths.into_iter().take(AT_ONCE) {
+    for path in paths.into_iter().take(MAX_PER_POLL) {
         match read(&path) {
             Ok(request) => requests.push((path, request)),
             Err(why) => quarantine(path, &why, reported),
@@ -146,8 +146,8 @@ pub(in crate::outbox) fn pending(
 
 fn read(path: &Path) -> Result<DeadLetterRequest, String> {
     let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > BYTES {
-        return Err(format!("it has {size} bytes, more than {BYTES}"));
+    if size > MAX_BYTES {
+        return Err(format!("it has {size} bytes, more than {MAX_BYTES}"));
     }
     let text = fs::read(path).map_err(|error| error.to_string())?;
     serde_json::from_slice(&text).map_err(|error| error.to_string())
@@ -157,12 +157,12 @@ fn read(path: &Path) -> Result<DeadLetterRequest, String> {
 fn quarantine(path: PathBuf, reason: &str, reported: &mut BTreeSet<PathBuf>) {
     let aside = path.with_extension(UNREADABLE);
     let moved = fs::rename(&path, &aside).is_ok();
-    let now = if moved { &aside } else { &path };
+    let current_path = if moved { &aside } else { &path };
     warn!(
         "cannot read the request about dead letters {}: {reason}; nothing was done, the file is kept \
          as {}: repeat `sparkwise dead-letters` as the user that the bridge runs as",
         path.display(),
-        now.display()
+        current_path.display()
     );
     if !moved {
         reported.insert(path);
@@ -214,7 +214,7 @@ mod tests {
         let requests = letters.join("requests");
         fs::create_dir_all(requests.join("2.json")).unwrap();
         fs::write(requests.join("1.json"), "{").unwrap();
-        let large = vec![b' '; usize::try_from(BYTES).unwrap() + 1];
+        let large = vec![b' '; usize::try_from(MAX_BYTES).unwrap() + 1];
         fs::write(requests.join("3.json"), large).unwrap();
         let mut told = BTreeSet::new();
         assert_eq!(pending(&letters, &mut told), []);

@@ -85,7 +85,7 @@ fn the_oldest_file_goes_when_all_are_too_large() {
     for number in 0..20u64 {
         fs::write(
             folder.path().join(format!("{number:08}.jsonl")),
-            vec![b'\n'; usize::try_from(FILE).unwrap()],
+            vec![b'\n'; usize::try_from(MAX_FILE_BYTES).unwrap()],
         )
         .unwrap();
     }
@@ -93,6 +93,6 @@ fn the_oldest_file_goes_when_all_are_too_large() {
     letters.push(long());
     let all = files(folder.path());
     let bytes: u64 = all.iter().map(|(_, path)| fs::metadata(path).unwrap().len()).sum();
-    assert!(bytes <= FILES + FILE, "{bytes}");
+    assert!(bytes <= MAX_TOTAL_BYTES + MAX_FILE_BYTES, "{bytes}");
     assert_eq!(read(folder.path()).len(), 1);
 }
