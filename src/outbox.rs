@@ -51,8 +51,8 @@ pub trait Outbox: Send {
         PutResult { dropped: self.put(points), taken: Vec::new() }
     }
 
-    /// Unparks the points behind a gate, except those for which `next` returns another closed gate.
-    fn open(&mut self, gate: Gate, next: &dyn Fn(&Point) -> Option<Gate>);
+    /// Unparks the points behind a gate, except those for which `next_gate` returns another closed gate.
+    fn open(&mut self, gate: Gate, next_gate: &dyn Fn(&Point) -> Option<Gate>);
 
     /// Takes points to be delivered, live values first with no class starved, the oldest
     /// first within a class. What is taken counts no longer in [`len`](Self::len) and
@@ -63,7 +63,7 @@ pub trait Outbox: Send {
     /// Takes points that are only on disk, those of a property together, as
     /// [history](crate::delivery::point::Class::History): they were queued for long, or by an
     /// earlier process. `gate_state` says which of them can be sent.
-    fn take_cold(&mut self, _room: Room, _passage: &dyn Fn(&Point) -> GateState) -> Vec<Point> {
+    fn take_cold(&mut self, _room: Room, _gate_state: &dyn Fn(&Point) -> GateState) -> Vec<Point> {
         Vec::new()
     }
 

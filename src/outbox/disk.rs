@@ -179,11 +179,11 @@ impl DiskOutbox {
         head_bound: usize,
         outbox_event: Arc<Notify>,
     ) -> (Self, DiskWriter, Receiver<DiskJob>) {
-        let (jobs, to_do) = mpsc::channel();
-        let (done, reports) = mpsc::channel();
+        let (jobs, job_queue) = mpsc::channel();
+        let (report_sender, reports) = mpsc::channel();
         let stats = store.as_ref().map(|store| store.stats()).map_err(Clone::clone);
         let inbound_folder = letters.folder().with_file_name(INBOUND_FOLDER);
-        let replay = inbound::InboundReplay::new(&inbound_folder, done.clone());
+        let replay = inbound::InboundReplay::new(&inbound_folder, report_sender.clone());
         let folder = letters.folder().parent().map(Path::to_owned).unwrap_or_default();
         let mut machine_file = MachineFile::of(&folder);
         let mut machines = Machines::default();
@@ -191,7 +191,8 @@ impl DiskOutbox {
             Ok(stats) if stats.points == 0 => machine_file.clear(),
             Ok(_) | Err(_) => machines = Machines::read(&folder),
         }
-        let writer = DiskWriter::new(open, store, letters, done, outbox_event, machine_file);
+        let writer =
+            DiskWriter::new(open, store, letters, report_sender, outbox_event, machine_file);
         let mut disk = Self {
             head_bound,
             memory: MemoryPoints::default(),
@@ -214,7 +215,7 @@ impl DiskOutbox {
             }
             Err(fault) => disk.handle_store_failure(1, fault),
         }
-        (disk, writer, to_do)
+        (disk, writer, job_queue)
     }
 
     /// The store is open.
@@ -253,7 +254,7 @@ impl DiskOutbox {
                 if lost > 0 {
                     let in_memory = self.memory.mark_all_unwritten(self.write_queue.last_flushed());
                     // Of what an earlier process left nothing is in memory.
-                    if self.counters.is_known() {
+                    if self.counters.was_opened() {
                         lost = self.counters.count_lost_in_use(lost, in_memory);
                     }
                 }

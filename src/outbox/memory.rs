@@ -29,15 +29,15 @@ impl MemoryOutbox {
 impl Outbox for MemoryOutbox {
     fn put(&mut self, points: Vec<QueuedPoint>) -> Vec<(Point, DiscardReason)> {
         let mut dropped = Vec::new();
-        for waiting in points {
-            match self.positions.entry(waiting.point.key()) {
-                Entry::Occupied(mut place) => {
-                    let (now, overwritten) = self.queues.overwrite(*place.get(), waiting);
-                    place.insert(now);
+        for queued in points {
+            match self.positions.entry(queued.point.key()) {
+                Entry::Occupied(mut entry) => {
+                    let (position, overwritten) = self.queues.overwrite(*entry.get(), queued);
+                    entry.insert(position);
                     dropped.extend(overwritten.map(|point| (point, DiscardReason::Overwritten)));
                 }
-                Entry::Vacant(place) => {
-                    place.insert(self.queues.push(waiting));
+                Entry::Vacant(entry) => {
+                    entry.insert(self.queues.push(queued));
                 }
             }
         }
@@ -56,26 +56,26 @@ impl Outbox for MemoryOutbox {
             return PutResult { dropped: self.put(points), taken: Vec::new() };
         }
         let mut taken = Vec::with_capacity(points.len());
-        let mut rest = Vec::new();
-        for waiting in points {
-            let history = usize::from(waiting.point.class == Class::History);
+        let mut remaining = Vec::new();
+        for queued in points {
+            let history = usize::from(queued.point.class == Class::History);
             let is_only =
-                self.positions.is_empty() || !self.positions.contains_key(&waiting.point.key());
-            if waiting.gate.is_none() && room.history >= history && is_only {
+                self.positions.is_empty() || !self.positions.contains_key(&queued.point.key());
+            if queued.gate.is_none() && room.history >= history && is_only {
                 room.history -= history;
-                taken.push(waiting.point);
+                taken.push(queued.point);
             } else {
-                rest.push(waiting);
+                remaining.push(queued);
             }
         }
-        PutResult { dropped: self.put(rest), taken }
+        PutResult { dropped: self.put(remaining), taken }
     }
 
     fn open(&mut self, gate: Gate, next: &dyn Fn(&Point) -> Option<Gate>) {
-        let places = &mut self.positions;
+        let positions = &mut self.positions;
         self.queues.open(gate, next, |key| {
-            if let Some(place) = places.get_mut(&key) {
-                place.free();
+            if let Some(position) = positions.get_mut(&key) {
+                position.mark_takeable();
             }
         });
     }

@@ -100,8 +100,8 @@ impl Queues {
     }
 
     /// Takes one point out, with what it waits for.
-    pub(super) fn remove(&mut self, place: PointPosition) -> Option<QueuedPoint> {
-        let PointPosition { arrival, class, is_parked } = place;
+    pub(super) fn remove(&mut self, position: PointPosition) -> Option<QueuedPoint> {
+        let PointPosition { arrival, class, is_parked } = position;
         let waiting = match is_parked {
             false => {
                 QueuedPoint { point: self.takeable.get_mut(class).remove(&arrival)?, gate: None }
@@ -134,20 +134,20 @@ impl Queues {
     /// Takes out the oldest history, or else the oldest of the lowest class that is there.
     pub(super) fn drop_oldest(&mut self) -> Option<Point> {
         let lowest = CLASSES.into_iter().rev();
-        let place = lowest.filter_map(|class| self.oldest_of(class)).next()?;
-        self.remove(place).map(|waiting| waiting.point)
+        let position = lowest.filter_map(|class| self.oldest_of(class)).next()?;
+        self.remove(position).map(|waiting| waiting.point)
     }
 
-    /// Lets the points behind a gate go on, to the gate that `next` tells for some of them. Calls
+    /// Lets the points behind a gate go on, to the gate that `next_gate` tells for some of them. Calls
     /// `freed` with those that are takeable now.
     pub(super) fn open(
         &mut self,
         gate: Gate,
-        next: &dyn Fn(&Point) -> Option<Gate>,
+        next_gate: &dyn Fn(&Point) -> Option<Gate>,
         mut freed: impl FnMut(Key),
     ) {
         for (arrival, point) in self.parked.remove(&gate).unwrap_or_default() {
-            match next(&point) {
+            match next_gate(&point) {
                 None => {
                     freed(point.key());
                     self.gates.get_mut(point.class).remove(&arrival);
@@ -187,14 +187,14 @@ impl Queues {
     /// The point that came first, takeable or parked, and where it is.
     pub(super) fn oldest(&self) -> Option<(PointPosition, &Point)> {
         let oldest = CLASSES.into_iter().filter_map(|class| self.oldest_of(class));
-        let place = oldest.min_by_key(|place| place.arrival)?;
-        Some((place, self.get(place)?))
+        let position = oldest.min_by_key(|position| position.arrival)?;
+        Some((position, self.get(position)?))
     }
 
     /// What waits of an asset: behind its own gate, behind gates of properties, and takeable, in this
     /// order, as far as `at_most` points reach.
     pub(super) fn waiting_of(&self, asset: Uuid, at_most: usize) -> AssetWaiting {
-        let mut of = AssetWaiting::default();
+        let mut found = AssetWaiting::default();
         let own = Gate::Asset(asset);
         let own = self.parked.get(&own).into_iter().map(|points| (Some(own), points));
         let properties = self.parked.iter().filter_map(|(gate, points)| match gate {
@@ -205,19 +205,19 @@ impl Queues {
         let queues = own.chain(properties).chain(takeable);
         let points =
             queues.flat_map(|(gate, points)| points.values().map(move |point| (gate, point)));
-        for (looked, (gate, point)) in points.enumerate() {
-            if looked >= at_most {
-                of.is_partial = true;
+        for (scanned, (gate, point)) in points.enumerate() {
+            if scanned >= at_most {
+                found.is_partial = true;
                 break;
             }
             if point.stream.asset == asset {
                 let new = PropertyWaiting { values: 0, oldest: point.time, gate };
-                let waiting = of.properties.entry(point.stream.property).or_insert(new);
+                let waiting = found.properties.entry(point.stream.property).or_insert(new);
                 waiting.values += 1;
                 waiting.oldest = waiting.oldest.min(point.time);
             }
         }
-        of
+        found
     }
 
     /// The time of the oldest point by its own time, or a later one of the same span; exactly the
@@ -233,16 +233,16 @@ impl Queues {
     }
 
     fn oldest_of(&self, class: Class) -> Option<PointPosition> {
-        let place = |arrival, is_parked| PointPosition { arrival, class, is_parked };
+        let position = |arrival, is_parked| PointPosition { arrival, class, is_parked };
         let takeable = self.takeable.get(class).first_key_value();
-        let takeable = takeable.map(|(&arrival, _)| place(arrival, false));
+        let takeable = takeable.map(|(&arrival, _)| position(arrival, false));
         let parked = self.gates.get(class).first_key_value();
-        let parked = parked.map(|(&arrival, _)| place(arrival, true));
-        takeable.into_iter().chain(parked).min_by_key(|place| place.arrival)
+        let parked = parked.map(|(&arrival, _)| position(arrival, true));
+        takeable.into_iter().chain(parked).min_by_key(|position| position.arrival)
     }
 
-    pub(super) fn get(&self, place: PointPosition) -> Option<&Point> {
-        let PointPosition { arrival, class, is_parked } = place;
+    pub(super) fn get(&self, position: PointPosition) -> Option<&Point> {
+        let PointPosition { arrival, class, is_parked } = position;
         match is_parked {
             false => self.takeable.get(class).get(&arrival),
             true => self.parked.get(self.gates.get(class).get(&arrival)?)?.get(&arrival),
@@ -251,8 +251,8 @@ impl Queues {
 }
 
 impl PointPosition {
-    /// The gate before it opened.
-    pub(super) fn free(&mut self) {
+    /// The gate that it was parked behind has opened.
+    pub(super) fn mark_takeable(&mut self) {
         self.is_parked = false;
     }
 }

@@ -1,6 +1,6 @@
 //! The books: the outbox's own counts, in a file beside the store.
 //!
-//! A file of two places, written in turns and waited for after the store's own data. The points it
+//! A file of two slots, written in turns and waited for after the store's own data. The points it
 //! counts were flushed to the store before: those that are missing were lost to damage, and can be
 //! counted.
 
@@ -36,7 +36,7 @@ pub(super) struct CountEntry {
 }
 
 impl CountEntry {
-    fn written(self) -> Vec<u8> {
+    fn encode(self) -> Vec<u8> {
         let mut bytes = MARK.to_vec();
         bytes.push(FORMAT);
         for number in [self.batch, self.points, self.bytes] {
@@ -48,11 +48,11 @@ impl CountEntry {
 
     /// An entry as it was written; none if it is not whole.
     fn read(bytes: &[u8]) -> Result<Option<Self>, StoreError> {
-        let Some((said, sum)) = bytes.split_at_checked(BYTES - 8) else { return Ok(None) };
-        if xxh3_64(said).to_be_bytes() != *sum {
+        let Some((body, sum)) = bytes.split_at_checked(BYTES - 8) else { return Ok(None) };
+        if xxh3_64(body).to_be_bytes() != *sum {
             return Ok(None);
         }
-        let Some([format, rest @ ..]) = said.strip_prefix(MARK) else { return Ok(None) };
+        let Some([format, rest @ ..]) = body.strip_prefix(MARK) else { return Ok(None) };
         if *format > FORMAT {
             return Err(StoreError::Foreign);
         }
@@ -76,7 +76,7 @@ pub(super) enum BooksState {
 }
 
 impl BooksState {
-    /// Looks at the books of a folder.
+    /// Reads the state of a folder's books.
     ///
     /// # Errors
     ///
@@ -92,7 +92,7 @@ impl BooksState {
 
     /// Whether there must be points, as far as they can tell.
     pub(super) fn expect_points(self) -> bool {
-        self == Self::Unreadable || self.last_entry().is_some_and(|said| said.points > 0)
+        self == Self::Unreadable || self.last_entry().is_some_and(|entry| entry.points > 0)
     }
 
     /// The last whole entry, if there is one.
@@ -150,9 +150,9 @@ impl Books {
         let file = options.open(path).map_err(|error| owner::fault_at(path, &error))?;
         let [first, second] = entries(&file)?;
         let batch = |entry: Option<CountEntry>| entry.map(|entry| entry.batch);
-        let place = u64::from(batch(first) > batch(second));
-        let said = latest([first, second]);
-        Ok(Self { file, path: path.to_owned(), entry_at_open: said, last_entry: None, slot: place })
+        let slot = u64::from(batch(first) > batch(second));
+        let entry = latest([first, second]);
+        Ok(Self { file, path: path.to_owned(), entry_at_open: entry, last_entry: None, slot })
     }
 
     /// Whether the file still has its name.
@@ -163,8 +163,9 @@ impl Books {
 
     /// Whether there is less than what the books count.
     pub(super) fn has_fewer(&self, batch: u64, points: u64) -> bool {
-        self.entry_at_open
-            .is_some_and(|said| batch < said.batch || (batch == said.batch && points < said.points))
+        self.entry_at_open.is_some_and(|entry| {
+            batch < entry.batch || (batch == entry.batch && points < entry.points)
+        })
     }
 
     /// Writes an entry, and flushes it.
@@ -172,9 +173,9 @@ impl Books {
         if self.last_entry == Some(entry) {
             return Ok(());
         }
-        self.file.write_all_at(&entry.written(), self.slot * SLOT_BYTES)?;
+        self.file.write_all_at(&entry.encode(), self.slot * SLOT_BYTES)?;
         self.file.sync_data()?;
-        // The other place has what was before: a write that is cut short spoils one.
+        // The other slot keeps the entry before: a torn write spoils only one.
         self.slot = 1 - self.slot;
         self.last_entry = Some(entry);
         Ok(())
@@ -206,9 +207,9 @@ fn latest(entries: [Option<CountEntry>; 2]) -> Option<CountEntry> {
 }
 
 fn entries(file: &File) -> Result<[Option<CountEntry>; 2], StoreError> {
-    let entry = |place: u64| {
+    let entry = |slot: u64| {
         let mut bytes = [0; BYTES];
-        match file.read_exact_at(&mut bytes, place * SLOT_BYTES) {
+        match file.read_exact_at(&mut bytes, slot * SLOT_BYTES) {
             Ok(()) => CountEntry::read(&bytes),
             Err(_) => Ok(None),
         }
@@ -250,7 +251,7 @@ mod tests {
     #[test]
     fn books_of_a_newer_version_are_not_read() {
         let folder = Folder::new();
-        let mut bytes = entry(1).written();
+        let mut bytes = entry(1).encode();
         bytes[MARK.len()] = FORMAT + 1;
         let sum = xxh3_64(&bytes[..BYTES - 8]).to_be_bytes();
         bytes[BYTES - 8..].copy_from_slice(&sum);

@@ -106,31 +106,31 @@ impl DiskOutbox {
 
     /// Drops the oldest cold points.
     pub(super) fn handle_evicted(&mut self, points: Vec<(Point, u64)>) {
-        let Some(decided) = self.bounds.eviction_read.finish() else { return };
-        let mut too_much = self.bounds.excess();
-        let before = self.counters.full;
-        let more = points.len() == EVICT_BATCH;
+        let Some(settled) = self.bounds.eviction_read.finish() else { return };
+        let mut excess = self.bounds.excess();
+        let full_before = self.counters.full;
+        let is_full_page = points.len() == EVICT_BATCH;
         let mut last = None;
         for (point, bytes) in points {
             let key = point.key();
             last = Some(RecordKey::of(key));
-            if self.memory.has(&key) || decided.contains(&key) {
+            if self.memory.has(&key) || settled.contains(&key) {
                 continue;
             }
-            if too_much == 0 {
+            if excess == 0 {
                 break;
             }
-            too_much = too_much.saturating_sub(bytes);
+            excess = excess.saturating_sub(bytes);
             self.cold.remove_one(&key);
             self.counters.full += 1;
             self.write_queue.remove(key);
         }
-        if self.counters.full > before {
+        if self.counters.full > full_before {
             self.events.push_back(DiskEvent::Full);
-            self.bounds.last_eviction_write = self.write_queue.next();
+            self.bounds.last_eviction_write = self.write_queue.next_write();
         }
         self.flush_writes();
-        if too_much > 0 && more && self.counters.full == before {
+        if excess > 0 && is_full_page && self.counters.full == full_before {
             self.request_oldest(last);
         }
     }

@@ -111,9 +111,9 @@ impl ColdPoints {
         if self.points == 0 {
             return None;
         }
-        let read_ahead = self.read_ahead.first_key_value().map(|(place, _)| place.span());
+        let read_ahead = self.read_ahead.first_key_value().map(|(record_key, _)| record_key.span());
         let passed_over = self.parked.oldest().map(|(span, _)| span);
-        let unread = self.scan.filter(|round| !round.is_complete).and_then(|round| round.after);
+        let unread = self.scan.filter(|scan| !scan.is_complete).and_then(|scan| scan.after);
         let next = self.next_spans.and_then(|spans| spans.from);
         let unread = unread.map(RecordKey::span);
         [read_ahead, passed_over, unread, next].into_iter().flatten().min()
@@ -141,8 +141,8 @@ impl ColdPoints {
 
     fn mark_disturbed(&mut self) {
         self.count_verified = false;
-        if let Some(round) = &mut self.scan {
-            round.points_added = true;
+        if let Some(scan) = &mut self.scan {
+            scan.points_added = true;
         }
     }
 
@@ -180,9 +180,9 @@ impl ColdPoints {
 
     /// A point with this key comes; true if it overwrites one that was read ahead.
     pub(super) fn overwrite(&mut self, key: &Key) -> bool {
-        let on_page = self.read_ahead.remove(&RecordKey::of(*key)).is_some();
-        self.points -= usize::from(on_page);
-        on_page
+        let was_read_ahead = self.read_ahead.remove(&RecordKey::of(*key)).is_some();
+        self.points -= usize::from(was_read_ahead);
+        was_read_ahead
     }
 
     /// This many points were overwritten on disk. Returns how many of them were ours.
@@ -204,7 +204,7 @@ impl ColdPoints {
         if self.page_read.is_pending() || self.read_ahead.len() > READ_AHEAD || self.points == 0 {
             return None;
         }
-        let is_over = self.scan.is_none_or(|round| round.is_complete);
+        let is_over = self.scan.is_none_or(|scan| scan.is_complete);
         if is_over
             && self.read_ahead.is_empty()
             && let Some(spans) = self.next_spans.take()
@@ -214,30 +214,30 @@ impl ColdPoints {
             let after = spans.from.map(RecordKey::before);
             self.scan = Some(ColdScan { spans, after, points_added: false, is_complete: false });
         }
-        let round = self.scan.filter(|round| !round.is_complete)?;
+        let scan = self.scan.filter(|scan| !scan.is_complete)?;
         self.page_read.start();
-        Some(PageRequest { after: round.after, limit: PAGE })
+        Some(PageRequest { after: scan.after, limit: PAGE })
     }
 
-    /// A page comes from the disk; `is_here` tells which points are in memory.
+    /// A page comes from the disk; `is_in_memory` tells which points are in memory.
     pub(super) fn handle_page(
         &mut self,
         points: impl ExactSizeIterator<Item = Point>,
-        is_here: impl Fn(&Key) -> bool,
+        is_in_memory: impl Fn(&Key) -> bool,
     ) {
-        let Some(decided) = self.page_read.finish() else { return };
-        let Some(round) = &mut self.scan else { return };
-        round.is_complete = points.len() < PAGE;
+        let Some(settled) = self.page_read.finish() else { return };
+        let Some(scan) = &mut self.scan else { return };
+        scan.is_complete = points.len() < PAGE;
         for point in points {
             let key = point.key();
-            let place = RecordKey::of(key);
-            if round.spans.to.is_some_and(|to| place.span() > to) {
-                round.is_complete = true;
+            let record_key = RecordKey::of(key);
+            if scan.spans.to.is_some_and(|to| record_key.span() > to) {
+                scan.is_complete = true;
                 break;
             }
-            round.after = Some(place);
-            if !decided.contains(&key) && !is_here(&key) {
-                self.read_ahead.insert(place, point);
+            scan.after = Some(record_key);
+            if !settled.contains(&key) && !is_in_memory(&key) {
+                self.read_ahead.insert(record_key, point);
             }
         }
     }
@@ -258,10 +258,10 @@ impl ColdPoints {
         }
         let mut taken = Vec::new();
         while taken.len() < room {
-            let Some((place, mut point)) = self.read_ahead.pop_first() else { break };
+            let Some((record_key, mut point)) = self.read_ahead.pop_first() else { break };
             match gate_state(&point) {
                 GateState::Unknown => {
-                    self.read_ahead.insert(place, point);
+                    self.read_ahead.insert(record_key, point);
                     break;
                 }
                 GateState::Closed => self.parked.add(&point),
@@ -275,14 +275,14 @@ impl ColdPoints {
             }
         }
         if self.read_ahead.is_empty()
-            && let Some(round) = self.scan.filter(|round| round.is_complete)
+            && let Some(scan) = self.scan.filter(|scan| scan.is_complete)
         {
             self.scan = None;
-            self.count_verified = round.spans == SpanRange::ALL && !round.points_added;
+            self.count_verified = scan.spans == SpanRange::ALL && !scan.points_added;
             // More are counted than are known of: a full scan shows whether they are there.
             let is_missing = self.next_spans.is_none() && self.parked.len() < self.points;
             if !self.count_verified && is_missing && self.futile_scans < MAX_FUTILE_SCANS {
-                self.futile_scans += u8::from(round.spans == SpanRange::ALL);
+                self.futile_scans += u8::from(scan.spans == SpanRange::ALL);
                 self.rescan(SpanRange::ALL);
             }
         }

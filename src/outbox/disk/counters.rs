@@ -47,7 +47,7 @@ impl DiskCounters {
     }
 
     /// Whether the store has been open once.
-    pub(super) fn is_known(&self) -> bool {
+    pub(super) fn was_opened(&self) -> bool {
         self.was_opened
     }
 

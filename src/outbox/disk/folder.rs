@@ -18,13 +18,13 @@ use super::store::{FORMAT, FjallStore, Store, StoreError, StoreOpener};
 
 /// The store's own mark. Another number in it is another version's of the store.
 const MARK: &str = "version";
-const MARKED: &[u8] = b"FJL\x03";
+const MARK_CONTENT: &[u8] = b"FJL\x03";
 /// The highest number that a newer version may have given its mark: what is beyond is damage.
-const NEWEST: u8 = 15;
+const MAX_NEWER_MARK: u8 = 15;
 /// What a process holds as long as the folder is its own.
 const LOCK: &str = "lock";
 /// Between two repairs: repeated damage would fill the disk with kept copies.
-const PAUSE: Duration = Duration::from_secs(3_600);
+const REPAIR_INTERVAL: Duration = Duration::from_secs(3_600);
 /// Points that are read at once to see whether all can be read.
 const PAGE: usize = 10_000;
 
@@ -43,7 +43,7 @@ pub(super) fn opener(folder: &Path) -> StoreOpener {
             owner = Some(lock(&folder)?);
         }
         if let Some(StoreError::Damaged(reason)) = before {
-            if repaired.is_some_and(|last| last.elapsed() < PAUSE) {
+            if repaired.is_some_and(|last| last.elapsed() < REPAIR_INTERVAL) {
                 return Err(StoreError::Damaged(reason.clone()));
             }
             repaired = Some(Instant::now());
@@ -82,15 +82,17 @@ pub(super) fn open(folder: &Path) -> Result<FjallStore, StoreError> {
     let points = folder.join(POINTS);
     repair::finish(&points)?;
     repair::finish(&folder.join(INBOUND_FOLDER))?;
-    match found(&points)? {
+    match find_store(&points)? {
         StoreFound::Store => {
-            let (said, damage) =
+            let (meta, damage) =
                 raw::scan(&points).map_err(|error| owner::fault_at(&points, &error))?;
-            check(&said, &damage, books)?;
-            if let Some((log, whole)) = damage.torn {
-                let cut = repair::truncate_log(&log, whole);
-                let cut = cut.map_err(|error| StoreError::Disk(error.to_string()))?;
-                debug!("the last write to the outbox's log is incomplete: {cut} bytes discarded");
+            check(&meta, &damage, books)?;
+            if let Some((log, whole_bytes)) = damage.torn {
+                let cut_bytes = repair::truncate_log(&log, whole_bytes);
+                let cut_bytes = cut_bytes.map_err(|error| StoreError::Disk(error.to_string()))?;
+                debug!(
+                    "the last write to the outbox's log is incomplete: {cut_bytes} bytes discarded"
+                );
             }
         }
         StoreFound::Nothing if books.expect_points() => {
@@ -128,7 +130,7 @@ enum StoreFound {
     Foreign,
 }
 
-fn found(points: &Path) -> Result<StoreFound, StoreError> {
+fn find_store(points: &Path) -> Result<StoreFound, StoreError> {
     let mut entries = match points.read_dir() {
         Ok(entries) => entries,
         // A folder without read permission may hold the whole store, so it is no sign of an empty
@@ -152,13 +154,13 @@ fn found(points: &Path) -> Result<StoreFound, StoreError> {
     {
         return Err(owner::fault_at(&points.join(MARK), error));
     }
-    if mark.as_ref().is_ok_and(|mark| mark == MARKED) {
+    if mark.as_ref().is_ok_and(|mark| mark == MARK_CONTENT) {
         return Ok(StoreFound::Store);
     }
     // Of a newer version nothing is touched, however much of it can be read.
-    let is_newer = |mark: &[u8]| match (mark, MARKED) {
+    let is_newer = |mark: &[u8]| match (mark, MARK_CONTENT) {
         ([name @ .., number], [ours @ .., last]) => {
-            name == ours && (last + 1..=NEWEST).contains(number)
+            name == ours && (last + 1..=MAX_NEWER_MARK).contains(number)
         }
         _ => false,
     };
@@ -272,7 +274,7 @@ pub fn inspect(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
     let books = BooksState::of(folder)?;
     let points = folder.join(POINTS);
     repair::finish(&points)?;
-    let damage = match found(&points) {
+    let damage = match find_store(&points) {
         Ok(StoreFound::Store) => {
             let looked = raw::scan(&points).map_err(|error| owner::fault_at(&points, &error))?;
             match check(&looked.0, &looked.1, books) {

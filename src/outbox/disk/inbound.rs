@@ -198,7 +198,7 @@ impl InboundReader {
     /// Values that were lost, when all was read. Without books each place cost one at least.
     pub(super) fn lost(&self, recorded: Option<CountEntry>) -> u64 {
         recorded
-            .map_or(self.damaged_at.len() as u64, |told| told.points.saturating_sub(self.values))
+            .map_or(self.damaged_at.len() as u64, |entry| entry.points.saturating_sub(self.values))
     }
 }
 

@@ -27,9 +27,9 @@ enum RestoreState {
     /// The store was not opened yet, and these files are not this process's.
     #[default]
     NotYet,
-    /// They are to be told.
+    /// They are to be reported.
     Found(Leftovers),
-    Told,
+    Taken,
 }
 
 impl Restored {
@@ -47,11 +47,11 @@ impl Restored {
         match std::mem::take(&mut *state) {
             RestoreState::NotYet => None,
             RestoreState::Found(files) => {
-                *state = RestoreState::Told;
+                *state = RestoreState::Taken;
                 Some(files)
             }
-            RestoreState::Told => {
-                *state = RestoreState::Told;
+            RestoreState::Taken => {
+                *state = RestoreState::Taken;
                 None
             }
         }
@@ -221,7 +221,9 @@ impl LateRemovals {
 
     /// All writes up to this one are flushed.
     pub(super) fn handle_flushed(&mut self, write: u64) {
-        let is_flushed = |(_, by): &mut (u64, Option<u64>)| by.is_some_and(|by| by <= write);
+        let is_flushed = |(_, removal_write): &mut (u64, Option<u64>)| {
+            removal_write.is_some_and(|removal_write| removal_write <= write)
+        };
         while let Some((row, _)) = self.pending.pop_front_if(is_flushed) {
             self.events.push_back(LateEvent::Settled(row));
         }
@@ -236,8 +238,8 @@ impl LateRemovals {
 
     /// It takes writes again, and this one is the last that holds what was to be deleted.
     pub(super) fn handle_writable(&mut self, write: u64) {
-        for (_, by) in &mut self.pending {
-            *by = by.or(Some(write));
+        for (_, removal_write) in &mut self.pending {
+            *removal_write = removal_write.or(Some(write));
         }
     }
 }
@@ -256,8 +258,8 @@ impl DiskOutbox {
     pub(super) fn next_late_event(&mut self) -> Option<LateEvent> {
         if let Some(Leftovers { files, unreadable }) = self.restored.take() {
             let unreadable = unreadable.into_iter();
-            let told = unreadable.map(|(file, reason)| LateEvent::Unreadable(file, reason));
-            self.late.events.extend(told);
+            let events = unreadable.map(|(file, reason)| LateEvent::Unreadable(file, reason));
+            self.late.events.extend(events);
             return Some(LateEvent::Restored(files));
         }
         self.late.events.pop_front()

@@ -203,12 +203,12 @@ impl LateFolder {
                 _ => {}
             }
         }
-        let mut left = Leftovers::default();
+        let mut leftovers = Leftovers::default();
         for name in open {
             let text = match self.cut(name) {
                 Ok(text) => text,
                 Err(error) => {
-                    left.unreadable.push((name, error.to_string()));
+                    leftovers.unreadable.push((name, error.to_string()));
                     continue;
                 }
             };
@@ -218,7 +218,7 @@ impl LateFolder {
             closed.push(name);
         }
         let is_left = |name: &FileName| {
-            closed.contains(name) || left.unreadable.iter().any(|(other, _)| other == name)
+            closed.contains(name) || leftovers.unreadable.iter().any(|(other, _)| other == name)
         };
         for name in records.iter().filter(|name| !is_left(name)) {
             fs::remove_file(self.path(*name, JOB))?;
@@ -226,27 +226,27 @@ impl LateFolder {
         closed.sort_unstable();
         for name in closed {
             match self.read(name) {
-                Ok(text) => left.files.push(RestoredFile {
+                Ok(text) => leftovers.files.push(RestoredFile {
                     name,
                     // Text in rows has no line ends.
                     rows: text.iter().filter(|byte| **byte == b'\n').count() as u64,
                     bytes: text.len() as u64,
                     record: self.read_record(name),
                 }),
-                Err(error) => left.unreadable.push((name, error.to_string())),
+                Err(error) => leftovers.unreadable.push((name, error.to_string())),
             }
         }
-        Ok(left)
+        Ok(leftovers)
     }
 
     /// Cuts a file that was being written after its last whole row, flushed, and gives what it holds.
     fn cut(&self, name: FileName) -> io::Result<Vec<u8>> {
         let path = self.path(name, OPEN);
         let mut text = fs::read(&path)?;
-        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        text.truncate(whole);
+        let whole_bytes = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        text.truncate(whole_bytes);
         let file = OpenOptions::new().write(true).open(&path)?;
-        file.set_len(whole as u64)?;
+        file.set_len(whole_bytes as u64)?;
         file.sync_data()?;
         Ok(text)
     }

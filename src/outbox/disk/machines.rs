@@ -126,8 +126,8 @@ impl MachineFile {
         self.write();
     }
 
-    /// Writes what is not written yet. What the disk fails is tried again later: the store, which
-    /// is on the same disk, tells people.
+    /// Writes what is not written yet. A failure is retried later and not reported: the store, on
+    /// the same disk, reports it.
     fn write(&mut self) {
         if !self.pending.is_empty() && self.append().is_ok() {
             self.pending.clear();

@@ -146,8 +146,8 @@ impl MemoryPoints {
                 self.unwritten += usize::from(record.is_unwritten());
                 let overwritten = match state {
                     KeyState::Queued { place, .. } => {
-                        let (now, overwritten) = self.head.overwrite(*place, queued);
-                        *place = now;
+                        let (new_place, overwritten) = self.head.overwrite(*place, queued);
+                        *place = new_place;
                         overwritten
                     }
                     KeyState::Taken { with, .. } => {
@@ -170,7 +170,7 @@ impl MemoryPoints {
         let states = &mut self.states;
         self.head.open(gate, next, |key| {
             if let Some(KeyState::Queued { place, .. }) = states.get_mut(&key) {
-                place.free();
+                place.mark_takeable();
             }
         });
         if self.successors == 0 {
@@ -268,17 +268,17 @@ impl MemoryPoints {
     /// The disk has lost some of what was flushed, nobody knows which: all that is in memory is to
     /// be saved again. How much of it had been flushed, if all writes up to `saved` were.
     pub(super) fn mark_all_unwritten(&mut self, saved: u64) -> u64 {
-        let mut doubted = 0;
+        let mut flushed = 0;
         for state in self.states.values_mut() {
             let record = state.record_mut();
             if record.is_unwritten() {
                 continue;
             }
-            doubted += u64::from(record.is_flushed(saved));
+            flushed += u64::from(record.is_flushed(saved));
             *record = SavingWrite::UNSURE;
             self.unwritten += 1;
         }
-        doubted
+        flushed
     }
 
     /// The disk takes writes again. What is in none is given to `write`, which tells the number of

@@ -23,8 +23,8 @@ impl PendingRead {
 
     /// The point with this key is decided, or dropped.
     pub(super) fn note_settled(&mut self, key: &Key) {
-        if let Some(decided) = &mut self.0 {
-            decided.insert(*key);
+        if let Some(settled) = &mut self.0 {
+            settled.insert(*key);
         }
     }
 

@@ -81,25 +81,27 @@ pub(super) struct Damage {
 ///
 /// The folder cannot be listed.
 pub(super) fn scan(folder: &Path) -> io::Result<(StoreMeta, Damage)> {
-    let mut said = StoreMeta::default();
-    let mut damage = logs(folder, &mut |part, change| {
-        if part == META_KEYSPACE {
-            said.apply(change);
+    let mut meta = StoreMeta::default();
+    let mut damage = logs(folder, &mut |keyspace, change| {
+        if keyspace == META_KEYSPACE {
+            meta.apply(change);
         }
     })?;
-    tables(folder, META_KEYSPACE, &mut Vec::new(), &mut |change| said.apply(change));
-    if said != StoreMeta::default() {
+    tables(folder, META_KEYSPACE, &mut Vec::new(), &mut |change| meta.apply(change));
+    if meta != StoreMeta::default() {
         // Only a store whose parts were all made speaks of itself. It would make anew, and empty,
         // what is not there.
-        damage.at.extend((0..=META_KEYSPACE).filter_map(|part| beginning(folder, part)));
+        damage
+            .at
+            .extend((0..=META_KEYSPACE).filter_map(|keyspace| broken_beginning(folder, keyspace)));
     }
-    Ok((said, damage))
+    Ok((meta, damage))
 }
 
 /// What a part begins with, if it is not as it was written: a file that tells which other lists its
 /// tables, and that one.
-fn beginning(folder: &Path, part: u64) -> Option<(PathBuf, u64)> {
-    let folder = folder.join("keyspaces").join(part.to_string());
+fn broken_beginning(folder: &Path, keyspace: u64) -> Option<(PathBuf, u64)> {
+    let folder = folder.join("keyspaces").join(keyspace.to_string());
     let current = folder.join("current");
     let Ok(bytes) = fs::read(&current) else { return Some((current, 0)) };
     let mut reader = ByteReader { bytes: &bytes, at: 0 };
@@ -118,8 +120,8 @@ fn beginning(folder: &Path, part: u64) -> Option<(PathBuf, u64)> {
 ///
 /// The folder cannot be listed.
 pub(super) fn points(folder: &Path, visit: &mut dyn FnMut(RawChange<'_>)) -> io::Result<Damage> {
-    let mut damage = logs(folder, &mut |part, change| {
-        if part == POINTS_KEYSPACE {
+    let mut damage = logs(folder, &mut |keyspace, change| {
+        if keyspace == POINTS_KEYSPACE {
             visit(change);
         }
     })?;
@@ -157,11 +159,11 @@ fn logs(folder: &Path, visit: &mut dyn FnMut(u64, RawChange<'_>)) -> io::Result<
 
 fn tables(
     folder: &Path,
-    part: u64,
+    keyspace: u64,
     places: &mut Vec<(PathBuf, u64)>,
     visit: &mut dyn FnMut(RawChange<'_>),
 ) {
-    let folder = folder.join("keyspaces").join(part.to_string()).join("tables");
+    let folder = folder.join("keyspaces").join(keyspace.to_string()).join("tables");
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         match FileWindow::open(&path) {
@@ -195,8 +197,8 @@ impl FileWindow {
         let end = (at + wanted as u64).min(self.size);
         if at < self.start || self.start + (self.bytes.len() as u64) < end {
             self.start = at;
-            let most = wanted.max(CHUNK) as u64;
-            let length = usize::try_from(self.size.saturating_sub(at).min(most)).unwrap_or(0);
+            let max_bytes = wanted.max(CHUNK) as u64;
+            let length = usize::try_from(self.size.saturating_sub(at).min(max_bytes)).unwrap_or(0);
             self.bytes.clear();
             self.bytes.resize(length, 0);
             if self.file.read_exact_at(&mut self.bytes, at).is_err() {

@@ -89,7 +89,7 @@ pub(super) fn copy(folder: &Path) -> Result<(u64, u64), StoreError> {
         remove(unfinished).map_err(disk)?;
         make_folder(unfinished).map_err(disk)?;
     }
-    let said = match old.is_dir() {
+    let meta = match old.is_dir() {
         true => {
             sort(&old, &sorting)?;
             raw::scan(&old).map_err(disk)?.0
@@ -98,14 +98,14 @@ pub(super) fn copy(folder: &Path) -> Result<(u64, u64), StoreError> {
     };
     let mut store = FjallStore::open(&new, None)?;
     fill(&mut store, &sorting)?;
-    let last = books.map_or(0, |entry| entry.batch).max(said.batch.unwrap_or_default());
+    let last = books.map_or(0, |entry| entry.batch).max(meta.batch.unwrap_or_default());
     store.set_batch(last)?;
     let found = store.stats().points;
     drop(store);
     remove(&sorting).map_err(disk)?;
-    let told = said.stats.map(|stats| stats.points);
-    let told = books.map(|entry| entry.points).or(told).unwrap_or_default();
-    let lost = told.saturating_sub(found);
+    let recorded = meta.stats.map(|stats| stats.points);
+    let recorded = books.map(|entry| entry.points).or(recorded).unwrap_or_default();
+    let lost = recorded.saturating_sub(found);
     mark_complete(&new, lost)?;
     Ok((found, lost))
 }

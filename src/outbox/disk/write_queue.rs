@@ -95,17 +95,17 @@ impl WriteQueue {
 
     /// Number of the write that has the last change.
     pub(super) fn last_change(&self) -> u64 {
-        if self.next_ops.is_empty() { self.last_sent_write } else { self.next() }
+        if self.next_ops.is_empty() { self.last_sent_write } else { self.next_write() }
     }
 
     /// Number of the write that the next change goes into.
-    pub(super) fn next(&self) -> u64 {
+    pub(super) fn next_write(&self) -> u64 {
         self.last_sent_write + 1
     }
 
     /// The same while the disk takes writes.
     pub(super) fn open_write(&self) -> Option<u64> {
-        self.is_writable().then(|| self.next())
+        self.is_writable().then(|| self.next_write())
     }
 
     /// Number of the last write that is flushed.
@@ -246,7 +246,7 @@ impl WriteQueue {
             self.send_write();
         }
         self.next_ops.push(op);
-        self.next()
+        self.next_write()
     }
 
     /// Hands over the last of what makes up.

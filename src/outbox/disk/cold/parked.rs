@@ -11,10 +11,10 @@ use crate::outbox::PassedOver;
 use crate::outbox::disk::record::RecordKey;
 
 /// Gates, and spans, that are remembered by themselves. For others more is read than need be.
-const GATES: usize = 100_000;
-const SPANS: usize = 4_096;
+const MAX_GATES: usize = 100_000;
+const MAX_SPANS: usize = 4_096;
 /// Assets of spans whose points are counted by themselves.
-const ASSETS: usize = 100_000;
+const MAX_ASSETS: usize = 100_000;
 
 /// Points on disk that were passed over.
 #[derive(Debug, Default)]
@@ -45,9 +45,9 @@ impl ParkedPoints {
     }
 
     pub(super) fn add(&mut self, point: &Point) {
-        let at = RecordKey::of(point.key()).span();
-        let room = self.spans.len() < SPANS;
-        match self.spans.get_mut(&at) {
+        let number = RecordKey::of(point.key()).span();
+        let room = self.spans.len() < MAX_SPANS;
+        match self.spans.get_mut(&number) {
             Some(span) => {
                 span.points += 1;
                 if span.latest.time < point.time {
@@ -56,17 +56,17 @@ impl ParkedPoints {
             }
             None if room => {
                 let (latest, assets) = (point.clone(), FxHashMap::default());
-                self.spans.insert(at, ParkedSpan { points: 1, latest, assets });
+                self.spans.insert(number, ParkedSpan { points: 1, latest, assets });
             }
             None => self.untracked += 1,
         }
-        self.count_asset(at, point.stream.asset);
+        self.count_asset(number, point.stream.asset);
         for gate in [Gate::Asset(point.stream.asset), Gate::Property(point.stream.property)] {
-            let room = self.gates.len() < GATES;
+            let room = self.gates.len() < MAX_GATES;
             match self.gates.get_mut(&gate) {
-                Some(first) => *first = (*first).min(at),
+                Some(first) => *first = (*first).min(number),
                 None if room => {
-                    self.gates.insert(gate, at);
+                    self.gates.insert(gate, number);
                 }
                 None => self.has_untracked_gates = true,
             }
@@ -77,7 +77,7 @@ impl ParkedPoints {
         let Some(span) = self.spans.get_mut(&span) else { return };
         match span.assets.get_mut(&asset) {
             Some(points) => *points += 1,
-            None if self.assets < ASSETS => {
+            None if self.assets < MAX_ASSETS => {
                 self.assets += 1;
                 span.assets.insert(asset, 1);
             }
@@ -88,14 +88,14 @@ impl ParkedPoints {
     /// How many points wait of each asset, and the end of the oldest span that has one.
     pub(super) fn by_asset(&self) -> Vec<PassedOver> {
         let mut all: FxHashMap<Uuid, PassedOver> = FxHashMap::default();
-        for (at, span) in &self.spans {
+        for (number, span) in &self.spans {
             for (asset, points) in &span.assets {
-                let of = all.entry(*asset).or_insert_with(|| PassedOver {
+                let waiting = all.entry(*asset).or_insert_with(|| PassedOver {
                     asset: *asset,
                     values: 0,
-                    oldest: RecordKey::end_of(*at),
+                    oldest: RecordKey::end_of(*number),
                 });
-                of.values += *points as u64;
+                waiting.values += *points as u64;
             }
         }
         all.into_values().collect()
@@ -121,11 +121,11 @@ impl ParkedPoints {
         };
         let assets = &mut self.assets;
         self.spans.retain(|at, span| {
-            let stays = !is_read(*at);
-            if !stays {
+            let keep = !is_read(*at);
+            if !keep {
                 *assets -= span.assets.len();
             }
-            stays
+            keep
         });
         if spans == SpanRange::ALL {
             *self = Self::default();

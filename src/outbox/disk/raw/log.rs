@@ -49,11 +49,11 @@ pub(super) fn read(mut window: FileWindow, visit: &mut dyn FnMut(u64, RawChange<
                 if !is_next {
                     found.flaws.push(at);
                 }
-                for (part, key, value) in batch.items {
+                for (keyspace, key, value) in batch.items {
                     let (Some(key), value) = (bytes.get(key), value.map(|of| bytes.get(of))) else {
                         continue;
                     };
-                    visit(part, RawChange { seqno, key, value: value.flatten() });
+                    visit(keyspace, RawChange { seqno, key, value: value.flatten() });
                 }
                 last = Some(seqno);
                 at += batch.bytes as u64;
@@ -141,7 +141,7 @@ fn item(reader: &mut ByteReader<'_>) -> Result<Option<Item>, Parsed> {
     if kind > 2 || compression != 0 {
         return Err(Parsed::None);
     }
-    let (Some(part), Some(key), Some(length), Some(value)) =
+    let (Some(keyspace), Some(key), Some(length), Some(value)) =
         (reader.number(8), reader.number(2), reader.number(4), reader.number(4))
     else {
         return Err(short);
@@ -155,5 +155,5 @@ fn item(reader: &mut ByteReader<'_>) -> Result<Option<Item>, Parsed> {
         return Err(short);
     }
     let value = at + key..at + key + value;
-    Ok(Some((part, at..at + key, (kind == 0).then_some(value))))
+    Ok(Some((keyspace, at..at + key, (kind == 0).then_some(value))))
 }

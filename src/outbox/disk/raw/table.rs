@@ -71,14 +71,10 @@ fn head(bytes: &[u8]) -> Option<BlockHeader> {
     let kind = reader.number(1)?;
     let sum = u128::from(reader.number(8)?) | u128::from(reader.number(8)?) << 64;
     let (length, unpacked) = (reader.number(4)? as usize, reader.number(4)? as usize);
-    let said = reader.number(4)?;
-    let is = xxh3_128(bytes.get(..HEAD - 4)?) & u128::from(u32::MAX);
-    (is == u128::from(said) && length < LARGEST && unpacked < LARGEST).then_some(BlockHeader {
-        kind,
-        sum,
-        length,
-        unpacked,
-    })
+    let checksum = reader.number(4)?;
+    let computed = xxh3_128(bytes.get(..HEAD - 4)?) & u128::from(u32::MAX);
+    (computed == u128::from(checksum) && length < LARGEST && unpacked < LARGEST)
+        .then_some(BlockHeader { kind, sum, length, unpacked })
 }
 
 /// Reads the records of a block; false if they are not as they should be.
