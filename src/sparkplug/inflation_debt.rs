@@ -52,7 +52,7 @@ fn free(wire: usize) -> usize {
 /// The largest debt at which payloads are still inflated, and how fast it is paid off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InflationBound {
-    pub(crate) most: u64,
+    pub(crate) max_debt: u64,
     pub(crate) per_second: u64,
 }
 
@@ -60,7 +60,7 @@ impl InflationDebt {
     /// How far another payload may be inflated now.
     pub(crate) fn inflate(&mut self, bound: InflationBound, now: Instant) -> InflationLimit {
         self.pay_off(bound, now);
-        if self.bytes < bound.most { InflationLimit::Full } else { InflationLimit::Reduced }
+        if self.bytes < bound.max_debt { InflationLimit::Full } else { InflationLimit::Reduced }
     }
 
     /// Accounts for a payload: its bytes on the wire, and the work that it took.
@@ -83,7 +83,7 @@ impl InflationDebt {
 mod tests {
     use super::*;
 
-    const BOUND: InflationBound = InflationBound { most: 1_000, per_second: 100 };
+    const BOUND: InflationBound = InflationBound { max_debt: 1_000, per_second: 100 };
 
     fn at(millis: u64) -> Instant {
         Instant::START + Duration::from_millis(millis)

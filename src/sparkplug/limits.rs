@@ -64,15 +64,16 @@ pub(crate) const INFLATED_FREE: usize = 32;
 
 /// What one edge node may have inflated beyond that: two of the largest payloads at once, then one
 /// in four seconds.
-pub(crate) const INFLATED: InflationBound = InflationBound { most: 32 << 20, per_second: 4 << 20 };
+pub(crate) const INFLATED: InflationBound =
+    InflationBound { max_debt: 32 << 20, per_second: 4 << 20 };
 
 /// What one may that said nothing after a birth yet: it does not take what all those may together.
 pub(crate) const INFLATED_OF_ONE_UNKNOWN: InflationBound =
-    InflationBound { most: 16 << 20, per_second: 1 << 20 };
+    InflationBound { max_debt: 16 << 20, per_second: 1 << 20 };
 
 /// What all those may together: they may be made up.
 pub(crate) const INFLATED_OF_UNKNOWN: InflationBound =
-    InflationBound { most: 64 << 20, per_second: 8 << 20 };
+    InflationBound { max_debt: 64 << 20, per_second: 8 << 20 };
 
 /// Leaves and instances of one birth, and members of one definition.
 pub const LEAVES: usize = 100_000;
@@ -123,4 +124,4 @@ pub const WINDOW_BYTES: usize = 4 * 1024 * 1024;
 pub const TOTAL_WINDOW_BYTES: usize = 64 * 1024 * 1024;
 
 /// Triggers of rebirth requests kept per edge node, so that requests back off.
-pub const FAULTS: usize = 64;
+pub const TRIGGERS: usize = 64;

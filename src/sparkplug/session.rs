@@ -177,7 +177,7 @@ pub(crate) struct EdgeSession {
     sends_unreadable: bool,
     /// Whether its last unreadable message was skipped as too costly.
     is_costly: bool,
-    /// What it had inflated.
+    /// How much it had us decompress.
     debt: InflationDebt,
     clock: SenderClock,
     device_clocks: DeviceClocks,
@@ -285,7 +285,7 @@ impl EdgeSession {
         context: &mut SessionContext<'_>,
     ) {
         self.note_received(context);
-        self.look_at_clock(&message, context);
+        self.check_clock(&message, context);
         match (message.verb, message.device) {
             (MessageType::Birth, None) => return self.handle_node_birth(&message, context),
             (MessageType::Death, None) => {
@@ -306,30 +306,30 @@ impl EdgeSession {
             SessionState::Online(online) => {
                 self.has_answered |= message.verb == MessageType::Data;
                 self.sends_unreadable = true;
-                let full = online.handle_message(message, &mut self.notes, context);
-                if full || (context.config.reorder_timeout.is_zero() && online.is_waiting()) {
+                let is_full = online.handle_message(message, &mut self.notes, context);
+                if is_full || (context.config.reorder_timeout.is_zero() && online.is_waiting()) {
                     self.expire_gap(context);
                 }
                 self.clear_doubt();
-                self.request_for_faults(context);
+                self.request_for_triggers(context);
             }
             SessionState::Awaited(awaited) => {
                 self.server = Some(message.server);
                 if awaited.has_stored_birth(message.server) {
-                    let mut early = self.take_waiting(message.server, context);
-                    early.push(message.own());
-                    return self.apply_stored_births(early, context);
+                    let mut waiting = self.take_waiting(message.server, context);
+                    waiting.push(message.own());
+                    return self.apply_stored_births(waiting, context);
                 }
-                if let Some(lost) = awaited.take_archived_births(message.server) {
-                    let early = self.take_waiting(message.server, context);
-                    self.notes.skip_waiting(SkipReason::BeforeBirth, &early);
-                    return self.resume(lost, message, context);
+                if let Some(archived) = awaited.take_archived_births(message.server) {
+                    let waiting = self.take_waiting(message.server, context);
+                    self.notes.skip_waiting(SkipReason::BeforeBirth, &waiting);
+                    return self.resume(archived, message, context);
                 }
                 awaited.sign_of_life();
                 self.sends_unreadable = true;
-                let asked = awaited.was_asked();
-                let room = awaited.has_room(message.bytes, context);
-                if room {
+                let was_asked = awaited.was_asked();
+                let has_room = awaited.has_room(message.bytes, context);
+                if has_room {
                     if awaited.are_waiting_counted() {
                         self.notes.findings.note(Finding::BeforeBirth);
                     }
@@ -339,7 +339,7 @@ impl EdgeSession {
                     self.notes.findings.note(Finding::WaitingFull);
                     self.notes.skip_payload(SkipReason::BeforeBirth, &message.payload);
                 }
-                if asked || !room {
+                if was_asked || !has_room {
                     self.request(RebirthTrigger::BeforeBirth, context);
                 }
             }
@@ -389,11 +389,11 @@ impl EdgeSession {
         server: ServerId,
         verb: MessageType,
         device: Option<&str>,
-        costly: bool,
+        is_costly: bool,
         context: &mut SessionContext<'_>,
     ) {
         self.note_received(context);
-        self.is_costly = costly;
+        self.is_costly = is_costly;
         match (verb, device) {
             (MessageType::Death, None) => {
                 self.handle_node_death(server, &Payload::default(), context)
@@ -411,11 +411,11 @@ impl EdgeSession {
                         awaited.sign_of_life();
                     }
                     SessionState::Online(online) if online.server() == server => {
-                        online.speaks(context);
-                        // Its topic says all.
+                        online.note_heard(context);
+                        // The topic alone says that the device died.
                         if let (MessageType::Death, Some(name)) = (verb, device) {
-                            let of = (server, verb, device);
-                            let death = Incoming::new(of, Payload::default(), &[], context.now);
+                            let header = (server, verb, device);
+                            let death = Incoming::new(header, Payload::default(), &[], context.now);
                             online.device_died(name, &death.borrow(), &mut self.notes, context);
                         }
                     }

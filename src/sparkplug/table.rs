@@ -29,7 +29,7 @@ type NameTargets = FxHashMap<Arc<str>, NameTarget>;
 /// How many ways to take a path apart are tried before it counts as unknown.
 const PATH_STEPS: usize = 256;
 
-/// What a path takes that is kept, beside its text.
+/// Bytes of a remembered path beside its text.
 const PATH_BYTES: usize = 64;
 
 /// The metrics of the latest birth of one source. Replaced as a whole by the next.
@@ -123,7 +123,7 @@ impl BirthTable {
         self.capacity_left.saturating_sub(self.size())
     }
 
-    /// Returns room that was made for metrics which turned out to be none.
+    /// Gives back room that was reserved and not used, and computes the bytes.
     pub(crate) fn trim(&mut self) {
         trim(&mut self.names);
         trim(&mut self.aliases);
@@ -198,7 +198,7 @@ impl BirthTable {
             trim(Arc::make_mut(&mut members.names));
         }
         match self.members_by_template.get(&members.template) {
-            Some(shape) if *shape == members.names => members.names = Arc::clone(shape),
+            Some(shared) if *shared == members.names => members.names = Arc::clone(shared),
             _ => {
                 let texts = members.names.keys().map(|name| memory::text(name));
                 self.own_bytes += texts.sum::<usize>() + memory::map(&members.names);
@@ -209,16 +209,21 @@ impl BirthTable {
     }
 
     /// Names a metric, or a member of `owner`.
-    pub(crate) fn add_name(&mut self, owner: Option<InstanceId>, name: Arc<str>, to: NameTarget) {
+    pub(crate) fn add_name(
+        &mut self,
+        owner: Option<InstanceId>,
+        name: Arc<str>,
+        target: NameTarget,
+    ) {
         match owner {
             None => {
                 self.own_bytes += memory::text(&name);
-                self.names.insert(name, to);
+                self.names.insert(name, target);
             }
             Some(id) => {
                 if let Some(members) = self.instances.get_mut(id.0 as usize) {
-                    let to = members.counted_from(id, to);
-                    Arc::make_mut(&mut members.names).insert(name, to);
+                    let target = members.counted_from(id, target);
+                    Arc::make_mut(&mut members.names).insert(name, target);
                 }
             }
         }
@@ -234,9 +239,14 @@ impl BirthTable {
 
     /// Gives `to` an alias; one that stands for something else already stands for nothing
     /// from now on [payloads-alias-uniqueness].
-    pub(crate) fn add_alias(&mut self, alias: u64, to: NameTarget, findings: &mut FindingCounts) {
-        let known = self.aliases.entry(alias).or_insert(Some(to));
-        if *known != Some(to) {
+    pub(crate) fn add_alias(
+        &mut self,
+        alias: u64,
+        target: NameTarget,
+        findings: &mut FindingCounts,
+    ) {
+        let known = self.aliases.entry(alias).or_insert(Some(target));
+        if *known != Some(target) {
             *known = None;
             findings.note(Finding::AliasCollision);
         }
@@ -259,8 +269,8 @@ impl BirthTable {
 
     /// The lowest alias that stands for this leaf or instance, and for nothing else. Looks at all.
     pub(crate) fn alias_of(&self, of: NameTarget) -> Option<u64> {
-        let its = self.aliases.iter().filter(|(_, to)| **to == Some(of));
-        its.map(|(alias, _)| *alias).min()
+        let aliases = self.aliases.iter().filter(|(_, target)| **target == Some(of));
+        aliases.map(|(alias, _)| *alias).min()
     }
 
     /// The type of a leaf; none where no birth or data has declared it.
@@ -289,7 +299,7 @@ impl BirthTable {
             sent_before_birth: before,
         };
         for metric in &payload.metrics {
-            reading.metric(metric, inherited);
+            reading.read_metric(metric, inherited);
         }
         reading.read
     }

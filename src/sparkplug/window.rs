@@ -33,7 +33,7 @@ pub(crate) struct BufferedMessage<T> {
     pub(crate) at: Instant,
     /// How much it takes.
     pub(crate) bytes: usize,
-    /// What it is known again by.
+    /// Its identity, by which a duplicate is recognised.
     pub(crate) fingerprint: Fingerprint,
     pub(crate) message: T,
 }
@@ -73,9 +73,9 @@ impl<T> ReorderWindow<T> {
     /// A sequence that begins after a birth numbered `birth`.
     pub(crate) fn after(birth: u8) -> Self {
         // Room for a message from before the birth to stand below it.
-        let next = 256 + u64::from(birth) + 1;
-        let (memory, early) = (Box::new([EMPTY; 256]), BTreeMap::new());
-        Self { next_number: next, seen: memory, buffered: early, early_bytes: 0, newest_time: None }
+        let next_number = 256 + u64::from(birth) + 1;
+        let (seen, buffered) = (Box::new([EMPTY; 256]), BTreeMap::new());
+        Self { next_number, seen, buffered, early_bytes: 0, newest_time: None }
     }
 
     /// The sequence number that comes next.
@@ -85,7 +85,7 @@ impl<T> ReorderWindow<T> {
 
     /// Where a message numbered `seq` belongs, by its distance modulo 256
     /// [operational-behavior-host-reordering-start].
-    pub(crate) fn position_of(&self, seq: u8, print: Fingerprint) -> SequencePlace {
+    pub(crate) fn position_of(&self, seq: u8, fingerprint: Fingerprint) -> SequencePlace {
         let distance = seq.wrapping_sub(self.expected());
         if distance == 0 {
             return SequencePlace::Next;
@@ -94,21 +94,23 @@ impl<T> ReorderWindow<T> {
         // From half a round on, a number that was given up is behind rather than ahead, unless
         // its message was sent after all others.
         let ahead =
-            self.newest_time.zip(print.sent_time).is_some_and(|(newest, sent)| sent > newest);
+            self.newest_time.zip(fingerprint.sent_time).is_some_and(|(newest, sent)| sent > newest);
         if known == MISSING && distance >= 128 && !ahead {
             return SequencePlace::Past(SequenceOrder::Late);
         }
         let place = self.next_number + u64::from(distance);
         match self.buffered.get(&place) {
-            Some(early) if early.fingerprint == print => SequencePlace::Duplicate,
+            Some(early) if early.fingerprint == fingerprint => SequencePlace::Duplicate,
             // Two messages with one number: the first has the place. Nothing later was told.
             Some(_) => SequencePlace::Past(SequenceOrder::AfterGap),
             // Without a time of its own one message is like another of a round before.
-            None if known == print.mark() && (print.sent_time.is_some() || distance >= 128) => {
+            None if known == fingerprint.mark()
+                && (fingerprint.sent_time.is_some() || distance >= 128) =>
+            {
                 SequencePlace::Duplicate
             }
             // More than half a round ahead it would be, if its sender's clock stood still as long.
-            None if known > MISSING && distance >= 128 && self.is_sent_by_now(print) => {
+            None if known > MISSING && distance >= 128 && self.is_sent_by_now(fingerprint) => {
                 SequencePlace::Conflicting
             }
             None => SequencePlace::Early(place),
@@ -116,20 +118,20 @@ impl<T> ReorderWindow<T> {
     }
 
     /// Whether it was sent no later than those that came, by its sender's times.
-    fn is_sent_by_now(&self, print: Fingerprint) -> bool {
-        self.newest_time.zip(print.sent_time).is_some_and(|(newest, sent)| sent <= newest)
+    fn is_sent_by_now(&self, fingerprint: Fingerprint) -> bool {
+        self.newest_time.zip(fingerprint.sent_time).is_some_and(|(newest, sent)| sent <= newest)
     }
 
     /// The message that is next has come.
-    pub(crate) fn advance(&mut self, print: Fingerprint) {
-        self.remember(self.expected(), print.mark());
-        self.newest_time = self.newest_time.max(print.sent_time);
+    pub(crate) fn advance(&mut self, fingerprint: Fingerprint) {
+        self.remember(self.expected(), fingerprint.mark());
+        self.newest_time = self.newest_time.max(fingerprint.sent_time);
         self.next_number += 1;
     }
 
     /// A late message has come after all; another with its number is a duplicate.
-    pub(crate) fn mark_received_late(&mut self, seq: u8, print: Fingerprint) {
-        self.remember(seq, print.mark());
+    pub(crate) fn mark_received_late(&mut self, seq: u8, fingerprint: Fingerprint) {
+        self.remember(seq, fingerprint.mark());
     }
 
     fn remember(&mut self, seq: u8, mark: u64) {

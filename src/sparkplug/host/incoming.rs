@@ -96,7 +96,7 @@ impl Host {
                 let of = (server, edge.verb, edge.device);
                 let message = Incoming::new(of, decoded, payload, now);
                 if stored {
-                    session.handle_certificate(message, context);
+                    session.handle_stored_birth(message, context);
                 } else if retain {
                     session.handle_retained(&message, context);
                 } else {
@@ -113,7 +113,7 @@ impl Host {
                 });
                 match (edge.verb, edge.device) {
                     (topic::MessageType::Birth, device) if stored => {
-                        session.handle_unreadable_certificate(server, device);
+                        session.handle_unreadable_stored_birth(server, device);
                     }
                     _ if stored => {}
                     (topic::MessageType::Birth, None) if retain => {

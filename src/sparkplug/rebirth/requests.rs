@@ -65,43 +65,43 @@ impl RebirthRequests {
         if !policy.reasons.contains(trigger.reason()) || !self.has_room(trigger, now, policy) {
             return RequestResult::Disabled;
         }
-        let tried = self.triggers.entry(trigger).or_default();
-        tried.retrying = false;
-        if tried.due.is_none() {
+        let state = self.triggers.entry(trigger).or_default();
+        state.retrying = false;
+        if state.due.is_none() {
             let jitter = policy.jitter.mul_f64(chance);
-            let debounced = tried.last.map(|last| last + tried.interval);
+            let debounced = state.last.map(|last| last + state.interval);
             // What is under way will do, if it is answered.
             let under_way =
                 self.last_sent.filter(|sent| !sent.answered).map(|s| s.at + policy.debounce);
             let due = debounced.max(under_way).unwrap_or(now).max(now + jitter);
-            tried.due = Some(due);
+            state.due = Some(due);
             self.due_at = Some(self.due_at.map_or(due, |other| other.min(due)));
         }
         let answered = self.last_sent.is_none_or(|sent| sent.answered);
-        let rested = tried.is_reset(now, policy.rarest);
-        match tried.last {
+        let is_reset = state.is_reset(now, policy.rarest);
+        match state.last {
             // The answer cannot be read either.
-            Some(_) if matches!(trigger, RebirthTrigger::Unreadable(_)) && !rested => {
+            Some(_) if matches!(trigger, RebirthTrigger::Unreadable(_)) && !is_reset => {
                 RequestResult::Unanswered
             }
-            Some(_) if answered && trigger.may_persist() && !rested => RequestResult::Unanswered,
+            Some(_) if answered && trigger.may_persist() && !is_reset => RequestResult::Unanswered,
             Some(last) if !answered && now.since(last) >= answer => RequestResult::Unanswered,
             Some(_) | None => RequestResult::Granted,
         }
     }
 
     /// Whether another fault can be remembered. A node without a table is always asked.
-    fn has_room(&mut self, fault: RebirthTrigger, now: Instant, policy: &RebirthPolicy) -> bool {
-        if !fault.is_one_of_many() || self.triggers.contains_key(&fault) {
+    fn has_room(&mut self, trigger: RebirthTrigger, now: Instant, policy: &RebirthPolicy) -> bool {
+        if !trigger.is_one_of_many() || self.triggers.contains_key(&trigger) {
             return true;
         }
-        if self.triggers.len() >= limits::FAULTS {
-            let most = policy.rarest;
-            let wished = |tried: &TriggerState| tried.due.is_some() && !tried.retrying;
-            self.triggers.retain(|_, tried| wished(tried) || !tried.is_reset(now, most));
+        if self.triggers.len() >= limits::TRIGGERS {
+            let longest = policy.rarest;
+            let is_due = |state: &TriggerState| state.due.is_some() && !state.retrying;
+            self.triggers.retain(|_, state| is_due(state) || !state.is_reset(now, longest));
             self.due_at = self.earliest();
         }
-        self.triggers.len() < limits::FAULTS
+        self.triggers.len() < limits::TRIGGERS
     }
 
     /// Since when the node is asked: when the first request was sent that no birth answered.
@@ -141,12 +141,13 @@ impl RebirthRequests {
 
     /// What is asked for next.
     fn next(&self) -> Option<RebirthTrigger> {
-        let wished = self.triggers.iter().filter_map(|(fault, tried)| Some((tried.due?, *fault)));
-        wished.min().map(|(_, fault)| fault)
+        let due_triggers =
+            self.triggers.iter().filter_map(|(trigger, state)| Some((state.due?, *trigger)));
+        due_triggers.min().map(|(_, trigger)| trigger)
     }
 
     fn earliest(&self) -> Option<Instant> {
-        self.triggers.values().filter_map(|tried| tried.due).min()
+        self.triggers.values().filter_map(|state| state.due).min()
     }
 
     /// A request is sent now, if one is due: for what. It asks for all that is wished. A request
@@ -159,35 +160,35 @@ impl RebirthRequests {
         policy: &RebirthPolicy,
     ) -> Option<RebirthTrigger> {
         self.due_at.filter(|due| *due <= now)?;
-        let fault = self.next()?;
+        let trigger = self.next()?;
         let answered = self.last_sent.is_some_and(|sent| sent.answered);
-        for (fault, tried) in &mut self.triggers {
-            let Some(due) = tried.due.take() else { continue };
-            let cured = answered && !fault.may_persist();
-            let most = if cured { policy.longest } else { policy.rarest };
+        for (trigger, state) in &mut self.triggers {
+            let Some(due) = state.due.take() else { continue };
+            let is_cured = answered && !trigger.may_persist();
+            let longest = if is_cured { policy.longest } else { policy.rarest };
             // The interval grows while requests follow each other, and is reset after a pause. What is
             // sent for another reason helps as well, but does not make this one rarer.
-            tried.interval = match tried.is_reset(now, most) {
+            state.interval = match state.is_reset(now, longest) {
                 true => policy.debounce,
-                false if due > now => tried.interval.min(most),
-                false => tried.interval.saturating_mul(2).min(most),
+                false if due > now => state.interval.min(longest),
+                false => state.interval.saturating_mul(2).min(longest),
             };
-            tried.last = Some(now);
-            tried.due = Some(now + tried.interval + policy.jitter.mul_f64(chance));
-            tried.retrying = true;
+            state.last = Some(now);
+            state.due = Some(now + state.interval + policy.jitter.mul_f64(chance));
+            state.retrying = true;
         }
         self.due_at = self.earliest();
         let unanswered = self.last_sent.filter(|sent| !sent.answered);
         let since = unanswered.map_or(now, |sent| sent.since);
         self.last_sent = Some(LastRequest { at: now, since, answered: false });
-        Some(fault)
+        Some(trigger)
     }
 
     /// Cancels all requests.
     pub(crate) fn cancel(&mut self) {
         self.due_at = None;
-        for tried in self.triggers.values_mut() {
-            tried.due = None;
+        for state in self.triggers.values_mut() {
+            state.due = None;
         }
     }
 
@@ -197,11 +198,11 @@ impl RebirthRequests {
         if let Some(sent) = &mut self.last_sent {
             sent.answered = true;
         }
-        self.triggers.retain(|fault, tried| {
-            if !fault.may_persist() {
-                tried.interval = tried.interval.min(policy.longest);
+        self.triggers.retain(|trigger, state| {
+            if !trigger.may_persist() {
+                state.interval = state.interval.min(policy.longest);
             }
-            !fault.is_over_with_birth()
+            !trigger.is_over_with_birth()
         });
     }
 
@@ -211,24 +212,24 @@ impl RebirthRequests {
             return;
         }
         let over = [RebirthTrigger::unborn(device), RebirthTrigger::unreadable(Some(device))];
-        for fault in over {
-            self.triggers.remove(&fault);
+        for trigger in over {
+            self.triggers.remove(&trigger);
         }
         self.due_at = self.earliest();
     }
 
     /// Cancels the requests for this trigger: it is resolved.
-    pub(crate) fn resolve(&mut self, fault: RebirthTrigger) {
-        if let Some(tried) = self.triggers.get_mut(&fault).filter(|tried| tried.retrying) {
-            tried.due = None;
+    pub(crate) fn resolve(&mut self, trigger: RebirthTrigger) {
+        if let Some(state) = self.triggers.get_mut(&trigger).filter(|state| state.retrying) {
+            state.due = None;
             self.due_at = self.earliest();
         }
     }
 
     /// It did not answer, and is asked on as one that may be alive, at the pace that it has.
-    pub(crate) fn expect(&mut self) {
-        let asked = self.triggers.values().filter(|tried| tried.due.is_some());
-        let Some(rarest) = asked.max_by_key(|tried| tried.interval).copied() else { return };
+    pub(crate) fn continue_as_expected(&mut self) {
+        let asked = self.triggers.values().filter(|state| state.due.is_some());
+        let Some(rarest) = asked.max_by_key(|state| state.interval).copied() else { return };
         self.cancel();
         self.triggers.insert(RebirthTrigger::Expected, rarest);
         self.due_at = rarest.due;
@@ -239,15 +240,15 @@ impl RebirthRequests {
     pub(crate) fn reset_for_session(&mut self) {
         self.cancel();
         self.last_sent = None;
-        self.triggers.retain(|fault, _| fault.may_persist());
+        self.triggers.retain(|trigger, _| trigger.may_persist());
     }
 }
 
 impl TriggerState {
-    /// Whether it is as if nothing had been asked; `most` is the longest that the interval grows.
-    fn is_reset(&self, now: Instant, most: Duration) -> bool {
-        let rest = self.interval.saturating_mul(INTERVAL_RESET).max(most);
-        self.last.is_none_or(|last| now.since(last) > rest)
+    /// Whether it is as if nothing had been asked; `longest` is how long the interval grows.
+    fn is_reset(&self, now: Instant, longest: Duration) -> bool {
+        let pause = self.interval.saturating_mul(INTERVAL_RESET).max(longest);
+        self.last.is_none_or(|last| now.since(last) > pause)
     }
 }
 
@@ -295,12 +296,12 @@ mod tests {
     }
 
     /// When requests are sent in a day in which there is always a reason.
-    fn asked(faults: &[RebirthTrigger], mut birth: impl FnMut(&mut RebirthRequests)) -> Vec<u64> {
+    fn asked(triggers: &[RebirthTrigger], mut birth: impl FnMut(&mut RebirthRequests)) -> Vec<u64> {
         let (mut requests, policy) = (RebirthRequests::default(), policy());
         let mut sent = Vec::new();
         for second in 0..24 * 3600 {
-            for fault in faults {
-                requests.request(*fault, at(second), 0.0, &policy, ANSWER);
+            for trigger in triggers {
+                requests.request(*trigger, at(second), 0.0, &policy, ANSWER);
             }
             if requests.send(at(second), 0.0, &policy).is_some() {
                 sent.push(second);
@@ -312,15 +313,22 @@ mod tests {
 
     #[test]
     fn what_is_not_cured_is_asked_ever_rarer_and_never_given_up() {
-        for fault in [
+        for trigger in [
             RebirthTrigger::BeforeBirth,
             RebirthTrigger::Unreadable(None),
             RebirthTrigger::unborn("d"),
         ] {
-            let sent = asked(&[fault], |_| {});
+            let sent = asked(&[trigger], |_| {});
             let between: Vec<_> = sent.windows(2).map(|pair| pair[1] - pair[0]).collect();
-            assert_eq!(between[..10], [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560], "{fault:?}");
-            assert!(between[10..].iter().all(|between| *between == 3600), "{fault:?} {between:?}");
+            assert_eq!(
+                between[..10],
+                [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560],
+                "{trigger:?}"
+            );
+            assert!(
+                between[10..].iter().all(|between| *between == 3600),
+                "{trigger:?} {between:?}"
+            );
         }
         // Births that do not cure are no better than none.
         let sent = asked(&[RebirthTrigger::unborn("d")], |requests| requests.answered(&policy()));
@@ -343,9 +351,9 @@ mod tests {
 
     #[test]
     fn one_request_is_for_all_reasons() {
-        let faults =
+        let triggers =
             [RebirthTrigger::BeforeBirth, RebirthTrigger::Undecodable, RebirthTrigger::unborn("d")];
-        assert_eq!(asked(&faults, |_| {}).len(), 33);
+        assert_eq!(asked(&triggers, |_| {}).len(), 33);
     }
 
     #[test]
@@ -415,7 +423,7 @@ mod tests {
         for alias in 0..100 {
             requests.request(RebirthTrigger::UnknownAlias(alias), at(0), 0.0, &policy, ANSWER);
         }
-        assert_eq!(requests.triggers.len(), limits::FAULTS);
+        assert_eq!(requests.triggers.len(), limits::TRIGGERS);
         let wish = requests.request(RebirthTrigger::UnknownAlias(100), at(0), 0.0, &policy, ANSWER);
         assert_eq!(wish, RequestResult::Disabled);
         let wish = requests.request(RebirthTrigger::BeforeBirth, at(0), 0.0, &policy, ANSWER);

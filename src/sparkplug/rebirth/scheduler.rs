@@ -32,7 +32,7 @@ pub(crate) enum RequestRank {
 pub(crate) struct RequestScheduler {
     spacing: Duration,
     /// When there is place for the next.
-    next: Instant,
+    next_at: Instant,
     due: BTreeSet<(RequestRank, Instant, usize)>,
     /// What each node has in `due`.
     queued_of: Vec<Option<(RequestRank, Instant)>>,
@@ -42,7 +42,7 @@ impl RequestScheduler {
     pub(crate) fn new(per_second: u32) -> Self {
         Self {
             spacing: Duration::from_secs(1) / per_second.max(1),
-            next: Instant::START,
+            next_at: Instant::START,
             due: BTreeSet::new(),
             queued_of: Vec::new(),
         }
@@ -71,7 +71,7 @@ impl RequestScheduler {
     /// Whose turn it is now.
     pub(crate) fn first(&self, now: Instant) -> Option<usize> {
         let (_, _, index) = self.due.first()?;
-        (self.next <= now).then_some(*index)
+        (self.next_at <= now).then_some(*index)
     }
 
     /// All whose request is due, in the order of their turns.
@@ -82,11 +82,11 @@ impl RequestScheduler {
     /// A request was sent.
     pub(crate) fn request_sent(&mut self, now: Instant) {
         let burst = Duration::from_millis(100).saturating_sub(self.spacing);
-        self.next = self.next.max(now - burst) + self.spacing;
+        self.next_at = self.next_at.max(now - burst) + self.spacing;
     }
 
     /// When the next has its turn.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        (!self.due.is_empty()).then_some(self.next)
+        (!self.due.is_empty()).then_some(self.next_at)
     }
 }

@@ -39,7 +39,7 @@ pub(super) struct AwaitingBirth {
     archived_births: Option<Box<BirthsBeforeDrop>>,
     /// Births that its server has stored, the node's own and those of its devices.
     stored_births: Vec<SessionMessage>,
-    certificate_bytes: usize,
+    stored_bytes: usize,
 }
 
 /// Why it has no birth.
@@ -119,19 +119,19 @@ impl AwaitingBirth {
     }
 
     /// Its births are kept until it sends data.
-    pub(super) fn keep_archived_births(&mut self, lost: Option<Box<BirthsBeforeDrop>>) {
-        self.archived_births = lost;
+    pub(super) fn keep_archived_births(&mut self, archived: Option<Box<BirthsBeforeDrop>>) {
+        self.archived_births = archived;
     }
 
     /// What it was known by before our link was lost, if it is `server` that it was on.
     pub(super) fn take_archived_births(&mut self, server: ServerId) -> Option<BirthsBeforeDrop> {
-        self.archived_births.take_if(|lost| lost.is_on(server)).map(|lost| *lost)
+        self.archived_births.take_if(|archived| archived.is_on(server)).map(|archived| *archived)
     }
 
     /// The birth of a device holds no longer.
     pub(super) fn forget_device(&mut self, device: &str) {
-        if let Some(lost) = &mut self.archived_births {
-            lost.forget(device);
+        if let Some(archived) = &mut self.archived_births {
+            archived.forget(device);
         }
     }
 
@@ -187,7 +187,7 @@ impl AwaitingBirth {
             prior_tables: None,
             archived_births: None,
             stored_births: Vec::new(),
-            certificate_bytes: 0,
+            stored_bytes: 0,
         }
     }
 
@@ -203,8 +203,8 @@ impl AwaitingBirth {
     /// How much the messages take that wait for their birth, and the stored births that wait
     /// for a sign of life.
     pub(super) fn bytes(&self) -> usize {
-        let lost = self.archived_births.as_ref().map_or(0, |lost| lost.bytes());
-        self.waiting_bytes + self.certificate_bytes + lost
+        let archived = self.archived_births.as_ref().map_or(0, |archived| archived.bytes());
+        self.waiting_bytes + self.stored_bytes + archived
     }
 
     /// How much the tables take that it was known by.
@@ -223,7 +223,7 @@ impl AwaitingBirth {
     }
 
     /// Keeps a stored birth in the place of an older one. False if there is no room.
-    pub(super) fn keep_certificate(
+    pub(super) fn keep_stored_birth(
         &mut self,
         message: SessionMessage,
         context: &SessionContext<'_>,
@@ -232,11 +232,11 @@ impl AwaitingBirth {
             (kept.server, &kept.device) != (message.server, &message.device)
         };
         self.stored_births.retain(other);
-        self.certificate_bytes = self.stored_births.iter().map(|kept| kept.bytes).sum();
+        self.stored_bytes = self.stored_births.iter().map(|kept| kept.bytes).sum();
         let room = message.bytes <= context.waiting_room().saturating_sub(self.bytes());
         let room = room && self.stored_births.len() <= limits::DEVICES;
         if room {
-            self.certificate_bytes += message.bytes;
+            self.stored_bytes += message.bytes;
             self.stored_births.push(message);
         }
         room
@@ -248,7 +248,7 @@ impl AwaitingBirth {
             let is_over = device.is_none() || kept.device.as_deref() == device;
             kept.server != server || !is_over
         });
-        self.certificate_bytes = self.stored_births.iter().map(|kept| kept.bytes).sum();
+        self.stored_bytes = self.stored_births.iter().map(|kept| kept.bytes).sum();
     }
 
     /// Whether `server` has stored the node's own birth.
@@ -262,12 +262,12 @@ impl AwaitingBirth {
     }
 
     /// What `server` has stored: the node's own birth, and those of its devices.
-    pub(super) fn take_certificates(
+    pub(super) fn take_stored_births(
         &mut self,
         server: ServerId,
     ) -> Option<(SessionMessage, Vec<SessionMessage>)> {
         let mut kept = std::mem::take(&mut self.stored_births);
-        self.certificate_bytes = 0;
+        self.stored_bytes = 0;
         kept.retain(|kept| kept.server == server);
         let own = kept.iter().position(|kept| kept.device.is_none())?;
         Some((kept.swap_remove(own), kept))
@@ -296,7 +296,7 @@ impl AwaitingBirth {
         !matches!(self.expectation, Expectation::None | Expectation::MayReturn)
     }
 
-    pub(super) fn expect(&mut self, devices: &[Arc<str>]) {
+    pub(super) fn expect_devices(&mut self, devices: &[Arc<str>]) {
         // Devices seen by this process stay.
         let known: BTreeSet<_> = self.devices.iter().cloned().collect();
         self.devices.extend(devices.iter().filter(|device| !known.contains(*device)).cloned());
@@ -320,9 +320,9 @@ impl AwaitingBirth {
     }
 
     /// Its state is unknown: request a rebirth if it was online or may have come back unnoticed.
-    pub(super) fn should_ask(&mut self, known: bool) {
+    pub(super) fn should_ask(&mut self, was_known: bool) {
         match self.expectation {
-            Expectation::None if known => self.expectation = Expectation::MayReturn,
+            Expectation::None if was_known => self.expectation = Expectation::MayReturn,
             Expectation::None | Expectation::MayReturn | Expectation::Unasked => {}
             Expectation::Until(_) | Expectation::BirthUndecodable => {
                 self.expectation = Expectation::Unasked;
@@ -441,7 +441,7 @@ impl AwaitingBirth {
         self.wait_until = Some(until);
     }
 
-    /// What is left of it.
+    /// What is carried over into the next state.
     pub(super) fn into_carried(self) -> CarriedState {
         let uncounted = self.uncounted();
         CarriedState {

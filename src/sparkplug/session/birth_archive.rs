@@ -74,7 +74,11 @@ impl BirthArchive {
     }
 
     /// What is left of it when our link is lost.
-    pub(super) fn lost(self, server: ServerId, next_seq: u8) -> Option<Box<BirthsBeforeDrop>> {
+    pub(super) fn into_before_drop(
+        self,
+        server: ServerId,
+        next_seq: u8,
+    ) -> Option<Box<BirthsBeforeDrop>> {
         self.own.is_some().then(|| Box::new(BirthsBeforeDrop { archive: self, server, next_seq }))
     }
 }
@@ -94,18 +98,19 @@ impl BirthsBeforeDrop {
     }
 }
 
-/// Where a birth can be asked for, none is kept. They take half of what all that waits may.
+/// Whether a birth is to be kept: not where it can be requested, and in no more than half of the
+/// memory for waiting messages.
 fn has_room(bytes: usize, notes: &mut SessionNotes, context: &mut SessionContext<'_>) -> bool {
     if may_be_asked(context.config) {
         return false;
     }
-    let left = context.room_left.bytes.checked_sub(bytes);
-    let left = left.filter(|left| *left >= limits::TOTAL_WINDOW_BYTES / 2);
-    if left.is_none() {
+    let room_left = context.room_left.bytes.checked_sub(bytes);
+    let room_left = room_left.filter(|room_left| *room_left >= limits::TOTAL_WINDOW_BYTES / 2);
+    if room_left.is_none() {
         notes.findings.note(Finding::WaitingFull);
     }
-    context.room_left.bytes = left.unwrap_or(context.room_left.bytes);
-    left.is_some()
+    context.room_left.bytes = room_left.unwrap_or(context.room_left.bytes);
+    room_left.is_some()
 }
 
 fn may_be_asked(config: &Config) -> bool {
@@ -198,15 +203,15 @@ fn emit_as_history<T>(
     let SessionContext {
         now,
         config,
-        random: chance,
-        room_left: room,
+        random,
+        room_left,
         may_be_made_up,
         servers,
         judges_clocks,
         ..
     } = *context;
     let events = &mut *context.events;
-    let mut again = |event| {
+    let mut as_history = |event| {
         events(match event {
             Event::Birth(Birth { source, definitions, mut metrics, slots, .. }) => {
                 mark_history(&mut metrics);
@@ -223,17 +228,17 @@ fn emit_as_history<T>(
     let mut inner = SessionContext {
         now,
         config,
-        random: chance,
-        room_left: room,
+        random,
+        room_left,
         may_be_made_up,
         servers,
         judges_clocks,
         names,
-        events: &mut again,
+        events: &mut as_history,
     };
-    let done = act(&mut inner);
+    let result = act(&mut inner);
     context.room_left = inner.room_left;
-    done
+    result
 }
 
 fn mark_history(metrics: &mut [BirthMetric]) {

@@ -55,10 +55,10 @@ impl EdgeSession {
                 // devices too. Births among it are no answer to this one.
                 if online.is_waiting() {
                     self.expire_gap(context);
-                    self.request_for_faults(context);
+                    self.request_for_triggers(context);
                 }
                 if let SessionState::Online(online) = &mut self.state {
-                    online.speaks(context);
+                    online.note_heard(context);
                     online.forget_table(device, context);
                 }
             }
@@ -148,7 +148,7 @@ impl EdgeSession {
         // One of the same time does if its number says so: the clock may stand still.
         let place = |early: &SessionMessage| early.place_after(message);
         let next_seq = match &self.state {
-            SessionState::Online(online) => Some(online.next()),
+            SessionState::Online(online) => Some(online.next_seq()),
             SessionState::Awaited(_) => None,
         };
         let freed = self.state_use();
@@ -157,10 +157,10 @@ impl EdgeSession {
             match std::mem::replace(&mut self.state, unknown) {
                 SessionState::Awaited(awaited) => awaited.into_carried(),
                 SessionState::Online(mut online) => {
-                    let expected = online.next();
+                    let expected = online.next_seq();
                     let early = online.take_early();
                     let places: BTreeSet<_> = early.iter().filter_map(place).collect();
-                    let next = |at: &u8| (0..*at).all(|before| places.contains(&before));
+                    let has_all_before = |at: &u8| (0..*at).all(|before| places.contains(&before));
                     // Nor does one whose number is nearer to what was next before the birth.
                     let is_near = |early: &SessionMessage| {
                         let behind = early.seq().map(|seq| (seq as u8).wrapping_sub(expected));
@@ -169,16 +169,17 @@ impl EdgeSession {
                     let later = |early: &SessionMessage| {
                         early.own_time() > message.own_time() && !is_near(early)
                     };
-                    let goes_on = |early: &SessionMessage| place(early).as_ref().is_some_and(next);
+                    let goes_on =
+                        |early: &SessionMessage| place(early).as_ref().is_some_and(has_all_before);
                     let after =
                         |early: &SessionMessage| follows(early) && (later(early) || goes_on(early));
                     let (after, before) = early.into_iter().partition(after);
                     online.flush(before, &mut self.notes, context);
-                    let mut rest = online.into_carried();
+                    let mut carried = online.into_carried();
                     let after: Vec<_> = after;
-                    rest.uncounted = after.len();
-                    rest.waiting.extend(after);
-                    rest
+                    carried.uncounted = after.len();
+                    carried.waiting.extend(after);
+                    carried
                 }
             };
         // What waits is read by the past; so is what devices say before they are born again.
@@ -199,21 +200,21 @@ impl EdgeSession {
         let mut online =
             OnlineSession::born(&self.source, message, before, &mut self.notes, context);
         self.birth_emitted = online.is_birth_emitted();
-        let two = |bd_seq| self.senders.born(bd_seq, context.now.instant);
-        if online.bd_seq().is_some_and(two) {
+        let is_second_sender = |bd_seq| self.senders.born(bd_seq, context.now.instant);
+        if online.bd_seq().is_some_and(is_second_sender) {
             self.notes.findings.note(Finding::TwoSenders);
         }
         let mut waiting = self.skip_foreign(waiting, message.server);
-        let next = |message: &SessionMessage| follows(message) && online.is_next(message);
-        let mut place = waiting.iter().position(next);
-        while let Some(next) = place {
-            online.handle_next(&waiting.remove(next), &mut self.notes, context);
+        let is_next = |message: &SessionMessage| follows(message) && online.is_next(message);
+        let mut next_index = waiting.iter().position(is_next);
+        while let Some(index) = next_index {
+            online.handle_next(&waiting.remove(index), &mut self.notes, context);
             uncounted = uncounted.saturating_sub(1);
-            place = waiting.iter().position(|early| follows(early) && online.is_next(early));
+            next_index = waiting.iter().position(|early| follows(early) && online.is_next(early));
         }
         self.notes.findings.add(Finding::BeforeBirth, uncounted as u64);
         online.take_over(waiting, past, message.time(), &mut self.notes, context);
         self.state = SessionState::Online(online);
-        self.request_for_faults(context);
+        self.request_for_triggers(context);
     }
 }

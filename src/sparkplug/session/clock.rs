@@ -22,22 +22,22 @@ use crate::time::{Instant, rounded};
 
 /// From so many milliseconds on a clock is wrong, as ours is against SiteWise's, and below so many
 /// right again.
-const WRONG: i64 = 60_000;
-const RIGHT: i64 = 30_000;
+const WRONG_MS: i64 = 60_000;
+const RIGHT_MS: i64 = 30_000;
 /// How far messages may be apart that are off by the same, in milliseconds.
-const STEADY: i64 = 30_000;
+const STEADY_MS: i64 = 30_000;
 /// How many messages are judged together, and over how long: longer than a batch of stored ones
 /// takes.
-const MESSAGES: u32 = 5;
-const SPAN: Duration = Duration::from_secs(60);
+const MIN_MESSAGES: u32 = 5;
+const MIN_SPAN: Duration = Duration::from_secs(60);
 /// How many messages that are ahead show it.
-const MESSAGES_AHEAD: u32 = 2;
+const MIN_MESSAGES_AHEAD: u32 = 2;
 /// How many devices of a node are judged by themselves at a time: those that were wrong first.
-const DEVICES: usize = 32;
+const MAX_DEVICES: usize = 32;
 /// How soon a birth answers a request: one that comes later may be of its own accord.
-const ANSWER: Duration = Duration::from_secs(30);
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// For so long after a birth that shows a clock that is right, messages that are late were held back.
-const HELD_BACK: Duration = Duration::from_secs(3600);
+const HELD_BACK_FOR: Duration = Duration::from_secs(3600);
 
 /// What a message is, as far as it shows the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,28 +87,28 @@ struct Messages {
     since: Instant,
     count: u32,
     /// The least and the most that one was ahead, in milliseconds.
-    least: i64,
-    most: i64,
+    min_ahead: i64,
+    max_ahead: i64,
 }
 
 impl Messages {
     fn new(ahead: i64, now: Instant) -> Self {
-        Self { since: now, count: 0, least: ahead, most: ahead }
+        Self { since: now, count: 0, min_ahead: ahead, max_ahead: ahead }
     }
 
     fn add(&mut self, ahead: i64) {
         self.count += 1;
-        (self.least, self.most) = (self.least.min(ahead), self.most.max(ahead));
+        (self.min_ahead, self.max_ahead) = (self.min_ahead.min(ahead), self.max_ahead.max(ahead));
     }
 
     /// Whether a message that is off by this is off by the same as these.
     fn is_like(self, ahead: i64) -> bool {
-        self.most.max(ahead).saturating_sub(self.least.min(ahead)) <= STEADY
+        self.max_ahead.max(ahead).saturating_sub(self.min_ahead.min(ahead)) <= STEADY_MS
     }
 
     /// What is the least that can be said of the clock: the message that is off least.
     fn nearest(self) -> i64 {
-        if self.least > 0 { self.least } else { self.most.min(0) }
+        if self.min_ahead > 0 { self.min_ahead } else { self.max_ahead.min(0) }
     }
 }
 
@@ -124,7 +124,7 @@ impl SenderClock {
     pub(super) fn record(&mut self, sign: ClockSign, ahead: i64, now: Instant) -> Option<i64> {
         let was_wrong = self.off.is_some();
         match sign {
-            ClockSign::Answer | ClockSign::Birth if ahead.abs() < RIGHT => {
+            ClockSign::Answer | ClockSign::Birth if ahead.abs() < RIGHT_MS => {
                 (self.right_at, self.answer) = (Some(now), None);
             }
             ClockSign::Answer => self.answer = Some(ahead),
@@ -139,9 +139,9 @@ impl SenderClock {
         messages.add(ahead);
         self.messages = Some(messages);
         // None arrives before it is sent, and none is held back by a negative time.
-        let (count, span) = match messages.nearest() > WRONG {
-            true => (MESSAGES_AHEAD, Duration::ZERO),
-            false => (MESSAGES, SPAN),
+        let (count, span) = match messages.nearest() > WRONG_MS {
+            true => (MIN_MESSAGES_AHEAD, Duration::ZERO),
+            false => (MIN_MESSAGES, MIN_SPAN),
         };
         if messages.count >= count && now.since(messages.since) >= span {
             self.messages = None;
@@ -153,11 +153,11 @@ impl SenderClock {
     /// Data after the answer to a request: if it is off by the same, the clock is.
     fn confirm_answer(&mut self, ahead: i64, now: Instant) {
         let Some(answer) = self.answer.take() else { return };
-        let mut both = Messages::new(answer, now);
-        if both.is_like(ahead) {
-            both.add(ahead);
-            if both.nearest().abs() > WRONG {
-                (self.off, self.right_at) = (Some(both.nearest()), None);
+        let mut pair = Messages::new(answer, now);
+        if pair.is_like(ahead) {
+            pair.add(ahead);
+            if pair.nearest().abs() > WRONG_MS {
+                (self.off, self.right_at) = (Some(pair.nearest()), None);
             }
         }
     }
@@ -165,17 +165,17 @@ impl SenderClock {
     fn judge(&mut self, messages: Messages, now: Instant) {
         let nearest = messages.nearest();
         let held_back =
-            nearest < 0 && self.right_at.is_some_and(|right| now.since(right) < HELD_BACK);
-        if nearest.abs() < RIGHT {
+            nearest < 0 && self.right_at.is_some_and(|right| now.since(right) < HELD_BACK_FOR);
+        if nearest.abs() < RIGHT_MS {
             self.off = None;
-        } else if nearest.abs() > WRONG && !held_back {
+        } else if nearest.abs() > WRONG_MS && !held_back {
             self.off = Some(nearest);
         }
     }
 }
 
 impl DeviceClocks {
-    /// What it takes.
+    /// Bytes that it takes.
     pub(super) fn bytes(&self) -> usize {
         self.0.keys().map(|name| size_of::<(Arc<str>, SenderClock)>() + memory::text(name)).sum()
     }
@@ -200,7 +200,7 @@ impl DeviceClocks {
         now: Instant,
     ) -> Option<i64> {
         if !self.0.contains_key(device) {
-            if ahead.abs() <= WRONG || self.0.len() >= DEVICES {
+            if ahead.abs() <= WRONG_MS || self.0.len() >= MAX_DEVICES {
                 return None;
             }
             // Its birth came before this, and was right.
@@ -209,7 +209,7 @@ impl DeviceClocks {
         }
         let clock = self.0.get_mut(device)?;
         let off = clock.record(sign, ahead, now);
-        if clock.off.is_none() && ahead.abs() <= WRONG {
+        if clock.off.is_none() && ahead.abs() <= WRONG_MS {
             self.0.remove(device);
         }
         off
@@ -218,8 +218,8 @@ impl DeviceClocks {
 
 impl EdgeSession {
     /// A live message may show that the node's clock is wrong, or a device's.
-    pub(super) fn look_at_clock(&mut self, message: &Incoming<'_>, context: &SessionContext<'_>) {
-        let is_answer = self.requests.is_answer_due(context.now.instant, ANSWER);
+    pub(super) fn check_clock(&mut self, message: &Incoming<'_>, context: &SessionContext<'_>) {
+        let is_answer = self.requests.is_answer_due(context.now.instant, ANSWER_WITHIN);
         let sign = match (message.verb, message.device) {
             (MessageType::Birth, None) if is_answer => ClockSign::Answer,
             (MessageType::Birth, None) => ClockSign::Birth,
@@ -243,7 +243,7 @@ impl EdgeSession {
         };
         if let Some(device) = message.device.filter(|device| self.may_judge(device, sign)) {
             // A device is born after its node, so that its birth answers as well.
-            let after_answer = self.requests.is_answered_within(now, ANSWER);
+            let after_answer = self.requests.is_answered_within(now, ANSWER_WITHIN);
             let own = match sign {
                 ClockSign::DeviceBirth if after_answer => ClockSign::Answer,
                 ClockSign::DeviceBirth => ClockSign::Birth,
@@ -440,10 +440,10 @@ mod tests {
         for n in 0..1_000 {
             devices.record(&format!("wrong{n}"), data(2 * MINUTE), &node, at(0));
         }
-        assert_eq!(devices.0.len(), DEVICES);
+        assert_eq!(devices.0.len(), MAX_DEVICES);
         assert_eq!(devices.record("wrong0", data(2 * MINUTE), &node, at(1)), Some(2 * MINUTE));
         devices.record("wrong1", data(0), &node, at(1));
-        assert_eq!(devices.0.len(), DEVICES - 1);
+        assert_eq!(devices.0.len(), MAX_DEVICES - 1);
     }
 
     #[test]

@@ -29,12 +29,12 @@ impl EdgeSession {
             SessionState::Awaited(awaited) if awaited.is_expected() => {
                 let death = birth::bd_seq(payload, None).map(|(number, _)| number);
                 // One of another server may be of before the node moved.
-                let moved = self.server.is_some_and(|of| of != server);
-                let whose = match moved {
+                let is_other_server = self.server.is_some_and(|of| of != server);
+                let target = match is_other_server {
                     true => DeathTarget::Unsure,
                     false => awaited.death_target(death),
                 };
-                match (whose, context.config.bd_seq) {
+                match (target, context.config.bd_seq) {
                     (DeathTarget::This, _) | (DeathTarget::Other, BdSeq::Off) => {
                         self.go_offline(DeathCause::Certificate, context);
                     }
@@ -47,7 +47,7 @@ impl EdgeSession {
                         self.request(RebirthTrigger::Probe, context);
                     }
                     // As one of another server, or by its number, where it is online.
-                    (DeathTarget::Unsure, _) if moved => {
+                    (DeathTarget::Unsure, _) if is_other_server => {
                         self.notes.findings.note(Finding::StaleDeath);
                     }
                     (DeathTarget::Unsure, _) | (DeathTarget::Before, BdSeq::Off) => {
@@ -86,7 +86,7 @@ impl EdgeSession {
             }
             SessionState::Online(online) => {
                 self.notes.findings.note(Finding::StaleDeath);
-                // Who may not be asked is not doubted.
+                // A node that may not be asked is not doubted: nothing would end the doubt.
                 if may_ask && verifies {
                     online.doubt(DeathCause::Certificate, context.now.instant);
                     self.request(RebirthTrigger::Probe, context);
@@ -107,14 +107,14 @@ impl EdgeSession {
             }
             SessionState::Online(online) => online.forget_elsewhere(server),
             SessionState::Awaited(awaited) => {
-                let here = self.server == Some(server);
-                if here {
+                let is_its_server = self.server == Some(server);
+                if is_its_server {
                     self.problem.take_if(|problem| problem.reason != RebirthReason::Expected);
                     self.notes.findings.add(Finding::BeforeBirth, awaited.count_waiting());
                     let waiting = awaited.take_waiting();
                     self.notes.skip_waiting(SkipReason::BeforeBirth, &waiting);
                 }
-                if here || !context.servers.is_any_up() {
+                if is_its_server || !context.servers.is_any_up() {
                     awaited.should_ask(false);
                     self.requests.cancel();
                 }
@@ -139,7 +139,7 @@ impl EdgeSession {
         let is_doubted =
             matches!(&self.state, SessionState::Awaited(awaited) if awaited.is_doubted());
         self.finish_offline(cause, context);
-        self.requests.expect();
+        self.requests.continue_as_expected();
         if is_doubted || cause == DeathCause::Certificate {
             self.problem = None;
         }
@@ -147,12 +147,12 @@ impl EdgeSession {
 
     fn finish_offline(&mut self, cause: DeathCause, context: &mut SessionContext<'_>) {
         let unknown = SessionState::Awaited(AwaitingBirth::unknown());
-        let CarriedState { waiting, devices, prior_tables, archived_births: kept, .. } =
+        let CarriedState { waiting, devices, prior_tables, archived_births, .. } =
             match std::mem::replace(&mut self.state, unknown) {
                 SessionState::Awaited(awaited) => {
-                    let rest = awaited.into_carried();
-                    self.notes.findings.add(Finding::BeforeBirth, rest.uncounted as u64);
-                    rest
+                    let carried = awaited.into_carried();
+                    self.notes.findings.add(Finding::BeforeBirth, carried.uncounted as u64);
+                    carried
                 }
                 SessionState::Online(mut online) => {
                     let early = online.take_early();
@@ -165,15 +165,16 @@ impl EdgeSession {
         self.notes.born_devices.clear();
         self.sends_unreadable = false;
         self.device_clocks.clear();
-        let mut gone = AwaitingBirth::after_death(cause, prior_tables);
-        gone.keep_archived_births(kept.filter(|_| cause == DeathCause::ConnectionLost));
-        self.state = SessionState::Awaited(gone);
-        let of_device = match cause {
+        let mut offline = AwaitingBirth::after_death(cause, prior_tables);
+        offline
+            .keep_archived_births(archived_births.filter(|_| cause == DeathCause::ConnectionLost));
+        self.state = SessionState::Awaited(offline);
+        let device_cause = match cause {
             DeathCause::ConnectionLost => DeathCause::ConnectionLost,
             DeathCause::Certificate | DeathCause::Node | DeathCause::Silent => DeathCause::Node,
         };
         for device in devices {
-            self.emit_death(Some(device), of_device, context);
+            self.emit_death(Some(device), device_cause, context);
         }
         if self.birth_emitted {
             self.emit_death(None, cause, context);

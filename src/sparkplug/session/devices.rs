@@ -18,8 +18,8 @@ use crate::sparkplug::rebirth::RebirthTrigger;
 use crate::sparkplug::table::{BirthTable, InstanceId, NameTarget};
 use crate::sparkplug::topic::MessageType;
 
-/// How long at least between two looks at what waits for the births of devices.
-const SOONEST: Duration = Duration::from_secs(1);
+/// Minimum time between two checks of what waits for the births of devices.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
 pub(super) struct DeviceSession {
@@ -41,9 +41,9 @@ pub(super) enum DeviceState {
 
 impl DeviceSession {
     /// Its aliases may refer to other metrics now.
-    pub(super) fn forget_aliases(&mut self, claims: &mut AliasUsage) {
+    pub(super) fn forget_aliases(&mut self, alias_usage: &mut AliasUsage) {
         if let DeviceState::Born(table) = &mut self.state {
-            claims.remove(table);
+            alias_usage.remove(table);
             table.forget_aliases();
         }
     }
@@ -59,7 +59,7 @@ impl DeviceSession {
 impl OnlineSession {
     /// These devices were online when last known: those that are not born yet have the time
     /// that they would have after a birth of the node.
-    pub(super) fn expect(&mut self, devices: &[Arc<str>], context: &SessionContext<'_>) {
+    pub(super) fn expect_devices(&mut self, devices: &[Arc<str>], context: &SessionContext<'_>) {
         for name in devices {
             let room = self.devices.len() < limits::DEVICES;
             if room && !self.devices.contains_key(name) {
@@ -139,7 +139,7 @@ impl OnlineSession {
         let oldest = waiting.iter().map(|message| message.at.instant).min();
         self.birth_grace_until = match oldest {
             _ if !alive.is_empty() => Some(now + grace),
-            oldest => oldest.map(|at| (at + grace).max(now + SOONEST)),
+            oldest => oldest.map(|at| (at + grace).max(now + MIN_INTERVAL)),
         };
         waiting.into_iter().for_each(|message| self.buffer(message));
         if self.waiting.is_empty() {
@@ -159,7 +159,7 @@ impl OnlineSession {
         notes: &mut SessionNotes,
         context: &mut SessionContext<'_>,
     ) {
-        let (name, told): (Arc<str>, bool) = match self.devices.remove_entry(name) {
+        let (name, was_emitted): (Arc<str>, bool) = match self.devices.remove_entry(name) {
             Some((name, before)) => {
                 self.forget(&before, context);
                 (name, before.birth_emitted)
@@ -188,7 +188,7 @@ impl OnlineSession {
         context.room_left.tables = context.room_left.tables.saturating_sub(table.bytes());
         self.longest_device_name = self.longest_device_name.max(name.len());
         self.filter_yield.add(&born);
-        let birth_emitted = emit_birth(born, told, notes, context);
+        let birth_emitted = emit_birth(born, was_emitted, notes, context);
         self.devices.insert(
             Arc::clone(&name),
             DeviceSession { source, birth_emitted, state: DeviceState::Born(Box::new(table)) },
@@ -215,11 +215,12 @@ impl OnlineSession {
     /// meant until then, whichever others are born.
     pub(super) fn extend_grace(&mut self, context: &SessionContext<'_>) {
         let past = self.prior_tables.as_ref().is_some_and(|past| past.devices() > 0);
-        let some = self.devices_unborn > 0 || !self.waiting.is_empty() || past;
-        if !some {
+        let awaits_births = self.devices_unborn > 0 || !self.waiting.is_empty() || past;
+        if !awaits_births {
             self.prior_tables = None;
         }
-        self.birth_grace_until = some.then(|| context.now.instant + context.config.device_grace);
+        self.birth_grace_until =
+            awaits_births.then(|| context.now.instant + context.config.device_grace);
     }
 
     /// A birth of this device is undecodable, or too late: names and aliases of the one before are

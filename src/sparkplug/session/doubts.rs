@@ -30,7 +30,7 @@ impl OnlineSession {
     }
 
     /// It has been asked, and has until `deadline`; so long what waits for births of its devices does.
-    pub(super) fn asked(&mut self, deadline: Instant) {
+    pub(super) fn set_answer_deadline(&mut self, deadline: Instant) {
         if !self.waiting.is_empty() {
             self.birth_grace_until = self.birth_grace_until.max(Some(deadline));
         }
@@ -40,15 +40,15 @@ impl OnlineSession {
     }
 
     /// A message arrived, too late to have been sent before the doubt.
-    pub(super) fn speaks(&mut self, context: &SessionContext<'_>) {
+    pub(super) fn note_heard(&mut self, context: &SessionContext<'_>) {
         let now = context.now.instant;
         self.last_heard = now;
         self.elsewhere = None;
-        self.lives(context);
+        self.note_alive(context);
     }
 
     /// It lives, wherever that was heard.
-    pub(super) fn lives(&mut self, context: &SessionContext<'_>) {
+    pub(super) fn note_alive(&mut self, context: &SessionContext<'_>) {
         let now = context.now.instant;
         self.death_doubt = self
             .death_doubt
@@ -60,14 +60,14 @@ impl OnlineSession {
         self.death_doubt.is_some()
     }
 
-    pub(super) fn is_dead(&self, now: Instant) -> Option<DeathCause> {
+    pub(super) fn death_cause(&self, now: Instant) -> Option<DeathCause> {
         let doubt = self.death_doubt.filter(|doubt| doubt.until.is_some_and(|until| until <= now));
         doubt.map(|doubt| doubt.cause)
     }
 
     /// Whether it is to be asked since it is silent. The silence of who may not be asked says
     /// nothing, and begins anew.
-    pub(super) fn is_silent(&mut self, config: &Config, now: Instant, may_ask: bool) -> bool {
+    pub(super) fn take_silence(&mut self, config: &Config, now: Instant, may_ask: bool) -> bool {
         let silent = self.silence_deadline(config).is_some_and(|deadline| deadline <= now);
         if silent && !may_ask {
             self.last_heard = now;

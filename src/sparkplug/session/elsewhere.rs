@@ -68,7 +68,7 @@ impl EdgeSession {
         let SessionState::Online(online) = &mut self.state else { return };
         let is_alone = online.hear_elsewhere(server, context.now.instant);
         if online.is_elsewhere() {
-            online.lives(context);
+            online.note_alive(context);
             self.clear_doubt();
         }
         if is_alone {

@@ -17,9 +17,9 @@ impl EdgeSession {
         self.was_known = true;
         let awaited = match &mut self.state {
             SessionState::Awaited(awaited) => awaited,
-            SessionState::Online(online) => return online.expect(devices, context),
+            SessionState::Online(online) => return online.expect_devices(devices, context),
         };
-        awaited.expect(devices);
+        awaited.expect_devices(devices);
         self.birth_emitted = true;
         // Otherwise it is asked once there is a connection.
         if context.servers.is_any_up() {

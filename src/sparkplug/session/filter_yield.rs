@@ -22,10 +22,11 @@ impl FilterYield {
     /// The node is born.
     pub(super) fn of(birth: &ParsedBirth, context: &SessionContext<'_>) -> Self {
         let is_open = context.config.filter.is_open();
-        let mut kept = Self { due: Some(context.now.instant + PATIENCE), ..Self::default() };
-        kept.due.take_if(|_| is_open);
-        kept.add(birth);
-        kept
+        let mut filter_yield =
+            Self { due: Some(context.now.instant + PATIENCE), ..Self::default() };
+        filter_yield.due.take_if(|_| is_open);
+        filter_yield.add(birth);
+        filter_yield
     }
 
     /// A device of it is born.

@@ -86,12 +86,12 @@ impl EdgeSession {
 
     /// Whether its tables may be evicted, and in which order.
     pub(crate) fn table_eviction_rank(&self, now: Instant) -> Option<TableEvictionRank> {
-        let heard = self.last_heard.unwrap_or(self.created);
-        let long = !self.has_answered || now.since(heard) >= SILENT_FOR;
+        let heard_at = self.last_heard.unwrap_or(self.created);
+        let is_long_silent = !self.has_answered || now.since(heard_at) >= SILENT_FOR;
         // A node that was not asked for its birth yet, or may still answer, keeps its devices.
-        let (tables, kept) = match &self.state {
+        let (tables, keeps_tables) = match &self.state {
             SessionState::Awaited(awaited) if awaited.has_unread_birth() => {
-                (TablesOf::Awaited, self.has_answered && now.since(heard) < UNASKED_FOR)
+                (TablesOf::Awaited, self.has_answered && now.since(heard_at) < UNASKED_FOR)
             }
             SessionState::Awaited(awaited) => {
                 (TablesOf::Awaited, awaited.is_expected() || self.has_answered)
@@ -99,11 +99,8 @@ impl EdgeSession {
             SessionState::Online(_) => (TablesOf::Online, false),
         };
         let data = if self.has_answered { DataSent::Once } else { DataSent::Never };
-        (long && !kept && self.memory_use().tables > 0).then_some(TableEvictionRank {
-            data,
-            tables,
-            silent_since: heard,
-        })
+        (is_long_silent && !keeps_tables && self.memory_use().tables > 0)
+            .then_some(TableEvictionRank { data, tables, silent_since: heard_at })
     }
 
     /// When a node whose birth cannot be read, or was evicted, has been silent for
@@ -134,7 +131,7 @@ impl EdgeSession {
         })
     }
 
-    /// Its place is needed: what was told alive of it is told offline.
+    /// Its slot is needed: what was emitted as alive is emitted as offline.
     pub(crate) fn evict(&mut self, context: &mut SessionContext<'_>) {
         let is_alive = match &self.state {
             SessionState::Awaited(awaited) => awaited.is_expected(),
@@ -151,8 +148,8 @@ impl EdgeSession {
             SessionState::Awaited(awaited) => awaited.has_unread_birth(),
             SessionState::Online(online) => !online.is_doubted(),
         };
-        let heard = self.last_heard.unwrap_or(self.created);
-        (is_alive && now.since(heard) >= UNASKED_FOR).then_some(heard)
+        let heard_at = self.last_heard.unwrap_or(self.created);
+        (is_alive && now.since(heard_at) >= UNASKED_FOR).then_some(heard_at)
     }
 
     /// Whether it is to say that it is alive.
@@ -163,7 +160,7 @@ impl EdgeSession {
         }
     }
 
-    /// Its place may be needed: it is asked whether it is alive, if it may be.
+    /// Its slot may be needed: it is asked whether it is alive, if it may be.
     pub(crate) fn probe_silent(&mut self, context: &mut SessionContext<'_>) {
         if !self.may_ask(RebirthTrigger::Probe, context) {
             return;

@@ -22,7 +22,7 @@ impl OnlineSession {
     }
 
     /// The number that comes next.
-    pub(super) fn next(&self) -> u8 {
+    pub(super) fn next_seq(&self) -> u8 {
         self.window.expected()
     }
 

@@ -142,13 +142,13 @@ impl OnlineSession {
             (name, DeviceSession { source, birth_emitted: true, state: DeviceState::Awaited })
         };
         let filter_yield = FilterYield::of(&born, context);
-        let told = emit_birth(born, birth_emitted, notes, context);
-        let kept = BirthArchive::of(message, notes, context);
+        let is_emitted = emit_birth(born, birth_emitted, notes, context);
+        let birth_archive = BirthArchive::of(message, notes, context);
         Box::new(Self {
             source: source.clone(),
             server: message.server,
             birth: BirthFingerprint { at: now, fingerprint: message.fingerprint(), bd_seq },
-            birth_emitted: told,
+            birth_emitted: is_emitted,
             definitions,
             table_bytes: table.bytes(),
             table,
@@ -165,7 +165,7 @@ impl OnlineSession {
             sends_old_times: false,
             prior_next_seq: next_seq,
             birth_grace_until: grace,
-            birth_archive: kept,
+            birth_archive,
             death_doubt: None,
             last_heard: now,
             elsewhere: None,
@@ -178,7 +178,7 @@ impl OnlineSession {
     }
 
     /// The birth of a device as the server has stored it, if it is the first that is known.
-    pub(super) fn handle_certificate(
+    pub(super) fn handle_stored_birth(
         &mut self,
         message: &Borrowed<'_>,
         notes: &mut SessionNotes,
@@ -289,11 +289,11 @@ impl OnlineSession {
     /// What is left of it: all devices that are online by the emitted events, and what its names
     /// and theirs meant.
     pub(super) fn into_carried(mut self) -> CarriedState {
-        let of = self.session_id();
+        let session = self.session_id();
         let waiting = self.take_waiting();
         let mut past = match self.prior_tables.take() {
-            Some(past) => past.with_own(of, self.table),
-            None => Box::new(PriorTables::new(of, self.table)),
+            Some(past) => past.with_own(session, self.table),
+            None => Box::new(PriorTables::new(session, self.table)),
         };
         let mut devices = Vec::new();
         for (name, device) in self.devices {
@@ -301,10 +301,11 @@ impl OnlineSession {
                 devices.push(Arc::clone(&name));
             }
             if let DeviceState::Born(table) = device.state {
-                past.insert(of, name, *table);
+                past.insert(session, name, *table);
             }
         }
-        let archived_births = self.birth_archive.lost(self.server, self.window.expected());
+        let archived_births =
+            self.birth_archive.into_before_drop(self.server, self.window.expected());
         CarriedState { waiting, uncounted: 0, devices, prior_tables: Some(past), archived_births }
     }
 
@@ -315,7 +316,7 @@ impl OnlineSession {
         notes: &mut SessionNotes,
         context: &mut SessionContext<'_>,
     ) -> bool {
-        self.speaks(context);
+        self.note_heard(context);
         let Some(Ok(seq)) = message.payload.seq.map(u8::try_from) else {
             notes.findings.note(Finding::NoSeq);
             self.apply(&message.borrow(), notes, context);
@@ -361,14 +362,15 @@ impl OnlineSession {
             SequencePlace::Past(order) => self.handle_past(message, order, notes, context),
             SequencePlace::Early(place) => {
                 let (at, bytes) = (message.at.instant, message.bytes);
-                let full = bytes > context.waiting_room();
-                if full || self.window.bytes() + bytes >= limits::WINDOW_BYTES {
+                let is_full = bytes > context.waiting_room();
+                if is_full || self.window.bytes() + bytes >= limits::WINDOW_BYTES {
                     notes.findings.note(Finding::WaitingFull);
                 }
-                full | !self.window.buffer(
-                    place,
-                    BufferedMessage { at, bytes, fingerprint, message: message.own() },
-                )
+                is_full
+                    | !self.window.buffer(
+                        place,
+                        BufferedMessage { at, bytes, fingerprint, message: message.own() },
+                    )
             }
         }
     }
@@ -383,16 +385,16 @@ impl OnlineSession {
         context: &mut SessionContext<'_>,
     ) -> bool {
         notes.findings.note(Finding::Late);
-        let print = message.fingerprint();
+        let fingerprint = message.fingerprint();
         if let Some(Ok(seq)) = message.payload.seq.map(u8::try_from) {
-            self.window.mark_received_late(seq, print);
+            self.window.mark_received_late(seq, fingerprint);
         }
         let message = message.with_order(order);
         match message.verb {
             MessageType::Data => self.apply(&message.borrow(), notes, context),
             MessageType::Birth => {
                 notes.skip_payload(SkipReason::Late, &message.payload);
-                if !self.is_before_birth(print) {
+                if !self.is_before_birth(fingerprint) {
                     self.forget_table(message.device, context);
                     notes.triggers.push(RebirthTrigger::Gap);
                 }
@@ -405,23 +407,27 @@ impl OnlineSession {
     /// Whether the birth has overtaken a message: by the sender's own times, unless those are of
     /// older values, and only while it may still be on its way; and by its number, which goes on
     /// where the session before the birth was, and not where this one is.
-    fn has_overtaken(&self, (seq, print): (u8, Fingerprint), context: &SessionContext<'_>) -> bool {
-        let sent_before = print
+    fn has_overtaken(
+        &self,
+        (seq, fingerprint): (u8, Fingerprint),
+        context: &SessionContext<'_>,
+    ) -> bool {
+        let sent_before = fingerprint
             .sent_time
             .zip(self.birth.fingerprint.sent_time)
             .map_or(0, |(sent, birth)| birth.as_millis().saturating_sub(sent.as_millis()));
         let sent_before = Duration::from_millis(u64::try_from(sent_before).unwrap_or_default());
-        let underway = context.now.instant.since(self.birth.at) + sent_before;
+        let time_under_way = context.now.instant.since(self.birth.at) + sent_before;
         // From one that was given up as from one that is still to come.
-        let from = |next: u8| seq.wrapping_sub(next).min(next.wrapping_sub(seq));
+        let distance = |next: u8| seq.wrapping_sub(next).min(next.wrapping_sub(seq));
         let ahead = seq.wrapping_sub(self.window.expected());
-        let fits = self.prior_next_seq.is_none_or(|before| from(before) <= ahead);
-        let in_time = !sent_before.is_zero() && underway < context.config.answer_timeout;
+        let fits = self.prior_next_seq.is_none_or(|before| distance(before) <= ahead);
+        let in_time = !sent_before.is_zero() && time_under_way < context.config.answer_timeout;
         in_time && fits && !self.sends_old_times
     }
 
-    fn is_before_birth(&self, print: Fingerprint) -> bool {
-        print
+    fn is_before_birth(&self, fingerprint: Fingerprint) -> bool {
+        fingerprint
             .sent_time
             .zip(self.birth.fingerprint.sent_time)
             .is_some_and(|(sent, birth)| sent < birth)

@@ -25,7 +25,7 @@ impl SessionId {
 /// What a node or device was known by.
 #[derive(Clone, Debug)]
 pub(super) struct PriorTable {
-    of: SessionId,
+    session: SessionId,
     table: BirthTable,
 }
 
@@ -39,15 +39,15 @@ pub(super) struct PriorTables {
 }
 
 impl PriorTables {
-    pub(super) fn new(of: SessionId, own: BirthTable) -> Self {
+    pub(super) fn new(session: SessionId, own: BirthTable) -> Self {
         let bytes = own.bytes();
-        Self { own: PriorTable { of, table: own }, devices: BTreeMap::new(), bytes }
+        Self { own: PriorTable { session, table: own }, devices: BTreeMap::new(), bytes }
     }
 
     /// With the node's own table, of its latest session.
-    pub(super) fn with_own(mut self: Box<Self>, of: SessionId, own: BirthTable) -> Box<Self> {
+    pub(super) fn with_own(mut self: Box<Self>, session: SessionId, own: BirthTable) -> Box<Self> {
         self.bytes = self.bytes - self.own.table.bytes() + own.bytes();
-        self.own = PriorTable { of, table: own };
+        self.own = PriorTable { session, table: own };
         self
     }
 
@@ -58,33 +58,34 @@ impl PriorTables {
 
     /// The same without any name: a birth that cannot be read has ended them.
     pub(super) fn without_tables(self) -> Box<Self> {
-        Box::new(Self::new(self.own.of, BirthTable::default()))
+        Box::new(Self::new(self.own.session, BirthTable::default()))
     }
 
     /// The bdSeq of the last birth that could be read.
     pub(super) fn bd_seq(&self) -> Option<u64> {
-        self.own.of.bd_seq
+        self.own.session.bd_seq
     }
 
     /// Keeps the table of a device that died in this session.
-    pub(super) fn insert(&mut self, of: SessionId, device: Arc<str>, table: BirthTable) {
+    pub(super) fn insert(&mut self, session: SessionId, device: Arc<str>, table: BirthTable) {
         self.bytes += table.bytes();
-        if let Some(before) = self.devices.insert(device, PriorTable { of, table }) {
+        if let Some(before) = self.devices.insert(device, PriorTable { session, table }) {
             self.bytes -= before.table.bytes();
         }
     }
 
     /// Takes the node's own table, or that of a device.
     pub(super) fn take(&mut self, device: Option<&str>) -> Option<PriorTable> {
-        let of = self.own.of;
-        let taken = match device {
-            None => {
-                std::mem::replace(&mut self.own, PriorTable { of, table: BirthTable::default() })
-            }
+        let session = self.own.session;
+        let removed = match device {
+            None => std::mem::replace(
+                &mut self.own,
+                PriorTable { session, table: BirthTable::default() },
+            ),
             Some(device) => self.devices.remove(device)?,
         };
-        self.bytes -= taken.table.bytes();
-        Some(taken)
+        self.bytes -= removed.table.bytes();
+        Some(removed)
     }
 
     pub(super) fn devices(&self) -> usize {
@@ -97,9 +98,9 @@ impl PriorTables {
 pub(super) fn readable(
     messages: &[SessionMessage],
     before: Option<&PriorTable>,
-    (of, now): (SessionId, &BirthTable),
+    (session, now): (SessionId, &BirthTable),
 ) -> Vec<bool> {
-    let is_same = before.is_some_and(|before| before.of.is_same(of));
+    let is_same = before.is_some_and(|before| before.session.is_same(session));
     let before = before.map(|before| &before.table);
     let agrees =
         |before: &BirthTable| messages.iter().all(|m| now.agrees(before, &m.incoming().payload));

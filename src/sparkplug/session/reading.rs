@@ -22,8 +22,8 @@ pub(super) fn scope<'a>(
     BirthScope { source: source.clone(), arrival, filter, names: context.names, room }
 }
 
-/// Emits a birth if anything of it is included, or was when it was `told` before. True if it was
-/// emitted.
+/// Emits a birth if anything of it is included, or if an earlier one of its source was emitted.
+/// True if it was emitted.
 pub(super) fn emit_birth(
     parsed: ParsedBirth,
     was_emitted: bool,

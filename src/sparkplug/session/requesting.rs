@@ -122,9 +122,9 @@ impl EdgeSession {
 
     /// Whether anything of it is or may be included. Nodes that are not included are never sent a
     /// command.
-    fn is_included(&self, fault: RebirthTrigger, context: &SessionContext<'_>) -> bool {
+    fn is_included(&self, trigger: RebirthTrigger, context: &SessionContext<'_>) -> bool {
         let of_device =
-            matches!(fault, RebirthTrigger::Unborn(_) | RebirthTrigger::Unreadable(Some(_)));
+            matches!(trigger, RebirthTrigger::Unborn(_) | RebirthTrigger::Unreadable(Some(_)));
         match &self.state {
             SessionState::Online(online) if !of_device => online.is_anything_emitted(),
             SessionState::Online(_) | SessionState::Awaited(_) => {
@@ -134,28 +134,28 @@ impl EdgeSession {
     }
 
     /// Schedules rebirth requests for the triggers of the current message.
-    pub(super) fn request_for_faults(&mut self, context: &SessionContext<'_>) {
+    pub(super) fn request_for_triggers(&mut self, context: &SessionContext<'_>) {
         for device in std::mem::take(&mut self.notes.born_devices) {
             self.requests.device_born(&device);
             if self.requests.due().is_none() {
                 self.problem = None;
             }
         }
-        for fault in std::mem::take(&mut self.notes.triggers) {
-            self.request(fault, context);
+        for trigger in std::mem::take(&mut self.notes.triggers) {
+            self.request(trigger, context);
         }
     }
 
     pub(super) fn request(
         &mut self,
-        fault: RebirthTrigger,
+        trigger: RebirthTrigger,
         context: &SessionContext<'_>,
     ) -> RequestResult {
-        if !self.may_ask(fault, context) {
-            let reason = fault.reason();
-            if fault.skips_values()
+        if !self.may_ask(trigger, context) {
+            let reason = trigger.reason();
+            if trigger.skips_values()
                 && !context.config.rebirth.reasons.contains(reason)
-                && let Some(known_by) = self.known_by(fault)
+                && let Some(known_by) = self.known_by(trigger)
             {
                 let (since, kind) = (context.now.wall, NodeProblemKind::RequestDisabled);
                 self.set_problem(NodeProblem { reason, since, kind, known_by });
@@ -164,26 +164,26 @@ impl EdgeSession {
         }
         let (policy, answer) = (&context.config.rebirth, context.config.answer_timeout);
         let request =
-            self.requests.request(fault, context.now.instant, context.random, policy, answer);
+            self.requests.request(trigger, context.now.instant, context.random, policy, answer);
         if request == RequestResult::Unanswered {
-            self.report_unanswered(fault, context);
+            self.report_unanswered(trigger, context);
         }
         request
     }
 
     /// It is a problem by name from the first request in vain on. The silence of who was not online
     /// says nothing.
-    fn report_unanswered(&mut self, fault: RebirthTrigger, context: &SessionContext<'_>) {
+    fn report_unanswered(&mut self, trigger: RebirthTrigger, context: &SessionContext<'_>) {
         let silent = match &self.state {
             SessionState::Awaited(awaited) => {
                 !awaited.is_expected() && !awaited.is_lost() && awaited.bytes() == 0
             }
             SessionState::Online(_) => false,
         };
-        if (fault != RebirthTrigger::Expected || !silent)
-            && let Some(known_by) = self.known_by(fault)
+        if (trigger != RebirthTrigger::Expected || !silent)
+            && let Some(known_by) = self.known_by(trigger)
         {
-            let (reason, since) = (fault.reason(), context.now.wall);
+            let (reason, since) = (trigger.reason(), context.now.wall);
             let kind = match self.is_costly {
                 true => NodeProblemKind::TooCostly,
                 false => NodeProblemKind::Unanswered,
@@ -194,9 +194,9 @@ impl EdgeSession {
 
     /// What is known of it where it is asked for this; none where a stored birth is the reason and
     /// it is offline, which is emitted as such.
-    fn known_by(&self, fault: RebirthTrigger) -> Option<KnownBy> {
+    fn known_by(&self, trigger: RebirthTrigger) -> Option<KnownBy> {
         let SessionState::Awaited(awaited) = &self.state else { return Some(KnownBy::Messages) };
-        if fault != RebirthTrigger::BeforeBirth || self.sends_unreadable {
+        if trigger != RebirthTrigger::BeforeBirth || self.sends_unreadable {
             return Some(KnownBy::Messages);
         }
         let is_offline = self.birth_emitted || self.was_known || !awaited.is_unknown();
@@ -237,9 +237,9 @@ impl EdgeSession {
             return;
         }
         if matches!(&self.state, SessionState::Online(online) if !online.is_doubted()) {
-            for fault in [RebirthTrigger::Probe, RebirthTrigger::Silence] {
-                self.requests.resolve(fault);
-                self.problem.take_if(|problem| problem.reason == fault.reason());
+            for trigger in [RebirthTrigger::Probe, RebirthTrigger::Silence] {
+                self.requests.resolve(trigger);
+                self.problem.take_if(|problem| problem.reason == trigger.reason());
             }
         }
     }
@@ -248,9 +248,9 @@ impl EdgeSession {
     pub(super) fn reschedule_request(&mut self, context: &SessionContext<'_>) {
         let now = context.now.instant;
         if self.requests.due().is_some_and(|due| due <= now)
-            && let Some(fault) = self.requests.unanswered_trigger(now, &context.config.rebirth)
+            && let Some(trigger) = self.requests.unanswered_trigger(now, &context.config.rebirth)
         {
-            self.report_unanswered(fault, context);
+            self.report_unanswered(trigger, context);
         }
     }
 
@@ -325,11 +325,11 @@ impl EdgeSession {
             self.requests.cancel();
             return None;
         }
-        let fault =
+        let trigger =
             self.requests.send(context.now.instant, context.random, &context.config.rebirth)?;
         self.rebirths += 1;
         self.note_request_sent(context);
-        Some(RebirthToSend { reason: fault.reason(), server })
+        Some(RebirthToSend { reason: trigger.reason(), server })
     }
 
     /// From now on silence means something.
@@ -337,7 +337,7 @@ impl EdgeSession {
         let deadline = context.now.instant + context.config.answer_timeout;
         match &mut self.state {
             SessionState::Awaited(awaited) => awaited.set_answer_deadline(deadline),
-            SessionState::Online(online) => online.asked(deadline),
+            SessionState::Online(online) => online.set_answer_deadline(deadline),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::sparkplug::topic::MessageType;
 
 impl EdgeSession {
     /// A birth as the server has stored it [conformance-mqtt-aware-store].
-    pub(crate) fn handle_certificate(
+    pub(crate) fn handle_stored_birth(
         &mut self,
         message: Incoming<'_>,
         context: &mut SessionContext<'_>,
@@ -24,7 +24,7 @@ impl EdgeSession {
             SessionState::Awaited(awaited) => {
                 let server = message.server;
                 let before = awaited.bytes();
-                if !awaited.keep_certificate(message.own(), context) {
+                if !awaited.keep_stored_birth(message.own(), context) {
                     self.notes.findings.note(Finding::WaitingFull);
                 }
                 let room = context.room_left.bytes + before;
@@ -37,14 +37,18 @@ impl EdgeSession {
             }
             // A device that speaks already, whose birth came late among those stored.
             SessionState::Online(online) if online.server() == message.server => {
-                online.handle_certificate(&message.borrow(), &mut self.notes, context);
+                online.handle_stored_birth(&message.borrow(), &mut self.notes, context);
             }
             SessionState::Online(_) => {}
         }
     }
 
     /// A birth that the server has stored cannot be read: no table is better than a wrong one.
-    pub(crate) fn handle_unreadable_certificate(&mut self, server: ServerId, device: Option<&str>) {
+    pub(crate) fn handle_unreadable_stored_birth(
+        &mut self,
+        server: ServerId,
+        device: Option<&str>,
+    ) {
         if let SessionState::Awaited(awaited) = &mut self.state {
             awaited.forget_stored(server, device);
         }
@@ -61,25 +65,24 @@ impl EdgeSession {
         let freed = self.state_use();
         let SessionState::Awaited(awaited) = &mut self.state else { return };
         let Some(first) = early.first() else { return };
-        let Some((birth, devices)) = awaited.take_certificates(first.server) else { return };
-        let expected = PriorSession {
+        let Some((birth, devices)) = awaited.take_stored_births(first.server) else { return };
+        let prior = PriorSession {
             birth_emitted: self.birth_emitted,
             devices: awaited.take_devices(),
             next_seq: None,
         };
-        let before = first.seq().and_then(|seq| u8::try_from(seq).ok());
+        let first_seq = first.seq().and_then(|seq| u8::try_from(seq).ok());
         self.server = Some(birth.server);
         self.note_birth(context);
         context.room_left.tables += freed.tables;
         context.room_left.bytes += freed.bytes;
         let birth = birth.incoming();
-        let mut online =
-            OnlineSession::born(&self.source, &birth, expected, &mut self.notes, context);
-        if let Some(seq) = before {
+        let mut online = OnlineSession::born(&self.source, &birth, prior, &mut self.notes, context);
+        if let Some(seq) = first_seq {
             online.resume(seq);
         }
         for device in devices {
-            online.handle_certificate(&device.incoming().borrow(), &mut self.notes, context);
+            online.handle_stored_birth(&device.incoming().borrow(), &mut self.notes, context);
         }
         self.birth_emitted = online.is_birth_emitted();
         self.state = SessionState::Online(online);

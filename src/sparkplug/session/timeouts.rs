@@ -35,7 +35,7 @@ impl EdgeSession {
                 }
             }
             SessionState::Online(online) => {
-                if let Some(cause) = online.is_dead(now) {
+                if let Some(cause) = online.death_cause(now) {
                     self.go_offline_silent(cause, context);
                 } else {
                     self.online_timeout(context);
@@ -79,7 +79,7 @@ impl EdgeSession {
         if online.take_elsewhere_due(now) {
             self.notes.triggers.push(RebirthTrigger::BeforeBirth);
         }
-        let silent = online.is_silent(context.config, now, may_ask);
+        let silent = online.take_silence(context.config, now, may_ask);
         if online.window_deadline(context.config).is_some_and(|deadline| deadline <= now) {
             self.expire_gap(context);
         }
@@ -87,6 +87,6 @@ impl EdgeSession {
             online.doubt(DeathCause::Silent, now);
             self.notes.triggers.push(RebirthTrigger::Silence);
         }
-        self.request_for_faults(context);
+        self.request_for_triggers(context);
     }
 }

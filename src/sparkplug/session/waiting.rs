@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 
 impl OnlineSession {
     /// The node is born: what waited for that is read, or waits for the births of its devices.
-    /// `past` is what it was known by before.
+    /// `prior_tables` are those it was known by before.
     pub(super) fn take_over(
         &mut self,
         waiting: Vec<SessionMessage>,
@@ -34,9 +34,9 @@ impl OnlineSession {
             waiting.into_iter().partition(|message| message.device.is_none());
         self.prior_tables = prior_tables;
         let before = self.prior_tables.as_mut().and_then(|past| past.take(None));
-        let of = self.session_id();
+        let session = self.session_id();
         let (source, table) = self.own_table();
-        read((source, table), own, (before.as_ref(), of), birth, notes, context);
+        read((source, table), own, (before.as_ref(), session), birth, notes, context);
         let mut born = Vec::new();
         for message in of_devices {
             let device = message.device.clone();
@@ -62,7 +62,7 @@ impl OnlineSession {
         notes: &mut SessionNotes,
         context: &mut SessionContext<'_>,
     ) {
-        let of = self.session_id();
+        let session = self.session_id();
         let before = self.prior_tables.as_mut().and_then(|past| past.take(Some(device)));
         if self.waiting.is_empty() {
             return;
@@ -75,7 +75,7 @@ impl OnlineSession {
             self.buffer(message);
         }
         if let Some(reading) = self.device_table(device) {
-            read(reading, of_device, (before.as_ref(), of), birth, notes, context);
+            read(reading, of_device, (before.as_ref(), session), birth, notes, context);
         }
     }
 
@@ -123,13 +123,13 @@ impl OnlineSession {
         table: BirthTable,
         context: &mut SessionContext<'_>,
     ) {
-        let of = self.session_id();
+        let session = self.session_id();
         let past = self
             .prior_tables
-            .get_or_insert_with(|| Box::new(PriorTables::new(of, BirthTable::default())));
+            .get_or_insert_with(|| Box::new(PriorTables::new(session, BirthTable::default())));
         if past.devices() < limits::DEVICES {
             context.room_left.tables = context.room_left.tables.saturating_sub(table.bytes());
-            past.insert(of, device, table);
+            past.insert(session, device, table);
         }
         self.await_births(context);
     }
@@ -140,11 +140,11 @@ impl EdgeSession {
     pub(super) fn take_waiting(
         &mut self,
         server: ServerId,
-        sink: &mut SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) -> Vec<SessionMessage> {
         let SessionState::Awaited(awaited) = &mut self.state else { return Vec::new() };
         let waiting = awaited.take_waiting();
-        sink.room_left.bytes += waiting.iter().map(|message| message.bytes).sum::<usize>();
+        context.room_left.bytes += waiting.iter().map(|message| message.bytes).sum::<usize>();
         self.skip_foreign(waiting, server)
     }
 
@@ -168,12 +168,12 @@ impl EdgeSession {
 fn read(
     (source, table): (&Source, &mut BirthTable),
     messages: Vec<SessionMessage>,
-    (before, of): (Option<&PriorTable>, SessionId),
+    (before, session): (Option<&PriorTable>, SessionId),
     birth: Timestamp,
     notes: &mut SessionNotes,
     context: &mut SessionContext<'_>,
 ) {
-    let readable = readable(&messages, before, (of, table));
+    let readable = readable(&messages, before, (session, table));
     for (message, readable) in messages.into_iter().zip(readable) {
         if message.verb == MessageType::Death {
             continue;

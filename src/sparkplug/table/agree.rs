@@ -73,23 +73,23 @@ impl BirthTable {
             return;
         }
         // An instance comes before those within it.
-        let mut called: FxHashMap<InstanceId, String> = FxHashMap::default();
+        let mut instance_paths: FxHashMap<InstanceId, String> = FxHashMap::default();
         for (name, target) in &self.names {
             if let NameTarget::Instance(id) = target {
-                called.insert(*id, name.to_string());
+                instance_paths.insert(*id, name.to_string());
             }
         }
-        for (place, members) in self.instances.iter().enumerate() {
-            let id = InstanceId(place as u32);
-            let Some(own) = called.get(&id).cloned() else { continue };
+        for (index, members) in self.instances.iter().enumerate() {
+            let id = InstanceId(index as u32);
+            let Some(instance_path) = instance_paths.get(&id).cloned() else { continue };
             for name in members.names.keys() {
                 let Some(target) = members.named(id, name) else { continue };
-                let path = || format!("{own}/{name}");
+                let path = || format!("{instance_path}/{name}");
                 if let Some(found @ None) = paths.get_mut(&target) {
                     *found = Some(path());
                 }
                 if let NameTarget::Instance(below) = target {
-                    called.entry(below).or_insert_with(path);
+                    instance_paths.entry(below).or_insert_with(path);
                 }
             }
         }

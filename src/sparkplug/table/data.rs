@@ -15,18 +15,23 @@ pub(super) struct DataReader<'a> {
 }
 
 impl DataReader<'_> {
-    pub(super) fn metric(&mut self, metric: &wire::Metric, inherited: Inherited) {
+    pub(super) fn read_metric(&mut self, metric: &wire::Metric, inherited: Inherited) {
         if template::definition(metric).is_some() {
             self.findings.note(Finding::DefinitionPlace);
             return;
         }
         let named = metric.name.as_deref().filter(|name| !name.is_empty());
         let target = named.and_then(|name| self.table.find(None, name, self.findings));
-        self.found(target, metric, inherited);
+        self.read_target(target, metric, inherited);
     }
 
     /// Goes on with what a metric's name means, else with what its alias does.
-    fn found(&mut self, named: Option<NameTarget>, metric: &wire::Metric, inherited: Inherited) {
+    fn read_target(
+        &mut self,
+        named: Option<NameTarget>,
+        metric: &wire::Metric,
+        inherited: Inherited,
+    ) {
         let alias = metric.alias.filter(|_| !self.sent_before_birth);
         let target = named.or_else(|| {
             let aliased = *self.table.aliases.get(&alias?)?;
@@ -37,8 +42,8 @@ impl DataReader<'_> {
         });
         let name = metric.name.as_deref().filter(|name| !name.is_empty());
         match (target, name, metric.alias) {
-            (Some(NameTarget::Leaf(slot)), _, _) => self.leaf(slot, metric, inherited),
-            (Some(NameTarget::Instance(id)), _, _) => self.instance(id, metric, inherited),
+            (Some(NameTarget::Leaf(slot)), _, _) => self.read_leaf(slot, metric, inherited),
+            (Some(NameTarget::Instance(id)), _, _) => self.read_instance(id, metric, inherited),
             (Some(NameTarget::Ambiguous), _, _) => self.read.skipped += metric::values(metric),
             (Some(NameTarget::Excluded), _, _) => self.read.excluded += 1,
             (None, Some(name), _) => {
@@ -63,7 +68,7 @@ impl DataReader<'_> {
         }
     }
 
-    fn leaf(&mut self, slot: Slot, metric: &wire::Metric, inherited: Inherited) {
+    fn read_leaf(&mut self, slot: Slot, metric: &wire::Metric, inherited: Inherited) {
         let declared = DataType::declared(metric.datatype);
         let born = self.table.datatype(slot);
         if declared.is_some() && born.is_some() && declared != born && !metric::is_alarm(metric) {
@@ -91,7 +96,7 @@ impl DataReader<'_> {
         self.read.attributes.extend(attributes);
     }
 
-    fn instance(&mut self, id: InstanceId, metric: &wire::Metric, inherited: Inherited) {
+    fn read_instance(&mut self, id: InstanceId, metric: &wire::Metric, inherited: Inherited) {
         let Some(members) = self.table.instances.get(id.0 as usize) else {
             return;
         };
@@ -123,7 +128,7 @@ impl DataReader<'_> {
                 }
                 self.read.samples.reserve(value.metrics.len());
                 for member in &value.metrics {
-                    self.member(id, member, own);
+                    self.read_member(id, member, own);
                 }
             }
             Some(_) => {
@@ -137,18 +142,18 @@ impl DataReader<'_> {
         }
     }
 
-    fn member(&mut self, owner: InstanceId, member: &wire::Metric, inherited: Inherited) {
+    fn read_member(&mut self, owner: InstanceId, member: &wire::Metric, inherited: Inherited) {
         let named = member.name.as_deref().filter(|name| !name.is_empty());
         let target = named.and_then(|name| self.table.find(Some(owner), name, self.findings));
-        self.found(target, member, inherited);
+        self.read_target(target, member, inherited);
     }
 
     fn unknown(&mut self, finding: Finding, trigger: RebirthTrigger) {
         self.findings.note(finding);
-        let faults = &mut self.read.triggers;
-        let room = faults.len() < limits::FAULTS && !self.table.truncated;
-        if room && !faults.contains(&trigger) {
-            faults.push(trigger);
+        let triggers = &mut self.read.triggers;
+        let room = triggers.len() < limits::TRIGGERS && !self.table.truncated;
+        if room && !triggers.contains(&trigger) {
+            triggers.push(trigger);
         }
     }
 }
