@@ -129,7 +129,7 @@ pub(crate) fn bd_seq(payload: &Payload, alias: Option<u64>) -> Option<(u64, Opti
     let metric = metrics.iter().find(by_name);
     let metric = metric.or_else(|| alias.and_then(|_| metrics.iter().find(by_alias)))?;
     let value = WireField::of_metric(metric.value.as_ref()?).integer()?;
-    // A byte that counts around; the type and the arm differ between senders.
+    // A byte that counts around; the type and the field differ between senders.
     Some((value, metric.alias))
 }
 
@@ -270,7 +270,7 @@ impl BirthReader<'_> {
             self.findings.note(Finding::TooManyLeaves);
             return None;
         }
-        match holds(wire, defined) {
+        match content_of(wire, defined) {
             MetricContent::Instance(value) => {
                 let inherited = place.inherited.by(wire, self.findings);
                 self.instance(name, value, inherited, own(defined))
@@ -288,7 +288,7 @@ impl BirthReader<'_> {
             }
             MetricContent::Leaf => {
                 let datatype = match defined {
-                    // What the definition says comes before what the arm suggests.
+                    // What the definition says comes before what the field suggests.
                     Some(MemberKind::Leaf(Some(defined)))
                         if DataType::declared(wire.datatype).is_none() =>
                     {
@@ -336,13 +336,13 @@ impl BirthReader<'_> {
         // What a definition has beyond the instance is filled in, unless it leads back to a
         // definition that is being filled in already.
         let kind = definition.map_or_else(|| Arc::clone(&template), |found| found.name.clone());
-        let around = self.enclosing_definitions.contains(&kind);
-        if around {
+        let is_cycle = self.enclosing_definitions.contains(&kind);
+        if is_cycle {
             let path = self.enclosing_definitions.iter().map(|name| &**name);
             self.findings
                 .note_with_example(Finding::TemplateCycle, || template::ring::words(path, &kind));
         }
-        let defined = definition.filter(|_| !around).map(|found| &*found.members);
+        let defined = definition.filter(|_| !is_cycle).map(|found| &*found.members);
         let id = self.table.open_instance(Arc::clone(&template));
         self.enclosing_definitions.push(kind);
         let (before, leaves) = (self.enter(name), self.table.slots());
@@ -392,7 +392,7 @@ impl BirthReader<'_> {
                 MemberKind::Leaf(_) if !self.takes(&name) => (self.table.exclude_leaf(), None),
                 MemberKind::Leaf(datatype) => {
                     let slot = self.table.add_leaf(*datatype);
-                    let sample = unsaid(place.inherited);
+                    let sample = absent_sample(place.inherited);
                     let content = Content::Leaf { slot, datatype: *datatype, sample };
                     (NameTarget::Leaf(slot), Some(content))
                 }
@@ -411,12 +411,12 @@ impl TemplateDefinitions {
     fn used(&self, metrics: &[BirthMetric]) -> Vec<Definition> {
         let mut members = BTreeMap::new();
         collect_members(metrics, &mut members);
-        let cut = |(name, members): (&Arc<str>, BTreeSet<&Arc<str>>)| {
+        let used_part = |(name, members): (&Arc<str>, BTreeSet<&Arc<str>>)| {
             let mut definition = Definition::clone(self.resolve(name)?);
             definition.members.retain(|member| members.contains(&member.name));
             Some(definition)
         };
-        members.into_iter().filter_map(cut).collect()
+        members.into_iter().filter_map(used_part).collect()
     }
 }
 
@@ -443,9 +443,9 @@ enum MetricContent<'a> {
     Leaf,
 }
 
-/// The datatype decides, the metric's own before that of its `defined` member; the arm only
+/// The datatype decides, the metric's own before that of its `defined` member; the field only
 /// where there is none.
-fn holds<'a>(wire: &'a wire::Metric, defined: Option<&'a MemberKind>) -> MetricContent<'a> {
+fn content_of<'a>(wire: &'a wire::Metric, defined: Option<&'a MemberKind>) -> MetricContent<'a> {
     let datatype = DataType::declared(wire.datatype).or(match defined {
         Some(MemberKind::Leaf(datatype)) => *datatype,
         Some(MemberKind::Template { .. }) => Some(DataType::Template),
@@ -476,7 +476,7 @@ fn without_members(template: &str) -> wire::Template {
 }
 
 /// The sample of a member that the birth lacks: null if its instance is null, else absent.
-fn unsaid(inherited: Inherited) -> Sample {
+fn absent_sample(inherited: Inherited) -> Sample {
     Sample {
         time: inherited.time,
         value: None,

@@ -446,11 +446,11 @@ impl FindingCounts {
     pub(crate) fn note_with_example<S: Into<Box<str>>>(
         &mut self,
         finding: Finding,
-        words: impl FnOnce() -> S,
+        example: impl FnOnce() -> S,
     ) {
         self.note(finding);
-        if !self.examples.iter().any(|(told, _)| *told == finding) {
-            self.examples.push((finding, text::shown(&words().into()).into()));
+        if !self.examples.iter().any(|(noted, _)| *noted == finding) {
+            self.examples.push((finding, text::shown(&example().into()).into()));
         }
     }
 

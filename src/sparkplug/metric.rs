@@ -39,7 +39,7 @@ pub(crate) fn values(metric: &wire::Metric) -> u64 {
     }
 }
 
-/// The datatype that a birth's metric declares, or that its arm suggests
+/// The datatype that a birth's metric declares, or that its field suggests
 /// [payloads-metric-datatype-req].
 pub(crate) fn datatype(metric: &wire::Metric, findings: &mut FindingCounts) -> Option<DataType> {
     match metric.datatype {
@@ -71,9 +71,9 @@ pub(crate) fn properties(
         let Some(name) = name(Some(key), findings) else {
             continue;
         };
-        let arm = wire.value.as_ref().map(WireField::of_property);
-        let arm = arm.filter(|_| wire.is_null != Some(true));
-        properties.push(property(name.into(), wire.r#type, arm, findings));
+        let field = wire.value.as_ref().map(WireField::of_property);
+        let field = field.filter(|_| wire.is_null != Some(true));
+        properties.push(property(name.into(), wire.r#type, field, findings));
     }
     properties
 }
@@ -82,16 +82,16 @@ pub(crate) fn properties(
 pub(crate) fn property(
     name: Arc<str>,
     declared: Option<u32>,
-    arm: Option<WireField<'_>>,
+    field: Option<WireField<'_>>,
     findings: &mut FindingCounts,
 ) -> StaticProperty {
-    let datatype = DataType::declared(declared).or_else(|| arm.and_then(WireField::inferred));
-    let value = match (arm, datatype) {
+    let datatype = DataType::declared(declared).or_else(|| field.and_then(WireField::inferred));
+    let value = match (field, datatype) {
         // Sets of properties within properties have no value of their own.
         (Some(WireField::PropertySet | WireField::PropertySetList), _) | (None, _) | (_, None) => {
             None
         }
-        (Some(arm), Some(datatype)) => match arm.decode(datatype, findings) {
+        (Some(field), Some(datatype)) => match field.decode(datatype, findings) {
             Ok(value) => Some(value),
             Err(error) => {
                 findings.note(finding(error));
@@ -168,22 +168,23 @@ pub(crate) fn sample(
     let own = inherited.by(metric, findings);
     let alarm = is_alarm(metric);
     let mut quality = own.quality;
-    let (mut value, mut odd) = (None, None);
+    let (mut value, mut rejected_value) = (None, None);
     match &metric.value {
         // Null wins over a value [operational-behavior-data-publish-nbirth-values].
         _ if own.null => {}
         None => findings.note(Finding::NoValue),
         Some(wire) => {
-            let arm = WireField::of_metric(wire);
+            let field = WireField::of_metric(wire);
             // An alarm shares the name of its tag, not the type.
             let known = if alarm { DataType::declared(metric.datatype) } else { datatype };
-            match arm.decode(known.unwrap_or(DataType::Unknown), findings) {
+            match field.decode(known.unwrap_or(DataType::Unknown), findings) {
                 Ok(decoded) => value = Some(decoded),
                 Err(error) => {
                     findings.note(finding(error));
                     quality = SparkplugQuality::Bad;
                     if matches!(error, ValueError::Mismatch | ValueError::OutOfRange) && !alarm {
-                        odd = arm.decode(DataType::Unknown, findings).ok().map(Box::new);
+                        rejected_value =
+                            field.decode(DataType::Unknown, findings).ok().map(Box::new);
                     }
                 }
             }
@@ -192,7 +193,7 @@ pub(crate) fn sample(
     Sample {
         time: own.time,
         value,
-        rejected_value: odd,
+        rejected_value,
         quality,
         historical: own.historical,
         transient: own.transient,

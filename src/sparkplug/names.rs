@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 
 /// Names that are kept before the first look at which of them are still in use.
-const FEW: usize = 1024;
+const MIN_NAMES: usize = 1024;
 
 /// Names of metrics. Those that nobody uses any more are forgotten once they may be half of all.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +21,7 @@ impl NameInterner {
         if let Some(known) = self.known.get(name) {
             return Arc::clone(known);
         }
-        if self.known.len() >= 2 * self.used_at_last_count.max(FEW) {
+        if self.known.len() >= 2 * self.used_at_last_count.max(MIN_NAMES) {
             self.known.retain(|known| Arc::strong_count(known) > 1);
             self.used_at_last_count = self.known.len();
         }
@@ -45,11 +45,12 @@ mod tests {
     #[test]
     fn names_that_nobody_uses_are_forgotten() {
         let mut names = NameInterner::default();
-        let used: Vec<_> = (0..FEW).map(|number| names.get(&format!("used {number}"))).collect();
-        for number in 0..100 * FEW {
+        let used: Vec<_> =
+            (0..MIN_NAMES).map(|number| names.get(&format!("used {number}"))).collect();
+        for number in 0..100 * MIN_NAMES {
             names.get(&format!("gone {number}"));
         }
-        assert!(names.known.len() <= 4 * FEW, "{}", names.known.len());
+        assert!(names.known.len() <= 4 * MIN_NAMES, "{}", names.known.len());
         assert!(used.iter().all(|name| Arc::ptr_eq(name, &names.get(name))));
     }
 }

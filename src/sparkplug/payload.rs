@@ -94,16 +94,16 @@ fn read(bytes: &[u8], limit: InflationLimit, work: &mut usize) -> Result<Payload
     if payload.uuid.as_deref() != Some(COMPRESSED.as_bytes()) {
         return Ok(payload);
     }
-    let most = limit.bytes(bytes.len());
-    let past = match limit {
+    let max_bytes = limit.bytes(bytes.len());
+    let limit_error = match limit {
         InflationLimit::Full => DecodeError::TooLarge,
         InflationLimit::Reduced => DecodeError::Costly,
     };
     let mut inflated = Vec::new();
-    let is_whole = inflate(&payload, most, &mut inflated);
+    let is_whole = inflate(&payload, max_bytes, &mut inflated);
     *work = inflated.len();
     if !is_whole? {
-        return Err(past);
+        return Err(limit_error);
     }
     let parts = parts::count(&inflated);
     // Parts without bytes of their own take time as well.
@@ -113,8 +113,8 @@ fn read(bytes: &[u8], limit: InflationLimit, work: &mut usize) -> Result<Payload
             Err(DecodeError::TooLarge) => limits::PAYLOAD_PARTS,
             Err(_) => 0,
         };
-    if limit == InflationLimit::Reduced && parts_work > most {
-        return Err(past);
+    if limit == InflationLimit::Reduced && parts_work > max_bytes {
+        return Err(limit_error);
     }
     *work = (*work).max(parts_work);
     parts?;
@@ -132,35 +132,39 @@ fn decode_plain(bytes: Bytes) -> Result<Payload, DecodeError> {
 }
 
 /// Inflates the body to `most` bytes. False where it goes on.
-fn inflate(payload: &Payload, most: usize, into: &mut Vec<u8>) -> Result<bool, DecodeError> {
+fn inflate(payload: &Payload, max_bytes: usize, into: &mut Vec<u8>) -> Result<bool, DecodeError> {
     let body = payload.body.as_deref().ok_or(DecodeError::Compression)?;
     match algorithm(payload) {
         Some(name) if name.eq_ignore_ascii_case(b"GZIP") => {
-            bounded(GzDecoder::new(body), most, into)
+            bounded(GzDecoder::new(body), max_bytes, into)
         }
-        Some(name) if name.eq_ignore_ascii_case(b"DEFLATE") => deflated(body, most, into),
+        Some(name) if name.eq_ignore_ascii_case(b"DEFLATE") => deflated(body, max_bytes, into),
         Some(_) => Err(DecodeError::Compression),
-        None if body.starts_with(&[0x1f, 0x8b]) => bounded(GzDecoder::new(body), most, into),
-        None => deflated(body, most, into),
+        None if body.starts_with(&[0x1f, 0x8b]) => bounded(GzDecoder::new(body), max_bytes, into),
+        None => deflated(body, max_bytes, into),
     }
 }
 
 /// DEFLATE is wrapped in zlib by the known senders; the bare stream is accepted too.
-fn deflated(body: &[u8], most: usize, into: &mut Vec<u8>) -> Result<bool, DecodeError> {
+fn deflated(body: &[u8], max_bytes: usize, into: &mut Vec<u8>) -> Result<bool, DecodeError> {
     match body {
         // zlib: method 8, and a header that divides by 31.
         [cmf, flg, ..]
             if cmf & 0x0f == 8 && u16::from_be_bytes([*cmf, *flg]).is_multiple_of(31) =>
         {
-            bounded(ZlibDecoder::new(body), most, into)
+            bounded(ZlibDecoder::new(body), max_bytes, into)
         }
-        _ => bounded(DeflateDecoder::new(body), most, into),
+        _ => bounded(DeflateDecoder::new(body), max_bytes, into),
     }
 }
 
-fn bounded(reader: impl Read, most: usize, inflated: &mut Vec<u8>) -> Result<bool, DecodeError> {
-    match reader.take(most as u64 + 1).read_to_end(inflated) {
-        Ok(_) => Ok(inflated.len() <= most),
+fn bounded(
+    reader: impl Read,
+    max_bytes: usize,
+    inflated: &mut Vec<u8>,
+) -> Result<bool, DecodeError> {
+    match reader.take(max_bytes as u64 + 1).read_to_end(inflated) {
+        Ok(_) => Ok(inflated.len() <= max_bytes),
         Err(_) => Err(DecodeError::Compression),
     }
 }

@@ -97,7 +97,7 @@ fn whole(number: f64) -> Option<u32> {
     (number.fract() == 0.0 && range.contains(&number)).then_some(number as i64 as u32)
 }
 
-/// An integer arm as a code's 32 bits. Negative codes arrive in either arm, sign-extended or not.
+/// An integer field as a code's 32 bits. Negative codes arrive in either field, sign-extended or not.
 fn bits(integer: u64) -> Option<u32> {
     let signed = integer as i64;
     u32::try_from(signed).ok().or_else(|| i32::try_from(signed).ok().map(|code| code as u32))
@@ -114,11 +114,11 @@ pub(crate) fn of_properties(
 }
 
 fn of_property(property: &PropertyValue, findings: &mut FindingCounts) -> SparkplugQuality {
-    let arm = match &property.value {
+    let field = match &property.value {
         Some(value) if property.is_null != Some(true) => WireField::of_property(value),
         Some(_) | None => return SparkplugQuality::Good,
     };
-    let (known, integer) = match arm {
+    let (known, integer) = match field {
         WireField::Int(code) => (of_code(code), true),
         WireField::Long(code) => (bits(code).and_then(of_code), true),
         WireField::Float(number) => (whole(f64::from(number)).and_then(of_code), false),
@@ -137,7 +137,7 @@ fn of_property(property: &PropertyValue, findings: &mut FindingCounts) -> Sparkp
         findings.note(Finding::WrongQuality);
     }
     known.unwrap_or_else(|| {
-        findings.note_with_example(Finding::UnknownQuality, || arm.display_text());
+        findings.note_with_example(Finding::UnknownQuality, || field.display_text());
         SparkplugQuality::Uncertain
     })
 }

@@ -126,28 +126,29 @@ impl TemplateDefinitions {
         findings: &mut FindingCounts,
     ) -> Option<Definition> {
         let mut definition = Definition::clone(self.by_name.get(name)?);
-        let mut seen = vec![Arc::clone(&definition.name)];
+        let mut visited = vec![Arc::clone(&definition.name)];
         let mut parent = definition.parent.clone();
         while let Some(ancestor) = parent.as_deref().and_then(|name| self.by_name.get(name)) {
-            let known = seen.contains(&ancestor.name);
-            // Told once for all that are in it.
-            if ancestor.name == definition.name && seen.iter().min() == Some(&ancestor.name) {
-                let path = seen.iter().map(|name| &**name);
+            let known = visited.contains(&ancestor.name);
+            // Noted once for all definitions of the cycle.
+            if ancestor.name == definition.name && visited.iter().min() == Some(&ancestor.name) {
+                let path = visited.iter().map(|name| &**name);
                 findings.note_with_example(Finding::TemplateCycle, || {
                     ring::words(path, &ancestor.name)
                 });
             }
-            seen.push(Arc::clone(&ancestor.name));
-            if known || seen.len() > limits::TEMPLATE_DEPTH || *room == 0 {
+            visited.push(Arc::clone(&ancestor.name));
+            if known || visited.len() > limits::TEMPLATE_DEPTH || *room == 0 {
                 break;
             }
             let members: BTreeSet<_> = definition.members.iter().map(|m| m.name.clone()).collect();
             let parameters: BTreeSet<_> =
                 definition.parameters.iter().map(|p| p.name.clone()).collect();
-            let room_left = ancestor.members.iter().filter(|m| !members.contains(&m.name));
-            definition.members.extend(room_left.take(*room).cloned());
-            let spare = ancestor.parameters.iter().filter(|p| !parameters.contains(&p.name));
-            definition.parameters.extend(spare.take(*room).cloned());
+            let missing_members = ancestor.members.iter().filter(|m| !members.contains(&m.name));
+            definition.members.extend(missing_members.take(*room).cloned());
+            let missing_parameters =
+                ancestor.parameters.iter().filter(|p| !parameters.contains(&p.name));
+            definition.parameters.extend(missing_parameters.take(*room).cloned());
             *room = room.saturating_sub(ancestor.members.len() + ancestor.parameters.len());
             parent = ancestor.parent.clone();
         }

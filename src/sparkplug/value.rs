@@ -12,7 +12,7 @@ pub(crate) mod array;
 #[cfg(test)]
 mod tests;
 
-/// A value decoded by its datatype: the sender's choice of integer arm no longer shows.
+/// A value decoded by its datatype: the sender's choice of integer field no longer shows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// Int8 to Int64, sign-extended from the declared width.
@@ -49,7 +49,7 @@ pub struct DataSet {
 /// Why a value cannot be decoded as its declared type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
-    /// The value stands in an arm that does not belong to its datatype.
+    /// The value stands in a field that does not belong to its datatype.
     #[error("the value's field does not match its datatype")]
     Mismatch,
     /// An integer does not fit the declared width.
@@ -102,7 +102,7 @@ pub(crate) enum WireField<'a> {
 }
 
 impl<'a> WireField<'a> {
-    /// The arm of a metric.
+    /// The field of a metric.
     pub(crate) fn of_metric(value: &'a wire::metric::Value) -> Self {
         use wire::metric::Value as V;
         match value {
@@ -119,7 +119,7 @@ impl<'a> WireField<'a> {
         }
     }
 
-    /// The arm of a template's parameter.
+    /// The field of a template's parameter.
     pub(crate) fn of_parameter(value: &'a wire::template::parameter::Value) -> Self {
         use wire::template::parameter::Value as V;
         match value {
@@ -133,7 +133,7 @@ impl<'a> WireField<'a> {
         }
     }
 
-    /// The arm of a property.
+    /// The field of a property.
     pub(crate) fn of_property(value: &'a wire::property_value::Value) -> Self {
         use wire::property_value::Value as V;
         match value {
@@ -149,7 +149,7 @@ impl<'a> WireField<'a> {
         }
     }
 
-    /// The arm of a data set's cell.
+    /// The field of a data set's cell.
     fn of_cell(value: &'a wire::data_set::data_set_value::Value) -> Self {
         use wire::data_set::data_set_value::Value as V;
         match value {
@@ -163,8 +163,8 @@ impl<'a> WireField<'a> {
         }
     }
 
-    /// The datatype that the arm suggests where none is declared: signed, since that is what
-    /// senders without datatypes put into the integer arms.
+    /// The datatype that the field suggests where none is declared: signed, since that is what
+    /// senders without datatypes put into the integer fields.
     pub(crate) fn inferred(self) -> Option<DataType> {
         match self {
             Self::Int(_) => Some(DataType::Int32),
@@ -200,7 +200,7 @@ impl<'a> WireField<'a> {
         }
     }
 
-    /// The bits of either integer arm.
+    /// The bits of either integer field.
     pub(crate) fn integer(self) -> Option<u64> {
         match self {
             Self::Int(v) => Some(u64::from(v)),
@@ -312,7 +312,7 @@ impl<'a> WireField<'a> {
         self.narrowed(bits).map(Value::UInt)
     }
 
-    /// The low `bits` of either integer arm. What stands above them must be nothing, or the
+    /// The low `bits` of either integer field. What stands above them must be nothing, or the
     /// sign that a wider integer of the sender's language spread there.
     fn narrowed(self, bits: u32) -> Result<u64, ValueError> {
         let raw = self.integer().ok_or(ValueError::Mismatch)?;
@@ -337,11 +337,11 @@ fn string(bytes: &[u8], findings: &mut FindingCounts) -> Arc<str> {
 
 /// The text in `bytes`, no more of it than is taken.
 fn cut<'a>(bytes: &'a [u8], findings: &mut FindingCounts) -> Cow<'a, str> {
-    let taken = text::cut(bytes, limits::STRING_BYTES);
-    if taken.len() < bytes.len() {
+    let kept = text::cut(bytes, limits::STRING_BYTES);
+    if kept.len() < bytes.len() {
         findings.note(Finding::TooLong);
     }
-    text::read(taken, findings)
+    text::read(kept, findings)
 }
 
 /// Whether `text` is a UUID in one of its spellings: bare, in braces or as a URN, of either case,

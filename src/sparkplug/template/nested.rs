@@ -46,24 +46,24 @@ impl TemplateDefinitions {
         };
         *room = left;
         let base = Some(Arc::clone(template));
-        let mut all = Definition { base, ..Definition::clone(template) };
-        replace(&mut all.parameters, &said.parameters);
-        for member in &mut all.members {
-            let of = said.members.iter().find(|of| of.name == member.name);
-            if let Some(of) = of {
-                replace(&mut member.properties, &of.properties);
+        let mut overridden = Definition { base, ..Definition::clone(template) };
+        replace(&mut overridden.parameters, &said.parameters);
+        for member in &mut overridden.members {
+            let overriding = said.members.iter().find(|overriding| overriding.name == member.name);
+            if let Some(overriding) = overriding {
+                replace(&mut member.properties, &overriding.properties);
                 if let MemberKind::Template { said: before, .. } = &mut member.kind
-                    && let Some(after) = self::said(&of.kind)
+                    && let Some(after) = self::said(&overriding.kind)
                 {
                     *before = Some(Arc::new(match before {
-                        Some(before) => both(before, after),
+                        Some(before) => merged(before, after),
                         None => Definition::clone(after),
                     }));
                 }
             }
             self.define_member(member, depth + 1, room, findings);
         }
-        *own = Some(Arc::new(all));
+        *own = Some(Arc::new(overridden));
     }
 }
 
@@ -86,12 +86,12 @@ fn replace(values: &mut Vec<StaticProperty>, by: &[StaticProperty]) {
 }
 
 /// What the template's own definition says of an instance, and one around it.
-fn both(within: &Definition, around: &Definition) -> Definition {
-    let mut both = within.clone();
-    replace(&mut both.parameters, &around.parameters);
+fn merged(within: &Definition, around: &Definition) -> Definition {
+    let mut merged = within.clone();
+    replace(&mut merged.parameters, &around.parameters);
     for member in &around.members {
-        let Some(known) = both.members.iter_mut().find(|known| known.name == member.name) else {
-            both.members.push(member.clone());
+        let Some(known) = merged.members.iter_mut().find(|known| known.name == member.name) else {
+            merged.members.push(member.clone());
             continue;
         };
         replace(&mut known.properties, &member.properties);
@@ -99,10 +99,10 @@ fn both(within: &Definition, around: &Definition) -> Definition {
             && let Some(after) = said(&member.kind)
         {
             *before = Some(match before {
-                Some(before) => Arc::new(self::both(before, after)),
+                Some(before) => Arc::new(self::merged(before, after)),
                 None => Arc::clone(after),
             });
         }
     }
-    both
+    merged
 }

@@ -26,13 +26,13 @@ impl TemplateDefinitions {
             // From the outermost definition to the one at hand, each with its next member.
             let mut path = vec![(Arc::clone(name), 0)];
             within.insert(Arc::clone(name));
-            while let Some((at, next)) = path.last_mut() {
-                let (at, place) = (Arc::clone(at), *next);
+            while let Some((owner, next)) = path.last_mut() {
+                let (owner, index) = (Arc::clone(owner), *next);
                 *next += 1;
-                let definition = self.by_name.get(&at);
-                let Some(member) = definition.and_then(|found| found.members.get(place)) else {
-                    within.remove(&at);
-                    done.insert(at);
+                let definition = self.by_name.get(&owner);
+                let Some(member) = definition.and_then(|found| found.members.get(index)) else {
+                    within.remove(&owner);
+                    done.insert(owner);
                     path.pop();
                     continue;
                 };
@@ -40,9 +40,9 @@ impl TemplateDefinitions {
                     continue;
                 };
                 if within.contains(inner) {
-                    let whole = path.iter().map(|(name, _)| &**name);
-                    findings.note_with_example(Finding::TemplateCycle, || words(whole, inner));
-                    closing.insert((at, place));
+                    let ring_path = path.iter().map(|(name, _)| &**name);
+                    findings.note_with_example(Finding::TemplateCycle, || words(ring_path, inner));
+                    closing.insert((owner, index));
                 } else if !done.contains(inner) {
                     within.insert(Arc::clone(inner));
                     path.push((Arc::clone(inner), 0));
@@ -54,11 +54,11 @@ impl TemplateDefinitions {
             let Some(definition) = self.by_name.get_mut(&owner).map(Arc::make_mut) else {
                 continue;
             };
-            let mut place = 0..;
-            let closes = |place: Option<usize>| {
-                place.is_some_and(|place| closing.contains(&(Arc::clone(&owner), place)))
+            let mut index = 0..;
+            let closes = |index: Option<usize>| {
+                index.is_some_and(|index| closing.contains(&(Arc::clone(&owner), index)))
             };
-            definition.members.retain(|_| !closes(place.next()));
+            definition.members.retain(|_| !closes(index.next()));
         }
     }
 }
