@@ -36,7 +36,7 @@ pub(super) async fn check(
 
 #[cfg(test)]
 mod tests {
-    use std::future::ready;
+    use std::future::{pending, ready};
 
     use super::*;
     use crate::sitewise::api::ApiFaultKind;
@@ -62,10 +62,8 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_asked_for_is_not_called_allowed() {
         let unknown = ready(fault(ApiFaultKind::NotFound));
-        let never = || std::future::pending();
-        let read = async { never().await };
-        let write = async { never().await };
-        let [check] = &check("host", unknown, read, write).await[..] else { panic!("one check") };
+        let checks = check("host", unknown, pending(), pending()).await;
+        let [check] = &checks[..] else { panic!("one check") };
         assert_eq!(check.label(), "not checked", "{check}");
         assert!(check.what.contains("TagResource") && check.text().contains("said so"), "{check}");
     }
