@@ -130,7 +130,7 @@ const ANSWER_QUEUE_URL: Variable = Variable {
 
 pub(super) const SECTION: Section = Section {
     title: "Commands",
-    doc: "What may be written to the plant, and who asks for it. Nothing, and nobody, by default.",
+    doc: "What may be written to the plant, and where requests come from. Off by default.",
     vars: &[
         &ALLOW,
         &CONFIRM,

@@ -64,8 +64,8 @@ const BUFFERED_EVERY: Variable = Variable {
     name: "INGEST_BUFFERED_EVERY",
     default: DefaultValue::Value("15m"),
     form: "duration",
-    doc: "How long the values of INGEST_BUFFERED are collected for one object, which also leaves \
-          when it has 16 MiB or 10,000 properties.",
+    doc: "How long the values of INGEST_BUFFERED are collected for one object, which is sent \
+          earlier when it has 16 MiB or 10,000 properties.",
     secret: false,
     file: false,
 };

@@ -41,9 +41,9 @@ const EVERY: Variable = Variable {
     name: "LATE_EVERY",
     default: DefaultValue::Value("1h"),
     form: "duration",
-    doc: "How long values are collected for one object, which also leaves when it has 16 MiB or \
-          10,000 properties. SiteWise bills at least 2,000 messages for a period, whose length it \
-          does not document.",
+    doc: "How long values are collected for one object, which is sent earlier when it has 16 MiB \
+          or 10,000 properties. AWS bills at least 2,000 messages for an ingestion period, whose \
+          length it does not document.",
     secret: false,
     file: false,
 };
@@ -60,8 +60,8 @@ const MAX_BYTES: Variable = Variable {
 
 pub(super) const SECTION: Section = Section {
     title: "Late values",
-    doc: "Values that are more than seven days old when they arrive or when their turn comes: \
-          SiteWise takes them only by bulk import.",
+    doc: "Values that are more than seven days old when they arrive or when they are sent: \
+          SiteWise accepts them only by bulk import.",
     vars: &[&BUCKET, &PREFIX, &ROLE_ARN, &EVERY, &MAX_BYTES],
 };
 

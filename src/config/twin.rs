@@ -98,11 +98,11 @@ const ALIASES: Variable = Variable {
     name: "TWIN_ALIASES",
     default: DefaultValue::Words("none"),
     form: "template with {group}, {node}, {device}, {asset} and {member}, each once",
-    doc: "The alias that each measurement gets in SiteWise, for people and tools that ask by alias: \
-          /{group}/{node}/{device}/{asset}/{member}. {asset} is the path of a template instance; a \
-          level whose placeholder stands for nothing is left out. Aliases are set in the background, \
-          50 a second at most: see docs/labels.md. An alias that a property has is never replaced, \
-          also when the template changes.",
+    doc: "The alias that each measurement gets in SiteWise, for people and tools that query by \
+          alias: /{group}/{node}/{device}/{asset}/{member}. {asset} is the path of a template \
+          instance; a level whose placeholder is empty is left out. Aliases are set in the \
+          background, 50 a second at most: see docs/labels.md. An existing alias is never \
+          replaced, not even when the template changes.",
     secret: false,
     file: false,
 };
@@ -113,7 +113,7 @@ const NOTIFY: Variable = Variable {
     form: "globs separated by commas",
     doc: "Measurements whose values SiteWise publishes as MQTT notifications, which AWS bills: matched \
           against the address GROUP/NODE/DEVICE/ASSET/MEMBER, and against MODEL/MEMBER. * also \
-          matches slashes. Switched on in the background as aliases are, and never off.",
+          matches slashes. Notifications are switched on in the background, and never switched off.",
     secret: false,
     file: false,
 };
@@ -122,10 +122,10 @@ const TAGS: Variable = Variable {
     name: "TWIN_TAGS",
     default: DefaultValue::Words("none"),
     form: "key=value, separated by commas; a value may have {group}, {node} and {device}",
-    doc: "Tags of the models and assets of this bridge, such as \
-          sparkplug:group={group},team=ot. A model gets those without a placeholder, an asset those \
-          whose placeholders stand for something. Put on in the background, 5 a second at most: see \
-          docs/labels.md. A tag that is there keeps its value.",
+    doc: "AWS tags of the models and assets of this bridge, such as \
+          sparkplug:group={group},team=ot. A model gets the tags without a placeholder, an asset \
+          also those whose placeholders are not empty for it. They are set in the background, 5 a \
+          second at most: see docs/labels.md. An existing tag keeps its value.",
     secret: false,
     file: false,
 };
