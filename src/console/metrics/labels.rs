@@ -7,7 +7,7 @@ use crate::labels::RemarkKind;
 pub(super) const SET: MetricDef = each(
     MetricKind::Counter,
     "sparkwise_labels_set_total",
-    "Aliases set on properties, notifications switched on, and tags put on models and assets \
+    "Aliases set on properties, notifications switched on, and tags set on models and assets \
      (TWIN_ALIASES, TWIN_NOTIFY, TWIN_TAGS).",
     MetricLabel::Words("label", || vec!["alias", "notification", "tag"]),
     |s| vec![s.labels.aliases as f64, s.labels.notifications as f64, s.labels.tags as f64],
@@ -16,8 +16,8 @@ pub(super) const SET: MetricDef = each(
 pub(super) const LEFT: MetricDef = each(
     MetricKind::Counter,
     "sparkwise_labels_left_total",
-    "Properties, models and assets that keep other labels than those that are wanted, each time that \
-     one is found.",
+    "Aliases, notifications and tags that could not be set, by the reason that docs/labels.md \
+     explains, counted each time that one is found.",
     MetricLabel::Words("reason", || RemarkKind::ALL.map(RemarkKind::name).to_vec()),
     |s| s.labels.remarks.map(|count| count as f64).to_vec(),
 );

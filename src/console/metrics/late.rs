@@ -12,7 +12,7 @@ const JOBS: [&str; 2] = ["over", "failed"];
 pub(super) const TABLE: &[MetricDef] = &[
     counter(
         "sparkwise_values_delivered_late_total",
-        "Values that SiteWise took by bulk import: older than seven days, or of INGEST_BUFFERED.",
+        "Values accepted by SiteWise in bulk imports: older than seven days, or of INGEST_BUFFERED.",
         |s| of(s, |late| late.figures.delivered),
     ),
     counter(
@@ -34,10 +34,11 @@ pub(super) const TABLE: &[MetricDef] = &[
     each(
         MetricKind::Counter,
         "sparkwise_values_not_late_total",
-        "Values older than seven days that bulk import does not take, each a dead letter: null (the \
-         files have no form for it), class (an attribute or a mark), before_1970, \
-         control_character, no_tier (the account has neither the warm tier nor the cold tier), full \
-         (LATE_MAX_BYTES), disk, no_row.",
+        "Values older than seven days that cannot be sent by bulk import either, each a dead \
+         letter: null (the CSV files have no form for it), class (an attribute or a stale mark), \
+         before_1970, control_character, no_tier (the account has neither the warm tier nor the \
+         cold tier), full (LATE_MAX_BYTES), disk (the files cannot be written), no_row (the files \
+         have no form for it, found when it was written).",
         MetricLabel::Words("reason", || NotLate::ALL.map(NotLate::label).to_vec()),
         |s| match &s.ledger.late {
             Some(late) => late.not_taken.map(|count| count as f64).to_vec(),
@@ -47,7 +48,8 @@ pub(super) const TABLE: &[MetricDef] = &[
     each(
         MetricKind::Counter,
         "sparkwise_late_jobs_total",
-        "Bulk import jobs, by how they ended: over, or failed as a whole, which are created again.",
+        "Bulk import jobs, by how they ended: over (its rows were accepted or rejected), or failed \
+         (as a whole; its values are sent again by another job).",
         MetricLabel::Words("outcome", || JOBS.to_vec()),
         |s| {
             let jobs = [of(s, |late| late.figures.jobs), of(s, |late| late.figures.failed_jobs)];

@@ -10,9 +10,10 @@ pub(super) const TABLE: &[MetricDef] = &[
     each(
         MetricKind::Gauge,
         "sparkwise_lease_role",
-        "What this bridge is in its lease, 1 for one of them: follower, holder (it acts), lapsed (it \
-         could not renew in time), releasing, left (about to stop, nobody has taken the lease), \
-         handed_over. All 0 without LEASE.",
+        "Role of this bridge in its lease, 1 for the current one: follower (the other acts), \
+         holder (it acts), lapsed (it could not renew in time, and does not act), releasing (it \
+         gives the lease back), left (about to stop, nobody has taken the lease), handed_over \
+         (about to stop, the other acts). All 0 without LEASE.",
         MetricLabel::Words("role", || Role::ALL.map(Role::label).to_vec()),
         |s| {
             let role = s.lease.as_ref().map(|lease| lease.figures.role);
@@ -21,13 +22,13 @@ pub(super) const TABLE: &[MetricDef] = &[
     ),
     gauge(
         "sparkwise_lease_role_since_seconds",
-        "Since when this bridge acts, or no longer does, in seconds since unix epoch; 0 without \
+        "When this bridge last began or stopped to act, in seconds since the Unix epoch; 0 without \
          LEASE.",
         |s| of(s, |lease| lease.since.as_millis() as f64 / 1_000.0),
     ),
     gauge(
         "sparkwise_lease_epoch",
-        "Epoch of the lease as it was seen last: one more with every bridge that takes it.",
+        "Epoch of the lease, as last read: it grows by one each time a bridge takes the lease.",
         |s| of(s, |lease| lease.figures.version.map_or(0.0, |version| version.epoch as f64)),
     ),
     gauge(
@@ -45,12 +46,13 @@ pub(super) const TABLE: &[MetricDef] = &[
     ),
     counter(
         "sparkwise_lease_yielded_total",
-        "How often this bridge gave the lease to one that hears or reaches more.",
+        "How often this bridge gave the lease back because it was cut off from its MQTT servers or \
+         from SiteWise, and the other one was not.",
         |s| of(s, |lease| lease.figures.yielded as f64),
     ),
     counter(
         "sparkwise_lease_failures_total",
-        "Calls to the lease's table without an answer that tells.",
+        "Calls to the lease's table that failed, or whose answer was lost.",
         |s| of(s, |lease| lease.figures.failed as f64),
     ),
 ];

@@ -235,7 +235,8 @@ pub(super) const TABLE: &[MetricDef] = &[
         "Points discarded after they were queued: overwritten (by a later one of the same time and \
          quality), rate (more than ten a second of one property), outbox_full, misrouted (sent \
          early to a property that the asset turned out not to have), outbox_unreadable (on a \
-         damaged disk), standby_released and standby_full (another bridge delivers).",
+         damaged disk), standby_released (a follower kept it for a minute, and the other bridge \
+         delivered it), standby_full (no room in the follower's memory).",
         MetricLabel::Words("reason", || DiscardReason::ALL.map(DiscardReason::label).to_vec()),
         |s| s.ledger.discarded().map(|(_, count)| count as f64).to_vec(),
     ),
