@@ -21,15 +21,16 @@ Usage: sparkwise dashboards --out DIR [--for 30s] [--rebirth]
        sparkwise dashboards --out DIR CAPTURE...
 
 It reads births as `sparkwise plan` does, and changes nothing in SiteWise. Below DIR it writes
-dashboards/, one for each model, one of the plant and one of the bridge itself, and provisioning/,
-the data source, the folder and alert rules for silent machines and a silent bridge. It replaces
+dashboards/, with a dashboard for each model, one of the plant and one of the bridge itself, and
+provisioning/, with the data source, the folder, and alert rules for machines that are offline and
+for a bridge without a heartbeat. It replaces
 only files that it wrote itself, and deletes none. The same births give the same files.
 
-  --out DIR       where to write; made if there is none
+  --out DIR       where to write; created if missing
   --for DURATION  how long to listen for births (30s)
   --rebirth       request rebirths of nodes that send data; without it nothing is published
   CAPTURE         read captured messages instead of listening, as `sparkwise plan` reads them; without
-                  AWS credentials TWIN_NAMESPACE has to say what ids derive from
+                  AWS credentials set TWIN_NAMESPACE, which ids are derived from
 
 Exit codes: 0, 1 after a failure, 64 for invalid arguments or an invalid configuration.
 ";
@@ -86,8 +87,8 @@ pub fn write(out: &std::path::Path, described: &DescribedPlant) -> Result<String
     let mut rendered = render(&described.plant);
     if let Some(reason) = &described.without_aws {
         rendered.remarks.push(format!(
-            "SiteWise was not read ({reason}): where it has models of flat devices already, these \
-             may be others"
+            "SiteWise was not read ({reason}): if it already has models of flat devices, the \
+             bridge may use those instead of the ones described here"
         ));
     }
     files::write(out, &rendered.files).map_err(|error| error.to_string())?;

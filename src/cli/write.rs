@@ -19,8 +19,8 @@ Usage: sparkwise write --asset ASSET --property PROPERTY --value VALUE [--expect
 It uses the same variables as the bridge, sends one request to COMMANDS_QUEUE_URL, and waits for the
 answer in COMMANDS_ANSWER_QUEUE_URL. The bridge checks the request as any other: see COMMANDS_ALLOW.
 It needs the permissions sqs:SendMessage on the first queue, and sqs:ReceiveMessage and
-sqs:DeleteMessage on the second. Answers to others are left there, though each is hidden for a
-second; another program that reads this queue may take the answer away.
+sqs:DeleteMessage on the second. Answers to other requests stay in the queue, hidden from
+other readers for a second; another program that reads this queue may receive the answer first.
 
   --asset ASSET        its UUID, externalId:ID, or its address GROUP/NODE/DEVICE/INSTANCE
   --property PROPERTY  its name or UUID
