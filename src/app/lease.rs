@@ -34,8 +34,8 @@ pub(super) async fn open(
     let observer_id = format!("{client_id}-{suffix}");
     let id = format!("{host_id}-{process}");
     info!(
-        "one of two bridges: the lease is {at}, this process is {id} in it; while it follows its \
-         MQTT client identifier is {observer_id}"
+        "this bridge shares the lease {at} with another one: this process is called {id} there, \
+         and {observer_id} is its MQTT client identifier while it follows"
     );
     let factory = LinkFactory {
         mqtt: config.mqtt.clone(),

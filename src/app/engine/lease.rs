@@ -182,8 +182,8 @@ impl<S: SiteWise> Engine<S> {
         if keeper.window.figures().crowded_out > 0 && !keeper.crowding_logged {
             keeper.crowding_logged = true;
             warn!(
-                "the values of the last {STANDBY_WINDOW:.0?} do not fit into memory: the oldest go \
-                 first, and would be lost if the holder of the lease died now"
+                "the values of the last {STANDBY_WINDOW:.0?} do not fit into memory: the oldest \
+                 are dropped, and would be lost if the holder of the lease died now"
             );
         }
         Vec::new()
@@ -260,12 +260,12 @@ impl<S: SiteWise> Engine<S> {
             LeaseEvent::Answered(id, answer) => {
                 match &answer {
                     Ok(_) if std::mem::take(&mut keeper.fault_logged) => {
-                        info!("the lease's table is reached again");
+                        info!("the lease's table can be reached again");
                     }
                     Err(fault) if !std::mem::replace(&mut keeper.fault_logged, true) => {
                         warn!(
-                            "the lease's table is not reached: {}; whoever holds the lease stops \
-                             acting when it runs out, and the other cannot take it",
+                            "the lease's table cannot be reached: {}; the bridge that holds the \
+                             lease stops acting when it expires, and the other cannot take it",
                             fault.explain()
                         );
                     }
@@ -287,8 +287,8 @@ impl<S: SiteWise> Engine<S> {
         let kept: Vec<_> = keeper.window.take().collect();
         info!(
             lease.epoch = epoch,
-            "this bridge acts from now on, in epoch {epoch} of the lease: {} values of the last \
-             minute are delivered once more",
+            "this bridge acts from now on: it took the lease (epoch {epoch}); {} values of the \
+             last minute are delivered once more",
             kept.len()
         );
         self.bridge.act(now);
@@ -319,16 +319,19 @@ impl<S: SiteWise> Engine<S> {
         match why {
             StopReason::Leaving => info!("this bridge gives the lease back"),
             StopReason::Lapsed => warn!(
-                "this bridge acts no longer: it could not renew its lease in time; it follows, and \
-                 delivers what it had queued"
+                "this bridge acts no longer: it could not renew the lease in time; it follows from \
+                 now on, and still delivers the values that it had queued"
             ),
-            StopReason::Lost => warn!("this bridge acts no longer: another has the lease"),
-            StopReason::Deaf => warn!(
-                "this bridge acts no longer: it does not hear its MQTT servers, and the other does"
-            ),
-            StopReason::Unreachable => {
-                warn!("this bridge acts no longer: it does not reach SiteWise, and the other does")
+            StopReason::Lost => {
+                warn!("this bridge acts no longer: another bridge has taken the lease");
             }
+            StopReason::Deaf => warn!(
+                "this bridge acts no longer: it is not connected to all of its MQTT servers, and \
+                 the other bridge is"
+            ),
+            StopReason::Unreachable => warn!(
+                "this bridge acts no longer: it cannot reach SiteWise, and the other bridge can"
+            ),
         }
     }
 
