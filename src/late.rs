@@ -76,9 +76,13 @@ impl Refusal {
                 "older than seven days, and bulk import needs SiteWise's warm tier or cold tier, \
                  neither of which is enabled"
             }
-            Self::Full => "older than seven days, and the files of late values take all their room",
+            Self::Full => {
+                "older than seven days, and the files of late values have reached LATE_MAX_BYTES"
+            }
             Self::Disk => "older than seven days, and the files of late values cannot be written",
-            Self::NoRow => "older than seven days, and it has no form in the files of bulk import",
+            Self::NoRow => {
+                "older than seven days, and it cannot be written in the CSV files of bulk import"
+            }
         }
     }
 }

@@ -88,7 +88,7 @@ fn judge_attributes(url: &str, answer: Result<bool, ApiFault>) -> Check {
         Ok(false) => Check::wrong(
             what,
             "there is none: a message that cannot be read comes again and again until its \
-                retention is over; give the queue a redrive policy",
+                retention period ends; give the queue a redrive policy",
         ),
         Err(fault) if fault.kind == ApiFaultKind::Denied => {
             Check::not_checked(what, format!("{fault}; the bridge does not need this permission"))

@@ -157,8 +157,8 @@ pub(super) async fn late(
     let Late { bucket, role_arn, .. } = late;
     let rights = Check::not_checked(
         format!("LATE_BUCKET={bucket}, LATE_ROLE_ARN={role_arn}"),
-        "the rights to write to the bucket and to pass the role cannot be tested without changing \
-         something; docs/late.md lists them",
+        "the permissions to write to the bucket and to pass the role cannot be tested without \
+         changing something; docs/late.md lists them",
     );
     vec![tiers, rights]
 }

@@ -93,7 +93,7 @@ impl AliasTemplate {
                 0 => {
                     return Err(format!(
                         "lacks {{{word}}}: two properties would have the same alias; write it as \
-                         /{{group}}/{{node}}/{{device}}/{{asset}}/{{member}}, with further text as \
+                         /{{group}}/{{node}}/{{device}}/{{asset}}/{{member}}, with other text as \
                          you like"
                     ));
                 }

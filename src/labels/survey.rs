@@ -81,8 +81,8 @@ impl LabelSurvey {
                 if let Some(other) = asset_by_alias.insert(hash.finish(), asset) {
                     let other = plant.subject(other).place.address("");
                     let reason = format!(
-                        "its alias `{alias}` is also that of a property of {}: only the first that is \
-                         set has it",
+                        "its alias `{alias}` is also that of a property of {}: only the first one \
+                         gets it",
                         other.trim_end_matches('/')
                     );
                     let kind = RemarkKind::AliasTaken;

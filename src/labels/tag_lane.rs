@@ -235,8 +235,9 @@ impl TagLane {
                 }
                 None => {
                     let most = limits::TAGS_PER_RESOURCE;
-                    let reason =
-                        format!("it does not get its tag `{key}`, since it has {most} with others");
+                    let reason = format!(
+                        "it does not get its tag `{key}`, since it has {most} tags already"
+                    );
                     self.remark(RemarkKind::TagsFull, &visit.name, reason);
                 }
                 Some(other) if other != value => {

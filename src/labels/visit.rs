@@ -253,8 +253,8 @@ impl Visit {
             kind: RemarkKind::AliasTaken,
             property: self.place.address(&labels.name),
             reason: format!(
-                "its alias `{alias}` belongs to another property or data stream: take it from that, or \
-                 change TWIN_ALIASES, and restart"
+                "its alias `{alias}` belongs to another property or data stream: remove it there, \
+                 or change TWIN_ALIASES, and restart"
             ),
         };
         match labels.notify {

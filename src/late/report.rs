@@ -72,7 +72,7 @@ impl RefusedRows {
             return Some(format!("the job's report names no row: {said}"));
         }
         let Some(number) = self.rows.get(&point.key()) else {
-            let unknown = "the job's report is longer than what is read of it";
+            let unknown = "the job's report is longer than the part that was read, which does not name this row";
             return self.is_cut.then(|| unknown.to_owned());
         };
         Some(self.reasons.get(usize::from(*number)).cloned().unwrap_or_default())

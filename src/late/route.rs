@@ -41,9 +41,11 @@ impl NoRoute {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Class => "only values of measurements are sent by bulk import",
-            Self::Null => "a null has no form in the files of bulk import",
-            Self::BeforeEpoch => "bulk import takes no value from before 1970",
-            Self::ControlCharacter => "a text with a control character is no row of a file",
+            Self::Null => "a null cannot be written in the CSV files of bulk import",
+            Self::BeforeEpoch => "bulk import accepts no value from before 1970",
+            Self::ControlCharacter => {
+                "a text with control characters cannot be written in the CSV files of bulk import"
+            }
         }
     }
 }

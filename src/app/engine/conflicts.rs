@@ -38,8 +38,9 @@ impl<S: SiteWise> Engine<S> {
         for (subject, reason) in self.bridge.take_conflicts() {
             if self.conflicts.begin(&subject, now.instant) {
                 info!(
-                    "{subject} waits: something else changes it in SiteWise ({reason}); it is tried \
-                     again with backoff, and values that need the change are queued"
+                    "{subject} cannot be written now: something else changes it in SiteWise \
+                     ({reason}); it is retried with backoff, and values that need the change are \
+                     queued"
                 );
             }
         }
@@ -48,7 +49,7 @@ impl<S: SiteWise> Engine<S> {
             self.conflicts.take_solved(|subject| plan.problem(subject).is_some())
         {
             let waited = now.instant.since(since);
-            info!("{subject} waits no longer: it is written, after {waited:.0?}");
+            info!("{subject} was written after {waited:.0?} of retries");
         }
     }
 }

@@ -167,9 +167,9 @@ impl<S: SiteWise> Engine<S> {
                 let key = self.late_key(file);
                 warn!(
                     late.object = key,
-                    "the bulk import job of {key} failed as a whole: another is created later; \
-                     look at it in SiteWise, and check the role in LATE_ROLE_ARN and what it may \
-                     do with LATE_BUCKET"
+                    "the bulk import job of {key} failed as a whole: its values are sent again by \
+                     another job; see the job in SiteWise, and check the role in LATE_ROLE_ARN and \
+                     its permissions on LATE_BUCKET"
                 );
             }
             Output::Delivered { file, taken, refused } => {
@@ -178,7 +178,7 @@ impl<S: SiteWise> Engine<S> {
                     late.object = key,
                     values.delivered = taken,
                     values.refused = refused,
-                    "late values: SiteWise took {taken} of {key} and rejected {refused}"
+                    "late values: SiteWise accepted {taken} of {key} and rejected {refused}"
                 );
             }
         }
@@ -197,7 +197,7 @@ impl<S: SiteWise> Engine<S> {
                     if rows > 0 {
                         info!(
                             values.restored = rows,
-                            "late values: {rows} in {} files of an earlier run",
+                            "late values: {rows} values are in {} files that an earlier run left",
                             files.len()
                         );
                     }
@@ -206,7 +206,7 @@ impl<S: SiteWise> Engine<S> {
                 LateEvent::Unreadable(file, reason) => {
                     warn!(
                         "the file {file} of late values in OUTBOX_DIR cannot be read: {reason}; it \
-                         is left there and tried at the next start"
+                         is kept there and read again at the next start"
                     );
                     self.bridge.handle_late_unreadable(file, reason);
                 }
@@ -288,8 +288,8 @@ impl<S: SiteWise> Engine<S> {
             warn!(
                 late.object = key,
                 error = reason,
-                "late values do not leave: {STEPS_IN_A_ROW} steps in a row failed, the last of \
-                 {key}: {reason}; the values wait in OUTBOX_DIR, and it is tried again"
+                "late values are not sent: {STEPS_IN_A_ROW} steps in a row failed, the last of \
+                 {key}: {reason}; the values wait in OUTBOX_DIR, and the step is retried"
             );
         }
     }

@@ -138,7 +138,7 @@ pub(super) fn log_more_lines(more: &MoreLines) {
         LineKind::LabelLeft(kind) => warn!(
             label.left = kind.name(),
             count,
-            "{who}: labels are left as they are ({}); /api/labels lists why",
+            "{who}: an alias, notification or tag was not set ({}); /api/labels lists why",
             kind.name()
         ),
         LineKind::NotCreated(verdict) => {

@@ -112,8 +112,8 @@ impl<S: SiteWise> Engine<S> {
         for edge in self.missing_births.take_unasked(silent, heard) {
             info!(
                 sparkplug.edge_node = %edge,
-                "values of {edge} wait on disk since before the start, and its asset is not in \
-                 SiteWise: it is asked for its birth"
+                "values of {edge} are queued on disk since before the start, and its asset is \
+                 not in SiteWise: it is asked for its birth"
             );
             self.bridge.request_birth_if_back(&edge, now);
         }
@@ -126,7 +126,7 @@ impl<S: SiteWise> Engine<S> {
         if !more.is_empty() {
             let names: Vec<_> = more.iter().take(NAMES).cloned().collect();
             warn!(
-                "{}: values of these wait on disk for a birth as well",
+                "{}: values of these machines are queued on disk until their birth as well",
                 first_names(&names, more.len() as u64)
             );
         }

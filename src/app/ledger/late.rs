@@ -39,8 +39,8 @@ impl LateAccount {
             values.delivered_late = delivered,
             values.waiting_late = waiting,
             values.refused_late = refused,
-            "late values: {rows} taken and {restored} from an earlier run: {delivered} delivered \
-             by {jobs} bulk import jobs, {waiting} on their way, {refused} rejected"
+            "late values: {rows} written to files, {restored} left by an earlier run: {delivered} \
+             delivered by {jobs} bulk import jobs, {waiting} in files or jobs, {refused} rejected"
         );
     }
 }

@@ -19,10 +19,10 @@ impl DegradedReason {
         let (object, said) = status.failing.as_ref()?;
         Some(Self::LateValuesFailing {
             why: format!(
-                "do not leave, {} of them queued in OUTBOX_DIR: {object}: {said}; it is tried \
-                 again; check that LATE_BUCKET is there, in the bridge's region, that the bridge's \
+                "are not sent, {} of them queued in OUTBOX_DIR: {object}: {said}; the step is \
+                 retried; check that LATE_BUCKET exists, in the bridge's region, that the bridge's \
                  role may write to it and pass the role in LATE_ROLE_ARN (iam:PassRole), and that \
-                 this one may read and write it",
+                 the latter may read and write the bucket",
                 status.waiting
             ),
         })
@@ -46,7 +46,7 @@ mod tests {
             reason.to_string()
         };
         let denied = line(&LateStatus { failing, ..well.clone() });
-        for part in ["late values do not leave, 7 of them", "a.csv: S3: AccessDenied", "PassRole"] {
+        for part in ["late values are not sent, 7 of them", "a.csv: S3: AccessDenied", "PassRole"] {
             assert!(denied.contains(part), "{part} is not in {denied}");
         }
         let without = line(&LateStatus { tiers: Tiers::Disabled, ..well });

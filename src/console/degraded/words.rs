@@ -66,8 +66,8 @@ pub(crate) const fn refused_remedy(refusal: RejectReason) -> &'static str {
                 the next 5 minutes"
         }
         RejectReason::Invalid => {
-            "see what was said of each under Problems on the console, and correct the cause; with \
-                OUTBOX_DIR, `sparkwise dead-letters` then retries or drops them"
+            "see the error message of each under Problems on the console, and correct the cause; \
+                with OUTBOX_DIR, `sparkwise dead-letters` then retries or drops them"
         }
         RejectReason::Denied => {
             "allow the bridge's role iotsitewise:BatchPutAssetPropertyValue on this asset; with \

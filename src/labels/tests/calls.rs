@@ -102,7 +102,7 @@ fn an_alias_that_belongs_to_something_else_is_told_and_the_notification_set_with
     let expected = |at| {
         format!(
             "alias_taken: Nordsee/gw/T0/p{at}: its alias `/Nordsee/gw/T0/p{at}` belongs to another \
-             property or data stream: take it from that, or change TWIN_ALIASES, and restart"
+             property or data stream: remove it there, or change TWIN_ALIASES, and restart"
         )
     };
     rig.reported.sort_unstable();

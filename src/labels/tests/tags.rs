@@ -118,7 +118,7 @@ fn what_has_no_room_or_is_rejected_is_told_and_left() {
         rig.reported,
         [
             "rejected: Turbine: SiteWise rejected its tags: not like this",
-            "tags_full: Nordsee/gw/T0: it does not get its tag `c`, since it has 50 with others",
+            "tags_full: Nordsee/gw/T0: it does not get its tag `c`, since it has 50 tags already",
         ]
     );
 }

@@ -23,7 +23,7 @@ impl Finding {
             }
             Self::WaitingFull => {
                 "there is no room for messages that wait for a birth or for a missing one, or for \
-                 births that are kept until something is heard"
+                 births that are kept until their node sends data"
             }
             Self::TooManyNodes => "there are more edge nodes than the limit",
             Self::TooManyDevices => "an edge node has more devices than the limit",

@@ -42,9 +42,9 @@ pub enum KnownBy {
 
 /// What it means that nodes are known by stored births only, and what to do.
 pub(crate) const ONLY_STORED: &str = "known only by a birth that the MQTT server has stored \
-    (retained): nothing was heard from there, and no rebirth request was answered, so nothing \
-    reaches SiteWise; start the gateway, or, if it is gone for good, delete the retained message \
-    from the server (publish an empty one, retained, on the NBIRTH topic)";
+    (retained): no live message was received from it, and no rebirth request was answered, so \
+    nothing reaches SiteWise; start the gateway, or, if it is gone for good, delete the retained \
+    message from the server (publish an empty one, retained, on the NBIRTH topic)";
 
 impl NodeProblem {
     /// What is wrong and what to do, for people.
@@ -52,8 +52,8 @@ impl NodeProblem {
         let is_disabled = matches!(self.kind, NodeProblemKind::RequestDisabled);
         match self.reason {
             _ if matches!(self.known_by, KnownBy::StoredBirth) && is_disabled => {
-                "known only by a birth that the MQTT server has stored (retained): nothing was \
-                 heard from there, and SPARKPLUG_REBIRTH forbids to request a birth; start the \
+                "known only by a birth that the MQTT server has stored (retained): no live message \
+                 was received from it, and SPARKPLUG_REBIRTH allows no rebirth request; start the \
                  gateway, or, if it is gone for good, delete the retained message from the server"
             }
             _ if matches!(self.known_by, KnownBy::StoredBirth) => ONLY_STORED,
