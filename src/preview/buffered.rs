@@ -86,7 +86,7 @@ pub(super) fn write(offer: &Offer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let every = HumanDuration(*every);
     writeln!(
         f,
-        "\nOf these, {rate:.1} values a second could travel by bulk import (INGEST_BUFFERED), in \
+        "\nOf these, {rate:.1} values a second could be sent by bulk import (INGEST_BUFFERED), in \
          billed messages per 30 days:"
     )?;
     let linger = format!("live, INGEST_LINGER={}s", linger.as_secs_f64());
@@ -105,14 +105,14 @@ pub(super) fn write(offer: &Offer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     )?;
     writeln!(
         f,
-        "  Whether AWS bills by values or by bytes is not documented, nor how long the period is of \
+        "  Whether AWS bills by values or by bytes is not documented, nor how long the period is for \
          which it\n  bills at least {LEAST_MESSAGES} messages: here it is INGEST_BUFFERED_EVERY."
     )?;
     if pays_for.is_empty() {
         return writeln!(
             f,
-            "  It does not pay: what is billed at least is more. With a longer INGEST_BUFFERED_EVERY \
-             it may."
+            "  It does not pay: the minimum that AWS bills is higher. It may pay with a longer \
+             INGEST_BUFFERED_EVERY."
         );
     }
     writeln!(f, "  It pays for:")?;
