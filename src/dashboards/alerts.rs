@@ -115,8 +115,9 @@ fn silent_bridge(bridge: &BridgeAsset) -> Value {
         // An answer without a heartbeat is empty, which Grafana calls an error.
         "Alerting",
         &json!({}),
-        "The bridge has written no heartbeat for ten minutes or more: it does not run, or reaches no \
-         SiteWise; or Grafana cannot read SiteWise. Until it is back nothing in SiteWise is current.",
+        "The bridge has written no heartbeat for ten minutes or more: it is not running, or cannot \
+         reach SiteWise; or Grafana cannot read SiteWise. Until it is back no value in SiteWise is \
+         current.",
     )
 }
 

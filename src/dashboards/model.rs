@@ -78,7 +78,7 @@ fn variables(model: &Model) -> Vec<Value> {
 /// asset alone, so this row is not repeated.
 fn connection(model: &Model) -> Option<Row> {
     let online = Property::online(model.parent_online?);
-    let title = "What the first of them is connected through";
+    let title = "Online: what the first selected asset is connected through";
     let tile = Panel::tiles(&variable(PARENT), &online, title, Shown::Presence);
     Some(Row { title: "Connection".to_owned(), repeat: None, panels: vec![tile] })
 }

@@ -117,7 +117,7 @@ fn each_form_of_values_has_its_panel() {
         ("State", "table"),
         ("Serviced", "table"),
         ("Values by quality", "timeseries"),
-        ("What the first of them is connected through", "stat"),
+        ("Online: what the first selected asset is connected through", "stat"),
     ] {
         assert_eq!(titled(&dashboard, title)["type"], kind, "{title}");
     }

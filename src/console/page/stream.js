@@ -126,8 +126,8 @@ function byImport(offer) {
   if (!offer) return [];
   const pays = offer.pays_for.map(([glob, live, imported]) => `${glob} (${compact(live)} live, ${compact(imported)} by import)`);
   return [
-    ['By bulk import', `in 30 days ${compact(offer.by_values)} messages if 60 values are one, ${compact(offer.by_bytes)} if 5 KB are, at least ${compact(offer.least)} with an import each ${span(offer.every_seconds)}; ${compact(offer.live)} live. AWS does not document which of the two it bills`],
-    ['INGEST_BUFFERED pays for', pays.length > 0 ? pays.join(', ') : 'nothing: what is billed at least is more'],
+    ['By bulk import', `in 30 days ${compact(offer.by_values)} messages if AWS bills 60 values as one, ${compact(offer.by_bytes)} if it bills 5 KB as one (it does not document which), and at least ${compact(offer.least)} with an import every ${span(offer.every_seconds)}; ${compact(offer.live)} without bulk import`],
+    ['INGEST_BUFFERED pays for', pays.length > 0 ? pays.join(', ') : 'nothing: the minimum that AWS bills for bulk import is higher'],
   ];
 }
 

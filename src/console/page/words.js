@@ -105,12 +105,12 @@ export const REFUSED = {
 };
 
 export const LEASE_ROLES = {
-  follower: 'follows',
-  holder: 'acts',
-  lapsed: 'does not act: the lease could not be renewed',
-  releasing: 'gives the lease back',
-  left: 'is about to stop',
-  handed_over: 'is about to stop, the other bridge acts',
+  follower: 'follower: the other bridge acts',
+  holder: 'holder: this bridge acts',
+  lapsed: 'lapsed: this bridge does not act, the lease could not be renewed',
+  releasing: 'releasing: this bridge gives the lease back',
+  left: 'about to stop, no bridge has taken the lease',
+  handed_over: 'about to stop, the other bridge acts',
 };
 
 export const DISCARDED = {
@@ -119,8 +119,8 @@ export const DISCARDED = {
   misrouted: 'sent early to a property that the asset does not have',
   outbox_full: 'no room in the outbox',
   outbox_unreadable: 'unreadable on the outbox’s damaged disk',
-  standby_released: 'kept while another bridge delivers, and let go after a minute',
-  standby_full: 'no room to keep it while another bridge delivers',
+  standby_released: 'kept for a minute as the follower, the other bridge delivered it',
+  standby_full: 'no room in memory to keep it as the follower',
   mqtt_queue_full: 'MQTT messages dropped before the bridge read them',
 };
 
