@@ -298,8 +298,8 @@ impl Bridge {
                         self.drain_host(now);
                         continue;
                     }
-                    twin::Output::RequestRefresh(edge) => {
-                        self.host.request_refresh(&edge, now);
+                    twin::Output::RequestRefresh(edge, why) => {
+                        self.host.request_refresh(&edge, why, now);
                         self.drain_host(now);
                         continue;
                     }

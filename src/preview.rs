@@ -368,7 +368,7 @@ impl<S: SiteWise> PlanRun<S> {
                 // The twin has them all at the end.
                 | Output::Capped { .. }
                 | Output::MayBeBack(_)
-                | Output::RequestRefresh(_)
+                | Output::RequestRefresh(..)
                 | Output::ExpectOnline { .. } => {}
             }
         }

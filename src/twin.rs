@@ -162,8 +162,8 @@ pub enum Output {
     },
     /// SiteWise shows this node as offline, but it may be back: its birth is to be requested.
     MayBeBack(EdgeNode),
-    /// Data of this node, or a device of it, was dropped: a rebirth brings it again.
-    RequestRefresh(EdgeNode),
+    /// The births of this node and its devices are wanted once more.
+    RequestRefresh(EdgeNode, crate::sparkplug::rebirth::RefreshReason),
 }
 
 /// The twin.
@@ -449,7 +449,7 @@ impl Twin {
         self.buffer.mark_incomplete(incomplete);
         let settled = |source: &Source| !self.blocked.contains(source);
         let incomplete = self.buffer.take_incomplete(settled);
-        self.writer.outputs.extend(incomplete.into_iter().map(Output::RequestRefresh));
+        self.writer.outputs.extend(incomplete.into_iter().map(Output::dropped));
     }
 
     /// Makes instances of the flat metrics that the rules are for.

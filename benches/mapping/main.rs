@@ -84,7 +84,7 @@ fn perform(twin: &mut Twin, plane: &mut ControlPlane, now: Now) {
             | Output::Finding { .. }
             | Output::Capped { .. }
             | Output::MayBeBack(_)
-            | Output::RequestRefresh(_)
+            | Output::RequestRefresh(..)
             | Output::ExpectOnline { .. } => {}
         }
     }

@@ -72,7 +72,7 @@ const REBIRTH: Variable = Variable {
     form: "auto, off, or reasons separated by commas: gap, before-birth, unknown-metric, \
         unknown-alias, undecodable, probe, expected, silence",
     doc: "For which reasons rebirths are requested: auto is all of them. gap: messages are \
-          missing. before-birth: data of a node or device without a birth. unknown-metric, \
+          missing, values were dropped here, or the node's clock may have gone back. before-birth: data of a node or device without a birth. unknown-metric, \
           unknown-alias: data with a name or alias that the latest birth lacks. undecodable: bytes \
           that are not a payload. probe: a check whether the node is alive, after a death that \
           may be a late will, or where memory is short; naming probe allows silence too. \

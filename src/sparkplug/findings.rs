@@ -41,6 +41,8 @@ pub enum Finding {
     NotZero,
     /// A message without a sequence number, or with one past 255.
     NoSeq,
+    /// Messages that are numbered otherwise than by one counter for the node and its devices.
+    SeqNumbering,
     /// Messages that never arrived, or arrived after their place timed out.
     Gap,
     /// A message that came twice.
@@ -144,7 +146,7 @@ impl Finding {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in order.
-    pub const ALL: [Self; 64] = [
+    pub const ALL: [Self; 65] = [
         Self::WrongTopic,
         Self::Undecodable,
         Self::TooLarge,
@@ -161,6 +163,7 @@ impl Finding {
         Self::TwoSenders,
         Self::NotZero,
         Self::NoSeq,
+        Self::SeqNumbering,
         Self::Gap,
         Self::Duplicate,
         Self::Late,
@@ -230,6 +233,7 @@ impl Finding {
             Self::TwoSenders => "two_senders",
             Self::NotZero => "birth_seq_not_zero",
             Self::NoSeq => "no_seq",
+            Self::SeqNumbering => "seq_numbering",
             Self::Gap => "gap",
             Self::Duplicate => "duplicate",
             Self::Late => "late",
@@ -290,7 +294,7 @@ impl Finding {
             Self::TwoSenders => Some("intro-edge-node-id-uniqueness"),
             Self::NotZero => Some("topics-nbirth-seq-num"),
             Self::NoSeq => Some("payloads-sequence-num-always-included"),
-            Self::Gap => Some("payloads-sequence-num-incrementing"),
+            Self::SeqNumbering | Self::Gap => Some("payloads-sequence-num-incrementing"),
             Self::BeforeBirth => Some("payloads-ndata-order"),
             Self::NoBdSeq => Some("topics-nbirth-bdseq-included"),
             Self::StaleDeath => Some("payloads-ndeath-bdseq"),
@@ -361,6 +365,7 @@ impl Finding {
                 | Self::TooManyDevices
                 | Self::TooManyLeaves
                 | Self::TwoSenders
+                | Self::SeqNumbering
                 | Self::NotUtf8
                 | Self::ClockBack
                 | Self::HostConflict
@@ -404,13 +409,13 @@ impl Finding {
 pub struct FindingCounts {
     counts: [u64; Finding::COUNT],
     /// One bit for each finding that was made since they were last taken.
-    fresh: u64,
+    fresh: u128,
     /// What showed some of these, in words.
     examples: Vec<(Finding, Box<str>)>,
 }
 
 /// Each finding has a bit.
-const _: () = assert!(Finding::COUNT <= u64::BITS as usize);
+const _: () = assert!(Finding::COUNT <= u128::BITS as usize);
 
 impl Default for FindingCounts {
     fn default() -> Self {
@@ -438,7 +443,7 @@ impl FindingCounts {
             && let Some(total) = self.counts.get_mut(finding as usize)
         {
             *total = total.saturating_add(count);
-            self.fresh |= 1 << finding as u64;
+            self.fresh |= 1 << finding as u128;
         }
     }
 
@@ -463,7 +468,7 @@ impl FindingCounts {
     pub(crate) fn take_fresh(&mut self) -> impl Iterator<Item = Finding> + use<> {
         let fresh = std::mem::take(&mut self.fresh);
         let all = if fresh == 0 { &[][..] } else { &Finding::ALL[..] };
-        all.iter().copied().filter(move |finding| fresh & 1 << *finding as u64 != 0)
+        all.iter().copied().filter(move |finding| fresh & 1 << *finding as u128 != 0)
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {

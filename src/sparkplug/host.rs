@@ -37,7 +37,7 @@ use super::inflation_debt::InflationDebt;
 use super::limits;
 use super::message::{Message, Qos};
 use super::names::NameInterner;
-use super::rebirth::{self, RequestScheduler};
+use super::rebirth::{self, RefreshReason, RequestScheduler};
 pub use super::session::ClockOff;
 use super::session::{EdgeSession, MemoryUse, RebirthToSend, SessionContext};
 pub use super::session::{KnownBy, NodePhase, NodeProblem, NodeProblemKind};
@@ -294,10 +294,10 @@ impl Host {
         }
     }
 
-    /// Data of an online node was dropped: requests a rebirth, which repeats it.
-    pub fn request_refresh(&mut self, edge: &EdgeNode, now: Now) {
+    /// Requests a rebirth of an online node, which repeats what was dropped, or shows its clock.
+    pub fn request_refresh(&mut self, edge: &EdgeNode, why: RefreshReason, now: Now) {
         if let Some(index) = self.session_index(&edge.group, &edge.node) {
-            self.update_session(index, now, |session, context| session.refresh(context));
+            self.update_session(index, now, |session, context| session.refresh(why, context));
         }
     }
 

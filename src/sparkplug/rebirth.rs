@@ -28,7 +28,7 @@ mod scheduler;
 pub(crate) use requests::{RebirthRequests, RequestResult};
 pub(crate) use scheduler::{RequestRank, RequestScheduler};
 
-/// The reason of a rebirth request. Each can be switched off.
+/// The reason of a rebirth request. Each can be switched off, some together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum RebirthReason {
@@ -48,11 +48,24 @@ pub enum RebirthReason {
     Expected,
     /// It has been silent for longer than it may be.
     Silence,
+    /// Values of it were dropped, which a birth repeats. Switched with [`Gap`](Self::Gap).
+    Dropped,
+    /// Its clock may have gone back, which a birth shows. Switched with [`Gap`](Self::Gap).
+    Clock,
+}
+
+/// Why the births of an online node are wanted once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshReason {
+    /// Values of it were dropped.
+    Dropped,
+    /// Its clock may have gone back.
+    Clock,
 }
 
 impl RebirthReason {
     /// All reasons, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Gap,
         Self::BeforeBirth,
         Self::UnknownMetric,
@@ -61,6 +74,8 @@ impl RebirthReason {
         Self::Probe,
         Self::Expected,
         Self::Silence,
+        Self::Dropped,
+        Self::Clock,
     ];
 
     /// A name for configuration, metrics and logs.
@@ -74,6 +89,16 @@ impl RebirthReason {
             Self::Probe => "probe",
             Self::Expected => "expected",
             Self::Silence => "silence",
+            Self::Dropped => "dropped",
+            Self::Clock => "clock",
+        }
+    }
+
+    /// The reason by whose name it is switched.
+    const fn switch(self) -> Self {
+        match self {
+            Self::Dropped | Self::Clock => Self::Gap,
+            own => own,
         }
     }
 }
@@ -91,17 +116,17 @@ impl RebirthReasons {
 
     /// Whether births are asked for because of `reason`.
     pub const fn contains(self, reason: RebirthReason) -> bool {
-        self.0 & (1 << reason as u8) != 0
+        self.0 & (1 << reason.switch() as u8) != 0
     }
 
     /// The set with `reason`.
     pub const fn with(self, reason: RebirthReason) -> Self {
-        Self(self.0 | 1 << reason as u8)
+        Self(self.0 | 1 << reason.switch() as u8)
     }
 
     /// The set without `reason`.
     pub const fn without(self, reason: RebirthReason) -> Self {
-        Self(self.0 & !(1 << reason as u8))
+        Self(self.0 & !(1 << reason.switch() as u8))
     }
 }
 
@@ -146,14 +171,12 @@ impl FromStr for RebirthReasons {
 
 impl fmt::Display for RebirthReasons {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = RebirthReason::ALL
-            .into_iter()
-            .filter(|r| self.contains(*r))
-            .map(RebirthReason::name)
-            .collect();
+        let switches = || RebirthReason::ALL.into_iter().filter(|r| r.switch() == *r);
+        let on = switches().filter(|r| self.contains(*r));
+        let names: Vec<_> = on.map(RebirthReason::name).collect();
         match names.len() {
             0 => f.write_str("off"),
-            n if n == RebirthReason::ALL.len() => f.write_str("auto"),
+            n if n == switches().count() => f.write_str("auto"),
             _ => f.write_str(&names.join(",")),
         }
     }
@@ -177,6 +200,8 @@ pub(crate) enum RebirthTrigger {
     Probe,
     Silence,
     Expected,
+    Dropped,
+    Clock,
 }
 
 impl RebirthTrigger {
@@ -196,7 +221,10 @@ impl RebirthTrigger {
 
     /// Whether values are skipped because of it.
     pub(crate) fn skips_values(self) -> bool {
-        !matches!(self, Self::Gap | Self::Probe | Self::Silence | Self::Expected)
+        !matches!(
+            self,
+            Self::Gap | Self::Probe | Self::Silence | Self::Expected | Self::Dropped | Self::Clock
+        )
     }
 
     pub(crate) fn reason(self) -> RebirthReason {
@@ -209,11 +237,23 @@ impl RebirthTrigger {
             Self::Probe => RebirthReason::Probe,
             Self::Silence => RebirthReason::Silence,
             Self::Expected => RebirthReason::Expected,
+            Self::Dropped => RebirthReason::Dropped,
+            Self::Clock => RebirthReason::Clock,
         }
     }
 }
 
-fn hash(name: &str) -> u64 {
+impl From<RefreshReason> for RebirthTrigger {
+    fn from(why: RefreshReason) -> Self {
+        match why {
+            RefreshReason::Dropped => Self::Dropped,
+            RefreshReason::Clock => Self::Clock,
+        }
+    }
+}
+
+/// Tells one name from another.
+pub(crate) fn hash(name: &str) -> u64 {
     let mut hasher = FxHasher::default();
     name.hash(&mut hasher);
     hasher.finish()

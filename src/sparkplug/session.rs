@@ -37,8 +37,10 @@ mod filter_yield;
 mod forgetting;
 mod gaps;
 mod message;
+mod numbering;
 mod online;
 mod prior_tables;
+mod proven;
 mod reading;
 mod requesting;
 mod stored_births;
@@ -56,6 +58,7 @@ use awaited::{AwaitingBirth, CarriedState};
 use bd_seq_series::BdSeqSeries;
 use clock::{DeviceClocks, SenderClock};
 use message::{Borrowed, SessionMessage};
+use numbering::{Arrival, Numbering};
 use online::OnlineSession;
 
 pub(crate) use message::Incoming;
@@ -105,6 +108,8 @@ struct SessionNotes {
     findings: FindingCounts,
     /// Triggers of rebirth requests; empty between inputs.
     triggers: Vec<RebirthTrigger>,
+    /// Those for what the last birth of the node or of a device does not have; empty between inputs.
+    unknown: Vec<(Option<Arc<str>>, RebirthTrigger)>,
     /// Devices that were born; empty between inputs.
     born_devices: Vec<Arc<str>>,
     /// Values excluded by the filter.
@@ -114,6 +119,12 @@ struct SessionNotes {
 }
 
 impl SessionNotes {
+    /// Whatever was missing, a birth of the node or its death has ended it.
+    fn clear_triggers(&mut self) {
+        self.triggers.clear();
+        self.unknown.clear();
+    }
+
     /// The values of a message are not read.
     fn skip_payload(&mut self, why: SkipReason, payload: &Payload) {
         self.skip_values(why, payload.metrics.iter().map(metric::values).sum());
@@ -186,6 +197,7 @@ pub(crate) struct EdgeSession {
     notes: SessionNotes,
     finding_log: FindingLog,
     senders: BdSeqSeries,
+    numbering: Numbering,
     gaps: u64,
     rebirths: u64,
     /// The server of its last message.
@@ -226,6 +238,7 @@ impl EdgeSession {
             notes: SessionNotes::default(),
             finding_log: FindingLog::default(),
             senders: BdSeqSeries::default(),
+            numbering: Numbering::default(),
             gaps: 0,
             rebirths: 0,
             server: None,
@@ -269,7 +282,7 @@ impl EdgeSession {
 
     pub(crate) fn memory_use(&self) -> MemoryUse {
         let load = self.state_use();
-        let tables = load.tables + self.device_clocks.bytes();
+        let tables = load.tables + self.device_clocks.bytes() + self.numbering.bytes();
         let unproven = if self.has_answered { 0 } else { tables };
         MemoryUse { tables, unproven, ..load }
     }
@@ -303,10 +316,19 @@ impl EdgeSession {
                 self.notes.skip_payload(SkipReason::ForeignServer, &message.payload);
                 self.hear_elsewhere(message.server, context);
             }
-            SessionState::Online(online) => {
+            SessionState::Online(_) => {
                 self.has_answered |= message.verb == MessageType::Data;
                 self.sends_unreadable = true;
-                let is_full = online.handle_message(message, &mut self.notes, context);
+                let arrival = self.arrival(&message, context);
+                let (SessionState::Online(online), notes) = (&mut self.state, &mut self.notes)
+                else {
+                    return;
+                };
+                let is_full = match arrival {
+                    Arrival::InSequence => online.handle_message(message, notes, context),
+                    Arrival::AsItComes => online.take_as_it_comes(&message, notes, context),
+                    Arrival::Repeated => online.skip_repeated(&message, notes, context),
+                };
                 if is_full || (context.config.reorder_timeout.is_zero() && online.is_waiting()) {
                     self.expire_gap(context);
                 }
@@ -430,9 +452,14 @@ impl EdgeSession {
     /// The missing messages have not come [operational-behavior-host-reordering-rebirth].
     fn expire_gap(&mut self, context: &mut SessionContext<'_>) {
         let SessionState::Online(online) = &mut self.state else { return };
+        let (missing, before) = (online.next_seq(), online.window.first_buffered());
         let gaps = online.expire_gap(&mut self.notes, context);
         self.gaps += gaps;
-        self.notes.findings.add(Finding::Gap, gaps);
+        if let (Some(before), 1..) = (before, gaps) {
+            let words = || format!("seq {missing} did not come before {before}");
+            self.notes.findings.note_with_example(Finding::Gap, words);
+            self.notes.findings.add(Finding::Gap, gaps - 1);
+        }
         self.notes.triggers.push(RebirthTrigger::Gap);
     }
 }

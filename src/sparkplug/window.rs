@@ -129,6 +129,17 @@ impl<T> ReorderWindow<T> {
         self.next_number += 1;
     }
 
+    /// Goes on behind a message whose number says nothing of its order. Nothing may be buffered.
+    pub(crate) fn follow(&mut self, seq: u8, print: Fingerprint) {
+        self.next_number += u64::from(seq.wrapping_sub(self.expected()));
+        self.advance(print);
+    }
+
+    /// The number of the first message that waits for a missing one.
+    pub(crate) fn first_buffered(&self) -> Option<u8> {
+        self.buffered.keys().next().map(|place| *place as u8)
+    }
+
     /// A late message has come after all; another with its number is a duplicate.
     pub(crate) fn mark_received_late(&mut self, seq: u8, fingerprint: Fingerprint) {
         self.remember(seq, fingerprint.mark());

@@ -13,8 +13,9 @@ use super::identity::Address;
 use super::layout;
 use super::models::KindCandidate;
 use super::{Config, Nested, Output, Twin};
-use crate::sparkplug::address::Source;
+use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::{BirthMetric, Content, Event};
+use crate::sparkplug::rebirth::RefreshReason;
 use crate::time::Now;
 
 /// Blocked sources and what they wait for. Bounded by the buffer, which holds their events.
@@ -27,6 +28,13 @@ struct BlockReason {
     assets: BTreeSet<Uuid>,
     /// No known kind matches its tags.
     no_known_kind: bool,
+}
+
+impl Output {
+    /// Data of this node, or a device of it, was dropped: a rebirth brings it again.
+    pub(super) fn dropped(edge: EdgeNode) -> Self {
+        Self::RequestRefresh(edge, RefreshReason::Dropped)
+    }
 }
 
 impl Twin {
@@ -96,7 +104,7 @@ impl Twin {
         }
         settled.into_iter().for_each(|asset| self.writer.world.plan.forget_check(asset));
         let incomplete = self.buffer.take_incomplete(|source| unblocked.contains(source));
-        self.writer.outputs.extend(incomplete.into_iter().map(Output::RequestRefresh));
+        self.writer.outputs.extend(incomplete.into_iter().map(Output::dropped));
         self.expect(&newly_known, now);
     }
 

@@ -41,6 +41,7 @@ use crate::sparkplug::event::{
     Sample, SequenceOrder, SessionFigures, Slot, SparkplugQuality as Sent, StaticProperty,
 };
 use crate::sparkplug::filter::Heard;
+use crate::sparkplug::rebirth::RefreshReason;
 use crate::sparkplug::value::Value;
 
 const START: i64 = 1_790_000_000_000;
@@ -146,7 +147,12 @@ impl Rig {
                 Output::Capped { source, cap, example } => {
                     self.capped.push(format!("{source} {}: {example}", cap.label()));
                 }
-                Output::RequestRefresh(edge) => self.expected.push(format!("again {edge}")),
+                Output::RequestRefresh(edge, RefreshReason::Dropped) => {
+                    self.expected.push(format!("again {edge}"));
+                }
+                Output::RequestRefresh(edge, RefreshReason::Clock) => {
+                    self.expected.push(format!("clock {edge}"));
+                }
                 Output::MayBeBack(edge) => self.expected.push(format!("perhaps {edge}")),
                 Output::ExpectOnline { edge, devices } => {
                     self.expected.push(format!("{edge} {}", devices.join(" ")));

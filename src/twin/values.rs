@@ -170,6 +170,13 @@ impl Twin {
             let example = format!("{} sent a value with the timestamp {time}", data.source);
             writer.emit_finding(&data.source.edge, Finding::OutOfWindow, example);
         }
+        // Sent before its death, and heard of later.
+        let is_dead = values.liveness == Liveness::Offline && values.stale_mark_due.is_none();
+        if is_dead && values.slots.iter().filter_map(LeafSlotState::leaf).any(Leaf::needs_mark) {
+            let due = now.instant + self.config.stale_after;
+            values.stale_mark_due = Some((due, now.wall.minus(values.clock_lag)));
+            self.stale_due.insert((due, data.source.clone()));
+        }
     }
 
     pub(super) fn death_received(&mut self, death: &Death, now: Now) {

@@ -43,6 +43,11 @@ impl Finding {
             }
             Self::NotZero => "the seq of an NBIRTH is not 0",
             Self::NoSeq => "a message has no seq, or one outside 0 to 255",
+            Self::SeqNumbering => {
+                "the seq of its messages is not one counter for the edge node and its devices: they \
+                 are taken in the order in which they arrive, and which of them are lost cannot be \
+                 told; let the edge node count as the specification wants it"
+            }
             Self::Gap => "messages are missing in the sequence",
             Self::Duplicate => "a message was received twice",
             Self::Late => "a message arrived after the timeout for its place in the sequence",

@@ -12,6 +12,11 @@ use crate::time::Timestamp;
 /// Characters kept of an example.
 const EXAMPLE_CHARS: usize = 200;
 
+/// Whether it takes many messages to show it.
+fn is_of_many(finding: Finding) -> bool {
+    matches!(finding, Finding::ClockOff | Finding::SeqNumbering)
+}
+
 /// A finding of one sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FindingRecord<'a> {
@@ -51,7 +56,7 @@ impl FindingLog {
                         || topic.to_owned(),
                         |(_, words)| match topic {
                             // What many messages show is no matter of the last one.
-                            _ if finding == Finding::ClockOff => words.to_string(),
+                            _ if is_of_many(finding) => words.to_string(),
                             "" => words.to_string(),
                             topic => format!("{topic}: {words}"),
                         },

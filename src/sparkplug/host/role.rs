@@ -2,6 +2,7 @@
 
 use super::{EdgeSession, Host, NodePhase, ServerId};
 use crate::sparkplug::address::EdgeNode;
+use crate::sparkplug::rebirth::RefreshReason;
 use crate::time::Now;
 
 /// Whether this host is the one that speaks.
@@ -43,7 +44,7 @@ impl Host {
         let session = self.session_index(group, node).and_then(|index| self.sessions.get(index));
         let edge = EdgeNode::new(group, node);
         match session.map(EdgeSession::phase) {
-            Some(NodePhase::Online) => self.request_refresh(&edge, now),
+            Some(NodePhase::Online) => self.request_refresh(&edge, RefreshReason::Dropped, now),
             Some(NodePhase::Unknown | NodePhase::Awaited | NodePhase::Offline) | None => {
                 self.request_birth_if_back(&edge, now);
             }

@@ -226,6 +226,13 @@ impl RebirthRequests {
         }
     }
 
+    /// Nothing is asked for this trigger any more.
+    pub(crate) fn forget(&mut self, trigger: RebirthTrigger) {
+        if self.triggers.remove(&trigger).is_some() {
+            self.due_at = self.earliest();
+        }
+    }
+
     /// It did not answer, and is asked on as one that may be alive, at the pace that it has.
     pub(crate) fn continue_as_expected(&mut self) {
         let asked = self.triggers.values().filter(|state| state.due.is_some());
@@ -266,7 +273,9 @@ impl RebirthTrigger {
             | Self::Unreadable(None)
             | Self::Probe
             | Self::Silence
-            | Self::Expected => false,
+            | Self::Expected
+            | Self::Dropped
+            | Self::Clock => false,
         }
     }
 

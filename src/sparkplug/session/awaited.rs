@@ -453,6 +453,16 @@ impl AwaitingBirth {
         }
     }
 
+    /// Its tables from before.
+    pub(super) fn take_prior_tables(&mut self) -> Option<Box<PriorTables>> {
+        self.prior_tables.take()
+    }
+
+    /// They are kept on.
+    pub(super) fn keep_prior_tables(&mut self, past: Box<PriorTables>) {
+        self.prior_tables = Some(past);
+    }
+
     /// The devices that are expected with the birth.
     pub(super) fn take_devices(&mut self) -> Vec<Arc<str>> {
         self.devices_bytes = 0;

@@ -69,6 +69,7 @@ impl EdgeSession {
                 // are not born with the next birth.
                 let early = online.take_early();
                 online.flush(early, &mut self.notes, context);
+                self.notes.clear_triggers();
                 let unknown = SessionState::Awaited(AwaitingBirth::unknown());
                 if let SessionState::Online(online) = std::mem::replace(&mut self.state, unknown) {
                     let CarriedState { waiting, devices, prior_tables, .. } = online.into_carried();
@@ -100,7 +101,7 @@ impl EdgeSession {
             SessionState::Online(online) => {
                 let early = online.take_early();
                 online.flush(early, &mut self.notes, context);
-                self.notes.triggers.clear();
+                self.notes.clear_triggers();
                 self.notes.born_devices.clear();
                 let unknown = SessionState::Awaited(AwaitingBirth::unknown());
                 if let SessionState::Online(online) = std::mem::replace(&mut self.state, unknown) {
@@ -129,6 +130,7 @@ impl EdgeSession {
             return;
         }
         self.server = Some(message.server);
+        self.numbering.node_born(message);
         self.note_birth(context);
         if message.own_time().is_none() {
             self.note(Finding::NoTime);
@@ -175,6 +177,8 @@ impl EdgeSession {
                         |early: &SessionMessage| follows(early) && (later(early) || goes_on(early));
                     let (after, before) = early.into_iter().partition(after);
                     online.flush(before, &mut self.notes, context);
+                    // What they could not be read by is over.
+                    self.notes.clear_triggers();
                     let mut carried = online.into_carried();
                     let after: Vec<_> = after;
                     carried.uncounted = after.len();

@@ -36,6 +36,7 @@ impl EdgeSession {
                 };
                 match (target, context.config.bd_seq) {
                     (DeathTarget::This, _) | (DeathTarget::Other, BdSeq::Off) => {
+                        self.read_before_death(server, payload, context);
                         self.go_offline(DeathCause::Certificate, context);
                     }
                     (DeathTarget::Unsure | DeathTarget::Before, _)
@@ -51,6 +52,7 @@ impl EdgeSession {
                         self.notes.findings.note(Finding::StaleDeath);
                     }
                     (DeathTarget::Unsure, _) | (DeathTarget::Before, BdSeq::Off) => {
+                        self.read_before_death(server, payload, context);
                         self.go_offline(DeathCause::Certificate, context);
                     }
                     (DeathTarget::Other | DeathTarget::Before, BdSeq::Verify | BdSeq::Strict) => {
@@ -58,7 +60,9 @@ impl EdgeSession {
                     }
                 }
             }
-            SessionState::Awaited(awaited) => {
+            SessionState::Awaited(_) => {
+                self.read_before_death(server, payload, context);
+                let SessionState::Awaited(awaited) = &mut self.state else { return };
                 awaited.die();
                 let is_unasked = awaited.is_to_be_asked();
                 self.requests.cancel();
@@ -157,11 +161,13 @@ impl EdgeSession {
                 SessionState::Online(mut online) => {
                     let early = online.take_early();
                     online.flush(early, &mut self.notes, context);
+                    let waiting = online.take_waiting();
+                    online.read_unborn(waiting, &mut self.notes, context);
                     online.into_carried()
                 }
             };
         self.notes.skip_waiting(SkipReason::BeforeBirth, &waiting);
-        self.notes.triggers.clear();
+        self.notes.clear_triggers();
         self.notes.born_devices.clear();
         self.sends_unreadable = false;
         self.device_clocks.clear();

@@ -105,13 +105,14 @@ impl OnlineSession {
         self.birth_grace_until.get_or_insert(context.now.instant + context.config.device_grace);
     }
 
-    /// No further birth arrives: what was buffered for one so long is dropped. The devices that have
+    /// No further birth arrives: what was buffered for one so long is read by what is known from before,
+    /// or dropped. The devices that have
     /// not been reborn, and said nothing since; they are forgotten. One that said something lives, and
     /// waits for the answer to a request.
     pub(super) fn expire_unborn_devices(
         &mut self,
         notes: &mut SessionNotes,
-        context: &SessionContext<'_>,
+        context: &mut SessionContext<'_>,
     ) -> Vec<Arc<str>> {
         let (now, grace) = (context.now.instant, context.config.device_grace);
         if self.birth_grace_until.is_none_or(|until| until > now) {
@@ -135,7 +136,7 @@ impl OnlineSession {
             is_new || message.device.as_ref().is_some_and(|device| alive.contains(device))
         };
         let (waiting, dropped): (Vec<_>, Vec<_>) = self.take_waiting().into_iter().partition(waits);
-        notes.skip_waiting(SkipReason::BeforeBirth, &dropped);
+        self.read_unborn(dropped, notes, context);
         let oldest = waiting.iter().map(|message| message.at.instant).min();
         self.birth_grace_until = match oldest {
             _ if !alive.is_empty() => Some(now + grace),
@@ -194,6 +195,7 @@ impl OnlineSession {
             DeviceSession { source, birth_emitted, state: DeviceState::Born(Box::new(table)) },
         );
         notes.born_devices.push(Arc::clone(&name));
+        notes.unknown.retain(|(of, _)| of.as_ref() != Some(&name));
         self.read_waiting(&name, message.time(), notes, context);
         self.extend_grace(context);
     }
@@ -253,6 +255,7 @@ impl OnlineSession {
         context: &mut SessionContext<'_>,
     ) {
         self.birth_archive.forget(name);
+        self.read_unborn_device(name, notes, context);
         let Some((name, device)) = self.devices.remove_entry(name) else {
             notes.findings.note(Finding::RepeatedDeath);
             return;

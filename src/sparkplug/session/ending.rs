@@ -21,6 +21,6 @@ impl EdgeSession {
         };
         self.notes.skip_waiting(SkipReason::BeforeBirth, &waiting);
         // Nobody is asked for a birth any more.
-        self.notes.triggers.clear();
+        self.notes.clear_triggers();
     }
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::SessionMessage;
+use crate::sparkplug::edge::BD_SEQ;
 use crate::sparkplug::host::ServerId;
-use crate::sparkplug::table::BirthTable;
+use crate::sparkplug::table::{BirthTable, NameTarget};
 
 /// Of which session a table is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,9 @@ impl SessionId {
 pub(super) struct PriorTable {
     session: SessionId,
     table: BirthTable,
+    /// Whether the device died by itself: what it says next has a birth before it, which may have
+    /// been missed.
+    died: bool,
 }
 
 /// The tables of a node that is not online, or not born as a whole.
@@ -41,13 +45,17 @@ pub(super) struct PriorTables {
 impl PriorTables {
     pub(super) fn new(session: SessionId, own: BirthTable) -> Self {
         let bytes = own.bytes();
-        Self { own: PriorTable { session, table: own }, devices: BTreeMap::new(), bytes }
+        Self {
+            own: PriorTable { session, table: own, died: false },
+            devices: BTreeMap::new(),
+            bytes,
+        }
     }
 
     /// With the node's own table, of its latest session.
     pub(super) fn with_own(mut self: Box<Self>, session: SessionId, own: BirthTable) -> Box<Self> {
         self.bytes = self.bytes - self.own.table.bytes() + own.bytes();
-        self.own = PriorTable { session, table: own };
+        self.own = PriorTable { session, table: own, died: false };
         self
     }
 
@@ -66,10 +74,44 @@ impl PriorTables {
         self.own.session.bd_seq
     }
 
-    /// Keeps the table of a device that died in this session.
+    /// The alias that this birth gave it.
+    pub(super) fn alias_of_bd_seq(&self) -> Option<u64> {
+        let leaf = self.own.table.named(None, BD_SEQ)?;
+        self.own.table.alias_of(leaf).filter(|_| matches!(leaf, NameTarget::Leaf(_)))
+    }
+
+    /// Whether the node's own is surely of this session.
+    pub(super) fn are_of(&self, session: SessionId) -> bool {
+        self.own.session.is_same(session)
+    }
+
+    /// The node's own table, or that of a device, if it is surely of this session and
+    /// nothing has ended it.
+    pub(super) fn table_of(
+        &mut self,
+        device: Option<&str>,
+        session: SessionId,
+    ) -> Option<&mut BirthTable> {
+        let prior = match device {
+            None => &mut self.own,
+            Some(device) => self.devices.get_mut(device)?,
+        };
+        (prior.session.is_same(session) && !prior.died).then_some(&mut prior.table)
+    }
+
+    /// Keeps the table of a device that was alive in this session when its node was last heard.
     pub(super) fn insert(&mut self, session: SessionId, device: Arc<str>, table: BirthTable) {
-        self.bytes += table.bytes();
-        if let Some(before) = self.devices.insert(device, PriorTable { session, table }) {
+        self.keep(device, PriorTable { session, table, died: false });
+    }
+
+    /// Keeps the table of a device that died in this session.
+    pub(super) fn insert_dead(&mut self, session: SessionId, device: Arc<str>, table: BirthTable) {
+        self.keep(device, PriorTable { session, table, died: true });
+    }
+
+    fn keep(&mut self, device: Arc<str>, prior: PriorTable) {
+        self.bytes += prior.table.bytes();
+        if let Some(before) = self.devices.insert(device, prior) {
             self.bytes -= before.table.bytes();
         }
     }
@@ -78,10 +120,10 @@ impl PriorTables {
     pub(super) fn take(&mut self, device: Option<&str>) -> Option<PriorTable> {
         let session = self.own.session;
         let removed = match device {
-            None => std::mem::replace(
-                &mut self.own,
-                PriorTable { session, table: BirthTable::default() },
-            ),
+            None => {
+                let none = PriorTable { session, table: BirthTable::default(), died: false };
+                std::mem::replace(&mut self.own, none)
+            }
             Some(device) => self.devices.remove(device)?,
         };
         self.bytes -= removed.table.bytes();

@@ -81,7 +81,8 @@ pub(super) fn read_until(
         // Only its sender's timestamp could show that it is later than what is known.
         samples.iter_mut().for_each(|(_, sample)| sample.historical = true);
     }
-    notes.triggers.extend(triggers);
+    let of = triggers.into_iter().map(|trigger| (source.device.clone(), trigger));
+    notes.unknown.extend(of);
     notes.excluded_values += excluded;
     notes.skip_values(SkipReason::Unknown, skipped);
     if !(samples.is_empty() && attributes.is_empty()) {

@@ -4,7 +4,7 @@ use super::{
     EdgeSession, RebirthReason, RebirthToSend, RebirthTrigger, SessionContext, SessionState,
 };
 use crate::sparkplug::findings::Finding;
-use crate::sparkplug::rebirth::{RequestRank, RequestResult};
+use crate::sparkplug::rebirth::{RefreshReason, RequestRank, RequestResult};
 use crate::time::{Instant, Timestamp};
 
 /// A node that cannot be interpreted although a rebirth was requested. Any readable birth ends it.
@@ -63,8 +63,9 @@ impl NodeProblem {
                  next birth; set SPARKPLUG_REBIRTH to auto, or restart the edge node"
             }
             RebirthReason::Gap => {
-                "messages are missing and it does not answer rebirth requests: their values are \
-                 lost; check that it accepts commands (NCMD)"
+                "numbers are missing in the sequence of its messages, and it does not answer rebirth \
+                 requests: what arrives is taken, and what was lost on its way is missing in \
+                 SiteWise; check that it accepts commands (NCMD)"
             }
             RebirthReason::BeforeBirth => {
                 "it, or a device of it, sends data without a birth although a rebirth was \
@@ -97,6 +98,15 @@ impl NodeProblem {
                 "it sends nothing and does not answer rebirth requests, so it may be dead; check \
                  its power and its network, and that it accepts commands (NCMD); where it may be \
                  silent for so long, set SPARKPLUG_SILENCE longer"
+            }
+            RebirthReason::Dropped => {
+                "values of it were dropped, and it does not answer the rebirth request that would \
+                 bring the latest ones again; check that it accepts commands (NCMD), or restart it"
+            }
+            RebirthReason::Clock => {
+                "its clock may have gone back, and it does not answer the rebirth request that would \
+                 show it: SiteWise may show earlier values; check that it accepts commands (NCMD), \
+                 and synchronize the edge's clock (NTP)"
             }
             RebirthReason::Expected => {
                 "it was online and does not answer rebirth requests: it counts as offline; check \
@@ -141,7 +151,9 @@ impl EdgeSession {
                 self.problem = None;
             }
         }
-        for trigger in std::mem::take(&mut self.notes.triggers) {
+        let unknown = std::mem::take(&mut self.notes.unknown);
+        let triggers = std::mem::take(&mut self.notes.triggers);
+        for trigger in unknown.into_iter().map(|(_, trigger)| trigger).chain(triggers) {
             self.request(trigger, context);
         }
     }
@@ -254,10 +266,10 @@ impl EdgeSession {
         }
     }
 
-    /// Data of it was dropped. One that is not online sends all of it with its birth.
-    pub(crate) fn refresh(&mut self, context: &SessionContext<'_>) {
+    /// Its births are wanted once more. One that is not online sends all of it with its birth.
+    pub(crate) fn refresh(&mut self, why: RefreshReason, context: &SessionContext<'_>) {
         if let SessionState::Online(_) = &self.state {
-            self.request(RebirthTrigger::Gap, context);
+            self.request(why.into(), context);
         }
     }
 

@@ -38,6 +38,7 @@ impl EdgeSession {
             // A device that speaks already, whose birth came late among those stored.
             SessionState::Online(online) if online.server() == message.server => {
                 online.handle_stored_birth(&message.borrow(), &mut self.notes, context);
+                self.request_for_triggers(context);
             }
             SessionState::Online(_) => {}
         }

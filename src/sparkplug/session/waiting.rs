@@ -129,7 +129,7 @@ impl OnlineSession {
             .get_or_insert_with(|| Box::new(PriorTables::new(session, BirthTable::default())));
         if past.devices() < limits::DEVICES {
             context.room_left.tables = context.room_left.tables.saturating_sub(table.bytes());
-            past.insert(session, device, table);
+            past.insert_dead(session, device, table);
         }
         self.await_births(context);
     }

@@ -113,6 +113,28 @@ fn who_stays_silent_is_written_offline_and_its_last_values_are_marked() {
     rig.check_conservation();
 }
 
+/// It stayed GOOD for ever, where the marks of the death had been written before.
+#[test]
+fn a_value_that_is_read_after_the_death_is_marked_like_those_before_it() {
+    for seconds in [1, 200] {
+        let mut rig = left();
+        rig.event(death(device("mast"), DeathCause::ConnectionLost, 10_000));
+        rig.seconds(seconds);
+        let (source, order) = (device("mast"), SequenceOrder::AfterGap);
+        let at = rig.offset();
+        let samples = vec![(Slot(0), sample(at, Value::Double(9.0)))];
+        let (attributes, sent) = (Vec::new(), Some(rig.at(at)));
+        rig.event(Event::Data(Data { source, samples, attributes, order, sent }));
+        rig.event(death(node(), DeathCause::Certificate, at));
+        rig.seconds(100);
+        let shown = rig.shown("mast", "Wind");
+        assert_eq!(shown, Some((Quality::Uncertain, Variant::Double(9.0))), "{seconds}");
+        let online = rig.shown("mast", "Online");
+        assert_eq!(online, Some((Quality::Good, Variant::Boolean(false))), "{seconds}");
+        rig.check_conservation();
+    }
+}
+
 #[test]
 fn who_comes_back_is_as_any_other() {
     let mut rig = left().restart();

@@ -14,6 +14,7 @@ use super::times::STILL;
 use crate::sparkplug::address::Source;
 use crate::sparkplug::event::Data;
 use crate::sparkplug::findings::Finding;
+use crate::sparkplug::rebirth::RefreshReason;
 use crate::time::{Instant, Now, Timestamp, rounded};
 use crate::twin::Output;
 use crate::twin::writer::PointWriter;
@@ -165,7 +166,8 @@ impl PointWriter {
         match doubt {
             None => {}
             Some(ClockDoubt::Ask) => {
-                self.outputs.push_back(Output::RequestRefresh(source.edge.clone()));
+                let edge = source.edge.clone();
+                self.outputs.push_back(Output::RequestRefresh(edge, RefreshReason::Clock));
             }
             Some(ClockDoubt::Tell(by)) => {
                 let by = rounded(by);

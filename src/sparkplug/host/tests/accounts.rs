@@ -135,3 +135,23 @@ fn nothing_is_lost_in_silence() {
     }
     random::check_corners(&reached.into_inner(), &CORNERS, &runner, CASES);
 }
+
+/// What waited behind a damaged message could not be read by what was known from before a drop. It
+/// was a problem again with the birth that ended it, for good.
+#[test]
+fn what_an_earlier_birth_did_not_explain_is_no_problem_of_the_next() {
+    let mut world = World::new(12_331_352_437_416_696_675);
+    let acts = [
+        (What::Answered, 6),
+        (What::DamagedDeath, 133),
+        (What::Data, 13),
+        (What::DamagedData, 37),
+        (What::Data, 57),
+        (What::Birth, 2),
+    ];
+    for (what, node) in acts {
+        world.act(Act { what, node, part: 0 });
+    }
+    world.quieten();
+    assert_eq!(world.violations, Vec::<String>::new());
+}

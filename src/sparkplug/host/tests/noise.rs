@@ -184,7 +184,7 @@ fn a_finding_is_told_once_and_counted_always() {
         stage.host.handle_qos("spBv1.0/g/NDATA/n", 1, stage.time());
         stage.host.handle_qos("spBv1.0/g/NDEATH/n", 1, stage.time());
         stage.host.handle_qos("spBv1.0/g/NDATA/unknown", 1, stage.time());
-        let first = ["found gap ", "found wrong_qos spBv1.0/g/NDATA/n"];
+        let first = ["found gap seq 1 did not come before 2", "found wrong_qos spBv1.0/g/NDATA/n"];
         assert_eq!(told(&mut stage), if millis == 1 { &first[..] } else { &[] });
     }
     let found: Vec<_> = stage.host.findings().collect();

@@ -1,7 +1,7 @@
 //! When births are asked for, and when not.
 
 use super::*;
-use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
+use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons, RefreshReason};
 
 fn unknown(edge: &mut Edge, stage: &Stage, name: &str) -> Message {
     edge.ndata(stage.time(), [Metric::new(name, 1_i32)])
@@ -162,6 +162,12 @@ fn provoke(stage: &mut Stage, reason: RebirthReason) -> bool {
             stage.send(&Message { payload: vec![0xff], ..data });
         }
         RebirthReason::Probe => stage.send(&edge.clone().reconnect()),
+        RebirthReason::Dropped => {
+            stage.host.request_refresh(edge.node(), RefreshReason::Dropped, stage.now);
+        }
+        RebirthReason::Clock => {
+            stage.host.request_refresh(edge.node(), RefreshReason::Clock, stage.now);
+        }
     }
     stage.pass(secs(2));
     let counters = stage.host.counters();
@@ -239,13 +245,33 @@ fn who_may_have_come_back_is_asked_once_there_is_a_connection() {
 fn an_online_node_whose_data_was_given_up_is_asked_for_its_births() {
     let mut stage = Stage::new();
     let mut edge = edge();
-    stage.host.request_refresh(edge.node(), stage.now);
+    stage.host.request_refresh(edge.node(), RefreshReason::Dropped, stage.now);
     stage.send(&edge.nbirth(stage.time(), []));
     stage.pass(secs(60));
     stage.check(&["birth g/n: "]);
-    stage.host.request_refresh(edge.node(), stage.now);
+    stage.host.request_refresh(edge.node(), RefreshReason::Dropped, stage.now);
     stage.pass(secs(1));
     stage.check(&["rebirth 0 g/n"]);
+}
+
+/// It was told as a gap: "messages are missing", which they are not.
+#[test]
+fn what_is_asked_of_an_online_node_is_told_with_its_true_reason() {
+    for (why, reason, words) in [
+        (RefreshReason::Dropped, RebirthReason::Dropped, "values of it were dropped"),
+        (RefreshReason::Clock, RebirthReason::Clock, "its clock may have gone back"),
+    ] {
+        let mut stage = Stage::new();
+        let mut edge = edge();
+        stage.send(&edge.nbirth(stage.time(), []));
+        stage.host.request_refresh(edge.node(), why, stage.now);
+        stage.pass(secs(60));
+        assert!(stage.host.counters().rebirths[reason as usize] > 0);
+        assert_eq!(stage.host.counters().rebirths[RebirthReason::Gap as usize], 0);
+        let (_, problem) = stage.host.problems().next().unwrap();
+        assert_eq!(problem.reason, reason);
+        assert!(problem.text().contains(words), "{}", problem.text());
+    }
 }
 
 #[test]

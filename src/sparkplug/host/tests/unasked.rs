@@ -71,6 +71,42 @@ fn after_a_drop_an_alias_is_read_only_if_the_sequence_goes_on() {
     }
 }
 
+/// What waited for a missing message was read with the birth that ended the problem, by what the
+/// birth before did not have: a problem again, that nothing ended.
+#[test]
+fn a_birth_ends_the_problem_of_what_waited_before_it() {
+    // The birth of the node itself.
+    let mut edge = edge().with_aliases();
+    let mut stage = dropped("off", &mut edge);
+    edge.skip(1);
+    stage.send(&edge.ndata(stage.time(), a(3)));
+    assert_eq!(stage.host.problems().count(), 1);
+    edge.skip(1);
+    stage.send(&edge.ndata(stage.time(), a(4)));
+    stage.pass(ms(10));
+    stage.send(&edge.nbirth(stage.time(), a(5)));
+    assert_eq!(stage.host.problems().count(), 0);
+
+    // One that cannot be read says what is wrong now, and one of a device ends what was its own.
+    for damaged in [false, true] {
+        let mut edge = self::edge().with_aliases();
+        let mut stage = dropped("off", &mut edge);
+        stage.send(&edge.ndata(stage.time(), a(3)));
+        edge.skip(1);
+        let unknown = [Metric::new("unborn", 1_i32)];
+        stage.send(&edge.ddata("d", stage.time(), unknown));
+        let birth = match damaged {
+            true => Message { payload: vec![0xff], ..edge.nbirth(stage.time(), a(1)) },
+            false => edge.dbirth("d", stage.time(), a(1)),
+        };
+        stage.send(&birth);
+        stage.pass(secs(3));
+        let problems: Vec<_> = stage.host.problems().map(|(_, problem)| problem.reason).collect();
+        let expected: &[_] = if damaged { &[RebirthReason::Undecodable] } else { &[] };
+        assert_eq!(problems, expected, "{damaged}");
+    }
+}
+
 #[test]
 fn what_is_known_from_before_a_drop_is_told_as_history() {
     let mut edge = edge();

@@ -1,0 +1,128 @@
+//! Senders that number their messages otherwise than by one counter for the node and its devices.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+/// A node with devices, each of which sends its own values; how they are numbered is said by `number`
+/// of the source, and how many messages of it came before.
+struct Sender {
+    edge: Edge,
+    devices: &'static [&'static str],
+    number: fn(&str, u64) -> u64,
+    sent: BTreeMap<String, u64>,
+}
+
+impl Sender {
+    fn new(devices: &'static [&'static str], number: fn(&str, u64) -> u64) -> Self {
+        Self { edge: edge(), devices, number, sent: BTreeMap::new() }
+    }
+
+    fn numbered(&mut self, message: Message) -> Message {
+        let source = message.topic.split('/').nth(4).unwrap_or("").to_owned();
+        let mut payload = payload::decode(&message.payload).unwrap();
+        let sent = self.sent.entry(source.clone()).or_default();
+        payload.seq = Some((self.number)(&source, *sent) % 256);
+        *sent += 1;
+        Message { payload: payload::encode(&payload), ..message }
+    }
+
+    fn births(&mut self, stage: &mut Stage) {
+        self.sent.clear();
+        let birth = self.edge.nbirth(stage.time(), [Metric::new("a", -1_i32)]);
+        let birth = self.numbered(birth);
+        stage.send(&birth);
+        for device in self.devices {
+            let birth = self.edge.dbirth(device, stage.time(), [Metric::new("a", -1_i32)]);
+            let birth = self.numbered(birth);
+            stage.send(&birth);
+        }
+    }
+
+    fn data(&mut self, stage: &mut Stage, value: i32) {
+        let metrics = || [Metric::new("a", value)];
+        let own = self.edge.ndata(stage.time(), metrics());
+        let own = self.numbered(own);
+        stage.send(&own);
+        for device in self.devices {
+            let data = self.edge.ddata(device, stage.time(), metrics());
+            let data = self.numbered(data);
+            stage.send(&data);
+        }
+    }
+}
+
+/// What is told of each source in `rounds` of messages, how often it was asked for births, and the
+/// stage.
+fn heard(
+    sender: &mut Sender,
+    rounds: i32,
+    pause: Duration,
+) -> (BTreeMap<String, Vec<i32>>, usize, Stage) {
+    let mut stage = Stage::new();
+    let (mut told, mut asked) = (BTreeMap::<_, Vec<i32>>::new(), 0);
+    sender.births(&mut stage);
+    for round in 0..rounds {
+        sender.data(&mut stage, round);
+        stage.pass(pause);
+        for line in stage.look() {
+            if line.starts_with("rebirth") {
+                asked += 1;
+                sender.births(&mut stage);
+            }
+            let Some((_, data)) = line.split_once("data ") else { continue };
+            let (source, value) = data.split_once(": ").unwrap();
+            let value = value.split_once('=').unwrap().1.parse().unwrap();
+            told.entry(source.to_owned()).or_default().push(value);
+        }
+    }
+    (told, asked, stage)
+}
+
+/// Its values waited behind gaps without end, births of its devices were thrown away as late, and it
+/// was asked for births in vain. So did one that does not count at all.
+#[test]
+fn who_counts_for_each_device_or_not_at_all_loses_nothing_and_is_told_once() {
+    let kinds: [(fn(&str, u64) -> u64, &str); 5] = [
+        (|_, sent| sent, "counts seq per device"),
+        (|source, sent| sent + 40 * source.bytes().map(u64::from).sum::<u64>(), "per device"),
+        (|_, sent| sent + 250, "counts seq per device"),
+        (|_, _| 0, "the same seq"),
+        (|_, _| 7, "the same seq"),
+    ];
+    for (kind, (number, words)) in kinds.into_iter().enumerate() {
+        for (devices, pause) in
+            [(&["d", "e", "f"][..], ms(100)), (&["d", "e", "f"], secs(5)), (&["d"], ms(900))]
+        {
+            let mut sender = Sender::new(devices, number);
+            let (told, asked, stage) = heard(&mut sender, 300, pause);
+            let why = format!("{kind} {} {pause:?}", devices.len());
+            assert_eq!(told.len(), devices.len() + 1, "{why}");
+            for (source, values) in &told {
+                let mut sorted = values.clone();
+                sorted.sort_unstable();
+                assert_eq!(sorted, (0..300).collect::<Vec<_>>(), "{why} {source}");
+                assert_eq!(values[60..], sorted[60..], "{why} {source}");
+            }
+            assert!(asked <= 4, "{why}: asked {asked} times");
+            assert_eq!(stage.host.counters().skipped_values, [0; SkipReason::ALL.len()], "{why}");
+            assert_eq!(stage.host.problems().count(), 0, "{why}");
+            let findings: Vec<_> = stage.host.findings().collect();
+            let told = findings.iter().find(|record| record.finding == Finding::SeqNumbering);
+            assert!(told.is_some_and(|told| told.count == 1), "{why} {findings:?}");
+            assert!(told.unwrap().example.contains(words), "{why} {findings:?}");
+        }
+    }
+}
+
+/// What was found as time passed was shown without an example.
+#[test]
+fn a_gap_is_told_with_the_number_that_is_missing() {
+    let mut stage = Stage::new();
+    let mut edge = order::online(&mut stage);
+    edge.skip(1);
+    stage.send(&order::node(&mut edge, &stage, 4));
+    stage.pass(secs(3));
+    let gap = stage.host.findings().find(|record| record.finding == Finding::Gap).unwrap();
+    assert_eq!(gap.example, "seq 3 did not come before 4");
+}
