@@ -211,7 +211,7 @@ impl Metrics {
                 metric.limit(&attribute.property);
             }
         }
-        for (slot, sample) in &data.samples {
+        for (slot, sample) in data.samples.iter().filter(|(_, sample)| !sample.without_value) {
             if let Some(metric) = place(slot).and_then(|at| metrics.get_mut(at))
                 && metric.last.apply_sample(sample, data.order, now)
             {

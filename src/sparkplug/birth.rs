@@ -14,6 +14,7 @@ use super::case_folded::CaseFoldedNames;
 use super::datatype::DataType;
 use super::event::{
     Birth, BirthMetric, Content, Definition, Instance, Member, MemberKind, Sample, Slot,
+    SparkplugQuality,
 };
 use super::filter::Filter;
 use super::findings::{Finding, FindingCounts};
@@ -344,6 +345,7 @@ impl BirthReader<'_> {
         }
         let defined = definition.filter(|_| !is_cycle).map(|found| &*found.members);
         let id = self.table.open_instance(Arc::clone(&template));
+        self.table.set_quality(id, inherited.own_quality);
         self.enclosing_definitions.push(kind);
         let (before, leaves) = (self.enter(name), self.table.slots());
         let members =
@@ -385,7 +387,7 @@ impl BirthReader<'_> {
             let (target, content) = match &member.kind {
                 MemberKind::Template { template, own, .. } => {
                     let value = without_members(template);
-                    let read = self.instance(&name, &value, place.inherited, own.as_ref());
+                    let read = self.instance(&name, &value, place.inherited.unsaid(), own.as_ref());
                     let Some(read) = read else { continue };
                     read
                 }
@@ -482,6 +484,7 @@ fn absent_sample(inherited: Inherited) -> Sample {
         value: None,
         rejected_value: None,
         quality: inherited.quality,
+        own_quality: SparkplugQuality::Good,
         historical: inherited.historical,
         transient: inherited.transient,
         alarm: false,

@@ -221,15 +221,18 @@ pub struct Sample {
     pub value: Option<Value>,
     /// The rejected value, if its type or range does not match the metric.
     pub rejected_value: Option<Box<Value>>,
-    /// The sender's quality.
+    /// The sender's quality: the worst of the metric's own and of those of the instances around it.
     pub quality: SparkplugQuality,
+    /// The metric's own quality.
+    pub own_quality: SparkplugQuality,
     /// `is_historical`: never the session's current value.
     pub historical: bool,
     /// `is_transient`: not for a historian.
     pub transient: bool,
     /// `metadata.content_type` is `Alarm`: Ignition's alarms share the tag's name.
     pub alarm: bool,
-    /// A member that the birth lists without a value of any kind, null included.
+    /// A member that the birth lists without a value of any kind, null included; in data, a member
+    /// of which nothing but the quality of an instance around it is said.
     pub without_value: bool,
 }
 

@@ -118,6 +118,8 @@ pub(crate) struct Inherited {
     pub(crate) transient: bool,
     /// The worst of those around it.
     pub(crate) quality: SparkplugQuality,
+    /// That of the innermost of them.
+    pub(crate) own_quality: SparkplugQuality,
     /// An instance that is null is so in every leaf.
     pub(crate) null: bool,
 }
@@ -126,7 +128,13 @@ impl Inherited {
     /// What the metrics of a payload inherit.
     pub(crate) fn from_payload(time: Timestamp) -> Self {
         let (historical, transient, null) = (false, false, false);
-        Self { time, historical, transient, quality: SparkplugQuality::Good, null }
+        let quality = SparkplugQuality::Good;
+        Self { time, historical, transient, quality, own_quality: quality, null }
+    }
+
+    /// What those inherit within something that says nothing of itself.
+    pub(crate) fn unsaid(self) -> Self {
+        Self { own_quality: SparkplugQuality::Good, ..self }
     }
 
     /// What the members of `metric` inherit.
@@ -137,6 +145,7 @@ impl Inherited {
             historical: self.historical || metric.is_historical == Some(true),
             transient: self.transient || metric.is_transient == Some(true),
             quality: self.quality.max(quality),
+            own_quality: quality,
             null: self.null || metric.is_null == Some(true),
         }
     }
@@ -156,6 +165,17 @@ pub(crate) fn template(metric: &wire::Metric) -> Option<&wire::Template> {
 pub(crate) fn is_alarm(metric: &wire::Metric) -> bool {
     let content_type = metric.metadata.as_ref().and_then(|meta| meta.content_type.as_deref());
     content_type.is_some_and(|content_type| content_type.eq_ignore_ascii_case(b"Alarm"))
+}
+
+/// Whether a metric says its quality, and no value: not even that it is null.
+pub(crate) fn says_quality_alone(metric: &wire::Metric) -> bool {
+    let is_empty = match &metric.value {
+        None => metric.is_null != Some(true),
+        Some(wire::metric::Value::TemplateValue(value)) => value.metrics.is_empty(),
+        Some(_) => false,
+    };
+    let keys = metric.properties.iter().flat_map(|set| &set.keys);
+    is_empty && keys.into_iter().any(|key| key == quality::QUALITY.as_bytes())
 }
 
 /// The sample in a metric whose leaf is a `datatype`.
@@ -195,6 +215,7 @@ pub(crate) fn sample(
         value,
         rejected_value,
         quality,
+        own_quality: own.own_quality,
         historical: own.historical,
         transient: own.transient,
         alarm,

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::datatype::DataType;
-use super::event::{AttributeHolder, AttributeSample, Sample, Slot, StaticProperty};
+use super::event::{
+    AttributeHolder, AttributeSample, Sample, Slot, SparkplugQuality, StaticProperty,
+};
 use super::findings::{Finding, FindingCounts};
 use super::limits;
 use super::memory;
@@ -97,6 +99,8 @@ struct InstanceMembers {
     names: Arc<NameTargets>,
     /// Leaves are numbered depth first, so an instance's own stand together.
     leaves: Range<u32>,
+    /// What it said last of its own quality.
+    quality: SparkplugQuality,
 }
 
 impl BirthTable {
@@ -186,8 +190,33 @@ impl BirthTable {
     pub(crate) fn open_instance(&mut self, template: Arc<str>) -> InstanceId {
         let id = InstanceId(self.instances.len() as u32);
         let leaves = self.slots()..self.slots();
-        self.instances.push(InstanceMembers { template, names: Arc::default(), leaves });
+        let (names, quality) = (Arc::default(), SparkplugQuality::Good);
+        self.instances.push(InstanceMembers { template, names, leaves, quality });
         id
+    }
+
+    /// An instance says this of its own quality.
+    pub(crate) fn set_quality(&mut self, id: InstanceId, quality: SparkplugQuality) {
+        if let Some(members) = self.instances.get_mut(id.0 as usize) {
+            members.quality = quality;
+        }
+    }
+
+    /// The leaves of an instance, each with the worst quality of it and of the instances within it
+    /// that are around the leaf, as each said it last.
+    fn qualities(&self, id: InstanceId) -> Vec<(Slot, SparkplugQuality)> {
+        let Some(outer) = self.instances.get(id.0 as usize) else { return Vec::new() };
+        let all = outer.leaves.clone();
+        let mut leaves: Vec<_> = all.clone().map(|n| (Slot(n), outer.quality)).collect();
+        // Those within it come after it, before all others.
+        let within = self.instances.iter().skip(id.0 as usize + 1);
+        for members in within.take_while(|within| within.leaves.start < all.end) {
+            let first = members.leaves.start.saturating_sub(all.start) as usize;
+            for (_, quality) in leaves.iter_mut().skip(first).take(members.leaves.len()) {
+                *quality = (*quality).max(members.quality);
+            }
+        }
+        leaves
     }
 
     pub(crate) fn close_instance(&mut self, id: InstanceId) {

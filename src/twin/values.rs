@@ -330,6 +330,7 @@ impl SourceValues {
             return leaf.write_past(writer, value, sent_early, now);
         }
         let own_time = in_window(sample.time, now);
+        leaf.said_itself(sample, value.tqv.quality);
         if leaf.is_unchanged_by(&value.tqv) && !doubted {
             // During the initial sync it may have been sent nevertheless.
             if let Some(time) = writer.early_time_of(value.target, sent_early) {
@@ -374,6 +375,9 @@ impl SourceValues {
     ) {
         let born = self.born.filter(|born| in_window(*born, now)).unwrap_or(now.wall);
         let Some(leaf) = self.leaf(writer, slot, sample, lost) else { return };
+        if sample.without_value {
+            return leaf.write_quality(writer, sample, order, now);
+        }
         // A late value may nevertheless be the latest of this metric.
         let past = match order {
             SequenceOrder::InOrder | SequenceOrder::AfterGap => false,
@@ -399,6 +403,7 @@ impl SourceValues {
         if !latest {
             return leaf.write_past(writer, value, sent_early, now);
         }
+        leaf.said_itself(sample, value.tqv.quality);
         // Of one time, SiteWise keeps a value for each quality: the later one needs a later time.
         let time = match leaf.time.cmp(&sample.time) {
             _ if leaf.is_new() || is_ahead(leaf.time, now) => sample.time,

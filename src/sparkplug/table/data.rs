@@ -101,6 +101,9 @@ impl DataReader<'_> {
             return;
         };
         match &metric.value {
+            _ if metric::says_quality_alone(metric) && !inherited.historical => {
+                self.quality_of_instance(id, metric, inherited);
+            }
             // A null instance is null in every leaf.
             _ if metric.is_null == Some(true) => {
                 let Some(left) = self.nulls_left.checked_sub(members.leaves.len()) else {
@@ -120,6 +123,7 @@ impl DataReader<'_> {
                 }
                 let own = inherited.by(metric, self.findings);
                 if !own.historical {
+                    self.table.set_quality(id, own.own_quality);
                     let holder = AttributeHolder::Instance(id.0);
                     let parameters = template::parameters(value, self.findings);
                     self.add_attributes((holder, AttributeKind::Parameter), own.time, parameters);
@@ -139,6 +143,31 @@ impl DataReader<'_> {
                 self.read.skipped += 1;
                 self.findings.note(Finding::NoValue);
             }
+        }
+    }
+
+    /// An instance says its quality, and nothing of its members: theirs follows.
+    fn quality_of_instance(&mut self, id: InstanceId, metric: &wire::Metric, around: Inherited) {
+        let own = around.by(metric, self.findings);
+        if own.historical {
+            return;
+        }
+        self.table.set_quality(id, own.own_quality);
+        let leaves = self.table.qualities(id);
+        let Some(left) = self.nulls_left.checked_sub(leaves.len()) else {
+            return self.findings.note(Finding::TooManyLeaves);
+        };
+        self.nulls_left = left;
+        for (slot, quality) in leaves {
+            let (quality, transient) = (quality.max(own.quality), own.transient);
+            let sample = Sample {
+                time: own.time,
+                quality,
+                transient,
+                without_value: true,
+                ..Sample::default()
+            };
+            self.read.samples.push((slot, sample));
         }
     }
 

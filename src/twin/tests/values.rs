@@ -307,3 +307,31 @@ fn what_is_too_long_for_sitewise_is_null_with_bad() {
     assert_eq!(rig.shown("T1", "Serial"), short);
     rig.check_conservation();
 }
+
+/// It was written as a null, or not at all.
+#[test]
+fn the_quality_that_an_instance_says_alone_is_that_of_its_members() {
+    let mut rig = mast();
+    let alone = |at: i64, quality| Sample { quality, without_value: true, ..sample(at, None) };
+    let say = |rig: &mut Rig, sample: Sample| {
+        rig.event(data(device("mast"), vec![(0, sample)]));
+        rig.seconds(1);
+        rig.shown("mast", "Wind").unwrap()
+    };
+    assert_eq!(say(&mut rig, alone(11_000, Sent::Bad)), (Quality::Bad, double(7.0)));
+    assert_eq!(say(&mut rig, alone(12_000, Sent::Good)), (GOOD, double(7.0)));
+    // What a member says of itself is made no better by it.
+    let own = Sample {
+        quality: Sent::Bad,
+        own_quality: Sent::Uncertain,
+        ..sample(13_000, Value::Double(8.0))
+    };
+    assert_eq!(say(&mut rig, own), (Quality::Bad, double(8.0)));
+    assert_eq!(say(&mut rig, alone(14_000, Sent::Good)), (Quality::Uncertain, double(8.0)));
+    // Nor is anything written twice, or of what is older.
+    let written = rig.written("mast", "Wind").len();
+    assert_eq!(say(&mut rig, alone(15_000, Sent::Good)), (Quality::Uncertain, double(8.0)));
+    assert_eq!(say(&mut rig, alone(13_500, Sent::Bad)), (Quality::Uncertain, double(8.0)));
+    assert_eq!(rig.written("mast", "Wind").len(), written);
+    rig.check_conservation();
+}

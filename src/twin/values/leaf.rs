@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::SourceValues;
-use super::times::later;
+use super::times::{TICK, is_ahead, later};
 use crate::delivery::point::{Class, Key};
 use crate::sitewise::api::{Quality, Tqv, Variant};
-use crate::sparkplug::event::Slot;
+use crate::sparkplug::event::{Sample, SequenceOrder, Slot};
 use crate::time::{Now, Timestamp};
 use crate::twin::assets::AssetIx;
 use crate::twin::counts::DropReason;
 use crate::twin::in_window;
 use crate::twin::layout::{LeafPlace, LeafTarget};
-use crate::twin::mapping::ValueForm;
+use crate::twin::mapping::{self, ValueForm};
 use crate::twin::models::PropertyIx;
-use crate::twin::writer::{PlantValue, PointWriter};
+use crate::twin::writer::{PlantValue, PointWriter, ValueOrigin};
 
 /// The content of a slot.
 #[derive(Debug)]
@@ -51,6 +51,8 @@ pub(super) struct Leaf {
     pub property: PropertyIx,
     pub form: ValueForm,
     pub quality: Quality,
+    /// What its latest value is of itself, whatever the instances around it are.
+    own_quality: Quality,
     pub time: Timestamp,
     /// The sender's own timestamp of the value: before `time` where the value was moved after another
     /// or marked stale, after it where a birth has repeated the value since.
@@ -70,6 +72,7 @@ impl Leaf {
             property,
             form,
             quality,
+            own_quality: quality,
             time,
             sender_time: time,
             hidden_by_history: false,
@@ -126,6 +129,44 @@ impl Leaf {
     /// SiteWise also has the latest value at this later time.
     pub(super) fn shown_at(&mut self, time: Timestamp) {
         self.time = self.time.max(time);
+    }
+
+    /// The latest value has a quality of its own: what it lost when it was converted, else what the
+    /// sender says of it.
+    pub(super) fn said_itself(&mut self, sample: &Sample, converted: Quality) {
+        self.own_quality = match converted > mapping::quality(sample.quality) {
+            true => converted,
+            false => mapping::quality(sample.own_quality),
+        };
+    }
+
+    /// An instance around it says its quality, and nothing of its members.
+    pub(super) fn write_quality(
+        &mut self,
+        writer: &mut PointWriter,
+        sample: &Sample,
+        order: SequenceOrder,
+        now: Now,
+    ) {
+        let is_past = match order {
+            SequenceOrder::InOrder | SequenceOrder::AfterGap => sample.time < self.sender_time,
+            SequenceOrder::Late => sample.time <= self.sender_time,
+            SequenceOrder::BeforeBirth => true,
+        };
+        let quality = mapping::quality(sample.quality).max(self.own_quality);
+        let Some(last) = self.last().filter(|last| !is_past && last.quality != quality) else {
+            return writer.count_unchanged(ValueOrigin::Plant);
+        };
+        let time = match is_ahead(self.time, now) {
+            true => sample.time,
+            false => sample.time.max(last.time.plus(TICK)),
+        };
+        let tqv = Tqv { time, quality, ..last };
+        let (target, class, origin) = (self.target(), Class::Live, ValueOrigin::Plant);
+        let value = PlantValue { target, tqv: tqv.clone(), class, origin };
+        if writer.write_plant_value(value, None, now).reaches_sitewise() {
+            self.write_with_sender_time(tqv, sample.time);
+        }
     }
 
     /// The sender's own time of the latest value, as it was written or repeated.

@@ -161,3 +161,34 @@ fn what_is_past_says_nothing_of_what_a_metric_is_now() {
         assert_eq!(told(vec![speed("Hz").transient(), serial("b").transient()]), (2, 2));
     }
 }
+
+/// It counted as a value that nobody could read, and the members stayed as they were.
+#[test]
+fn an_instance_that_says_its_quality_alone_says_that_of_its_members() {
+    let alone = |code: i32, empty: bool| {
+        let metric = match empty {
+            true => Metric::template("T1", Template::instance("Turbine")),
+            false => Metric::null("T1", DataType::Template),
+        };
+        let mut wire = metric.quality(code).into_wire();
+        wire.is_null = None;
+        Metric::from(wire)
+    };
+    for (aliased, empty) in [(false, false), (false, true), (true, false)] {
+        let mut stage = Stage::new();
+        let mut edge = if aliased { edge().with_aliases() } else { edge() };
+        let born = kind().into_iter().chain([turbine([192, 500, 0, 192])]);
+        stage.send(&edge.nbirth(stage.time(), born));
+        stage.look();
+        for (code, told) in [
+            (0, "data g/n: #2=absent bad, #3=absent bad"),
+            // The gear's own counts for what is within it.
+            (192, "data g/n: #2=absent, #3=absent uncertain"),
+        ] {
+            stage.send(&edge.ndata(stage.time(), [alone(code, empty)]));
+            stage.check(&[told]);
+        }
+        stage.check_found(&[]);
+        assert_eq!(stage.host.counters().skipped_values, [0; SkipReason::ALL.len()]);
+    }
+}
