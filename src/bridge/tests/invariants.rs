@@ -85,6 +85,7 @@ fn what() -> impl Strategy<Value = What> {
         What::ClockStill,
         What::Answers,
         What::Disconnect,
+        What::Move,
         What::Stop,
         What::Kill,
         What::Storm,
@@ -97,7 +98,7 @@ fn what() -> impl Strategy<Value = What> {
         6 => fate,
         2 => Just(What::Death),
         3 => Just(What::Return),
-        8 => prop::sample::select(rare.to_vec()),
+        9 => prop::sample::select(rare.to_vec()),
         6 => Just(What::Pass),
         2 => Just(What::PassLong),
     ]
@@ -128,7 +129,7 @@ fn run((spec, acts): &(Spec, Vec<Act>)) -> (World, Vec<Violation>) {
 
 /// What the plants reach of themselves and of their surroundings, each in at least so many of a
 /// thousand cases.
-const CORNERS: [(&str, u32); 64] = [
+const CORNERS: [(&str, u32); 66] = [
     ("alarm", 15),
     ("aliases", 265),
     ("assets for all instances", 450),
@@ -158,6 +159,7 @@ const CORNERS: [(&str, u32); 64] = [
     ("late", 30),
     ("late will", 110),
     ("Latin-1", 150),
+    ("moved", 100),
     ("names", 420),
     ("nested", 150),
     ("no definitions", 175),
@@ -165,6 +167,7 @@ const CORNERS: [(&str, u32); 64] = [
     ("not finite", 160),
     ("null", 260),
     ("oversized birth", 65),
+    ("one server lost", 60),
     ("own drop", 170),
     ("parameter changed", 95),
     ("parameters", 355),

@@ -9,6 +9,7 @@ use super::truth::Truth;
 use crate::sparkplug::address::Source;
 
 mod drive;
+mod servers;
 mod wire;
 
 /// What a case begins with.
@@ -53,7 +54,10 @@ pub(super) enum What {
     ClockBack,
     ClockStill,
     Answers,
+    /// The link to its server drops, and comes back.
     Disconnect,
+    /// It goes to the other server, where its will comes late.
+    Move,
     Stop,
     Kill,
     Storm,
@@ -81,8 +85,11 @@ pub(super) enum Fate {
 #[derive(Debug)]
 enum Due {
     Births(usize),
-    Late(usize, u32, Box<(Message, Speech)>),
+    /// On the server that it was sent to.
+    Late(usize, (u32, ServerId), Box<(Message, Speech)>),
 }
+
+const SERVERS: [ServerId; 2] = [ServerId(0), ServerId(1)];
 
 pub(super) struct World {
     pub(super) bridge: Bridge,
@@ -106,7 +113,10 @@ pub(super) struct World {
     in_flight: Vec<(RequestId, Vec<Entry>)>,
     due: BTreeMap<(Instant, u64), Due>,
     dues: u64,
-    connected: bool,
+    /// Which of the servers are connected.
+    up: [bool; SERVERS.len()],
+    /// The server of each node.
+    servers: Vec<ServerId>,
     fates: Vec<Fate>,
     overtaken: Vec<Option<(Message, Speech)>>,
     /// The latest birth of each node that arrived, and when.
@@ -139,6 +149,8 @@ impl World {
         let host = host_config::Config::new("sparkwise");
         let config = Config { host, twin, delivery: delivery::Config::default() };
         let nodes = plant::plant(spec.seed, spec.size, spec.wide, spec.spelling, START);
+        let mut place = fastrand::Rng::with_seed(spec.seed ^ 0x5e1f);
+        let servers = nodes.iter().map(|_| SERVERS[usize::from(place.u8(..3) == 0)]).collect();
         let mut world = Self {
             bridge: Bridge::new(config.clone(), spec.seed),
             config,
@@ -150,6 +162,7 @@ impl World {
             overtaken: vec![None; nodes.len()],
             births: vec![0; nodes.len()],
             last: vec![None; nodes.len()],
+            servers,
             nodes,
             now: Now { instant: Instant::START, wall: Timestamp::from_millis(START) },
             corners: BTreeMap::new(),
@@ -160,7 +173,7 @@ impl World {
             in_flight: Vec::new(),
             due: BTreeMap::new(),
             dues: 0,
-            connected: true,
+            up: [true; SERVERS.len()],
             weather: Weather::default(),
             rng: fastrand::Rng::with_seed(spec.seed ^ 0x5eed),
             discarded: 0,
@@ -173,8 +186,10 @@ impl World {
             Spelling::Kinds => "kinds",
         };
         world.reach(spelling);
-        world.bridge.handle_connected(SERVER, world.now.wall, world.now);
-        world.drain();
+        for server in SERVERS {
+            world.bridge.handle_connected(server, world.now.wall, world.now);
+            world.drain();
+        }
         for node in 0..world.nodes.len() {
             world.look_at(node);
             if world.rng.u8(..5) > 0 {
@@ -282,11 +297,11 @@ impl World {
                 self.publish_death(node, said);
             }
             What::Return if !self.nodes[node].alive => self.come_back(node),
-            What::LateWill if self.nodes[node].alive && self.connected => {
+            What::LateWill if self.nodes[node].alive && self.hears(node) => {
                 let (will, _) = self.nodes[node].death(self.wall());
                 self.come_back(node);
                 self.pass(Duration::from_millis(20));
-                self.hear(&will);
+                self.hear(self.servers[node], &will);
                 let source = self.nodes[node].source(None);
                 self.truth.suspect(&source);
                 self.reach("late will");
@@ -320,16 +335,8 @@ impl World {
                     _ => Answers::After(rng.u64(50..6_000)),
                 };
             }
-            What::Disconnect if self.connected => {
-                for node in 0..self.nodes.len() {
-                    self.let_through(node);
-                }
-                self.bridge.handle_disconnected(SERVER, self.now);
-                self.drain();
-                self.unheard(rng, 90_000);
-                self.connect();
-                self.reach("own drop");
-            }
+            What::Disconnect => self.drop_link(self.servers[node], rng),
+            What::Move if self.nodes[node].alive => self.move_away(node),
             What::Stop => self.stop(act, rng),
             What::Kill => {
                 self.reach("kill");
@@ -399,39 +406,13 @@ impl World {
         self.say_births(node);
     }
 
-    /// The plant goes on while nobody listens.
-    fn unheard(&mut self, rng: &mut fastrand::Rng, longest: u64) {
-        for node in 0..self.nodes.len() {
-            self.let_through(node);
-        }
-        self.connected = false;
-        self.due.clear();
-        let what = [What::Data, What::Death, What::Return, What::DeviceDeath, What::Birth];
-        for _ in 0..rng.usize(..4) {
-            let what = what[rng.usize(..what.len())];
-            let (node, part, seed) = (rng.u8(..), rng.u8(..), rng.u32(..));
-            self.act(&Act { what, node, part, seed });
-        }
-        self.pass(Duration::from_millis(rng.u64(..longest)));
-    }
-
-    fn connect(&mut self) {
-        self.connected = true;
-        for node in 0..self.nodes.len() {
-            let source = self.nodes[node].source(None);
-            self.truth.suspect(&source);
-        }
-        self.bridge.handle_connected(SERVER, self.now.wall, self.now);
-        self.drain();
-    }
-
     /// An orderly stop sends what waits, as far as SiteWise takes it.
     fn stop(&mut self, act: &Act, rng: &mut fastrand::Rng) {
         self.pass(Duration::from_secs(3));
         for node in 0..self.nodes.len() {
             self.let_through(node);
         }
-        self.connected = false;
+        self.up = [false; SERVERS.len()];
         self.bridge.shut_down(self.now);
         self.drain();
         for _ in 0..10 {
@@ -467,9 +448,9 @@ impl World {
         (self.discarded, self.refused_before) = (0, 0);
         self.was_capped.append(&mut self.capped);
         self.bridge = Bridge::new(self.config.clone(), u64::from(act.seed));
-        self.unheard(rng, 5_000);
+        self.unheard(&SERVERS, rng, 5_000);
         self.reach("restart");
-        self.connect();
+        SERVERS.into_iter().for_each(|server| self.connect(server));
     }
 
     /// Whose birth is known and who is alive, in the plant.

@@ -19,7 +19,7 @@ impl World {
 
     fn perform(&mut self, output: Output) {
         match output {
-            Output::Publish(publish) => self.published(&publish.message),
+            Output::Publish(publish) => self.published(publish.server, &publish.message),
             Output::Call(id, call) => {
                 let answer = self.call(call);
                 self.bridge.handle_call_result(id, answer, self.now);
@@ -73,10 +73,10 @@ impl World {
         }
     }
 
-    fn published(&mut self, message: &Message) {
+    fn published(&mut self, server: ServerId, message: &Message) {
         for node in 0..self.nodes.len() {
             let asked = self.nodes[node].edge.is_rebirth(&message.topic, &message.payload);
-            if !asked || !self.connected {
+            if !asked || self.servers[node] != server || !self.hears(node) {
                 continue;
             }
             match self.nodes[node].answers {

@@ -6,8 +6,8 @@ use crate::sparkplug::{limits, payload};
 impl World {
     pub(super) fn publish_death(&mut self, node: usize, (message, speech): (Message, Speech)) {
         self.let_through(node);
-        if self.connected {
-            self.hear(&message);
+        if self.hears(node) {
+            self.hear(self.servers[node], &message);
             self.truth.hear(&speech, self.wall());
         } else {
             self.truth.miss(&speech);
@@ -18,7 +18,8 @@ impl World {
     pub(super) fn transmit(&mut self, node: usize, (message, speech): (Message, Speech)) {
         let before = self.overtaken[node].take();
         let fate = std::mem::take(&mut self.fates[node]);
-        if !self.connected {
+        let server = self.servers[node];
+        if !self.hears(node) {
             return self.truth.miss(&speech);
         }
         let (birth, timed) = (speech.verb == Verb::Birth, speech.time.is_some());
@@ -35,20 +36,20 @@ impl World {
                 let whole = |cut: usize| payload::decode(&message.payload[..cut]).is_ok();
                 let cut = if whole(cut) { end - 1 } else { cut };
                 let payload = message.payload[..cut].to_vec();
-                self.hear(&Message { payload, ..message });
+                self.hear(server, &Message { payload, ..message });
                 self.truth.garble(&speech);
             }
             Fate::Oversized if birth => {
                 self.reach("oversized birth");
                 let payload = vec![0; limits::PAYLOAD_BYTES + 1];
-                self.hear(&Message { payload, ..message });
+                self.hear(server, &Message { payload, ..message });
                 self.truth.garble(&speech);
             }
             Fate::Twice if before.is_none() => {
                 self.reach("duplicate");
                 self.truth.hear(&speech, self.wall());
-                self.hear(&message);
-                self.hear(&message);
+                self.hear(server, &message);
+                self.hear(server, &message);
             }
             Fate::Overtaken if !(birth && of_node) && before.is_none() => {
                 self.overtaken[node] = Some((message, speech));
@@ -56,7 +57,7 @@ impl World {
             }
             Fate::Late if speech.verb == Verb::Data && timed => {
                 self.reach("late");
-                let births = self.births[node];
+                let births = (self.births[node], server);
                 self.later(5_000, Due::Late(node, births, Box::new((message, speech))));
             }
             _ => {
@@ -65,16 +66,16 @@ impl World {
                 if reborn && before.is_none() && self.is_same_birth(node, &message) {
                     // Nobody can tell it from a duplicate.
                     self.truth.miss(&speech);
-                    return self.hear(&message);
+                    return self.hear(server, &message);
                 }
                 if let Some((_, early)) = before.as_ref().filter(|_| !reborn) {
                     self.truth.hear(early, self.wall());
                 }
                 self.truth.hear(&speech, self.wall());
-                self.hear(&message);
+                self.hear(server, &message);
                 if let Some((early, meant)) = before {
                     self.reach("reordered");
-                    self.hear(&early);
+                    self.hear(server, &early);
                     if reborn {
                         self.truth.stray(&meant, &speech);
                     }
@@ -83,7 +84,7 @@ impl World {
             }
         }
         if let Some((early, meant)) = before {
-            self.hear(&early);
+            self.hear(server, &early);
             self.truth.hear(&meant, self.wall());
         }
     }
@@ -100,16 +101,16 @@ impl World {
     /// What waits to be overtaken waits no longer.
     pub(super) fn let_through(&mut self, node: usize) {
         if let Some((message, speech)) = self.overtaken[node].take()
-            && self.connected
+            && self.hears(node)
         {
             self.truth.hear(&speech, self.wall());
-            self.hear(&message);
+            self.hear(self.servers[node], &message);
         }
     }
 
-    pub(super) fn hear(&mut self, message: &Message) {
+    pub(super) fn hear(&mut self, server: ServerId, message: &Message) {
         let Message { topic, payload, .. } = message;
-        self.bridge.handle_message(SERVER, topic, payload, false, self.now);
+        self.bridge.handle_message(server, topic, payload, false, self.now);
         self.drain();
     }
 
@@ -125,10 +126,10 @@ impl World {
                 self.say_births(node);
             }
             Due::Births(_) => {}
-            Due::Late(node, births, late) => {
+            Due::Late(node, (births, server), late) => {
                 let (message, speech) = *late;
-                if self.connected {
-                    self.hear(&message);
+                if self.up[usize::from(server.0)] {
+                    self.hear(server, &message);
                     if births == self.births[node] {
                         self.truth.late(&speech, self.wall());
                     } else {
