@@ -17,6 +17,7 @@
 mod attempts;
 mod calls;
 pub mod figures;
+pub mod hearing;
 pub mod item;
 pub mod overlap;
 mod sighting;

@@ -12,6 +12,7 @@ use tracing::warn;
 use super::OUTBOUND;
 use crate::config;
 use crate::lease::Sense;
+use crate::lease::hearing::Hearing;
 use crate::lease::overlap::{Overlap, Side};
 use crate::mqtt::{self, Connection, ConnectionStats, Inbound, Outgoing};
 use crate::time::{Instant, Timestamp};
@@ -21,11 +22,6 @@ const OVERLAP: Duration = Duration::from_secs(10);
 /// How long a server may be without a connection, when one of the host's replaces another, before its
 /// edge nodes count as unreachable.
 const REPLACED: Duration = Duration::from_secs(5);
-
-/// How long all servers have to be heard without a break before this bridge says that it hears them.
-/// Longer than a lease outlives its holder: what a dead one had not delivered, who began to hear after
-/// its death cannot deliver, and lets the other go first.
-const SETTLED: Duration = Duration::from_secs(15);
 
 /// As what a connection is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,9 +112,7 @@ pub(super) struct Links {
     tasks: JoinSet<()>,
     /// Whether this process is about to stop: that its connections end then is no news.
     is_leaving: bool,
-    was_up: bool,
-    /// Since when all servers are heard.
-    up_since: Option<Instant>,
+    hearing: Hearing,
 }
 
 impl Links {
@@ -134,8 +128,7 @@ impl Links {
             next_id: 0,
             tasks: JoinSet::new(),
             is_leaving: false,
-            was_up: false,
-            up_since: None,
+            hearing: Hearing::default(),
         };
         for server in 0..links.factory.mqtt.servers.len() {
             // That the other kind can be made as well is known from the start.
@@ -230,12 +223,7 @@ impl Links {
 
     /// Whether all servers are heard.
     pub(super) fn hears(&self, now: Instant) -> Sense {
-        match self.up_since {
-            Some(since) if now.since(since) >= SETTLED => Sense::Yes,
-            Some(_) => Sense::Unknown,
-            None if self.was_up => Sense::No,
-            None => Sense::Unknown,
-        }
+        self.hearing.sense(now)
     }
 
     fn are_all_up(&self) -> bool {
@@ -275,11 +263,7 @@ impl Links {
         {
             routed = links.route(inbound, (id, place), is_leaving, now);
         }
-        match self.are_all_up() {
-            true => self.up_since = self.up_since.or(Some(now)),
-            false => self.up_since = None,
-        }
-        self.was_up |= self.up_since.is_some();
+        self.hearing.record(self.are_all_up(), now);
         routed
     }
 }
