@@ -123,9 +123,15 @@ pub struct Lease {
     state: State,
     intent: Intent,
     ability: Ability,
+    /// Since when it hears all its MQTT servers without a break.
+    hears_since: Option<Instant>,
     asks: (u64, Vec<String>),
     /// What was seen of the item last; none before the first answer.
     seen: Option<Seen>,
+    /// When the call was sent that showed that.
+    seen_by: Instant,
+    /// When the process was asked to stop.
+    left_at: Instant,
     follower: FollowerSighting,
     attempts: Attempts,
     /// Until when the lease of the present epoch is held, as far as is known.
@@ -161,8 +167,11 @@ impl Lease {
             state: State::Follower,
             intent: Intent::Stay,
             ability: Ability::default(),
+            hears_since: None,
             asks: (0, Vec::new()),
             seen: None,
+            seen_by: Instant::START,
+            left_at: Instant::START,
             follower: FollowerSighting::default(),
             attempts: Attempts::default(),
             holds_until: Instant::START,
@@ -207,6 +216,12 @@ impl Lease {
         self.advance(now);
     }
 
+    /// Since when this bridge hears all its MQTT servers without a break; none while it does not. The
+    /// other one learns it with the next renewal.
+    pub fn handle_hears_since(&mut self, since: Option<Instant>) {
+        self.hears_since = since;
+    }
+
     /// The edge nodes whose births this bridge lacks; of more than [`item::ASKS`] the first are
     /// asked for.
     pub fn handle_asks(&mut self, mut lacking: Vec<String>, now: Instant) {
@@ -223,7 +238,9 @@ impl Lease {
     /// The process is about to stop: whoever holds the lease gives it back and acts no longer, and
     /// takes no other. [`Role::HandedOver`] shows once another bridge holds it.
     pub fn handle_leave(&mut self, now: Instant) {
-        self.intent = Intent::Leave;
+        if std::mem::replace(&mut self.intent, Intent::Leave) == Intent::Stay {
+            self.left_at = now;
+        }
         if let State::Holder { epoch, .. } = self.state {
             self.release(epoch, StopReason::Leaving, now);
         }
@@ -304,10 +321,17 @@ impl Lease {
             version: item.map(|item| item.version),
             holder: item.and_then(|item| item.holder.clone()),
             renewed_at: seen.filter(|_| was_held).map(|seen| seen.since),
+            heard: item.and_then(|item| self.heard_by_another(item)),
             ability: self.ability,
             follower: self.follower.ability(now),
             ..self.figures.clone()
         }
+    }
+
+    /// A clock that is too fast tells of more than there was, one that is too slow sees less of it.
+    fn heard_by_another(&self, item: &Item) -> Option<Duration> {
+        item.holder.as_ref().filter(|holder| **holder != self.id)?;
+        Some(item.heard? * (100 - 2 * DRIFT) / 100)
     }
 
     fn leave_state(&self) -> LeaveState {
@@ -315,7 +339,10 @@ impl Lease {
         let holder = item.and_then(|item| item.holder.as_ref());
         match (self.intent, self.state) {
             (Intent::Stay, _) => LeaveState::Stays,
-            (Intent::Leave, State::Follower) if holder.is_some_and(|it| *it != self.id) => {
+            // It may have been given back just before, to this bridge.
+            (Intent::Leave, State::Follower)
+                if self.seen_by >= self.left_at && holder.is_some_and(|it| *it != self.id) =>
+            {
                 LeaveState::HandedOver
             }
             (Intent::Leave, _) => LeaveState::Leaving,
@@ -349,6 +376,7 @@ impl Lease {
         if sighting == Sighting::Outdated {
             return;
         }
+        self.seen_by = sent_at;
         let Some(seen) = &self.seen else { return };
         let item = seen.item.clone().unwrap_or_default();
         self.last_epoch = self.last_epoch.max(item.version.epoch);

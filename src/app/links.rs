@@ -70,6 +70,8 @@ struct Link {
     /// Its session is its last: the client identifier is another process's from now on.
     last_session: CancellationToken,
     is_up: bool,
+    /// When it brought the last message.
+    last_heard: Option<Instant>,
 }
 
 /// The connections to one server.
@@ -93,6 +95,8 @@ pub(super) struct Switched {
     pub kind: LinkKind,
     pub outbound: mpsc::Sender<Outgoing>,
     pub figures: ConnectionStats,
+    /// When the one before brought its last message.
+    last_heard: Option<Instant>,
 }
 
 /// What becomes of what a connection brought.
@@ -168,7 +172,16 @@ impl Links {
             shutdown.clone(),
         );
         self.tasks.spawn(run);
-        Ok(Some(Link { id, kind, outbound, figures, shutdown, last_session, is_up: false }))
+        Ok(Some(Link {
+            id,
+            kind,
+            outbound,
+            figures,
+            shutdown,
+            last_session,
+            is_up: false,
+            last_heard: None,
+        }))
     }
 
     /// Replaces all connections by those of this kind, each once it is subscribed.
@@ -221,6 +234,11 @@ impl Links {
         }
     }
 
+    /// Since when all servers are heard without a break.
+    pub(super) fn hears_since(&self) -> Option<Instant> {
+        self.hearing.since()
+    }
+
     /// Whether all servers are heard.
     pub(super) fn hears(&self, now: Instant) -> Sense {
         self.hearing.sense(now)
@@ -264,6 +282,9 @@ impl Links {
             routed = links.route(inbound, (id, place), is_leaving, now);
         }
         self.hearing.record(self.are_all_up(), now);
+        if let Some(switched) = &routed.switched {
+            self.hearing.replaced(switched.last_heard, now);
+        }
         routed
     }
 }
@@ -336,6 +357,7 @@ impl ServerLinks {
                 kind: self.current.kind,
                 outbound: self.current.outbound.clone(),
                 figures: self.current.figures.clone(),
+                last_heard: link.last_heard,
             });
         }
         self.current.is_up = true;
@@ -350,6 +372,9 @@ impl ServerLinks {
     /// Whether a message is read that came on this connection.
     fn admit(&mut self, id: u16, message: (&str, &[u8], bool), now: Instant) -> bool {
         let is_current = id == self.current.id;
+        if is_current {
+            self.current.last_heard = Some(now);
+        }
         let side = match is_current && self.incoming.is_none() {
             true => Side::New,
             false => Side::Old,

@@ -3,6 +3,7 @@
 //! Source: Amazon DynamoDB API Reference, `GetItem` and `UpdateItem`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -41,24 +42,25 @@ pub(super) fn request(url: &LeaseUrl, call: &Call) -> Request {
             "attribute_not_exists(#epoch)",
             version_values(*version),
         ),
-        Call::Take { by, expected, version, ability } => Update::of(
+        Call::Take { by, expected, version, ability, heard } => Update::of(
             "SET #epoch = :epoch, #beat = :beat, #holder = :by, #hears = :hears, \
-             #reaches = :reaches REMOVE #follower, #follower_beat, #follower_hears, \
+             #reaches = :reaches, #heard_ms = :heard_ms REMOVE #follower, #follower_beat, #follower_hears, \
              #follower_reaches, #asks, #ask_number",
             "#epoch = :old_epoch AND #beat = :old_beat",
             version_values(*version).into_iter().chain(ability_values(*ability)).chain([
                 (":by", text(by)),
+                (":heard_ms", millis(*heard)),
                 (":old_epoch", number(expected.epoch)),
                 (":old_beat", number(expected.beat)),
             ]),
         ),
-        Call::Renew { by, version, ability } => Update::of(
-            "SET #beat = :beat, #hears = :hears, #reaches = :reaches",
+        Call::Renew { by, version, ability, heard } => Update::of(
+            "SET #beat = :beat, #hears = :hears, #reaches = :reaches, #heard_ms = :heard_ms",
             IS_HOLDER,
             version_values(*version)
                 .into_iter()
                 .chain(ability_values(*ability))
-                .chain([(":by", text(by))]),
+                .chain([(":by", text(by)), (":heard_ms", millis(*heard))]),
         ),
         Call::Release { by, version } => Update::of(
             "SET #beat = :beat REMOVE #holder",
@@ -144,12 +146,13 @@ impl Update {
 }
 
 /// All attributes besides the key. Some are words that DynamoDB reserves, or may come to.
-const ATTRIBUTES: [&str; 11] = [
+const ATTRIBUTES: [&str; 12] = [
     "epoch",
     "beat",
     "holder",
     "hears",
     "reaches",
+    "heard_ms",
     "follower",
     "follower_beat",
     "follower_hears",
@@ -164,6 +167,14 @@ fn text(text: &str) -> Json {
 
 fn number(number: u64) -> Json {
     json!({ "N": number.to_string() })
+}
+
+/// None for a bridge that does not hear.
+fn millis(duration: Option<Duration>) -> Json {
+    match duration {
+        Some(duration) => json!({ "N": duration.as_millis().to_string() }),
+        None => json!({ "NULL": true }),
+    }
 }
 
 fn version_values(version: Version) -> [(&'static str, Json); 2] {
@@ -207,6 +218,7 @@ pub(super) fn parse_item(body: &Json) -> Result<Option<Item>, Unreadable> {
         version: Version { epoch: read_number(item, "epoch")?, beat: read_number(item, "beat")? },
         holder: read_text(item, "holder"),
         ability: Ability { hears: read_sense(item, "hears"), reaches: read_sense(item, "reaches") },
+        heard: read_number(item, "heard_ms").ok().map(Duration::from_millis),
         follower,
     }))
 }

@@ -18,6 +18,7 @@ use crate::sitewise::aws::sdk::ServiceConfig;
 use crate::sitewise::stub::{Stub, StubReply};
 
 const ABLE: Ability = Ability { hears: Sense::Yes, reaches: Sense::No };
+const HEARD: Option<Duration> = Some(Duration::from_millis(90_500));
 const VERSION: Version = Version { epoch: 3, beat: 1 << 48 };
 
 fn at() -> LeaseUrl {
@@ -43,8 +44,8 @@ fn writes() -> Vec<Call> {
     let replaces = Some(("dead".into(), 9));
     vec![
         Call::Create { version: VERSION },
-        Call::Take { by: by(), expected: old, version: VERSION, ability: ABLE },
-        Call::Renew { by: by(), version: VERSION, ability: ABLE },
+        Call::Take { by: by(), expected: old, version: VERSION, ability: ABLE, heard: HEARD },
+        Call::Renew { by: by(), version: VERSION, ability: ABLE, heard: None },
         Call::Release { by: by(), version: VERSION },
         Call::Follow { entry: entry(), replaces: None },
         Call::Follow { entry: entry(), replaces },
@@ -110,6 +111,7 @@ fn stored() -> Json {
         "holder": { "S": "one" },
         "hears": { "S": "yes" },
         "reaches": { "S": "no" },
+        "heard_ms": { "N": "90500" },
         "follower": { "S": "two" },
         "follower_beat": { "N": "7" },
         "follower_hears": { "S": "no" },
@@ -122,8 +124,13 @@ fn stored() -> Json {
 
 #[test]
 fn an_item_is_read_as_it_was_written() {
-    let item =
-        Item { version: VERSION, holder: Some(by()), ability: ABLE, follower: Some(entry()) };
+    let item = Item {
+        version: VERSION,
+        holder: Some(by()),
+        ability: ABLE,
+        heard: HEARD,
+        follower: Some(entry()),
+    };
     for name in ["Item", "Attributes"] {
         assert_eq!(parse_item(&json!({ name: stored() })).unwrap(), Some(item.clone()));
     }

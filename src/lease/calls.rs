@@ -1,6 +1,7 @@
 //! Which call is made next, and when.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::item::{Call, FollowerEntry, Version};
 use super::{
@@ -52,7 +53,7 @@ impl Lease {
         match self.state {
             State::Holder { epoch, .. } => {
                 let version = self.attempt(epoch, now);
-                Call::Renew { by, version, ability: self.ability }
+                Call::Renew { by, version, ability: self.ability, heard: self.heard(now) }
             }
             State::Releasing { epoch } => {
                 Call::Release { by, version: Version { epoch, beat: self.next_beat() } }
@@ -74,7 +75,8 @@ impl Lease {
         };
         if self.take_at().is_some_and(|at| at <= now) {
             let version = self.attempt(self.last_epoch + 1, now);
-            return Call::Take { by, expected, version, ability: self.ability };
+            let heard = self.heard(now);
+            return Call::Take { by, expected, version, ability: self.ability, heard };
         }
         self.entry(now).unwrap_or(Call::Look)
     }
@@ -101,6 +103,11 @@ impl Lease {
         let entry =
             FollowerEntry { id: self.id.clone(), beat, ability: self.ability, asks, ask_number };
         Some(Call::Follow { entry, replaces })
+    }
+
+    /// For how long this bridge has heard its MQTT servers.
+    fn heard(&self, now: Instant) -> Option<Duration> {
+        self.hears_since.map(|since| now.since(since))
     }
 
     fn attempt(&mut self, epoch: u64, now: Instant) -> Version {

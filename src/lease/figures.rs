@@ -1,6 +1,7 @@
 //! What is shown of the lease.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::item::{Ability, Version};
 use crate::time::Instant;
@@ -71,6 +72,9 @@ pub struct Figures {
     /// When the answer arrived that showed the last write of a holder first: until then somebody
     /// held the lease. None where nobody ever did.
     pub renewed_at: Option<Instant>,
+    /// For how long another bridge that holds the lease has heard its MQTT servers without a break, at
+    /// `renewed_at` and at least; none if it does not hear them, or nobody else holds the lease.
+    pub heard: Option<Duration>,
     /// What this bridge can do.
     pub ability: Ability,
     /// The follower's ability, where one is alive.

@@ -4,6 +4,7 @@
 //! condition that it checks itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::time::Instant;
 
@@ -88,6 +89,9 @@ pub struct Item {
     pub holder: Option<Arc<str>>,
     /// What the holder can do.
     pub ability: Ability,
+    /// For how long the holder had heard all its MQTT servers without a break when it wrote that, by its
+    /// own clock; none if it did not hear them.
+    pub heard: Option<Duration>,
     /// The bridge that follows.
     pub follower: Option<FollowerEntry>,
 }
@@ -113,6 +117,8 @@ pub enum Call {
         version: Version,
         /// What the process can do.
         ability: Ability,
+        /// For how long it has heard its MQTT servers.
+        heard: Option<Duration>,
     },
     /// Writes a later beat, if `by` is the holder, of the same epoch, and the beat there is earlier.
     Renew {
@@ -122,6 +128,8 @@ pub enum Call {
         version: Version,
         /// What the process can do.
         ability: Ability,
+        /// For how long it has heard its MQTT servers.
+        heard: Option<Duration>,
     },
     /// Removes the holder, under the same condition as a renewal.
     Release {

@@ -3,8 +3,9 @@
 //! A holder that dies may leave behind what it had heard and not delivered. So the follower keeps
 //! what was decided within [`STANDBY_WINDOW`] before the last renewal that it saw, and all that came
 //! after it: while nobody renews, perhaps nobody delivers. What is older goes, and is counted: the
-//! holder has had it for so long. Whoever takes the lease delivers the window; SiteWise overwrites
-//! what it has already.
+//! holder has had it for so long. Unless it may not have heard it: a holder that was interrupted says so,
+//! and what came to the follower alone the follower delivers itself. Whoever takes the lease delivers
+//! the window; SiteWise overwrites what it has already.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub struct Window<T> {
     max_bytes: usize,
     bytes: usize,
     released: u64,
+    unheard: u64,
     crowded_out: u64,
 }
 
@@ -43,6 +45,8 @@ pub struct WindowFigures {
     pub oldest: Option<Instant>,
     /// Points that went because the holder has had them for long: `standby_released`.
     pub released: u64,
+    /// Points that the holder may not have heard, and this bridge therefore delivered.
+    pub unheard: u64,
     /// Points that went earlier, because there was no more room: of them nobody knows whether the
     /// holder has delivered them.
     pub crowded_out: u64,
@@ -51,7 +55,15 @@ pub struct WindowFigures {
 impl<T> Window<T> {
     /// An empty window that reaches back so far, and occupies no more than `max_bytes`.
     pub fn new(span: Duration, max_bytes: usize) -> Self {
-        Self { kept: VecDeque::new(), span, max_bytes, bytes: 0, released: 0, crowded_out: 0 }
+        Self {
+            kept: VecDeque::new(),
+            span,
+            max_bytes,
+            bytes: 0,
+            released: 0,
+            unheard: 0,
+            crowded_out: 0,
+        }
     }
 
     /// A point was decided that occupies so many bytes. One that is larger than the window does not
@@ -59,33 +71,58 @@ impl<T> Window<T> {
     pub fn push(&mut self, point: T, bytes: usize, now: Instant) {
         self.bytes = self.bytes.saturating_add(bytes);
         self.kept.push_back(Kept { at: now, bytes, point });
-        while self.bytes > self.max_bytes && self.drop_oldest() {
+        while self.bytes > self.max_bytes && self.pop_oldest().is_some() {
             self.crowded_out += 1;
         }
     }
 
-    /// A renewal of the holder was seen at `at`: what came more than the window's length before is
-    /// released.
-    pub fn handle_renewed(&mut self, at: Instant) {
+    /// A renewal of the holder was seen at `at`, which had then heard the plant for so long without a
+    /// break: what came more than the window's length before is released. Returns those of them that
+    /// the holder may not have heard: they are for this bridge to deliver.
+    pub fn handle_renewed(&mut self, at: Instant, heard: Option<Duration>) -> Vec<T> {
+        let mut unheard = Vec::new();
         // Near the process's start nothing is so old.
-        let Some(reach) = at.since_start().checked_sub(self.span) else { return };
+        let Some(reach) = at.since_start().checked_sub(self.span) else { return unheard };
         let end = Instant::from_start(reach);
-        while self.kept.front().is_some_and(|oldest| oldest.at < end) && self.drop_oldest() {
-            self.released += 1;
+        while self.kept.front().is_some_and(|oldest| oldest.at < end) {
+            unheard.extend(self.release_oldest(at, heard));
         }
+        unheard
+    }
+
+    /// This bridge is about to stop, and another has renewed the lease at `at`: releases everything,
+    /// and returns what the holder may not have heard, and what came after that.
+    pub fn release_all(&mut self, at: Instant, heard: Option<Duration>) -> Vec<T> {
+        let mut unheard = Vec::new();
+        while !self.kept.is_empty() {
+            unheard.extend(self.release_oldest(at, heard));
+        }
+        unheard
+    }
+
+    /// Of what was returned, so much cannot be delivered by this bridge: it is released after all.
+    pub fn let_go(&mut self, points: u64) {
+        self.unheard = self.unheard.saturating_sub(points);
+        self.released += points;
+    }
+
+    /// Takes the oldest out; it is returned unless the holder has surely heard it: a window's length
+    /// before it came the holder heard without a break, whatever this bridge did meanwhile.
+    fn release_oldest(&mut self, at: Instant, heard: Option<Duration>) -> Option<T> {
+        let oldest = self.pop_oldest()?;
+        let is_old = oldest.at <= at;
+        if is_old && heard.is_some_and(|heard| heard >= at.since(oldest.at) + self.span) {
+            self.released += 1;
+            return None;
+        }
+        self.unheard += 1;
+        Some(oldest.point)
     }
 
     /// Takes everything out, oldest first: this bridge has become the holder.
     pub fn take(&mut self) -> impl Iterator<Item = T> + use<T> {
         self.bytes = 0;
         std::mem::take(&mut self.kept).into_iter().map(|kept| kept.point)
-    }
-
-    /// Releases everything: another bridge holds the lease, and this one is about to stop.
-    pub fn release_all(&mut self) {
-        while self.drop_oldest() {
-            self.released += 1;
-        }
     }
 
     /// What it holds and has held.
@@ -95,14 +132,15 @@ impl<T> Window<T> {
             bytes: self.bytes,
             oldest: self.kept.front().map(|oldest| oldest.at),
             released: self.released,
+            unheard: self.unheard,
             crowded_out: self.crowded_out,
         }
     }
 
-    fn drop_oldest(&mut self) -> bool {
-        let oldest = self.kept.pop_front();
-        self.bytes -= oldest.as_ref().map_or(0, |oldest| oldest.bytes);
-        oldest.is_some()
+    fn pop_oldest(&mut self) -> Option<Kept<T>> {
+        let oldest = self.kept.pop_front()?;
+        self.bytes -= oldest.bytes;
+        Some(oldest)
     }
 }
 
@@ -111,6 +149,7 @@ mod tests {
     use super::*;
 
     const SPAN: Duration = Duration::from_secs(60);
+    const LONG: Option<Duration> = Some(Duration::from_secs(3_600));
 
     fn at(seconds: u64) -> Instant {
         Instant::from_start(Duration::from_secs(seconds))
@@ -127,9 +166,9 @@ mod tests {
     #[test]
     fn what_the_holder_has_had_for_long_is_released_and_counted() {
         let mut window = window(&[(1, 0), (2, 39), (3, 40), (4, 100)]);
-        window.handle_renewed(at(30));
+        assert!(window.handle_renewed(at(30), LONG).is_empty());
         assert_eq!(window.figures().released, 0);
-        window.handle_renewed(at(100));
+        assert!(window.handle_renewed(at(100), LONG).is_empty());
         let figures = window.figures();
         assert_eq!((figures.points, figures.bytes, figures.released), (2, 200, 2));
         assert_eq!((figures.oldest, figures.crowded_out), (Some(at(40)), 0));
@@ -141,9 +180,26 @@ mod tests {
     #[test]
     fn while_nobody_renews_nothing_is_released() {
         let mut window = window(&[(1, 50), (2, 80), (3, 900)]);
-        window.handle_renewed(at(100));
-        window.handle_renewed(at(100));
+        assert!(window.handle_renewed(at(100), LONG).is_empty());
+        assert!(window.handle_renewed(at(100), LONG).is_empty());
         assert_eq!(window.take().collect::<Vec<_>>(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn what_the_holder_may_not_have_heard_is_for_the_follower_to_deliver() {
+        let mut deaf = window(&[(1, 100), (2, 130), (3, 200)]);
+        assert_eq!(deaf.handle_renewed(at(200), None), [1, 2]);
+        assert_eq!((deaf.figures().released, deaf.figures().unheard), (0, 2));
+        // It hears since 70 s, and that a window's length before is not relied on.
+        let mut interrupted = window(&[(1, 100), (2, 129), (3, 130), (4, 139), (5, 200)]);
+        let heard = Some(Duration::from_secs(130));
+        assert_eq!(interrupted.handle_renewed(at(200), heard), [1, 2]);
+        assert_eq!((interrupted.figures().released, interrupted.figures().unheard), (2, 2));
+        interrupted.let_go(1);
+        assert_eq!((interrupted.figures().released, interrupted.figures().unheard), (3, 1));
+        interrupted.push(6, 100, at(201));
+        assert_eq!(interrupted.release_all(at(200), LONG), [6]);
+        assert_eq!((interrupted.figures().points, interrupted.figures().bytes), (0, 0));
     }
 
     #[test]

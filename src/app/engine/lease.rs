@@ -14,9 +14,10 @@ use super::{Engine, Error};
 use crate::app::links::{LinkKind, Links, Switched};
 use crate::console::queries::EngineQuery;
 use crate::console::{LeaseStatus, LeaseView};
+use crate::delivery::point::GateState;
 use crate::dynamodb::LeaseTable;
 use crate::lease::window::{STANDBY_WINDOW, Window, WindowFigures};
-use crate::lease::{Ability, Answer, CallId, Lease, Output, Role, Sense, StopReason, item};
+use crate::lease::{Ability, Answer, CallId, Lease, Output, RENEW, Role, Sense, StopReason, item};
 use crate::mqtt::Inbound;
 use crate::outbox::QueuedPoint;
 use crate::outbox::bytes_of;
@@ -156,7 +157,7 @@ impl<S: SiteWise> Engine<S> {
     pub(super) fn route(&mut self, inbound: Inbound, now: Now) -> Vec<Inbound> {
         let Some(keeper) = &mut self.keeper else { return vec![inbound] };
         let routed = keeper.links.route(inbound, now.instant);
-        if let Some(Switched { server, kind, outbound, figures }) = routed.switched {
+        if let Some(Switched { server, kind, outbound, figures, .. }) = routed.switched {
             self.servers.switch(server, outbound, figures);
             if kind == LinkKind::Host && keeper.mode == Mode::Acts {
                 self.bridge.speak(now);
@@ -230,12 +231,13 @@ impl<S: SiteWise> Engine<S> {
             (false, _) => Sense::Unknown,
         };
         let ability = Ability { hears: keeper.links.hears(now.instant), reaches };
+        keeper.lease.handle_hears_since(keeper.links.hears_since());
         keeper.lease.handle_ability(ability, now.instant);
         if keeper.mode == Mode::Follows {
             keeper.lease.handle_asks(self.bridge.unasked(item::ASKS), now.instant);
-            if let Some(at) = keeper.lease.figures(now.instant).renewed_at {
-                keeper.window.handle_renewed(at);
-            }
+            let figures = keeper.lease.figures(now.instant);
+            let renewed = figures.renewed_at;
+            let unheard = renewed.map(|at| keeper.window.handle_renewed(at, figures.heard));
             if keeper.next_probe <= now.instant && keeper.probes.is_empty() {
                 keeper.next_probe = now.instant + PROBE;
                 let sitewise = Arc::clone(&self.sitewise);
@@ -246,7 +248,32 @@ impl<S: SiteWise> Engine<S> {
                     }
                 });
             }
+            self.deliver_unheard(unheard.unwrap_or_default(), now);
         }
+    }
+
+    /// Queues what the holder may not have heard, as far as this bridge knows that SiteWise has the
+    /// asset: the rest would wait here until this bridge takes the lease.
+    fn deliver_unheard(&mut self, unheard: Vec<QueuedPoint>, now: Now) {
+        let twin = self.bridge.twin();
+        let is_open =
+            |waiting: &QueuedPoint| twin.gate_state(waiting.point.stream) == GateState::Open;
+        let (open, closed): (Vec<_>, Vec<_>) = unheard.into_iter().partition(is_open);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.window.let_go(closed.len() as u64);
+        }
+        self.deliver(open, now);
+    }
+
+    /// Queues what was kept in the window.
+    fn deliver(&mut self, kept: Vec<QueuedPoint>, now: Now) {
+        let twin = self.bridge.twin();
+        let regated = |waiting: QueuedPoint| QueuedPoint {
+            gate: twin.gate(waiting.point.stream),
+            point: waiting.point,
+        };
+        let points = kept.into_iter().map(regated).collect();
+        self.store_points(points, now);
     }
 
     pub(super) fn handle_lease_event(
@@ -292,13 +319,7 @@ impl<S: SiteWise> Engine<S> {
             kept.len()
         );
         self.bridge.act(now);
-        let twin = self.bridge.twin();
-        let regated = |waiting: QueuedPoint| QueuedPoint {
-            gate: twin.gate(waiting.point.stream),
-            point: waiting.point,
-        };
-        let points = kept.into_iter().map(regated).collect();
-        self.store_points(points, now);
+        self.deliver(kept, now);
     }
 
     fn stop_acting(&mut self, why: StopReason, now: Now) {
@@ -375,7 +396,9 @@ impl<S: SiteWise> Engine<S> {
         let now = self.now();
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
         let role = keeper.lease.role(now.instant);
-        let (is_held, mode) = (keeper.lease.figures(now.instant).holder.is_some(), keeper.mode);
+        let figures = keeper.lease.figures(now.instant);
+        let renewed = figures.renewed_at.filter(|at| now.instant.since(*at) < RENEW * 2);
+        let mode = keeper.mode;
         match (mode, role) {
             (Mode::Acts | Mode::Leaves, Role::HandedOver) => {
                 info!("the other bridge has the lease");
@@ -385,14 +408,19 @@ impl<S: SiteWise> Engine<S> {
                 warn!("no other bridge has taken the lease: nobody acts from now on");
                 self.bridge.speak(now);
             }
-            // Somebody else delivers what this bridge has kept.
-            (Mode::Follows, _) if is_held => {
-                keeper.window.release_all();
-            }
+            // Somebody else delivers what both have heard.
             (Mode::Follows, _) => {
                 keeper.mode = Mode::Leaves;
-                let kept = keeper.window.take().collect();
-                self.store_points(kept, now);
+                match renewed {
+                    Some(at) => {
+                        let unheard = keeper.window.release_all(at, figures.heard);
+                        self.deliver_unheard(unheard, now);
+                    }
+                    None => {
+                        let kept = keeper.window.take().collect();
+                        self.deliver(kept, now);
+                    }
+                }
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ use windfarm::Broker;
 
 use super::*;
 use crate::config::Config;
+use crate::lease::hearing::SETTLED;
 use crate::sparkplug::message::{Message, Qos};
 
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -190,6 +190,48 @@ fn a_lapsed_holder_reads_before_it_writes() {
     assert_eq!(bridge.told, [Output::Stops(StopReason::Lapsed), Output::Acts(1)]);
 }
 
+/// What the follower hears alone would be let go, if it took one that has just given up for the holder.
+#[test]
+fn a_follower_that_leaves_looks_once_more_whether_somebody_holds_the_lease() {
+    let mut store = Store::default();
+    let (mut one, sent_at) = Bridge::holder(&mut store);
+    let mut now = sent_at + MOMENT;
+    let mut two = Bridge::start("two", now);
+    now = two.serve(now, &mut store);
+    one.lease.handle_leave(now);
+    one.drain();
+    now = one.serve(now, &mut store);
+    two.lease.handle_leave(now);
+    two.drain();
+    assert_eq!(two.role(now), Role::Left);
+    now = two.serve(now, &mut store);
+    assert_eq!(two.role(now), Role::Left);
+    assert_eq!(two.lease.figures(now).holder, None);
+}
+
+#[test]
+fn the_follower_learns_for_how_long_the_holder_has_heard_the_plant() {
+    let mut store = Store::default();
+    let (mut one, sent_at) = Bridge::holder(&mut store);
+    let now = sent_at + MOMENT;
+    let mut two = Bridge::start("two", now);
+    let mut heard = |since: Option<Instant>| {
+        one.lease.handle_hears_since(since);
+        let mut now = one.serve(now, &mut store);
+        for _ in 0..2 {
+            now = two.serve(now, &mut store);
+        }
+        (one.lease.figures(now).heard, two.lease.figures(now).heard)
+    };
+    // By the worst of both clocks; the holder itself is not told.
+    let renewed = sent_at + RENEW;
+    let wait = Duration::from_secs(9);
+    assert_eq!(heard(None), (None, None));
+    let (own, told) = heard(Some(renewed - wait));
+    assert_eq!(own, None);
+    assert!(told.is_some_and(|told| told > wait * 8 / 10 && told < wait * 2), "{told:?}");
+}
+
 #[test]
 fn who_leaves_stops_first_then_releases_and_sees_that_another_took_over() {
     let mut store = Store::default();

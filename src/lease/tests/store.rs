@@ -19,17 +19,18 @@ impl Store {
                 }
                 fits
             }
-            Call::Take { by, expected, version, ability } => {
+            Call::Take { by, expected, version, ability, heard } => {
                 let fits = self.item.as_ref().map(|item| item.version) == Some(expected);
                 if fits {
                     let holder = Some(by);
-                    self.item = Some(Item { version, holder, ability, follower: None });
+                    self.item = Some(Item { version, holder, ability, heard, follower: None });
                 }
                 fits
             }
-            Call::Renew { by, version, ability } => self.as_holder(&by, version, |item| {
+            Call::Renew { by, version, ability, heard } => self.as_holder(&by, version, |item| {
                 item.version = version;
                 item.ability = ability;
+                item.heard = heard;
             }),
             Call::Release { by, version } => self.as_holder(&by, version, |item| {
                 item.version = version;

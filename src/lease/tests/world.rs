@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
+use super::plant::{Plant, Turn};
 use super::process::{Micros, Network, Process, SECOND, Way, name};
 use super::store::Store;
 use crate::lease::item::{Answer, Call};
@@ -17,15 +18,17 @@ const GRACE: Micros = 25 * SECOND;
 const SETTLED: Micros = 3 * SECOND;
 
 #[derive(Debug)]
-enum Event {
+pub(super) enum Event {
     Wake(usize),
     AtStore(usize, CallId, Call),
     Answered(usize, CallId, Answer),
     Fault(Fault),
+    /// Of a bridge, or of the plant around it.
+    Plant(usize, Turn),
 }
 
 /// What happens to a process; the number is taken modulo the processes that live.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Fault {
     Start,
     Kill(usize),
@@ -34,6 +37,8 @@ pub(super) enum Fault {
     Network(usize, Network),
     Ability(usize, Ability),
     DeleteItem,
+    /// To what is around it.
+    Around(usize, Turn),
 }
 
 struct Queued(Micros, u64, Event);
@@ -65,12 +70,14 @@ enum Write {
 
 /// A whole life of some bridges.
 pub(super) struct World {
-    now: Micros,
+    pub(super) now: Micros,
     queue: BinaryHeap<Reverse<Queued>>,
     queued: u64,
-    random: fastrand::Rng,
+    pub(super) random: fastrand::Rng,
     store: Store,
-    processes: Vec<Process>,
+    pub(super) processes: Vec<Process>,
+    /// What the bridges are between, where that is looked at.
+    pub(super) plant: Option<Plant>,
     last_write: (Micros, Write),
     /// Until when somebody acted last.
     acted_until: Micros,
@@ -95,6 +102,7 @@ impl World {
             random: fastrand::Rng::with_seed(seed),
             store: Store::default(),
             processes: Vec::new(),
+            plant: None,
             last_write: (0, Write::Deletion),
             acted_until: 0,
             epoch: 0,
@@ -135,7 +143,7 @@ impl World {
         *self.reached.entry(corner).or_default() += 1;
     }
 
-    fn push(&mut self, at: Micros, event: Event) {
+    pub(super) fn push(&mut self, at: Micros, event: Event) {
         self.queued += 1;
         self.queue.push(Reverse(Queued(at, self.queued, event)));
     }
@@ -153,6 +161,13 @@ impl World {
                 let until = self.processes[place].paused_until;
                 self.push(until, event);
             }
+            Event::Plant(place, ref turn)
+                if turn.is_its_own() && self.processes[place].paused_until > self.now =>
+            {
+                let until = self.processes[place].paused_until;
+                self.push(until, event);
+            }
+            Event::Plant(place, turn) => self.turn(place, turn),
             Event::Wake(place) => {
                 self.run_process(place, |lease, now| {
                     if lease.poll_timeout().is_some_and(|at| at <= now) {
@@ -184,6 +199,7 @@ impl World {
                     self.reach("a holder is killed");
                 }
                 self.processes[place].is_alive = false;
+                self.killed(place);
             }
             Fault::Pause(number, length) => {
                 let Some(place) = place(number) else { return };
@@ -209,9 +225,11 @@ impl World {
             }
             Fault::Ability(number, ability) => {
                 let Some(place) = place(number) else { return };
-                self.processes[place].ability = ability;
-                self.processes[place].abilities.push((self.now, ability));
-                self.run_process(place, |lease, now| lease.handle_ability(ability, now));
+                self.note_ability(place, ability);
+            }
+            Fault::Around(number, turn) => {
+                let Some(place) = place(number) else { return };
+                self.turn(place, turn);
             }
         }
     }
@@ -241,7 +259,17 @@ impl World {
             should_yield_since: None,
             is_lapsed: false,
         });
+        self.started(place);
         self.run_process(place, |_, _| {});
+    }
+
+    pub(super) fn note_ability(&mut self, place: usize, ability: Ability) {
+        let process = &mut self.processes[place];
+        if process.ability != ability {
+            process.ability = ability;
+            process.abilities.push((self.now, ability));
+            self.run_process(place, |lease, now| lease.handle_ability(ability, now));
+        }
     }
 
     /// Lets a process that is neither dead nor stopped do something, and does what it wants.
@@ -264,6 +292,7 @@ impl World {
         let is_over = process.left_at.is_some_and(|at| at + GRACE <= self.now);
         if is_over || process.lease.role(clock) == Role::HandedOver {
             self.processes[place].is_alive = false;
+            self.ended(place);
         }
     }
 
@@ -284,6 +313,7 @@ impl World {
                 assert!(self.acts(place), "{place} says that it acts");
                 assert!(epoch <= self.epoch || self.was_deleted, "nobody took epoch {epoch}");
                 self.processes[place].should_yield_since = None;
+                self.acts_from_now(place);
             }
             Output::Stops(why) => {
                 // One answer can show that a lapsed holder may act again.
@@ -297,6 +327,7 @@ impl World {
                     StopReason::Leaving => "a leaving holder releases",
                 };
                 self.reach(corner);
+                self.stops_now(place, why);
                 if matches!(why, StopReason::Deaf | StopReason::Unreachable) {
                     let mine = self.processes[place].ability;
                     let abler = |other: &Process| other.was_better(mine, self.now);
