@@ -71,6 +71,11 @@ class Leashed(Leash):
     def stop(self) -> None:
         self.call("stop")
 
+    @property
+    def leash(self) -> Leash:
+        """What tells its events."""
+        return self
+
     def _born(self) -> None:
         for _ in range(self._births):
             self.wait_for(self._birth)
@@ -125,6 +130,10 @@ class SparkplugClient:
 
     def kill(self) -> None:
         self._edge.kill()
+
+    @property
+    def leash(self) -> Leash:
+        return self._edge
 
     def close(self) -> None:
         self._edge.close()

@@ -96,7 +96,10 @@ impl NodeMetricManager for Source {
                     MetricId::Name(name) => json!(name),
                     MetricId::Alias(alias) => json!(alias),
                 };
-                let value = metric.value.and_then(|value| bool::try_from(value).ok());
+                let value = metric.value.map(|value| match f64::try_from(value.clone()) {
+                    Ok(number) => json!(number),
+                    Err(_) => json!(bool::try_from(value).ok()),
+                });
                 json!({ "name": name, "value": value })
             })
             .collect();
