@@ -26,6 +26,7 @@ mod retried;
 #[path = "../support/sdk.rs"]
 mod sdk;
 mod starting;
+mod turn;
 
 #[path = "../../benches/support/memory.rs"]
 mod memory;
