@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{Delivery, LingerMode, failing};
+use super::{Delivery, LingerMode, failing, rejections};
 
 use super::billing;
 use super::output::{Output, RequestId};
@@ -382,10 +382,7 @@ impl Delivery {
         let any_first_failure = retryable.iter().any(|(value, _)| value.failures == 0);
         // Foreign, busy and missing responses are attributed to single values, never to the
         // property.
-        let is_about_values = matches!(
-            worst,
-            Some(ApiFaultKind::Foreign | ApiFaultKind::Busy | ApiFaultKind::Unavailable)
-        );
+        let is_about_values = worst.is_some_and(rejections::may_be_about_values);
         match worst {
             Some(_) if is_about_values => {}
             Some(worst) if !any_settled && any_first_failure => {

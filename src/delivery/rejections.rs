@@ -239,11 +239,7 @@ impl Delivery {
 
     /// A request failed as a whole, perhaps for one of its properties.
     pub(super) fn note_request(&mut self, request: &InFlight, fault: &ApiFault, now: Now) {
-        let may_be_about_values = matches!(
-            fault.kind,
-            ApiFaultKind::Foreign | ApiFaultKind::Busy | ApiFaultKind::Unavailable
-        );
-        if !may_be_about_values {
+        if !may_be_about_values(fault.kind) {
             return;
         }
         if self.circuit.is_open() {
@@ -279,6 +275,12 @@ impl Delivery {
             self.schedule(slot, now);
         }
     }
+}
+
+/// Whether the fault of a whole request may be about single values in it, rather than about a
+/// property or the service.
+pub(super) fn may_be_about_values(kind: ApiFaultKind) -> bool {
+    matches!(kind, ApiFaultKind::Foreign | ApiFaultKind::Busy | ApiFaultKind::Unavailable)
 }
 
 #[cfg(test)]

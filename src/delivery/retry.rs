@@ -62,13 +62,16 @@ pub(super) fn capped_backoff(kind: ApiFaultKind, failures: u8, random: &mut Rng)
         return delay(kind, failures, random);
     };
     let doubled = LONGEST_DELAY.saturating_mul(2_u32 << beyond.min(10));
-    let base = doubled.min(LONGEST_SLOW_DELAY * 2 / 3);
-    base + base.mul_f64(random.f64() / 2.0)
+    add_jitter(doubled.min(LONGEST_SLOW_DELAY * 2 / 3), random)
 }
 
 fn with_jitter(first: Duration, failures: u8, random: &mut Rng) -> Duration {
     let doubled = first.saturating_mul(1_u32 << failures.min(10));
-    let base = doubled.min(LONGEST_DELAY * 2 / 3);
+    add_jitter(doubled.min(LONGEST_DELAY * 2 / 3), random)
+}
+
+/// Adds up to half of `base`, so that up to a third of the result is jitter.
+fn add_jitter(base: Duration, random: &mut Rng) -> Duration {
     base + base.mul_f64(random.f64() / 2.0)
 }
 

@@ -143,7 +143,7 @@ impl StreamState {
         }
         if let Some(position) = self.find_waiting(time, quality) {
             return match self.overwrite(position, value) {
-                Some((overwritten, why)) => OfferResult::Replaced(overwritten, why),
+                Some(overwritten) => OfferResult::Replaced(overwritten, DiscardReason::Overwritten),
                 None => OfferResult::Queued,
             };
         }
@@ -160,10 +160,7 @@ impl StreamState {
 
     /// Queues a failed value again. Drops it if a later one has its key.
     pub(super) fn requeue(&mut self, value: PendingValue) -> Option<PendingValue> {
-        let (time, quality) = (value.tqv.time, value.tqv.quality);
-        let has_later = self.seconds.find(time, quality).is_some()
-            || self.find_waiting(time, quality).is_some();
-        if has_later {
+        if self.has_later(&value) {
             return Some(value);
         }
         self.enqueue(value);
@@ -180,16 +177,19 @@ impl StreamState {
             self.delay_until(until);
             return self.requeue(value);
         }
-        let (time, quality) = (value.tqv.time, value.tqv.quality);
-        let has_later = self.seconds.find(time, quality).is_some()
-            || self.find_waiting(time, quality).is_some();
-        if has_later {
+        if self.has_later(&value) {
             return Some(value);
         }
         let aside = &mut self.secondary_queues_mut().set_aside;
         let index = aside.partition_point(|(other, _)| *other <= until);
         aside.insert(index, (until, value));
         None
+    }
+
+    /// Whether a later value waits that has the time and quality of this one.
+    fn has_later(&mut self, value: &PendingValue) -> bool {
+        let (time, quality) = value.key();
+        self.seconds.find(time, quality).is_some() || self.find_waiting(time, quality).is_some()
     }
 
     /// Moves to the queues what has waited for a time that has come.
@@ -446,21 +446,18 @@ impl StreamState {
     fn overwrite(
         &mut self,
         position: QueuePosition,
-        value: PendingValue,
-    ) -> Option<(PendingValue, DiscardReason)> {
-        let (mut value, mut overwritten) = (
-            value,
-            match position {
-                QueuePosition::Main(at) => self.main_queue.remove(at),
-                QueuePosition::History(at) => self.secondary_queues_mut().history.remove(at),
-                QueuePosition::Aside(at) => {
-                    self.secondary_queues_mut().set_aside.remove(at).map(|(_, value)| value)
-                }
-            }?,
-        );
+        mut value: PendingValue,
+    ) -> Option<PendingValue> {
+        let mut overwritten = match position {
+            QueuePosition::Main(at) => self.main_queue.remove(at),
+            QueuePosition::History(at) => self.secondary_queues_mut().history.remove(at),
+            QueuePosition::Aside(at) => {
+                self.secondary_queues_mut().set_aside.remove(at).map(|(_, value)| value)
+            }
+        }?;
         overwritten.inherit_priority(&mut value);
         self.enqueue(value);
-        Some((overwritten, DiscardReason::Overwritten))
+        Some(overwritten)
     }
 
     /// The time of the value that waits longest, unless there are so many that none lingers:
