@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::contention::{Contention, Ending, Evidence};
-use super::failure;
+use super::failure::{self, SessionError};
 use super::inbox::{ConnectionStats, Inbox};
 use super::options::{ClientRole, SessionOptions};
 use super::reconnect_backoff::ReconnectBackoff;
@@ -153,8 +153,7 @@ impl Connection {
         mut outbound: mpsc::Receiver<Outgoing>,
         shutdown: CancellationToken,
     ) {
-        let figures = self.figures.clone();
-        let mut inbox = Inbox::new(self.server, inbound, self.figures, self.max_packet);
+        let mut inbox = Inbox::new(self.server, inbound, self.figures.clone(), self.max_packet);
         let mut backoff = ReconnectBackoff::new(RandomState::new().hash_one(()));
         let mut contention = Contention::default();
         let mut last_reason = None;
@@ -162,8 +161,8 @@ impl Connection {
         // The options of the last session that was announced; until there was one, the latest.
         let mut working_options = self.template.clone();
         let mut has_worked = false;
-        let (mut optional, mut closed_at_optional) = (self.optional, 0);
-        let last_session = self.last_session;
+        let (mut optional, mut closed_at_optional) = (self.optional.clone(), 0);
+        let last_session = &self.last_session;
         while discard(&mut outbound) && !shutdown.is_cancelled() && !last_session.is_cancelled() {
             let started_at = Instant::now();
             let template = working_options.reload(&self.url, &self.mqtt);
@@ -179,7 +178,7 @@ impl Connection {
             };
             let SessionResult { end, reach } = session.run(&template).await;
             let was_announced = reach == SessionReach::Announced;
-            figures.set_uplink(None);
+            self.figures.set_uplink(None);
             has_worked |= was_announced;
             if was_announced || !has_worked {
                 working_options = template.clone();
@@ -205,20 +204,9 @@ impl Connection {
             }
             let delay = backoff.next_delay(was_announced.then(|| started_at.elapsed()));
             let ending = if was_announced { failure.ending() } else { Ending::Other };
-            let reason = match contention.record_end(ending, started_at.elapsed(), Instant::now()) {
-                Evidence::Contended => {
-                    let reason = failure::contended(&self.url, &template.client_id());
-                    figures.set_contended(reason.clone());
-                    reason
-                }
-                Evidence::Forbidden => failure.explain_repeated(&self.url),
-                Evidence::None => match failure.explain_signed(&self.url) {
-                    Some(reason) if self.is_signed => reason,
-                    _ => failure.explain(&self.url),
-                },
-            };
-            let reason = reason.replace(config::MQTT_PREFIX, self.mqtt.prefix);
-            figures.set_trouble(Some(&reason));
+            let evidence = contention.record_end(ending, started_at.elapsed(), Instant::now());
+            let reason = self.explain(&failure, evidence, &template.client_id());
+            self.figures.set_trouble(Some(&reason));
             if was_announced {
                 warn!(server.address = %self.url, error = %failure, "connection to {} lost: \
                                                                      {reason}", self.url);
@@ -233,10 +221,27 @@ impl Connection {
                 debug!(server.address = %self.url, error = %failure, "still not connected: {reason}");
             }
             last_reason = Some(reason);
-            if !wait(delay, &mut outbound, (&shutdown, &last_session)).await {
+            if !wait(delay, &mut outbound, (&shutdown, last_session)).await {
                 return;
             }
         }
+    }
+
+    /// Why a session failed, for people; `evidence` is what the ends of the sessions speak for.
+    fn explain(&self, failure: &SessionError, evidence: Evidence, client_id: &str) -> String {
+        let reason = match evidence {
+            Evidence::Contended => {
+                let reason = failure::contended(&self.url, client_id);
+                self.figures.set_contended(reason.clone());
+                reason
+            }
+            Evidence::Forbidden => failure.explain_repeated(&self.url),
+            Evidence::None => match failure.explain_signed(&self.url) {
+                Some(reason) if self.is_signed => reason,
+                _ => failure.explain(&self.url),
+            },
+        };
+        reason.replace(config::MQTT_PREFIX, self.mqtt.prefix)
     }
 }
 

@@ -194,16 +194,7 @@ impl Inbox {
     }
 
     pub(super) fn handle_message(&mut self, topic: Bytes, payload: Bytes, qos: u8, retain: bool) {
-        self.figures.0.received.fetch_add(1, Ordering::Relaxed);
-        let Ok(topic) = String::from_utf8(topic.into()) else {
-            self.figures.0.malformed.fetch_add(1, Ordering::Relaxed);
-            return;
-        };
-        if retain && !self.has_room_for_retained() {
-            self.figures.0.retained_dropped.fetch_add(1, Ordering::Relaxed);
-            self.count_dropped();
-            return;
-        }
+        let Some(topic) = self.admit(topic, retain) else { return };
         let Some(payload) = Budget::lease(&self.budget, payload) else {
             self.figures.0.dropped.fetch_add(1, Ordering::Relaxed);
             return;
@@ -214,18 +205,25 @@ impl Inbox {
 
     /// A message whose payload was skipped.
     pub(super) fn handle_oversized(&mut self, topic: Bytes, size: u64, retain: bool) {
-        self.figures.0.received.fetch_add(1, Ordering::Relaxed);
         self.figures.0.oversized.fetch_add(1, Ordering::Relaxed);
+        let Some(topic) = self.admit(topic, retain) else { return };
+        self.accept(Inbound::Oversized { server: self.server, topic, size, retain });
+    }
+
+    /// Counts a message that has come. Returns its topic; none if that is not UTF-8, or if there is
+    /// no room for a retained message: then it is dropped, and counted as such.
+    fn admit(&self, topic: Bytes, retain: bool) -> Option<String> {
+        self.figures.0.received.fetch_add(1, Ordering::Relaxed);
         let Ok(topic) = String::from_utf8(topic.into()) else {
             self.figures.0.malformed.fetch_add(1, Ordering::Relaxed);
-            return;
+            return None;
         };
         if retain && !self.has_room_for_retained() {
             self.figures.0.retained_dropped.fetch_add(1, Ordering::Relaxed);
             self.count_dropped();
-            return;
+            return None;
         }
-        self.accept(Inbound::Oversized { server: self.server, topic, size, retain });
+        Some(topic)
     }
 
     fn has_room_for_retained(&self) -> bool {
