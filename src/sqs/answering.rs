@@ -65,26 +65,7 @@ pub(super) async fn run_at(
             }
             return give_up(waiting, &status);
         }
-        let bodies = waiting.iter().map(|(_, answer)| answer.body.clone()).collect();
-        let fault = match within(clock, time_left, queues.send(bodies)).await {
-            Some(Ok(results)) => {
-                let mut fault = None;
-                // An entry missing from the response counts as failed.
-                let missing_result =
-                    || Err(ApiFault::new(ApiFaultKind::Unavailable, "send answers: no result"));
-                let mut results = results.into_iter().chain(std::iter::repeat_with(missing_result));
-                waiting.retain(|_| match results.next() {
-                    Some(Err(why)) => {
-                        fault = Some(why);
-                        true
-                    }
-                    Some(Ok(())) | None => false,
-                });
-                fault
-            }
-            Some(Err(fault)) => Some(fault),
-            None => Some(ApiFault::new(ApiFaultKind::Unavailable, "send answers: no answer")),
-        };
+        let fault = send(clock, time_left, &*queues, &mut waiting).await;
         let Some(fault) = fault else {
             status.record_success(QueueSide::Answers);
             delays = backoff().build();
@@ -96,6 +77,36 @@ pub(super) async fn run_at(
         give_up(waiting.extract_if(.., is_over).collect(), &status);
         clock.sleep(delays.next().unwrap_or_default().min(time_left)).await;
     }
+}
+
+/// Sends the answers that wait, and takes out those that SQS has. Returns why others remain.
+async fn send(
+    clock: &impl Clock,
+    time_left: Duration,
+    queues: &impl CommandQueues,
+    waiting: &mut Vec<(ClockTime, QueueAnswer)>,
+) -> Option<ApiFault> {
+    let bodies = waiting.iter().map(|(_, answer)| answer.body.clone()).collect();
+    let results = match within(clock, time_left, queues.send(bodies)).await {
+        Some(Ok(results)) => results,
+        Some(Err(fault)) => return Some(fault),
+        None => {
+            return Some(ApiFault::new(ApiFaultKind::Unavailable, "send answers: no answer"));
+        }
+    };
+    // An entry missing from the response counts as failed.
+    let missing_result =
+        || Err(ApiFault::new(ApiFaultKind::Unavailable, "send answers: no result"));
+    let mut results = results.into_iter().chain(std::iter::repeat_with(missing_result));
+    let mut fault = None;
+    waiting.retain(|_| match results.next() {
+        Some(Err(why)) => {
+            fault = Some(why);
+            true
+        }
+        Some(Ok(())) | None => false,
+    });
+    fault
 }
 
 /// Answers that are not sent any more.
