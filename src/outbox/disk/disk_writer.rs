@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -255,18 +255,7 @@ impl DiskWriter {
     pub(super) fn handle(&mut self, job: DiskJob) -> LoopControl {
         match job {
             DiskJob::Write { epoch, number, ops } if epoch == self.epoch => {
-                let Some(store) = &mut self.store else { return LoopControl::Continue };
-                // Until a letter is flushed, its point is not forgotten.
-                let letters =
-                    self.letters.sync().map_err(|error| StoreError::Disk(error.to_string()));
-                match letters.and_then(|()| catch_panic(|| store.apply(&ops))) {
-                    Ok(overwritten) => {
-                        self.overwritten += overwritten;
-                        self.last_write = number;
-                        self.needs_sync = true;
-                    }
-                    Err(fault) => self.store_failed(fault),
-                }
+                self.write(number, &ops);
             }
             DiskJob::Read { epoch, after, limit, why } if epoch == self.epoch => {
                 let Some(store) = &mut self.store else { return LoopControl::Continue };
@@ -279,41 +268,8 @@ impl DiskWriter {
             DiskJob::StoreDeadLetter(letter) => {
                 self.letters.push(*letter);
             }
-            DiskJob::DeleteRequest { letters, request } => {
-                // Until its value is flushed, a letter is not forgotten.
-                self.sync();
-                if self.store.is_some() {
-                    for letter in letters {
-                        self.letters.record_removed(letter, true);
-                    }
-                    let _ = self.letters.sync();
-                    requests::delete_request(&request);
-                }
-            }
-            DiskJob::StoreInbound { record, free_bytes } => {
-                let bytes = record.bytes.len();
-                // After a missing message the rest cannot be replayed in order.
-                let needed_bytes = self.inbound_log.needed_bytes() + record.needed_bytes();
-                let fits = !self.inbound_full && needed_bytes <= free_bytes;
-                let is_open = self.store.is_some();
-                if !fits
-                    || (!is_open
-                        && self.inbound_log.unflushed_bytes() + bytes > HEAD_BYTES_WHILE_FAILING)
-                {
-                    if !std::mem::replace(&mut self.inbound_full, true) {
-                        self.report(DiskReport::InboundFull);
-                    }
-                    return LoopControl::Continue;
-                }
-                self.inbound_log.append(record);
-                // While the disk fails it is in memory, and saved when it takes writes again.
-                if is_open {
-                    match self.inbound_log.write() {
-                        Ok(()) => self.needs_sync = true,
-                        Err(error) => self.store_failed(StoreError::Disk(error.to_string())),
-                    }
-                }
-            }
+            DiskJob::DeleteRequest { letters, request } => self.delete_request(letters, &request),
+            DiskJob::StoreInbound { record, free_bytes } => self.store_inbound(record, free_bytes),
             DiskJob::ReplayFinished { values, lost } => {
                 self.inbound_log.replay_finished(values, lost);
                 self.needs_sync |= self.store.is_some() && self.inbound_log.needs_sync();
@@ -347,6 +303,59 @@ impl DiskWriter {
             }
         }
         LoopControl::Continue
+    }
+
+    /// Changes the store.
+    fn write(&mut self, number: u64, ops: &[StoreOp]) {
+        let Some(store) = &mut self.store else { return };
+        // Until a letter is flushed, its point is not forgotten.
+        let letters = self.letters.sync().map_err(|error| StoreError::Disk(error.to_string()));
+        match letters.and_then(|()| catch_panic(|| store.apply(ops))) {
+            Ok(overwritten) => {
+                self.overwritten += overwritten;
+                self.last_write = number;
+                self.needs_sync = true;
+            }
+            Err(fault) => self.store_failed(fault),
+        }
+    }
+
+    /// The values of these letters were written again, as this request asked.
+    fn delete_request(&mut self, letters: Vec<DeadLetterRecord>, request: &Path) {
+        // Until its value is flushed, a letter is not forgotten.
+        self.sync();
+        if self.store.is_some() {
+            for letter in letters {
+                self.letters.record_removed(letter, true);
+            }
+            let _ = self.letters.sync();
+            requests::delete_request(request);
+        }
+    }
+
+    /// Stores an inbound message, if the log stays within `free_bytes`.
+    fn store_inbound(&mut self, record: InboundRecord, free_bytes: u64) {
+        let bytes = record.bytes.len();
+        // After a missing message the rest cannot be replayed in order.
+        let needed_bytes = self.inbound_log.needed_bytes() + record.needed_bytes();
+        let fits = !self.inbound_full && needed_bytes <= free_bytes;
+        let is_open = self.store.is_some();
+        let fits_in_memory =
+            is_open || self.inbound_log.unflushed_bytes() + bytes <= HEAD_BYTES_WHILE_FAILING;
+        if !fits || !fits_in_memory {
+            if !std::mem::replace(&mut self.inbound_full, true) {
+                self.report(DiskReport::InboundFull);
+            }
+            return;
+        }
+        self.inbound_log.append(record);
+        // While the disk fails it is in memory, and saved when it takes writes again.
+        if is_open {
+            match self.inbound_log.write() {
+                Ok(()) => self.needs_sync = true,
+                Err(error) => self.store_failed(StoreError::Disk(error.to_string())),
+            }
+        }
     }
 
     fn with_late(&mut self, act: impl FnOnce(&mut LateRows, &mut DeadLetterFiles)) {

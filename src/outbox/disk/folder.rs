@@ -2,7 +2,6 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use tracing::{debug, info, warn};
 
 use super::INBOUND_FOLDER;
 use super::books::{Books, BooksState};
+use super::disk_writer::catch_panic;
 use super::inbound::{self, InboundReader};
 use super::owner;
 use super::raw::{self, Damage, StoreMeta};
@@ -227,12 +227,6 @@ fn read_all(store: &mut FjallStore) -> Result<(), StoreError> {
             "it holds a different number of points than its own count says".to_owned(),
         )),
     }
-}
-
-/// A damaged store can panic.
-fn catch_panic<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(StoreError::Damaged("the store cannot read it".to_owned())))
 }
 
 fn log_repair(RepairResult { found, lost, moved_to }: &RepairResult, reason: &str) {
