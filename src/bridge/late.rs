@@ -146,13 +146,11 @@ impl Bridge {
 
     /// Takes out of these points what goes into files; gives back the others.
     pub(super) fn take_late(&mut self, points: Vec<Point>, now: Now) -> Vec<Point> {
-        if self.late.is_none() {
-            return points;
-        }
+        let Some(lane) = &self.late else { return points };
+        let clocks = lane.clocks;
         let wait = self.history_wait();
         let mut live = Vec::with_capacity(points.len());
         for point in points {
-            let clocks = self.late.as_ref().map(|lane| lane.clocks).unwrap_or_default();
             let route = match route::of(&point, wait, clocks, now.wall) {
                 // Presence is the bridge's own value, for which other rules hold.
                 Route::Late if self.twin.is_presence(point.stream) => {
