@@ -21,10 +21,9 @@ pub(super) struct FilterYield {
 impl FilterYield {
     /// The node is born.
     pub(super) fn of(birth: &ParsedBirth, context: &SessionContext<'_>) -> Self {
-        let is_open = context.config.filter.is_open();
-        let mut filter_yield =
-            Self { due: Some(context.now.instant + PATIENCE), ..Self::default() };
-        filter_yield.due.take_if(|_| is_open);
+        let has_filter = !context.config.filter.is_open();
+        let due = has_filter.then(|| context.now.instant + PATIENCE);
+        let mut filter_yield = Self { due, ..Self::default() };
         filter_yield.add(birth);
         filter_yield
     }

@@ -298,18 +298,25 @@ impl EdgeSession {
                 (is_expected, is_expected || was_known || awaited.is_to_be_asked())
             }
         };
-        match () {
-            () if is_known && self.has_answered && self.sends_unreadable => {
-                RequestRank::ProvenSpeaks
+        if is_known && self.sends_unreadable {
+            match self.has_answered {
+                true => RequestRank::ProvenSpeaks,
+                false => RequestRank::Speaks,
             }
-            () if is_known && self.sends_unreadable => RequestRank::Speaks,
-            () if is_known && self.requests.is_unanswered() => RequestRank::SpeaksUnborn,
-            () if is_known && self.has_answered => RequestRank::Proven,
-            () if is_expected => RequestRank::Online,
-            () if is_known => RequestRank::Known,
-            () if self.last_heard.is_none() => RequestRank::Stored,
-            () if self.problem.is_some() => RequestRank::Unanswered,
-            () => RequestRank::SpeaksUnborn,
+        } else if is_known && self.requests.is_unanswered() {
+            RequestRank::SpeaksUnborn
+        } else if is_known && self.has_answered {
+            RequestRank::Proven
+        } else if is_expected {
+            RequestRank::Online
+        } else if is_known {
+            RequestRank::Known
+        } else if self.last_heard.is_none() {
+            RequestRank::Stored
+        } else if self.problem.is_some() {
+            RequestRank::Unanswered
+        } else {
+            RequestRank::SpeaksUnborn
         }
     }
 
