@@ -8,8 +8,10 @@
 
 mod alias;
 mod lane;
+mod lane_calls;
 mod lanes;
 mod pace;
+mod settled;
 mod survey;
 mod tag_lane;
 mod tags;

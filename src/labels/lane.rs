@@ -1,12 +1,14 @@
 //! The lane of properties: visits assets and sets their aliases and notifications.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use uuid::Uuid;
 
-use super::pace::{Pace, Pauses, Rounds, TurnWatch};
+use super::lane_calls::{LaneCalls, earliest};
+use super::pace::{Pace, Rounds};
+use super::settled::SettledVersions;
 use super::visit::{Decision, Reading, SetLabels, Visit};
-use super::{Config, Figures, Output, Plant, Readiness, Remark, Turn};
+use super::{Config, Figures, Output, Plant, Readiness, Remark};
 use crate::sitewise::api::{ApiFault, ApiFaultKind, UpdateProperty};
 use crate::sitewise::limits;
 use crate::time::Instant;
@@ -72,21 +74,17 @@ enum Step {
 #[derive(Debug)]
 pub(super) struct PropertyLane {
     config: Config,
-    /// By index of the asset: one more than its version at its last complete visit; 0 before that.
-    settled: Vec<u32>,
+    /// By index of the asset.
+    settled: SettledVersions,
     /// The next asset to be scanned.
     cursor: u32,
     rounds: Rounds,
     visits: Vec<Visit>,
     prepared: VecDeque<PreparedUpdate>,
-    in_flight: BTreeMap<CallId, Job>,
-    next_call_id: u64,
+    calls: LaneCalls<Job>,
     update_pace: Pace,
     describe_pace: Pace,
     read_pace: Pace,
-    pauses: Pauses,
-    turn: TurnWatch,
-    outputs: VecDeque<Output>,
     /// Remarks that are not among the outputs yet.
     new_remarks: Vec<Remark>,
     figures: Figures,
@@ -98,19 +96,15 @@ impl PropertyLane {
     pub(super) fn new(config: Config, first: u64, seed: u64) -> Self {
         Self {
             config,
-            settled: Vec::new(),
+            settled: SettledVersions::default(),
             cursor: 0,
             rounds: Rounds::new(),
             visits: Vec::new(),
             prepared: VecDeque::new(),
-            in_flight: BTreeMap::new(),
-            next_call_id: first,
+            calls: LaneCalls::new(first, seed),
             update_pace: Pace::new(UPDATES),
             describe_pace: Pace::new(DESCRIBES),
             read_pace: Pace::new(READS),
-            pauses: Pauses::new(seed),
-            turn: TurnWatch::new(),
-            outputs: VecDeque::new(),
             new_remarks: Vec::new(),
             figures: Figures::default(),
         }
@@ -128,27 +122,22 @@ impl PropertyLane {
 
     /// The process is about to stop: nothing more is read, but what was just read is still written.
     pub(super) fn handle_stop(&mut self) {
-        self.turn.stop();
+        self.calls.turn.stop();
     }
 
     /// When there may be an output.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        match self.outputs.is_empty() {
-            true => self.next_step().map(|(at, _)| at),
-            false => Some(Instant::START),
-        }
+        self.calls.poll_timeout(self.next_step())
     }
 
     /// The next output.
     pub(super) fn poll_output(&mut self, plant: &impl Plant, now: Instant) -> Option<Output> {
         loop {
-            if let Some(output) = self.outputs.pop_front() {
+            if let Some(output) = self.calls.outputs.pop_front() {
                 return Some(output);
             }
-            let (at, step) = self.next_step()?;
-            if at > now || step > Step::Update && self.turn.ask(plant, now) == Turn::Wait {
-                return None;
-            }
+            let next = self.next_step();
+            let step = self.calls.due(next, Step::Update, plant, now)?;
             match step {
                 Step::Update => self.write(now),
                 Step::Describe => self.describe(now),
@@ -170,7 +159,7 @@ impl PropertyLane {
         answer: Result<CallResult, ApiFault>,
         now: Instant,
     ) {
-        let Some(job) = self.in_flight.remove(&id) else { return };
+        let Some(job) = self.calls.answered(id) else { return };
         let asset = job.asset();
         let Some(at) = self.visits.iter().position(|visit| visit.asset == asset) else { return };
         let mut visit = self.visits.swap_remove(at);
@@ -183,14 +172,14 @@ impl PropertyLane {
     }
 
     fn succeeded(&mut self, visit: &mut Visit, job: Job, result: CallResult, now: Instant) {
-        self.outputs.extend(self.pauses.succeeded(job.operation()));
+        self.calls.outputs.extend(self.calls.pauses.succeeded(job.operation()));
         match (job, result) {
             (Job::Read { .. }, CallResult::Properties(page)) => {
                 visit.handle_page(page.items, page.next, &mut self.new_remarks);
             }
             // Somebody may set a label during the pause: it is read again after it.
             (Job::Describe { property, .. }, CallResult::Property(_))
-                if self.pauses.until() > now =>
+                if self.calls.pauses.until() > now =>
             {
                 visit.put_back(property);
             }
@@ -260,7 +249,7 @@ impl PropertyLane {
             }
             ApiFaultKind::Denied => {
                 self.put_back(visit, property);
-                self.outputs.extend(self.pauses.denied(operation, fault.message, now));
+                self.calls.outputs.extend(self.calls.pauses.denied(operation, fault.message, now));
             }
             ApiFaultKind::Throttled
             | ApiFaultKind::Busy
@@ -285,7 +274,7 @@ impl PropertyLane {
     ) {
         self.put_back(visit, property);
         self.figures.failures += 1;
-        self.outputs.extend(self.pauses.failed(operation, fault.message, now));
+        self.calls.outputs.extend(self.calls.pauses.failed(operation, fault.message, now));
     }
 
     /// The lane pauses: what was read before is read again before it is written.
@@ -305,8 +294,8 @@ impl PropertyLane {
 
     /// What can be done next, and when.
     fn next_step(&self) -> Option<(Instant, Step)> {
-        let unpaused = self.pauses.until();
-        let turn = self.turn.not_before(unpaused);
+        let unpaused = self.calls.pauses.until();
+        let turn = self.calls.turn.not_before(unpaused);
         let update = (!self.prepared.is_empty()).then(|| unpaused.max(self.update_pace.next()));
         let has_room = self.properties_in_flight() < MAX_PROPERTIES;
         let describe = (has_room && self.visits.iter().any(Visit::has_queued))
@@ -315,25 +304,17 @@ impl PropertyLane {
         let read = self.visits.iter().any(has_page).then(|| turn.max(self.read_pace.next()));
         let next_scan = if self.cursor == 0 { self.rounds.next() } else { Instant::START };
         let scan = (self.visits.len() < MAX_VISITS).then(|| turn.max(next_scan));
-        let steps = [
+        earliest([
             (update, Step::Update),
             (describe, Step::Describe),
             (read, Step::Read),
             (scan, Step::Scan),
-        ];
-        steps.into_iter().filter_map(|(at, step)| Some((at?, step))).min()
+        ])
     }
 
     fn properties_in_flight(&self) -> usize {
-        let reads = self.in_flight.values().filter(|job| matches!(job, Job::Read { .. }));
-        self.in_flight.len() - reads.count() + self.prepared.len()
-    }
-
-    fn call(&mut self, job: Job, call: ApiCall) {
-        let id = CallId(self.next_call_id);
-        self.next_call_id += 1;
-        self.in_flight.insert(id, job);
-        self.outputs.push_back(Output::Call(id, call));
+        let of_properties = |job: &&Job| !matches!(job, Job::Read { .. });
+        self.calls.in_flight().filter(of_properties).count() + self.prepared.len()
     }
 
     fn write(&mut self, now: Instant) {
@@ -342,7 +323,7 @@ impl PropertyLane {
         };
         self.update_pace.record_call(now);
         let job = Job::Update { asset, property: update.property, sets };
-        self.call(job, ApiCall::UpdateProperty(update));
+        self.calls.call(job, ApiCall::UpdateProperty(update));
     }
 
     fn describe(&mut self, now: Instant) {
@@ -351,7 +332,7 @@ impl PropertyLane {
         let Some(property) = visit.next_queued() else { return };
         self.describe_pace.record_call(now);
         let job = Job::Describe { asset: at, property };
-        self.call(job, ApiCall::DescribeProperty { asset: id, property });
+        self.calls.call(job, ApiCall::DescribeProperty { asset: id, property });
     }
 
     fn read(&mut self, now: Instant) {
@@ -364,24 +345,23 @@ impl PropertyLane {
         };
         let (asset, id) = (visit.asset, visit.id);
         self.read_pace.record_call(now);
-        self.call(Job::Read { asset }, ApiCall::ReadProperties(id, token));
+        self.calls.call(Job::Read { asset }, ApiCall::ReadProperties(id, token));
     }
 
     /// Scans the next assets for those that need a visit.
     fn scan(&mut self, plant: &impl Plant, now: Instant) -> ScanResult {
         let assets = plant.assets();
-        if self.settled.len() < assets as usize {
-            self.settled.resize(assets as usize, 0);
-        }
+        self.settled.grow(assets);
         let end = self.cursor.saturating_add(ASSETS_PER_STEP).min(assets);
         let mut found = ScanResult::NothingFound;
         while self.cursor < end && self.visits.len() < MAX_VISITS {
             let asset = self.cursor;
             self.cursor += 1;
-            let last = self.settled.get(asset as usize).copied().unwrap_or_default();
             let is_visited = self.visits.iter().any(|visit| visit.asset == asset);
             match plant.readiness(asset) {
-                Readiness::Ready(version) if version.saturating_add(1) != last && !is_visited => {
+                Readiness::Ready(version)
+                    if !self.settled.is_settled(asset, version) && !is_visited =>
+                {
                     found = ScanResult::VisitBegun;
                     let (subject, remarks) = (plant.subject(asset), &mut self.new_remarks);
                     let visit = Visit::begin(asset, version, subject, &self.config, remarks);
@@ -409,21 +389,17 @@ impl PropertyLane {
         }
     }
 
+    /// A visit is complete; without a version, since the asset is gone.
     fn settle(&mut self, asset: u32, version: Option<u32>) {
-        if let Some(settled) = self.settled.get_mut(asset as usize) {
-            let now = version.map_or(0, |version| version.saturating_add(1));
-            match (std::mem::replace(settled, now), version) {
-                (0, Some(_)) => self.figures.settled_assets += 1,
-                (1.., None) => {
-                    self.figures.settled_assets = self.figures.settled_assets.saturating_sub(1)
-                }
-                _ => {}
-            }
+        let settled = &mut self.figures.settled_assets;
+        match version {
+            Some(version) => *settled += u64::from(self.settled.settle(asset, version)),
+            None => *settled = settled.saturating_sub(self.settled.unsettle(asset).into()),
         }
     }
 
     fn emit_remarks(&mut self) {
-        self.outputs.extend(self.new_remarks.drain(..).map(Output::Remark));
+        self.calls.outputs.extend(self.new_remarks.drain(..).map(Output::Remark));
     }
 }
 

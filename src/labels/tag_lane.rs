@@ -3,11 +3,11 @@
 //! TagResource keeps tags with other keys, so only missing keys are written: directly after the
 //! read, and after a pause only once they were read again.
 
-use std::collections::{BTreeMap, VecDeque};
-
-use super::pace::{Pace, Pauses, Rounds, TurnWatch};
+use super::lane_calls::{LaneCalls, earliest};
+use super::pace::{Pace, Rounds};
+use super::settled::SettledVersions;
 use super::tags::TagTemplate;
-use super::{Figures, Output, Plant, Readiness, Remark, RemarkKind, TagSubject, TagTarget, Turn};
+use super::{Figures, Output, Plant, Readiness, Remark, RemarkKind, TagSubject, TagTarget};
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
 use crate::sitewise::limits;
 use crate::sitewise::tags::{Taggable, Tags};
@@ -26,7 +26,7 @@ const MAX_FAILURES: u32 = 8;
 /// A visit to a model or an asset.
 #[derive(Debug)]
 struct Visit {
-    at: TagTarget,
+    target: TagTarget,
     version: u32,
     resource: Taggable,
     name: String,
@@ -73,20 +73,16 @@ enum Step {
 #[derive(Debug)]
 pub(super) struct TagLane {
     template: TagTemplate,
-    /// By index: one more than the version at the last complete visit; 0 before that.
-    settled_models: Vec<u32>,
-    settled_assets: Vec<u32>,
+    /// By index.
+    settled_models: SettledVersions,
+    settled_assets: SettledVersions,
     /// The next model or asset to be scanned.
     cursor: TagTarget,
     rounds: Rounds,
     visits: Vec<Visit>,
-    in_flight: BTreeMap<CallId, TagTarget>,
-    next_call_id: u64,
+    calls: LaneCalls<TagTarget>,
     write_pace: Pace,
     read_pace: Pace,
-    pauses: Pauses,
-    turn: TurnWatch,
-    outputs: VecDeque<Output>,
     figures: Figures,
 }
 
@@ -96,18 +92,14 @@ impl TagLane {
     pub(super) fn new(template: TagTemplate, first: u64, seed: u64) -> Self {
         Self {
             template,
-            settled_models: Vec::new(),
-            settled_assets: Vec::new(),
+            settled_models: SettledVersions::default(),
+            settled_assets: SettledVersions::default(),
             cursor: TagTarget::Model(0),
             rounds: Rounds::new(),
             visits: Vec::new(),
-            in_flight: BTreeMap::new(),
-            next_call_id: first,
+            calls: LaneCalls::new(first, seed),
             write_pace: Pace::new(CALLS),
             read_pace: Pace::new(CALLS),
-            pauses: Pauses::new(seed),
-            turn: TurnWatch::new(),
-            outputs: VecDeque::new(),
             figures: Figures::default(),
         }
     }
@@ -118,27 +110,22 @@ impl TagLane {
 
     /// The process is about to stop: nothing more is read, but what was just read is still written.
     pub(super) fn handle_stop(&mut self) {
-        self.turn.stop();
+        self.calls.turn.stop();
     }
 
     /// When there may be an output.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        match self.outputs.is_empty() {
-            true => self.next_step().map(|(at, _)| at),
-            false => Some(Instant::START),
-        }
+        self.calls.poll_timeout(self.next_step())
     }
 
     /// The next output.
     pub(super) fn poll_output(&mut self, plant: &impl Plant, now: Instant) -> Option<Output> {
         loop {
-            if let Some(output) = self.outputs.pop_front() {
+            if let Some(output) = self.calls.outputs.pop_front() {
                 return Some(output);
             }
-            let (at, step) = self.next_step()?;
-            if at > now || step > Step::Write && self.turn.ask(plant, now) == Turn::Wait {
-                return None;
-            }
+            let next = self.next_step();
+            let step = self.calls.due(next, Step::Write, plant, now)?;
             match step {
                 Step::Write => self.write(now),
                 Step::Read => self.read(now),
@@ -146,7 +133,7 @@ impl TagLane {
                     let visits = self.visits.len();
                     self.scan(plant, now);
                     // A scan that found nothing gives way: there may be a million assets.
-                    if self.visits.len() == visits && self.outputs.is_empty() {
+                    if self.visits.len() == visits && self.calls.outputs.is_empty() {
                         return None;
                     }
                 }
@@ -161,14 +148,14 @@ impl TagLane {
         answer: Result<CallResult, ApiFault>,
         now: Instant,
     ) {
-        let Some(place) = self.in_flight.remove(&id) else { return };
-        let Some(at) = self.visits.iter().position(|visit| visit.at == place) else { return };
+        let Some(target) = self.calls.answered(id) else { return };
+        let Some(at) = self.visits.iter().position(|visit| visit.target == target) else { return };
         let mut visit = self.visits.swap_remove(at);
         let Stage::InFlight(call) = visit.stage else { return };
         let operation = call.operation();
         match answer {
             Ok(result) => {
-                self.outputs.extend(self.pauses.succeeded(operation));
+                self.calls.outputs.extend(self.calls.pauses.succeeded(operation));
                 self.succeeded(visit, call, result, now);
             }
             Err(ApiFault { kind, message, .. }) => match kind {
@@ -180,10 +167,10 @@ impl TagLane {
                 | ApiFaultKind::OutOfRange => {
                     let reason = format!("SiteWise rejected its tags: {message}");
                     self.remark(RemarkKind::Rejected, &visit.name, reason);
-                    self.settle(visit.at, visit.version);
+                    self.settle(visit.target, visit.version);
                 }
                 ApiFaultKind::Denied => {
-                    self.outputs.extend(self.pauses.denied(operation, message, now));
+                    self.calls.outputs.extend(self.calls.pauses.denied(operation, message, now));
                     self.read_again(visit);
                 }
                 ApiFaultKind::Throttled
@@ -193,7 +180,7 @@ impl TagLane {
                 | ApiFaultKind::Changed
                 | ApiFaultKind::Foreign => {
                     self.figures.failures += 1;
-                    self.outputs.extend(self.pauses.failed(operation, message, now));
+                    self.calls.outputs.extend(self.calls.pauses.failed(operation, message, now));
                     visit.failures += 1;
                     if visit.failures < MAX_FAILURES {
                         self.read_again(visit);
@@ -206,11 +193,11 @@ impl TagLane {
     fn succeeded(&mut self, mut visit: Visit, call: TagCall, result: CallResult, now: Instant) {
         match result {
             // Somebody may set a tag during the pause: they are read again after it.
-            CallResult::Tags(_) if self.pauses.until() > now => self.read_again(visit),
+            CallResult::Tags(_) if self.calls.pauses.until() > now => self.read_again(visit),
             CallResult::Tags(current) => {
                 let missing = self.missing(&visit, &current);
                 if missing.is_empty() {
-                    self.settle(visit.at, visit.version);
+                    self.settle(visit.target, visit.version);
                 } else {
                     visit.stage = Stage::ToWrite(missing);
                     self.visits.push(visit);
@@ -220,7 +207,7 @@ impl TagLane {
                 if let TagCall::Write { tags } = call {
                     self.figures.tags += tags;
                 }
-                self.settle(visit.at, visit.version);
+                self.settle(visit.target, visit.version);
             }
         }
     }
@@ -254,7 +241,7 @@ impl TagLane {
 
     fn remark(&mut self, kind: RemarkKind, name: &str, reason: String) {
         let property = name.to_owned();
-        self.outputs.push_back(Output::Remark(Remark { kind, property, reason }));
+        self.calls.outputs.push_back(Output::Remark(Remark { kind, property, reason }));
     }
 
     /// The lane pauses: what was read before is read again before it is written.
@@ -269,8 +256,8 @@ impl TagLane {
 
     /// What can be done next, and when.
     fn next_step(&self) -> Option<(Instant, Step)> {
-        let unpaused = self.pauses.until();
-        let turn = self.turn.not_before(unpaused);
+        let unpaused = self.calls.pauses.until();
+        let turn = self.calls.turn.not_before(unpaused);
         let any = |is: fn(&Stage) -> bool| self.visits.iter().any(|visit| is(&visit.stage));
         let can_write = any(|stage| matches!(stage, Stage::ToWrite(_)));
         let write = can_write.then(|| unpaused.max(self.write_pace.next()));
@@ -279,15 +266,7 @@ impl TagLane {
         let begins = self.cursor == TagTarget::Model(0);
         let next_scan = if begins { self.rounds.next() } else { Instant::START };
         let scan = (self.visits.len() < MAX_VISITS).then(|| turn.max(next_scan));
-        let steps = [(write, Step::Write), (read, Step::Read), (scan, Step::Scan)];
-        steps.into_iter().filter_map(|(at, step)| Some((at?, step))).min()
-    }
-
-    fn call(&mut self, at: TagTarget, call: ApiCall) {
-        let id = CallId(self.next_call_id);
-        self.next_call_id += 1;
-        self.in_flight.insert(id, at);
-        self.outputs.push_back(Output::Call(id, call));
+        earliest([(write, Step::Write), (read, Step::Read), (scan, Step::Scan)])
     }
 
     fn write(&mut self, now: Instant) {
@@ -295,9 +274,9 @@ impl TagLane {
             let Stage::ToWrite(tags) = &mut visit.stage else { continue };
             let tags = std::mem::take(tags);
             visit.stage = Stage::InFlight(TagCall::Write { tags: tags.len() as u64 });
-            let (at, resource) = (visit.at, visit.resource);
+            let (target, resource) = (visit.target, visit.resource);
             self.write_pace.record_call(now);
-            return self.call(at, ApiCall::Tag(resource, tags));
+            return self.calls.call(target, ApiCall::Tag(resource, tags));
         }
     }
 
@@ -305,26 +284,23 @@ impl TagLane {
         let mut visits = self.visits.iter_mut();
         let Some(visit) = visits.find(|visit| matches!(visit.stage, Stage::ToRead)) else { return };
         visit.stage = Stage::InFlight(TagCall::Read);
-        let (at, resource) = (visit.at, visit.resource);
+        let (target, resource) = (visit.target, visit.resource);
         self.read_pace.record_call(now);
-        self.call(at, ApiCall::ReadTags(resource));
+        self.calls.call(target, ApiCall::ReadTags(resource));
     }
 
     /// Scans the next models and assets for those that need a visit: models first, since there are
     /// few.
     fn scan(&mut self, plant: &impl Plant, now: Instant) {
         let (models, assets) = (plant.models(), plant.assets());
-        for (settled, count) in
-            [(&mut self.settled_models, models), (&mut self.settled_assets, assets)]
-        {
-            settled.resize(settled.len().max(count as usize), 0);
-        }
+        self.settled_models.grow(models);
+        self.settled_assets.grow(assets);
         for _ in 0..SCANNED_PER_STEP {
             if self.visits.len() >= MAX_VISITS {
                 return;
             }
-            let at = self.cursor;
-            self.cursor = match at {
+            let target = self.cursor;
+            self.cursor = match target {
                 TagTarget::Model(model) if model < models => TagTarget::Model(model + 1),
                 TagTarget::Model(_) => {
                     self.cursor = TagTarget::Asset(0);
@@ -337,12 +313,10 @@ impl TagLane {
                     return;
                 }
             };
-            let is_visited = self.visits.iter().any(|visit| visit.at == at);
-            match plant.tag_readiness(at) {
-                Readiness::Ready(version)
-                    if version.saturating_add(1) != self.settled(at) && !is_visited =>
-                {
-                    self.begin(at, version, plant.tag_subject(at));
+            let is_visited = self.visits.iter().any(|visit| visit.target == target);
+            match plant.tag_readiness(target) {
+                Readiness::Ready(version) if !self.is_settled(target, version) && !is_visited => {
+                    self.begin(target, version, plant.tag_subject(target));
                 }
                 Readiness::NotNow => self.rounds.note_not_ready(),
                 Readiness::Ready(_) | Readiness::Never => {}
@@ -350,35 +324,30 @@ impl TagLane {
         }
     }
 
-    fn begin(&mut self, at: TagTarget, version: u32, subject: TagSubject) {
+    fn begin(&mut self, target: TagTarget, version: u32, subject: TagSubject) {
         let mut remarks = Vec::new();
         let wanted = self.template.of(&subject, &mut remarks);
-        self.outputs.extend(remarks.into_iter().map(Output::Remark));
+        self.calls.outputs.extend(remarks.into_iter().map(Output::Remark));
         if wanted.is_empty() {
-            return self.settle(at, version);
+            return self.settle(target, version);
         }
         let TagSubject { resource, name, .. } = subject;
         let (stage, failures) = (Stage::ToRead, 0);
-        self.visits.push(Visit { at, version, resource, name, wanted, stage, failures });
+        self.visits.push(Visit { target, version, resource, name, wanted, stage, failures });
     }
 
-    fn settled(&self, at: TagTarget) -> u32 {
-        let settled = match at {
-            TagTarget::Model(at) => self.settled_models.get(at as usize),
-            TagTarget::Asset(at) => self.settled_assets.get(at as usize),
-        };
-        settled.copied().unwrap_or_default()
-    }
-
-    fn settle(&mut self, at: TagTarget, version: u32) {
-        let settled = match at {
-            TagTarget::Model(at) => self.settled_models.get_mut(at as usize),
-            TagTarget::Asset(at) => self.settled_assets.get_mut(at as usize),
-        };
-        if let Some(settled) = settled
-            && std::mem::replace(settled, version.saturating_add(1)) == 0
-        {
-            self.figures.settled_tags += 1;
+    fn is_settled(&self, target: TagTarget, version: u32) -> bool {
+        match target {
+            TagTarget::Model(index) => self.settled_models.is_settled(index, version),
+            TagTarget::Asset(index) => self.settled_assets.is_settled(index, version),
         }
+    }
+
+    fn settle(&mut self, target: TagTarget, version: u32) {
+        let is_first = match target {
+            TagTarget::Model(index) => self.settled_models.settle(index, version),
+            TagTarget::Asset(index) => self.settled_assets.settle(index, version),
+        };
+        self.figures.settled_tags += u64::from(is_first);
     }
 }
