@@ -54,7 +54,7 @@ pub(super) fn check(outbox: &config::Outbox, report: &mut impl FnMut(Check)) {
     });
 }
 
-/// How long it takes until a small file is safe.
+/// How long it takes to write a small file, flushed.
 fn flush(folder: &Path) -> io::Result<Duration> {
     if !folder.is_dir() {
         return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder"));

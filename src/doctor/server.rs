@@ -4,28 +4,29 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Check, PATIENCE, Section, no_answer, spawn};
 use crate::config::Config;
-use crate::mqtt::{Connection, ConnectionStats, Inbound};
+use crate::mqtt::{Connection, ConnectionStats, Inbound, Outgoing};
 use crate::sparkplug::message::{Message, Qos};
 
-/// A server that does not allow a publish says so by closing the connection within this.
-const REFUSAL: Duration = Duration::from_secs(2);
-/// Messages that wait to be read: they are thrown away.
+/// How long to wait after a publish: a server that forbids it closes the connection within this time.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(2);
+/// Messages queued to be read. Their contents do not matter.
 const INBOUND: usize = 1_024;
-/// How long the end of a session may take.
-const LEAVE: Duration = Duration::from_secs(2);
+/// How long a disconnect may take.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Interval at which the connection's error is polled.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The checks of each server, and what is not checked.
 pub(super) fn sections(config: &Config, take_over: bool) -> Vec<Section> {
-    let own = config.mqtt.client_id.as_deref().unwrap_or(&config.sparkplug.host_id);
+    let host_client_id = config.mqtt.client_id.as_deref().unwrap_or(&config.sparkplug.host_id);
     let client_id = match take_over {
-        true => own.to_owned(),
+        true => host_client_id.to_owned(),
         false => format!("sparkwise-doctor-{:08x}", fastrand::u32(..)),
     };
     let groups = config.sparkplug.groups.as_deref().unwrap_or_default();
@@ -51,17 +52,44 @@ pub(super) fn sections(config: &Config, take_over: bool) -> Vec<Section> {
     sections
 }
 
-/// Connects and subscribes, and leaves again. Returns how long it took.
+/// Connects and subscribes, and disconnects again. Returns how long it took.
 pub(super) async fn connect(connection: Connection, url: &str) -> Result<Duration, String> {
-    let (inbound, mut messages) = mpsc::channel(INBOUND);
-    let (outbound, publishes) = mpsc::channel(1);
-    let (figures, cancel) = (connection.figures(), CancellationToken::new());
-    let task = tokio::spawn(connection.run(inbound, publishes, cancel.clone()));
-    let connected = await_session(&mut messages, &figures, url).await;
-    cancel.cancel();
-    drop((outbound, messages));
-    let _ = timeout(LEAVE, task).await;
+    let mut session = Session::open(connection);
+    let connected = session.connected(url).await;
+    session.close().await;
     connected
+}
+
+/// A connection to a server, made for a check.
+struct Session {
+    messages: mpsc::Receiver<Inbound>,
+    outbound: mpsc::Sender<Outgoing>,
+    figures: ConnectionStats,
+    cancel: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Session {
+    fn open(connection: Connection) -> Self {
+        let (inbound, messages) = mpsc::channel(INBOUND);
+        let (outbound, publishes) = mpsc::channel(1);
+        let (figures, cancel) = (connection.figures(), CancellationToken::new());
+        let task = tokio::spawn(connection.run(inbound, publishes, cancel.clone()));
+        Self { messages, outbound, figures, cancel, task }
+    }
+
+    /// Waits until it is subscribed. Returns how long that took, or why it failed.
+    async fn connected(&mut self, url: &str) -> Result<Duration, String> {
+        await_session(&mut self.messages, &self.figures, url).await
+    }
+
+    /// Disconnects.
+    async fn close(self) {
+        let Self { messages, outbound, cancel, task, .. } = self;
+        cancel.cancel();
+        drop((outbound, messages));
+        let _ = timeout(DISCONNECT_TIMEOUT, task).await;
+    }
 }
 
 /// Waits for the session, or why there is none.
@@ -72,7 +100,7 @@ async fn await_session(
 ) -> Result<Duration, String> {
     let began = Instant::now();
     loop {
-        match timeout(LOOK, messages.recv()).await {
+        match timeout(POLL_INTERVAL, messages.recv()).await {
             Ok(Some(Inbound::Connected { .. })) => return Ok(began.elapsed()),
             Ok(Some(Inbound::Disconnected { reason, .. })) => return Err(reason),
             Ok(Some(_)) => {}
@@ -95,12 +123,8 @@ async fn check_server(
     (client_id, group): (&str, &str),
 ) -> Vec<Check> {
     let mut checks = Vec::new();
-    let (inbound, mut messages) = mpsc::channel(INBOUND);
-    let (outbound, publishes) = mpsc::channel(1);
-    let (figures, cancel) = (connection.figures(), CancellationToken::new());
-    let task = tokio::spawn(connection.run(inbound, publishes, cancel.clone()));
-    let connected = await_session(&mut messages, &figures, url).await;
-    match connected {
+    let mut session = Session::open(connection);
+    match session.connected(url).await {
         Err(why) => checks.push(Check::wrong(
             url,
             format!(
@@ -121,17 +145,15 @@ async fn check_server(
                 retain: false,
             };
             // The queue is empty.
-            let _ = outbound.try_send(message.into());
-            checks.push(judge(url, &topic, watch(&mut messages, &topic).await));
+            let _ = session.outbound.try_send(message.into());
+            checks.push(judge(url, &topic, watch(&mut session.messages, &topic).await));
         }
     }
-    cancel.cancel();
-    drop((outbound, messages));
-    let _ = timeout(LEAVE, task).await;
+    session.close().await;
     checks
 }
 
-/// What came after the publish.
+/// What came from the server after the publish.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Seen {
     /// Why the server ended the session; none if it did not.
@@ -145,7 +167,7 @@ struct Seen {
 /// Watches what comes after the publish to `topic`, until it is back or the time for a refusal is
 /// over.
 async fn watch(messages: &mut mpsc::Receiver<Inbound>, topic: &str) -> Seen {
-    let until = Instant::now() + REFUSAL;
+    let until = Instant::now() + PUBLISH_TIMEOUT;
     let mut seen = Seen::default();
     loop {
         tokio::select! {
@@ -170,7 +192,7 @@ async fn watch(messages: &mut mpsc::Receiver<Inbound>, topic: &str) -> Seen {
     }
 }
 
-/// What that means.
+/// The check that follows from what was seen.
 fn judge(url: &str, topic: &str, seen: Seen) -> Check {
     let what = format!("{url}: a publish to {topic}");
     match seen {
@@ -181,7 +203,7 @@ fn judge(url: &str, topic: &str, seen: Seen) -> Check {
         Seen { others: 0, .. } => Check::wrong(
             what,
             format!(
-                "the server granted the subscriptions and delivers nothing within {REFUSAL:?}, not \
+                "the server granted the subscriptions and delivers nothing within {PUBLISH_TIMEOUT:?}, not \
                  even this message, whose topic is subscribed: let its access rules (ACL) allow \
                  the bridge's user to publish there and to read spBv1.0/#"
             ),
