@@ -33,14 +33,15 @@ pub use status::{LateFigures, LateStatus};
 use crate::delivery::point::{Key, Point};
 use crate::time::{Instant, Now};
 
-/// Rows that are not yet flushed: past this the disk does not keep up, and points are refused.
+/// Rows that may wait to be flushed. Beyond it the disk does not keep up, and points are refused.
 const MAX_UNSAVED: usize = 100_000;
-/// Files whose steps are under way at once.
+/// Files whose steps may run at the same time.
 const PARALLEL: usize = 4;
-/// Jobs that are not over: SiteWise takes a hundred of the account.
+/// Jobs that may run at the same time: SiteWise takes a hundred of an account.
 const MAX_JOBS: usize = 20;
-/// How often the account's storage configuration is read while no tier is enabled, and otherwise.
+/// How often the account's storage configuration is read while no tier is known to be enabled.
 const READ_TIERS: Duration = Duration::from_secs(300);
+/// How often it is read while a tier is enabled.
 const CONFIRM_TIERS: Duration = Duration::from_secs(3600);
 
 /// Whether the account has the storage that bulk import needs.
@@ -51,7 +52,7 @@ pub enum Tiers {
     Unknown,
     /// The warm tier or the cold tier is enabled.
     Enabled,
-    /// Neither is.
+    /// Neither of them is enabled.
     Disabled,
 }
 
@@ -62,9 +63,9 @@ pub enum Refusal {
     NoTier,
     /// The files take all the room they may.
     Full,
-    /// The disk does not keep up, or refuses.
+    /// The disk does not keep up, or its writes fail.
     Disk,
-    /// It has no form in a file: [`route`] says why.
+    /// It cannot be written as a row: [`route`] says why.
     NoRow,
 }
 
@@ -92,15 +93,15 @@ impl Refusal {
 pub struct RestoredFile {
     /// Its name.
     pub name: FileName,
-    /// Its whole rows; what is torn was cut off.
+    /// Its complete rows: a torn one at the end was cut off.
     pub rows: u64,
     /// Its length.
     pub bytes: u64,
-    /// What was written beside it.
+    /// The record of its job, which was written beside it.
     pub record: JobRecord,
 }
 
-/// One thing to do.
+/// An output of [`Late`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Append a row to a file, which is made if need be, and tell with
@@ -108,7 +109,7 @@ pub enum Output {
     Append {
         /// The file.
         file: FileName,
-        /// Counts rows over all files.
+        /// The row's number, counted over all files.
         row: u64,
         /// The line, its end included.
         line: String,
@@ -121,29 +122,29 @@ pub enum Output {
         /// The last row that is settled with them.
         row: u64,
     },
-    /// Close a file, flushed; nothing is to be told.
+    /// Flush and close a file. No answer is expected.
     Close(FileName),
-    /// Do this for a file, and tell with [`handle_step`](Late::handle_step) how it ended.
+    /// Do this step for a file, and hand back the result with [`handle_step`](Late::handle_step).
     Do(FileName, Step),
     /// Read the account's storage configuration, and tell with
     /// [`handle_tiers`](Late::handle_tiers).
     ReadTiers,
-    /// A file was deleted by somebody, before its rows were in SiteWise, or are known to be.
+    /// Somebody deleted a file before its rows were known to be in SiteWise.
     Lost {
         /// The file.
         file: FileName,
         /// Its rows.
         rows: u64,
     },
-    /// The job of a file came to nothing, for all that is known; another is created later.
+    /// The job of a file failed as a whole, as far as is known; another is created later.
     JobFailed(FileName),
-    /// The job of a file is over: so many rows were taken, so many refused.
+    /// The job of a file is over.
     Delivered {
         /// The file.
         file: FileName,
         /// Rows that SiteWise took.
         taken: u64,
-        /// Rows that it refused: they are dead letters.
+        /// Rows that it rejected: they are dead letters.
         refused: u64,
     },
 }
@@ -159,25 +160,25 @@ pub struct Late {
     tiers: Tiers,
     read_tiers_at: Option<Instant>,
     open: OpenFiles,
-    /// Closed by rule, but some of their points may still be in the outbox: closed once these are
-    /// settled there, flushed.
+    /// Files that take no more rows, but whose points may still be in the outbox: closed once the
+    /// deletion of these is flushed.
     closing: VecDeque<OpenFile>,
     /// By their names, so the oldest file first.
     courses: Vec<Course>,
     last_row: u64,
-    /// Points up to this row have left the outbox, flushed.
+    /// The deletion of points up to this row from the outbox is flushed.
     settled_row: u64,
     /// Rows that are not flushed yet.
     unsaved: VecDeque<(u64, Key)>,
     outputs: VecDeque<Output>,
     figures: LateFigures,
-    /// A file that an earlier process left and that cannot be read, and why.
+    /// The first file of an earlier process that cannot be read, and why.
     unreadable: Option<(String, String)>,
 }
 
 impl Late {
-    /// With the files that earlier processes left, of which the outbox has no point any more. All of
-    /// these are closed: rows of this process go to files of its own.
+    /// With the files that earlier processes left, whose points are no longer in the outbox. No rows
+    /// are added to these: this process opens files of its own.
     pub fn new(config: Config, restored: Vec<RestoredFile>, seed: u64, now: Now) -> Self {
         let mut late = Self {
             config,
@@ -198,8 +199,8 @@ impl Late {
         late
     }
 
-    /// Earlier processes left these files, as told to [`new`](Self::new): they are known only once
-    /// the outbox's disk can be read.
+    /// Adds files of earlier processes, as [`new`](Self::new) does, where they become known only later,
+    /// once the outbox's disk can be read.
     pub fn handle_restored(&mut self, restored: Vec<RestoredFile>, now: Now) {
         self.add_restored(restored, now);
         self.start_steps(now);
@@ -224,7 +225,7 @@ impl Late {
         self.courses.sort_by_key(|course| course.name);
     }
 
-    /// Takes a point that [`route`] sends this way.
+    /// Takes a point that [`route`] sends by file.
     ///
     /// # Errors
     ///
@@ -233,7 +234,7 @@ impl Late {
         self.take(point, Lane::Late, now)
     }
 
-    /// Takes a point of a property that travels this way by choice.
+    /// Takes a point of a property that is sent by file by choice.
     ///
     /// # Errors
     ///
@@ -245,7 +246,7 @@ impl Late {
     fn take(&mut self, point: Point, lane: Lane, now: Now) -> Result<(), (Point, Refusal)> {
         let may_travel = match lane {
             Lane::Late => self.tiers != Tiers::Disabled,
-            // There is another way: nothing waits for a right or a tier that may never come.
+            // These values can also be sent live, so they do not wait until a tier is enabled.
             Lane::Buffered => self.tiers == Tiers::Enabled,
         };
         if !may_travel {
@@ -297,7 +298,7 @@ impl Late {
 
     /// The account's storage configuration was read; `Unknown` if it could not be.
     pub fn handle_tiers(&mut self, tiers: Tiers, now: Now) {
-        // What was read once holds until it is read otherwise.
+        // A read that failed does not change what is known.
         if tiers != Tiers::Unknown {
             self.tiers = tiers;
         }
@@ -306,7 +307,7 @@ impl Late {
         self.start_steps(now);
     }
 
-    /// The step of a file has ended; one of an unknown file is ignored.
+    /// Handles the result of a step. That of an unknown file is ignored.
     pub fn handle_step(&mut self, file: FileName, result: StepResult, now: Now) {
         let jitter = self.random.f64();
         let Some(course) = self.courses.iter_mut().find(|course| course.name == file) else {
@@ -318,11 +319,12 @@ impl Late {
             Progress::Retried(_) => self.figures.retries += 1,
             Progress::JobFailed => {
                 self.figures.failed_jobs += 1;
-                // Perhaps somebody has switched the tiers off.
+                // Somebody may have disabled the tiers.
                 self.read_tiers_at = Some(now.instant);
                 self.outputs.push_back(Output::JobFailed(file));
             }
             Progress::JobOver(refused) => {
+                // `JobOver` has at most as many as there are.
                 let taken = rows - refused;
                 self.figures.jobs += 1;
                 self.figures.delivered += taken;
@@ -353,7 +355,7 @@ impl Late {
         self.close_settled(now);
     }
 
-    /// Closes the open files before their time: what they hold travels at once.
+    /// Closes the open files before they are due, so that their rows are sent at once.
     pub fn flush(&mut self, now: Now) {
         self.close_open(Lane::Late);
         self.close_open(Lane::Buffered);
@@ -373,19 +375,20 @@ impl Late {
         self.outputs.pop_front()
     }
 
-    /// Rows whose jobs are not over: what was taken and is neither delivered nor refused.
+    /// Rows whose jobs are not over.
     pub fn waiting(&self) -> u64 {
         let open = self.open.iter().chain(&self.closing).map(|file| file.rows);
         let closed = self.courses.iter().filter(|course| !course.is_over);
         open.chain(closed.map(|course| course.rows)).sum()
     }
 
-    /// Rows that a crash would take back into the outbox, or lose where that has no disk.
+    /// Rows that are not flushed. After a crash their points are still in the outbox, or lost if that
+    /// is in memory.
     pub fn unsaved(&self) -> usize {
         self.unsaved.len()
     }
 
-    /// How many more points are taken before the disk has flushed some.
+    /// How many more points are taken before some rows are flushed.
     pub fn room(&self) -> usize {
         MAX_UNSAVED.saturating_sub(self.unsaved.len())
     }
@@ -395,12 +398,12 @@ impl Late {
         self.tiers
     }
 
-    /// Where things go.
+    /// The configuration.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// What was counted since the start.
+    /// Counters since the start.
     pub fn figures(&self) -> LateFigures {
         self.figures
     }
@@ -419,7 +422,7 @@ impl Late {
         self.closing.extend(self.open.of(lane).take());
     }
 
-    /// Closes what is to be closed and whose points have left the outbox, and starts steps that are due.
+    /// Closes the files whose points have left the outbox, and starts steps that are due.
     fn close_settled(&mut self, now: Now) {
         let settled = self.settled_row;
         while let Some(file) = self.closing.pop_front_if(|file| file.last_row <= settled) {
@@ -435,7 +438,7 @@ impl Late {
         self.courses.iter().filter(|course| course.due().is_none()).count()
     }
 
-    /// Files whose next step may be done, as far as tiers and the number of jobs go.
+    /// Files whose next step is allowed by the tiers and the number of jobs.
     fn startable(&self) -> impl Iterator<Item = &Course> {
         let jobs = self.courses.iter().filter(|course| course.has_job()).count();
         let may_create = jobs < MAX_JOBS && self.tiers == Tiers::Enabled;
