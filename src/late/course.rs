@@ -14,18 +14,20 @@ use crate::time::Instant;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// Longest such delay.
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
-/// First delay before the state of a job is read, and the longest between two readings.
-const FIRST_LOOK: Duration = Duration::from_secs(2);
-const LONGEST_LOOK: Duration = Duration::from_secs(30);
-/// First and longest delay before another job is created for a file whose job failed as a whole: a
-/// person has to act.
+/// First delay before the state of a job is read.
+const FIRST_POLL: Duration = Duration::from_secs(2);
+/// Longest delay between two reads of a job's state.
+const LONGEST_POLL: Duration = Duration::from_secs(30);
+/// First delay before another job is created for a file whose job failed as a whole: usually somebody
+/// has to act first. Doubled each time.
 const FIRST_ATTEMPT: Duration = Duration::from_secs(900);
+/// Longest such delay.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(6 * 3600);
-/// First delay before an object is put again whose job was refused; doubled up to the longest delay
-/// between two attempts.
+/// First delay before an object is put again since SiteWise did not create its job. Doubled each time,
+/// up to [`LONGEST_ATTEMPT`].
 const FIRST_REFUSAL: Duration = Duration::from_secs(60);
 
-/// What is to be done next for a file.
+/// A step for a closed file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Put the object.
@@ -67,7 +69,7 @@ pub enum JobState {
 /// How a step ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StepResult {
-    /// As it should.
+    /// It succeeded.
     Done,
     /// The job was created, or found; its id.
     Job(String),
@@ -75,56 +77,56 @@ pub enum StepResult {
     Exists,
     /// There is no such job.
     NoJob,
-    /// The job is not created as things are, for this reason: perhaps its object is gone.
+    /// SiteWise did not create the job, for this reason: its object may be gone.
     NotCreated(String),
     /// The file is no longer on the disk.
     NoFile,
     /// The job's state.
     State(JobState),
-    /// So many rows were refused.
+    /// This many rows were rejected.
     Refused(u64),
-    /// Not at all, for this reason: it is to be tried again.
+    /// It failed, for this reason, and is to be retried.
     Failed(String),
 }
 
-/// What became of a step, beyond the next one.
+/// What follows from a step's result, beside the next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// Nothing to tell.
+    /// Nothing.
     None,
     /// The step failed, for this reason, and is tried again.
     Retried(String),
-    /// The job came to nothing: another is created later.
+    /// The job failed as a whole: another is created later.
     JobFailed,
-    /// The job is over, and so many of its rows were refused.
+    /// The job is over, and this many of its rows were rejected: at most all.
     JobOver(u64),
-    /// Somebody deleted the file before its rows were in SiteWise, or are known to be.
+    /// Somebody deleted the file before its rows were known to be in SiteWise.
     Lost,
     /// The file is gone.
     Gone,
 }
 
-/// What was written beside a file: its last attempt, and the id of that attempt's job.
+/// The record that is written beside a file: its last attempt, and the id of that attempt's job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobRecord {
-    /// Counted from 1.
+    /// Counted from 1; 0 before the first.
     pub attempt: u32,
-    /// None before it is known.
+    /// None until the job's id is known.
     pub job: Option<String>,
 }
 
-/// A closed file and where it stands.
+/// A closed file, and its next step.
 #[derive(Debug)]
 pub(super) struct Course {
     pub(super) name: FileName,
     pub(super) rows: u64,
     pub(super) bytes: u64,
     pub(super) next: Step,
-    /// Since when its step may be done; none while it is being done.
+    /// When its next step is due; none while that is in progress.
     due: Option<Instant>,
     attempt: u32,
     retry_delay: Duration,
-    look_delay: Duration,
+    poll_delay: Duration,
     /// Before the object is put again, the next time that its job is refused.
     refusal_delay: Duration,
     /// The job is over: only the file is to be deleted.
@@ -143,7 +145,7 @@ impl Course {
     ) -> Self {
         let next = match record {
             JobRecord { job: Some(job), .. } => Step::Describe(job),
-            // The object was put before this was written.
+            // The attempt is recorded after the object was put, so that need not be repeated.
             JobRecord { attempt: attempt @ 1.., job: None } => Step::Create(attempt),
             JobRecord { .. } => Step::Upload,
         };
@@ -155,31 +157,31 @@ impl Course {
             due: Some(now),
             attempt: record.attempt.max(1),
             retry_delay: FIRST_RETRY,
-            look_delay: FIRST_LOOK,
+            poll_delay: FIRST_POLL,
             refusal_delay: FIRST_REFUSAL,
             is_over: false,
             last_error: None,
         }
     }
 
-    /// Whether its job exists or is about to, and is not over.
+    /// Whether its job exists or is being created, and is not over.
     pub(super) fn has_job(&self) -> bool {
         !self.is_over && !matches!(self.next, Step::Upload | Step::RecordAttempt(_))
     }
 
-    /// When its next step is due; none while one is under way.
+    /// When its next step is due; none while one is in progress.
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// The step that is due is under way from now on.
+    /// Begins the step that is due.
     pub(super) fn begin(&mut self, now: Instant) -> Option<Step> {
         self.due.filter(|due| *due <= now)?;
         self.due = None;
         Some(self.next.clone())
     }
 
-    /// The step under way has ended. `jitter` is between 0 and 1.
+    /// Handles the result of the step in progress. `jitter` is between 0 and 1.
     pub(super) fn handle(&mut self, result: StepResult, jitter: f64, now: Instant) -> Progress {
         let result = match result {
             StepResult::Failed(reason) => return self.retry(reason, jitter, now),
@@ -191,29 +193,29 @@ impl Course {
             (Step::Create(attempt) | Step::Find(attempt), StepResult::Job(job)) => {
                 Step::RecordJob(*attempt, job)
             }
-            // Looked for with the delay that was reached: it may not be found, again and again.
+            // Unlike `advance`, this keeps the retry delay: creating and finding may alternate for long.
             (Step::Create(attempt), StepResult::Exists) => {
                 (self.next, self.due) = (Step::Find(*attempt), Some(now));
                 return Progress::None;
             }
-            // The object may be gone, by the bucket's lifecycle, since it was put: it is put again.
+            // The bucket's lifecycle may have deleted the object: it is put again.
             (Step::Create(_), StepResult::NotCreated(reason)) => {
                 return self.put_again(reason, jitter, now);
             }
-            // What exists by name and not in the list appears there in a while, or was no job.
+            // A job whose name is taken but which is not listed may appear later, or never existed.
             (Step::Find(attempt), StepResult::NoJob) => {
                 self.next = Step::Create(*attempt);
                 return self.retry("the job is not in the list of jobs".to_owned(), jitter, now);
             }
             (Step::RecordJob(_, job), StepResult::Done) => {
-                self.look_delay = FIRST_LOOK;
-                self.advance(Step::Describe(job.clone()), now + FIRST_LOOK);
+                self.poll_delay = FIRST_POLL;
+                self.advance(Step::Describe(job.clone()), now + FIRST_POLL);
                 return Progress::None;
             }
             (Step::Describe(_), StepResult::State(state)) => match state {
                 JobState::Pending | JobState::Running => {
-                    self.look_delay = self.look_delay.mul_f64(1.5).min(LONGEST_LOOK);
-                    self.advance(self.next.clone(), now + self.look_delay);
+                    self.poll_delay = self.poll_delay.mul_f64(1.5).min(LONGEST_POLL);
+                    self.advance(self.next.clone(), now + self.poll_delay);
                     return Progress::None;
                 }
                 JobState::Completed => return self.job_over(0, now),
@@ -255,7 +257,7 @@ impl Course {
         Progress::Retried(reason)
     }
 
-    /// Nothing is left to be sent, or to be kept as dead letters.
+    /// The file is gone: its rows can neither be sent nor kept as dead letters.
     fn lost(&mut self, now: Instant) -> Progress {
         self.is_over = true;
         self.advance(Step::Remove, now);
@@ -268,12 +270,13 @@ impl Course {
         Progress::JobOver(refused.min(self.rows))
     }
 
-    /// None of its rows was taken, as far as is known: the object is put again, since it may be what
-    /// was missing, for a job of another name.
+    /// As far as is known, no row was taken. The object is put again, since it may have been missing, and
+    /// another job is created under another name.
     fn job_failed(&mut self, now: Instant) -> Progress {
-        let tried = self.attempt.min(10);
+        // `new` sets the attempt to 1 at least, so that this is not negative.
+        let doublings = self.attempt.min(10) - 1;
         self.attempt += 1;
-        let wait = FIRST_ATTEMPT.saturating_mul(1 << (tried - 1)).min(LONGEST_ATTEMPT);
+        let wait = FIRST_ATTEMPT.saturating_mul(1 << doublings).min(LONGEST_ATTEMPT);
         self.advance(Step::Upload, now + wait);
         Progress::JobFailed
     }
