@@ -7,54 +7,54 @@ use super::price::{self, Price, Traffic, price};
 /// Properties of one name, as they sent for a while.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Measured {
-    /// A glob that takes them: `*/Speed`.
+    /// A glob that matches them: `*/Speed`.
     pub glob: String,
-    /// How many.
+    /// Number of properties.
     pub properties: u64,
     /// Values of all of them.
     pub values: u64,
-    /// Bytes of these that are billed.
+    /// Billed bytes of these values.
     pub bytes: u64,
 }
 
-/// Both ways' prices, in messages a day.
+/// What ingest costs live and by bulk import, in messages a day.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Offer {
-    /// How long an entry lingers on the live way.
+    /// How long an entry lingers when sent live.
     pub linger: Duration,
-    /// How long values are collected on the other.
+    /// How long values are collected for a file.
     pub every: Duration,
     /// Values a second.
     pub rate: f64,
-    /// What all of them cost together.
+    /// The price of all of them together.
     pub price: Price,
-    /// Where it pays, the most saved first; none where it does not pay for all of them together,
-    /// since the least that a period is billed would not go down with fewer.
+    /// The properties for which it pays, the largest saving first. None if it does not pay for all
+    /// together: the minimum that is billed for a period would be the same for fewer.
     pub pays_for: Vec<Saving>,
 }
 
-/// Properties for which it pays.
+/// Properties for which bulk import pays.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Saving {
-    /// A glob that takes them.
+    /// A glob that matches them.
     pub glob: String,
-    /// How many.
+    /// Number of properties.
     pub properties: u64,
     /// What they cost live, in messages a day.
     pub live: f64,
-    /// Their part of what bulk import costs, whichever counts more: values or bytes.
+    /// Their share in the price of bulk import, by values or by bytes, whichever is more.
     pub import: f64,
 }
 
 impl Offer {
-    /// Of what was measured for so long; none where that is nothing.
+    /// The offer for what was measured during `measured_for`; none if no value was.
     pub fn new(
         measured: &[Measured],
-        over: Duration,
+        measured_for: Duration,
         linger: Duration,
         every: Duration,
     ) -> Option<Self> {
-        let seconds = over.as_secs_f64();
+        let seconds = measured_for.as_secs_f64();
         let sent = measured.iter().filter(|of| of.values > 0 && of.properties > 0);
         let sent: Vec<(&Measured, Traffic)> = sent
             .map(|of| {
@@ -63,7 +63,7 @@ impl Offer {
                 (of, Traffic { properties: of.properties, rate, bytes })
             })
             .collect();
-        if sent.is_empty() || over.is_zero() {
+        if sent.is_empty() || measured_for.is_zero() {
             return None;
         }
         let traffic: Vec<Traffic> = sent.iter().map(|(_, traffic)| *traffic).collect();
