@@ -1,4 +1,4 @@
-//! Where late values go, and what their files, objects and jobs are called.
+//! Configuration of late values, and the names of their files, objects and jobs.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,25 +7,26 @@ use super::file::OpenFile;
 use crate::globs::Globs;
 use crate::time::Instant;
 
-/// Letters of a job's name that are its key's: SiteWise takes 256, and the attempt stands behind.
+/// Characters of a job's name that come from the object's key: SiteWise takes 256, and the number of
+/// the attempt follows.
 const JOB_NAME_LETTERS: usize = 240;
 
-/// Where late values go.
+/// Configuration of late values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Before each object's key; empty, or without a slash at its end.
+    /// Prefix of each object's key; empty, or without a slash at its end.
     pub prefix: String,
     /// Keeps bridges apart that share a bucket.
     pub host_id: String,
     /// How long after its first row a file is closed.
     pub every: Duration,
-    /// Bytes of all files on disk.
+    /// Maximum size of all files on disk, in bytes.
     pub max_bytes: u64,
-    /// Properties that travel this way by choice; none where no property does.
+    /// Properties that are sent by file by choice; none if no property is.
     pub buffered: Option<Buffered>,
 }
 
-/// Properties that travel by file although SiteWise would take them live: that costs less.
+/// Properties that are sent by file although SiteWise would take them live, since that costs less.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Buffered {
     /// Matched against the property's address, as `SPARKPLUG_INCLUDE` is.
@@ -34,13 +35,13 @@ pub struct Buffered {
     pub every: Duration,
 }
 
-/// Why rows travel by file. Each lane has files of its own.
+/// Why rows are sent by file. The two kinds are in separate files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lane {
-    /// They are too old for the live way. They are imported as they are.
+    /// They are too old to be sent live. They are only stored.
     #[default]
     Late,
-    /// By choice. SiteWise computes and notifies as of live values (adaptive ingestion).
+    /// By choice. SiteWise computes and notifies as with live values (adaptive ingestion).
     Buffered,
 }
 
@@ -68,12 +69,12 @@ impl FileName {
         Self { lane, ..self }
     }
 
-    /// Why its rows travel by file.
+    /// Why its rows are sent by file.
     pub const fn lane(self) -> Lane {
         self.lane
     }
 
-    /// A name as it is written; none if the text is not one.
+    /// Parses a name. None if the text is none.
     pub fn parse(text: &str) -> Option<Self> {
         let (rest, lane) = match text.strip_suffix(BUFFERED) {
             Some(rest) => (rest, Lane::Buffered),
@@ -111,13 +112,13 @@ impl Config {
         self.below_prefix(&format!("{name}.csv"))
     }
 
-    /// The name of a file's job: its key, so that it can be made once.
+    /// The name of a file's job: the object's key, so that a job is created only once.
     pub fn job_name(&self, name: FileName, attempt: u32) -> String {
         let key = self.key(name);
         let allowed = |letter: char| {
             letter.is_ascii_alphanumeric() || matches!(letter, ' ' | '.' | '_' | ':' | '/' | '-')
         };
-        // The file's name stands at the end, and the host id may be long.
+        // The end is kept, with the file's name: the host id before it may be long.
         let skipped = key.chars().count().saturating_sub(JOB_NAME_LETTERS);
         let key: String = key
             .chars()
