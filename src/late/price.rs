@@ -1,4 +1,4 @@
-//! What the two ways cost, in messages.
+//! What ingest costs live and by bulk import, in billed messages.
 //!
 //! Source: the pricing page. The live way bills a message for ten values or a kilobyte of one
 //! property; bulk import bills one for sixty values or 5 KB, over all properties of a period, and at
@@ -13,15 +13,15 @@ use crate::sitewise::limits::{BYTES_PER_MESSAGE, VALUES_PER_MESSAGE};
 const IMPORT_VALUES: f64 = 60.0;
 /// Bytes that are billed as one message.
 const IMPORT_BYTES: f64 = 5.0 * 1024.0;
-/// Messages of a period at least.
+/// Messages that are billed for a period at least.
 pub const LEAST_MESSAGES: f64 = 2_000.0;
 
-/// Properties that send alike.
+/// Properties with the same rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Traffic {
-    /// How many.
+    /// Number of properties.
     pub properties: u64,
-    /// Values of each, a second.
+    /// Values a second of each.
     pub rate: f64,
     /// Bytes of a value that count, its time and quality included.
     pub bytes: u64,
@@ -30,20 +30,20 @@ pub struct Traffic {
 /// What traffic costs, in messages a day.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Price {
-    /// Live, as entries leave now.
+    /// Live, with entries filled as the linger allows.
     pub live: f64,
     /// Live, if every entry were full.
     pub full_entries: f64,
-    /// Collected, if values count.
+    /// By bulk import, if AWS counts values.
     pub by_values: f64,
-    /// Collected, if bytes count.
+    /// By bulk import, if AWS counts bytes.
     pub by_bytes: f64,
-    /// What a day is billed with at least.
+    /// By bulk import, the minimum.
     pub least: f64,
 }
 
 impl Price {
-    /// Whether collecting costs less than the live way, whatever counts.
+    /// Whether bulk import costs less than live, whether AWS counts values or bytes.
     pub fn pays(&self) -> bool {
         self.by_values.max(self.by_bytes) < self.live
     }
@@ -51,18 +51,17 @@ impl Price {
 
 const DAY: f64 = 86_400.0;
 
-/// Prices traffic whose entries linger for so long on the live way, and whose files leave every
-/// `every` on the other.
+/// Prices traffic: live with this linger, and by bulk import with a file each `every`.
 pub fn price(traffic: &[Traffic], linger: Duration, every: Duration) -> Price {
     let mut price = Price::default();
     let (mut values, mut bytes) = (0.0, 0.0);
     for Traffic { properties, rate, bytes: size } in traffic {
         let (size, day) = (*size as f64, *properties as f64 * rate * DAY);
         let full = VALUES_PER_MESSAGE as f64;
-        // One value begins an entry; more follow while it lingers.
-        let held = (1.0 + rate * linger.as_secs_f64()).floor().clamp(1.0, full);
-        let messages = |held: f64| (held * size / BYTES_PER_MESSAGE as f64).ceil().max(1.0);
-        price.live += day / held * messages(held);
+        // One value begins an entry; others join it while it lingers.
+        let values_per_entry = (1.0 + rate * linger.as_secs_f64()).floor().clamp(1.0, full);
+        let messages = |values: f64| (values * size / BYTES_PER_MESSAGE as f64).ceil().max(1.0);
+        price.live += day / values_per_entry * messages(values_per_entry);
         price.full_entries += day / full * messages(full);
         values += day;
         bytes += day * size;
@@ -77,8 +76,8 @@ pub fn price(traffic: &[Traffic], linger: Duration, every: Duration) -> Price {
     price
 }
 
-/// A part of what is collected, in messages a day, without the least of a period: whichever counts
-/// more, values or bytes.
+/// The share of some traffic in the price of bulk import, in messages a day: by values or by bytes,
+/// whichever is more. The minimum of a period is left out.
 pub fn share(traffic: Traffic) -> f64 {
     let Traffic { properties, rate, bytes } = traffic;
     let day = properties as f64 * rate * DAY;
