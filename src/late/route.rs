@@ -1,4 +1,4 @@
-//! Which way a point goes: the live one, or by a file.
+//! Whether a point is sent live or by file.
 
 use std::time::Duration;
 
@@ -7,26 +7,26 @@ use crate::delivery::point::{Class, Point};
 use crate::sitewise::limits;
 use crate::time::{ClockAgreement, Timestamp};
 
-/// A value that reaches SiteWise's window's end within this time is not sent live any more: it would
-/// wait for batches and retries.
+/// A value that SiteWise soon rejects as too old, within this time, is not sent live: batching and
+/// retries take a while.
 const MARGIN: Duration = Duration::from_secs(600);
 
-/// The way of a point.
+/// How a point is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
     /// By BatchPutAssetPropertyValue.
     Live,
     /// By a file.
     Late,
-    /// It is too old for the live way, and the other one does not take it.
+    /// It is too old to be sent live, and cannot be sent by file.
     None(NoRoute),
 }
 
-/// Why a point that is too old goes by no file.
+/// Why a point that is too old cannot be sent by file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NoRoute {
-    /// It is the value of an attribute, a mark, or presence: only the plant's measurements go this
-    /// way.
+    /// It is the value of an attribute, a stale mark, or presence: only the plant's measurements are
+    /// sent by file.
     Class,
     /// It is null, for which the files have no form.
     Null,
@@ -50,7 +50,7 @@ impl NoRoute {
     }
 }
 
-/// The way of a point whose turn has come and which would wait for so long in delivery.
+/// How a point is sent whose turn has come, and which would `wait` for this long in delivery.
 ///
 /// While our clock and SiteWise's differ, a value's age is not known: everything goes live, and what
 /// SiteWise rejects as too old comes back with [`of_rejected`].
@@ -63,11 +63,11 @@ pub fn of(point: &Point, wait: Duration, clocks: ClockAgreement, wall: Timestamp
         return of_rejected(point);
     }
     let near = point.class == Class::History && point.time < oldest.plus(wait.max(MARGIN));
-    // What no file takes can still be sent in time.
+    // If it cannot be sent by file, it is sent live, and may still be in time.
     if near && of_rejected(point) == Route::Late { Route::Late } else { Route::Live }
 }
 
-/// The way of a value that the bridge itself generates, such as presence: never by a file.
+/// How a value of the bridge's own is sent, such as presence: never by file.
 pub fn of_own(point: &Point, wall: Timestamp) -> Route {
     if point.time < wall.minus(limits::OLDEST_VALUE) {
         Route::None(NoRoute::Class)
@@ -76,7 +76,7 @@ pub fn of_own(point: &Point, wall: Timestamp) -> Route {
     }
 }
 
-/// The way of a point that is too old for the live way.
+/// How a point is sent that is too old to be sent live.
 pub fn of_rejected(point: &Point) -> Route {
     match point.class {
         Class::Static | Class::Stale => return Route::None(NoRoute::Class),
