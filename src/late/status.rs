@@ -1,56 +1,56 @@
-//! What is told of late values.
+//! Counters and status of late values.
 
 use super::{Late, Tiers};
 
-/// What was counted since the start.
+/// Counters since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LateFigures {
     /// Rows that earlier processes left.
     pub restored: u64,
     /// Rows that were appended.
     pub rows: u64,
-    /// Of these: text that had to be quoted, which is not documented.
+    /// Of these: rows with quoted text. Whether SiteWise reads quotes is not documented.
     pub quoted: u64,
     /// Rows that SiteWise took.
     pub delivered: u64,
-    /// Rows that it refused.
+    /// Rows that SiteWise rejected.
     pub refused: u64,
     /// Rows of files that somebody deleted before their jobs were over.
     pub lost: u64,
     /// Jobs that are over.
     pub jobs: u64,
-    /// Jobs that came to nothing.
+    /// Jobs that failed as a whole.
     pub failed_jobs: u64,
-    /// Steps that were tried again.
+    /// Steps that were retried.
     pub retries: u64,
 }
 
 impl LateFigures {
-    /// Whether every row is accounted for, with so many that wait.
+    /// Whether every row is accounted for, with `waiting` rows whose jobs are not over.
     pub fn balances(&self, waiting: u64) -> bool {
         self.restored + self.rows == self.delivered + self.refused + self.lost + waiting
     }
 }
 
-/// How things stand.
+/// The status of late values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LateStatus {
     /// Whether the account has the storage that is needed.
     pub tiers: Tiers,
     /// Rows whose jobs are not over.
     pub waiting: u64,
-    /// Files on disk, and their bytes.
+    /// Number of files on disk.
     pub files: usize,
-    /// Their bytes.
+    /// Size of all files on disk, in bytes.
     pub bytes: u64,
     /// Jobs that are not over.
     pub jobs: usize,
-    /// The first file whose last step failed, and why.
+    /// The key of the first file whose last step failed or that cannot be read, and why.
     pub failing: Option<(String, String)>,
 }
 
 impl Late {
-    /// How things stand.
+    /// The status.
     pub fn status(&self) -> LateStatus {
         let failing = self
             .courses
