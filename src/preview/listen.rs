@@ -11,11 +11,12 @@ use tracing::{info, warn};
 use super::{CapturedEvents, PlanError};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::mqtt::{self, Inbound};
+use crate::mqtt::{self, Inbound, Outgoing};
 use crate::sparkplug::event::Event;
 use crate::sparkplug::host::{Host, Output, ServerId};
 use crate::sparkplug::message::Message;
 use crate::sparkplug::{config as host_config, rebirth, topic};
+use crate::time::Now;
 
 /// Messages that wait to be read.
 const INBOUND: usize = 16_384;
@@ -63,41 +64,12 @@ pub(super) async fn listen(
         let now = clock.now();
         match message {
             None => host.handle_timeout(now),
-            Some(Inbound::Connected { server, session_time }) => {
-                connected = true;
-                host.handle_connected(ServerId(server), session_time, now);
-            }
-            Some(Inbound::Disconnected { server, .. }) => {
-                host.handle_disconnected(ServerId(server), now);
-            }
-            Some(Inbound::Oversized { server, topic, size, retain }) => {
-                warn!("skipped a message on {topic}: its packet has {size} bytes");
-                host.handle_oversized(ServerId(server), &topic, retain, now);
-            }
-            Some(Inbound::Message { server, topic, payload, retain, .. }) => {
-                host.handle_message(ServerId(server), &topic, &payload, retain, now);
+            Some(message) => {
+                connected |= matches!(message, Inbound::Connected { .. });
+                handle_inbound(&mut host, message, now);
             }
         }
-        while let Some(output) = host.poll_output() {
-            match output {
-                Output::Publish(publish) => {
-                    let server = servers.get(usize::from(publish.server.0));
-                    if let Some(server) = server.filter(|_| is_rebirth(&publish.message)) {
-                        info!(
-                            messaging.destination.name = publish.message.topic,
-                            "requesting a rebirth"
-                        );
-                        // A full queue asks later.
-                        let _ = server.try_send(publish.message.into());
-                    }
-                }
-                Output::Event(Event::Death(_))
-                | Output::Finding { .. }
-                | Output::AllNodesExcluded(_)
-                | Output::NothingDelivered(_) => {}
-                Output::Event(event) => captured.push_event(now, event),
-            }
-        }
+        drain_outputs(&mut host, &servers, &mut captured, now);
         if due >= end && Moment::now() >= end {
             break;
         }
@@ -109,6 +81,50 @@ pub(super) async fn listen(
     drop(messages);
     connections.join_all().await;
     if connected { Ok(captured) } else { Err(PlanError::NotConnected) }
+}
+
+/// Handles what a server has sent.
+fn handle_inbound(host: &mut Host, inbound: Inbound, now: Now) {
+    match inbound {
+        Inbound::Connected { server, session_time } => {
+            host.handle_connected(ServerId(server), session_time, now);
+        }
+        Inbound::Disconnected { server, .. } => host.handle_disconnected(ServerId(server), now),
+        Inbound::Oversized { server, topic, size, retain } => {
+            warn!("skipped a message on {topic}: its packet has {size} bytes");
+            host.handle_oversized(ServerId(server), &topic, retain, now);
+        }
+        Inbound::Message { server, topic, payload, retain, .. } => {
+            host.handle_message(ServerId(server), &topic, &payload, retain, now);
+        }
+    }
+}
+
+/// Keeps the host's events, and publishes its requests for births.
+fn drain_outputs(
+    host: &mut Host,
+    servers: &[mpsc::Sender<Outgoing>],
+    captured: &mut CapturedEvents,
+    now: Now,
+) {
+    while let Some(output) = host.poll_output() {
+        match output {
+            Output::Publish(publish) => {
+                let server = servers.get(usize::from(publish.server.0));
+                if let Some(server) = server.filter(|_| is_rebirth(&publish.message)) {
+                    let topic = &publish.message.topic;
+                    info!(messaging.destination.name = topic, "requesting a rebirth");
+                    // If the queue is full, the host requests it again later.
+                    let _ = server.try_send(publish.message.into());
+                }
+            }
+            Output::Event(Event::Death(_))
+            | Output::Finding { .. }
+            | Output::AllNodesExcluded(_)
+            | Output::NothingDelivered(_) => {}
+            Output::Event(event) => captured.push_event(now, event),
+        }
+    }
 }
 
 /// Of all that a host application publishes, an observer publishes requests for births alone.
