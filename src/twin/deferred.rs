@@ -48,7 +48,7 @@ impl Twin {
         self.handle_event(event, now);
     }
 
-    /// No stored message is left. Returns how many values were in none.
+    /// No stored message is left. Returns how many deferred values never came.
     pub fn drop_deferred(&mut self) -> u64 {
         let lost = std::mem::take(&mut self.deferred);
         self.writer.world.counts.drop_values(DropReason::BeforeSync, lost);

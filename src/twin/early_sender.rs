@@ -28,7 +28,7 @@ struct GuessedTarget {
     form: ValueForm,
 }
 
-/// What is guessed of the sources that were born already.
+/// The guessed targets of the sources that were born already.
 #[derive(Debug, Default)]
 pub(super) struct EarlySender {
     /// By slot.
@@ -180,7 +180,7 @@ impl<'a> Guessing<'a> {
     }
 }
 
-/// What a buffered event has sent already, at the places of its samples.
+/// The keys of the values that were sent early, in the order of the event's samples.
 pub(super) fn keys(points: &[Option<Point>]) -> Vec<Option<Key>> {
     points.iter().map(|point| point.as_ref().map(Point::key)).collect()
 }

@@ -73,13 +73,13 @@ impl Kinds {
 
     /// The name of the model that an edge node or device is given.
     pub fn find(&self, source: &Source) -> Option<&str> {
-        self.0.iter().find(|kind| kind.takes(source)).map(|kind| kind.model.as_str())
+        self.0.iter().find(|kind| kind.matches(source)).map(|kind| kind.model.as_str())
     }
 }
 
 impl KindRule {
     fn parse(text: &str) -> Result<Self, String> {
-        let mut arrows = plain(text)
+        let mut arrows = unescaped(text)
             .filter(|(place, _)| text.get(*place..).is_some_and(|rest| rest.starts_with("=>")));
         let parts = arrows.next().and_then(|(place, _)| text.split_at_checked(place));
         let Some((pattern, model)) = parts else {
@@ -100,14 +100,14 @@ impl KindRule {
                 levels.len()
             ));
         }
-        let model = words(trim(model.trim_start_matches("=>")))?;
+        let model = unescape(trim(model.trim_start_matches("=>")))?;
         if model.is_empty() {
             return Err("without a model name after `=>` or `>`".to_owned());
         }
         Ok(Self { text: text.to_owned(), levels, model })
     }
 
-    fn takes(&self, source: &Source) -> bool {
+    fn matches(&self, source: &Source) -> bool {
         let ids = [Some(&source.edge.group), Some(&source.edge.node), source.device.as_ref()];
         let ids = || ids.into_iter().flatten();
         self.levels.len() == ids().count()
@@ -115,7 +115,7 @@ impl KindRule {
                 .all(|(level, id)| fits(level, id.chars().map(Symbol::Char)))
     }
 
-    /// Whether every address that `other` takes is seen to fit here as well.
+    /// Whether this rule is seen to match every address that `other` matches.
     fn covers(&self, other: &Self) -> bool {
         self.levels.len() == other.levels.len()
             && iter::zip(&self.levels, &other.levels)
@@ -123,7 +123,7 @@ impl KindRule {
     }
 }
 
-/// Whether a pattern takes a word, or all that another pattern in the word's place takes.
+/// Whether a pattern matches a word, or every word that another pattern matches.
 fn fits(pattern: &[Symbol], mut word: impl Iterator<Item = Symbol> + Clone) -> bool {
     let mut rest = pattern;
     // The pattern after the last `*`, and the rest of the word to retry from.
@@ -147,7 +147,7 @@ fn fits(pattern: &[Symbol], mut word: impl Iterator<Item = Symbol> + Clone) -> b
             }
             _ => {}
         }
-        // The star takes one more.
+        // The star matches one character more.
         let Some((behind, from)) = &mut star else {
             return false;
         };
@@ -158,33 +158,33 @@ fn fits(pattern: &[Symbol], mut word: impl Iterator<Item = Symbol> + Clone) -> b
     }
 }
 
-/// Whether a backslash stands before a character.
+/// Whether a character is escaped by a backslash.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Escaping {
     Plain,
     Escaped,
 }
 
-/// All characters, with their places.
-fn standing(text: &str) -> impl Iterator<Item = (usize, char, Escaping)> {
-    let mut escaping = false;
+/// All characters, with their positions, and whether they are escaped.
+fn with_escaping(text: &str) -> impl Iterator<Item = (usize, char, Escaping)> {
+    let mut after_backslash = false;
     text.char_indices().map(move |(place, c)| {
-        let standing = if escaping { Escaping::Escaped } else { Escaping::Plain };
-        escaping = c == '\\' && !escaping;
-        (place, c, standing)
+        let escaping = if after_backslash { Escaping::Escaped } else { Escaping::Plain };
+        after_backslash = c == '\\' && !after_backslash;
+        (place, c, escaping)
     })
 }
 
-/// The places of the characters that no backslash stands before.
-fn plain(text: &str) -> impl Iterator<Item = (usize, char)> {
-    standing(text)
-        .filter(|(_, _, standing)| *standing == Escaping::Plain)
+/// The characters that are not escaped, with their positions.
+fn unescaped(text: &str) -> impl Iterator<Item = (usize, char)> {
+    with_escaping(text)
+        .filter(|(_, _, escaping)| *escaping == Escaping::Plain)
         .map(|(place, c, _)| (place, c))
 }
 
-/// The parts between separators, but for those behind a backslash.
+/// The parts between separators that are not escaped.
 fn split<'a>(text: &'a str, separators: &'static [char]) -> impl Iterator<Item = &'a str> {
-    let ends = plain(text).filter(|(_, c)| separators.contains(c)).map(|(place, _)| place);
+    let ends = unescaped(text).filter(|(_, c)| separators.contains(c)).map(|(place, _)| place);
     let mut from = 0;
     ends.chain(iter::once(text.len())).map(move |end| {
         let part = text.get(from..end).unwrap_or_default();
@@ -194,11 +194,11 @@ fn split<'a>(text: &'a str, separators: &'static [char]) -> impl Iterator<Item =
     })
 }
 
-/// Without the blanks around, but for one behind a backslash.
+/// Without the blanks around, except for an escaped one.
 fn trim(text: &str) -> &str {
     let text = text.trim_start();
-    let last = standing(text)
-        .filter(|(_, c, standing)| *standing == Escaping::Escaped || !c.is_whitespace())
+    let last = with_escaping(text)
+        .filter(|(_, c, escaping)| *escaping == Escaping::Escaped || !c.is_whitespace())
         .last();
     let end = last.map_or(0, |(place, c, _)| place + c.len_utf8());
     text.get(..end).unwrap_or(text)
@@ -222,14 +222,14 @@ fn symbols(level: &str) -> Result<Vec<Symbol>, String> {
     Ok(symbols)
 }
 
-/// A text without its backslashes.
-fn words(text: &str) -> Result<String, String> {
-    let mut words = String::with_capacity(text.len());
+/// A text with its escapes replaced by the characters.
+fn unescape(text: &str) -> Result<String, String> {
+    let mut unescaped = String::with_capacity(text.len());
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
-        words.push(if c == '\\' { escaped(chars.next())? } else { c });
+        unescaped.push(if c == '\\' { escaped(chars.next())? } else { c });
     }
-    Ok(words)
+    Ok(unescaped)
 }
 
 fn escaped(c: Option<char>) -> Result<char, String> {

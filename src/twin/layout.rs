@@ -117,18 +117,18 @@ pub(super) fn lay_out(
         None if tags.is_empty() && has_instances(birth) => ModelHint::Instances,
         None => ModelHint::Tags(&tags),
     };
-    let own = |world: &mut DesiredWorld| {
+    let ensure_own_asset = |world: &mut DesiredWorld| {
         let asset = world.ensure_source_asset(&birth.source, hint)?;
         Ok::<_, Cap>((asset, world.presence_of(asset, birth.source.device.is_none())))
     };
-    let mut own_asset = own(world);
+    let mut own_asset = ensure_own_asset(world);
     if own_asset.is_err()
         && (world.has_asset(&birth.source)
             || holds_known(world, &birth.source, &[], &birth.metrics))
     {
-        // What SiteWise has is not shut out because the one above it was never made.
+        // Instances that exist in SiteWise are kept, though the asset above them was never created.
         world.assets.ignore_cap = true;
-        own_asset = own(world);
+        own_asset = ensure_own_asset(world);
         world.assets.ignore_cap = false;
     }
     let (asset, presence) = own_asset.inspect_err(|cap| {
@@ -187,9 +187,9 @@ pub(super) fn lay_out(
         unmappable,
         ..
     } = laying;
-    let own =
+    let is_own =
         |place: &LeafPlace| matches!(place, LeafPlace::Target(target) if target.asset == asset);
-    let shares = shared && places.iter().any(own);
+    let shares = shared && places.iter().any(is_own);
     Ok(Layout {
         asset,
         presence,

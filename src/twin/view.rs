@@ -220,11 +220,13 @@ impl Twin {
         let mut held: FxHashMap<PropertyIx, ShownValue<'_>> = FxHashMap::default();
         if let Some(values) = self.source_of_asset(ix).and_then(|source| self.sources.get(source)) {
             if matches!(asset.kind, AssetKind::Source(_)) {
-                let told = values.presence_values().into_iter();
-                held.extend(told.map(|(property, tqv)| (property, ShownValue::Bridge(tqv))));
+                let presence_values = values.presence_values().into_iter();
+                held.extend(
+                    presence_values.map(|(property, tqv)| (property, ShownValue::Bridge(tqv))),
+                );
             }
-            let own = values.attributes_of(ix);
-            held.extend(own.map(|(property, value)| (property, ShownValue::Own(value))));
+            let own_values = values.attributes_of(ix);
+            held.extend(own_values.map(|(property, value)| (property, ShownValue::Own(value))));
             let last = values.last_values(ix);
             held.extend(last.map(|(property, tqv)| (property, ShownValue::Last(tqv))));
         }

@@ -145,20 +145,20 @@ impl DesiredModels {
             let Some(kind) = model.kind.as_deref().filter(|kind| kind.scope == of) else {
                 continue;
             };
-            // Of one that has not been described the tags are not known.
+            // The tags of a model are not known until it is described.
             if kind.founder_tags == 0 || count == 0 || kind.founder_tags / 2 > count {
                 continue;
             }
-            // At least this many of the common tags must be the founder's.
-            let most = kind.largest(model.properties.len());
-            let least = needed(most, count).saturating_sub(most - kind.founder_tags);
-            if kind.founder_tags.min(count) < least
-                || kind.sketch.distance(&sketch) > kind.founder_tags + count - 2 * least
+            // Of the tags in common, at least this many have to be among the founder's.
+            let largest = kind.largest(model.properties.len());
+            let required = needed(largest, count).saturating_sub(largest - kind.founder_tags);
+            if kind.founder_tags.min(count) < required
+                || kind.sketch.distance(&sketch) > kind.founder_tags + count - 2 * required
             {
                 continue;
             }
-            if let Some(common) = self.common(ix, kind.founder_tags..=most, tags)
-                && best.is_none_or(|(most, _)| common > most)
+            if let Some(common) = self.common(ix, kind.founder_tags..=largest, tags)
+                && best.is_none_or(|(best, _)| common > best)
             {
                 best = Some((common, ix));
             }

@@ -21,7 +21,7 @@ use crate::twin::models::{DesiredModels, ModelIx};
 
 /// Failed tries to describe a model, or list its assets, before the sync goes on without it.
 const TRIES: u32 = 5;
-/// Assets that are checked before results are emitted, unless there are no more.
+/// Assets whose checks are reported together, unless fewer are left.
 const REPORTED_TOGETHER: usize = 64;
 
 /// Assets that are checked one by one.
@@ -155,13 +155,13 @@ impl Plan {
         }
     }
 
-    /// Whether the sync goes on without what was tried so often. If nothing can be read at all,
-    /// SiteWise is unreachable.
+    /// Whether the sync goes on without this read after so many tries. Not while nothing at all can be
+    /// read: then SiteWise is unreachable.
     pub(super) fn is_out_of_retries(&self, tries: &Backoff) -> bool {
         self.initial_sync.is_reachable && tries.count >= TRIES
     }
 
-    /// One more vain try to read what SiteWise has.
+    /// Counts a failed read of what SiteWise has; returns when it is retried.
     fn retry_unread(&mut self, count: u32, now: Instant) -> Backoff {
         let tries = Backoff { count, at: now };
         if self.initial_sync.done {
@@ -263,7 +263,7 @@ impl Plan {
         self.finish_sync();
     }
 
-    /// A part was read that could not be read before: others may be as well.
+    /// A read succeeded that had failed before: the other failed reads are retried as well.
     pub(super) fn retry_failed_reads(&mut self, now: Instant) {
         self.initial_sync.is_reachable = true;
         for ix in self.initial_sync.undescribed.clone() {

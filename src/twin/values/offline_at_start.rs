@@ -129,7 +129,7 @@ impl ShownValueReads {
     ) {
         for (OrphanValue { stream, mark_time, source: of }, shown) in of {
             writer.world.counts.unread += u64::from(shown == ShownRead::Unread);
-            // Another birth may have it again by now.
+            // A birth may have brought it back by now.
             let orphan = match &of {
                 Some(source) => !is_born(sources, source),
                 None => !writer.world.is_wanted(stream.asset),
