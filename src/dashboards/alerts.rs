@@ -51,8 +51,8 @@ pub(super) fn rules(plant: &Plant, remarks: &mut Vec<String>) -> String {
     format!("# {MARK}. JSON, which is YAML as well.\n{}", super::pretty(&json))
 }
 
-/// Dead is whose last death is behind its last birth. Not `Online`: Grafana's alerting takes numbers
-/// alone.
+/// A machine is dead if its last death is later than its last birth. `Online` cannot be used: Grafana's
+/// alerting only takes numbers.
 fn silent_machine(machine: &Machine) -> Value {
     let latest = |ref_id: &str, property: Uuid| {
         json!({

@@ -114,8 +114,8 @@ impl Property {
 }
 
 /// The order of panels in a row: curves, states, tables.
-fn rank(of: &Property) -> u8 {
-    match of.form {
+fn rank(property: &Property) -> u8 {
+    match property.form {
         ValueForm::Integer | ValueForm::Double => 0,
         ValueForm::Boolean => 1,
         ValueForm::String | ValueForm::Seconds => 2,
@@ -123,21 +123,22 @@ fn rank(of: &Property) -> u8 {
 }
 
 /// A member's panel.
-fn panel(asset: &str, of: &Property, title: &str, limits: &Limits) -> Panel {
-    match of.form {
-        ValueForm::Integer | ValueForm::Double => Panel::curve(asset, of, title, limits),
-        ValueForm::Boolean => Panel::states(asset, of, title, ["blue", "#8e8e8e"]),
-        ValueForm::String => Panel::table(asset, of, title, ""),
-        ValueForm::Seconds => Panel::table(asset, of, title, "Seconds since 1970."),
+fn panel(asset: &str, property: &Property, title: &str, limits: &Limits) -> Panel {
+    match property.form {
+        ValueForm::Integer | ValueForm::Double => Panel::curve(asset, property, title, limits),
+        ValueForm::Boolean => Panel::states(asset, property, title, ["blue", "#8e8e8e"]),
+        ValueForm::String => Panel::table(asset, property, title, ""),
+        ValueForm::Seconds => Panel::table(asset, property, title, "Seconds since 1970."),
     }
 }
 
 /// What the static properties of members say of their ranges, by the members' paths.
 fn limits(model: &Model) -> BTreeMap<&[String], Limits> {
     let mut limits: BTreeMap<&[String], Limits> = BTreeMap::new();
-    let statics = model.properties.iter().filter(|of| of.role == PropertyRole::Property);
-    for of in statics {
-        if let (Some((name, path)), Some(value)) = (of.path.split_last(), &of.value) {
+    let statics =
+        model.properties.iter().filter(|property| property.role == PropertyRole::Property);
+    for property in statics {
+        if let (Some((name, path)), Some(value)) = (property.path.split_last(), &property.value) {
             limits.entry(path).or_default().take(name, value);
         }
     }
@@ -145,8 +146,8 @@ fn limits(model: &Model) -> BTreeMap<&[String], Limits> {
 }
 
 /// The first folder of a name, and what is left.
-fn split(of: &Property) -> (Option<String>, String) {
-    let name = of.path.join("/");
+fn split(property: &Property) -> (Option<String>, String) {
+    let name = property.path.join("/");
     match name.split_once('/') {
         Some((folder, rest)) if !folder.is_empty() && !rest.is_empty() => {
             (Some(folder.to_owned()), rest.to_owned())

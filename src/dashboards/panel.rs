@@ -8,11 +8,11 @@ use super::{Property, units};
 
 /// Width and height of a panel with a curve.
 const CURVE: (u32, u32) = (8, 7);
-/// Of a table.
+/// Width and height of a table.
 const TABLE: (u32, u32) = (12, 7);
-/// Of a row of tiles, and of a line of states.
+/// Width and height of a row of tiles, and of a line of states.
 const TILES: (u32, u32) = (12, 5);
-/// Values of which the plugin has no quality of their own are drawn in grey.
+/// The color of values of quality UNCERTAIN, for which the plugin has none of its own.
 const GREY: &str = "#8e8e8e";
 
 /// A panel without its place.
@@ -32,7 +32,7 @@ pub(super) struct Panel {
 }
 
 impl Panel {
-    /// Entries of calls that one look at it costs for each asset.
+    /// Entries of calls to SiteWise that it costs for each asset, each time it is shown.
     pub(super) fn entries(&self) -> usize {
         self.targets.iter().map(|target| target.entries).sum()
     }
@@ -62,7 +62,7 @@ impl Panel {
 
     /// A number over time: the line holds each value until the next, since what does not change is
     /// not reported. Values of quality UNCERTAIN are grey points.
-    pub(super) fn curve(asset: &str, of: &Property, title: &str, limits: &Limits) -> Self {
+    pub(super) fn curve(asset: &str, property: &Property, title: &str, limits: &Limits) -> Self {
         let mut custom = json!({
             "drawStyle": "line",
             "lineInterpolation": "stepAfter",
@@ -72,7 +72,7 @@ impl Panel {
             "spanNulls": true,
         });
         let mut defaults = json!({
-            "unit": units::grafana(of.unit.as_deref()),
+            "unit": units::grafana(property.unit.as_deref()),
             "color": {"mode": "palette-classic"},
         });
         if let Some(custom) = custom.as_object_mut() {
@@ -82,11 +82,11 @@ impl Panel {
         }
         if let Some(steps) = limits.steps() {
             let style = json!({"mode": "dashed"});
-            custom.as_object_mut().map(|custom| custom.insert("thresholdsStyle".into(), style));
+            custom.as_object_mut().map(|fields| fields.insert("thresholdsStyle".into(), style));
             let thresholds = json!({"mode": "absolute", "steps": steps});
-            defaults.as_object_mut().map(|of| of.insert("thresholds".into(), thresholds));
+            defaults.as_object_mut().map(|fields| fields.insert("thresholds".into(), thresholds));
         }
-        defaults.as_object_mut().map(|of| of.insert("custom".into(), custom));
+        defaults.as_object_mut().map(|fields| fields.insert("custom".into(), custom));
         let uncertain = json!([{
             "matcher": {"id": "byFrameRefID", "options": "B"},
             "properties": [
@@ -97,14 +97,14 @@ impl Panel {
             ],
         }]);
         Self {
-            id: id_of(of),
+            id: id_of(property),
             size: CURVE,
             kind: "timeseries",
             title: title.to_owned(),
             description: String::new(),
             targets: vec![
-                query::history(asset, of.id, Quality::Good, Before::Read),
-                query::history(asset, of.id, Quality::Uncertain, Before::Left),
+                query::history(asset, property.id, Quality::Good, Before::Read),
+                query::history(asset, property.id, Quality::Uncertain, Before::Left),
             ],
             field_config: json!({"defaults": defaults, "overrides": uncertain}),
             options: curve_options(),
@@ -112,9 +112,9 @@ impl Panel {
     }
 
     /// A Boolean over time.
-    pub(super) fn states(asset: &str, of: &Property, title: &str, colors: [&str; 2]) -> Self {
+    pub(super) fn states(asset: &str, property: &Property, title: &str, colors: [&str; 2]) -> Self {
         let mapping = |text: &str, color: &str, index: u32| json!({"text": text, "color": color, "index": index});
-        let (yes, no) = match of.is_presence("Online") {
+        let (yes, no) = match property.is_presence("Online") {
             true => ("online", "offline"),
             false => ("true", "false"),
         };
@@ -123,12 +123,12 @@ impl Panel {
             "false": mapping(no, colors[1], 1),
         }}]);
         Self {
-            id: id_of(of),
+            id: id_of(property),
             size: TILES,
             kind: "state-timeline",
             title: title.to_owned(),
             description: String::new(),
-            targets: vec![query::history(asset, of.id, Quality::Good, Before::Read)],
+            targets: vec![query::history(asset, property.id, Quality::Good, Before::Read)],
             field_config: json!({
                 "defaults": {
                     "mappings": mappings,
@@ -156,14 +156,14 @@ impl Panel {
     }
 
     /// Texts, and whatever is no number to draw, with their times.
-    pub(super) fn table(asset: &str, of: &Property, title: &str, description: &str) -> Self {
+    pub(super) fn table(asset: &str, property: &Property, title: &str, description: &str) -> Self {
         Self {
-            id: id_of(of),
+            id: id_of(property),
             size: TABLE,
             kind: "table",
             title: title.to_owned(),
             description: description.to_owned(),
-            targets: vec![query::history(asset, of.id, Quality::Good, Before::Read)],
+            targets: vec![query::history(asset, property.id, Quality::Good, Before::Read)],
             field_config: json!({
                 "defaults": {"custom": {"align": "auto"}},
                 "overrides": [],
@@ -178,7 +178,7 @@ impl Panel {
     }
 
     /// A tile for each asset with the latest value of a property.
-    pub(super) fn tiles(assets: &str, of: &Property, title: &str, shown: Shown) -> Self {
+    pub(super) fn tiles(assets: &str, property: &Property, title: &str, shown: Shown) -> Self {
         let mut defaults = json!({
             "unit": "none",
             "color": {"mode": "thresholds"},
@@ -190,19 +190,19 @@ impl Panel {
                     "true": {"text": "online", "color": "green", "index": 0},
                     "false": {"text": "offline", "color": "red", "index": 1},
                 }}]);
-                defaults.as_object_mut().map(|of| of.insert("mappings".into(), mappings));
+                defaults.as_object_mut().map(|fields| fields.insert("mappings".into(), mappings));
                 // Of several assets Grafana puts the name in front.
                 ("/(^| )Online$/", "background")
             }
             Shown::Number => ("", "value"),
         };
         Self {
-            id: id_of(of),
+            id: id_of(property),
             size: TILES,
             kind: "stat",
             title: title.to_owned(),
             description: String::new(),
-            targets: vec![query::latest(assets, of.id)],
+            targets: vec![query::latest(assets, property.id)],
             field_config: json!({"defaults": defaults, "overrides": []}),
             options: json!({
                 "reduceOptions": {"calcs": ["lastNotNull"], "fields": fields, "values": false},
@@ -219,9 +219,9 @@ impl Panel {
     }
 
     /// How many values came in each quality, of up to sixteen properties.
-    pub(super) fn qualities(asset: &str, of: &[&Property]) -> Self {
+    pub(super) fn qualities(asset: &str, properties: &[&Property]) -> Self {
         let some: Vec<_> =
-            of.iter().take(query::AGGREGATE_ENTRIES).map(|property| property.id).collect();
+            properties.iter().take(query::AGGREGATE_ENTRIES).map(|property| property.id).collect();
         let color = |(ref_id, color): (&str, &str)| {
             json!({
                 "matcher": {"id": "byFrameRefID", "options": ref_id},
@@ -229,12 +229,12 @@ impl Panel {
             })
         };
         let colors = [("A", "green"), ("B", "yellow"), ("C", "red")].map(color);
-        let description = match of.len() > some.len() {
+        let description = match properties.len() > some.len() {
             true => format!(
                 "Values of the first {} of {} properties in a quarter of an hour: green are GOOD, \
                  yellow UNCERTAIN, red BAD.",
                 some.len(),
-                of.len()
+                properties.len()
             ),
             false => "Values in a quarter of an hour: green are GOOD, yellow UNCERTAIN, red BAD."
                 .to_owned(),
@@ -293,6 +293,6 @@ fn curve_options() -> Value {
 }
 
 /// An id that follows from the property's: 31 bits of it, as Grafana has room for.
-fn id_of(of: &Property) -> u32 {
-    of.id.as_u128() as u32 >> 1
+fn id_of(property: &Property) -> u32 {
+    property.id.as_u128() as u32 >> 1
 }
