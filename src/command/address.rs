@@ -186,7 +186,7 @@ fn presence(source: &Source, metrics: &Metrics, plant: PlantView<'_>) -> Result<
     of_node(&source.edge, plant)?;
     match metrics.source(source).map(|of| of.presence) {
         Some(SourceAvailability::Online) if plant.host.is_born(source) => Ok(()),
-        // It lives, and what its old birth said of it no longer holds.
+        // The device may be alive, but its birth from before the node's rebirth no longer holds.
         Some(SourceAvailability::Online) => Err(awaiting(&format!(
             "the latest birth of {source} could not be read, or arrived too late"
         ))),

@@ -28,7 +28,7 @@ pub(super) const SENT: usize = 20_000;
 /// they never reached the plant.
 const REFUSED: usize = 20_000;
 
-/// Metrics whose rate is remembered before those are looked for whose time is over.
+/// Metrics whose writes are remembered before those beyond their rate's period are removed.
 const RATED: usize = 1_000;
 
 /// What became of a request.

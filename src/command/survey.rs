@@ -141,7 +141,7 @@ fn values(metric: &Writable, rule: &AllowRule) -> Values {
         if matches!(datatype, DataType::Float | DataType::Double) {
             return Ok(format!("{low}..{high}"));
         }
-        // Without a minus before a zero that was rounded.
+        // Adding 0 turns a rounded -0 into 0.
         let (low, high) = (low.ceil() + 0.0, high.floor() + 0.0);
         return match low <= high {
             true => Ok(format!("{low}..{high}")),

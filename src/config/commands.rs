@@ -189,7 +189,7 @@ pub struct QueueCommands {
     pub answers: Option<QueueUrl>,
 }
 
-/// Commands; none where nothing may be written.
+/// Commands: `Some(None)` if nothing may be written, `None` if a fault was recorded.
 pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Option<Commands>> {
     let allow = reader.optional(&ALLOW, AllowRules::parse);
     let range = duration_within(Duration::from_secs(1), command::LONGEST_CONFIRM);

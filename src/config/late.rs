@@ -81,7 +81,7 @@ pub struct Late {
 }
 
 impl Late {
-    /// Late values; none where no bucket is set.
+    /// Late values: `Some(None)` if no bucket is set, `None` if a fault was recorded.
     pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Option<Self>> {
         let bucket = reader.optional(&BUCKET, bucket);
         let prefix = reader.value(&PREFIX, prefix);

@@ -23,7 +23,7 @@ pub(super) const SECTION: Section = Section {
     vars: &[&LEASE],
 };
 
-/// The lease; none where this bridge acts alone.
+/// The lease: `Some(None)` if this bridge acts alone, `None` if a fault was recorded.
 pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Option<LeaseUrl>> {
     reader.optional(&LEASE, |text| text.parse().map_err(|wrong| format!("is wrong: {wrong}")))
 }

@@ -49,7 +49,8 @@ impl<'a> VariableReader<'a> {
         Self { source, faults: Vec::new(), report: ReadResult::default() }
     }
 
-    /// The value of a variable that always has one; none leaves a fault.
+    /// The value of a variable that always has one. `None` if it is missing or wrong; the fault is
+    /// recorded.
     pub(super) fn value<T>(
         &mut self,
         var: &'static Variable,
@@ -58,7 +59,8 @@ impl<'a> VariableReader<'a> {
         self.optional(var, parse).flatten()
     }
 
-    /// The value of a variable that need not have one; the outer none leaves a fault.
+    /// The value of a variable that need not have one: `Some(None)` if it is not set. `None` if it is
+    /// wrong; the fault is recorded.
     pub(super) fn optional<T>(
         &mut self,
         var: &'static Variable,
@@ -113,7 +115,7 @@ impl<'a> VariableReader<'a> {
         self.report.warnings.push(sentence.into());
     }
 
-    /// Whether one of these is set to more than nothing.
+    /// Whether one of these is set and not empty.
     pub(super) fn is_any_set(&self, names: &[&str]) -> bool {
         names.iter().any(|name| matches!(self.nonempty_value(name), Ok(Some(_))))
     }
@@ -140,7 +142,7 @@ impl<'a> VariableReader<'a> {
         names
     }
 
-    /// What a variable is set to, if to more than nothing.
+    /// The value of a variable, if it is set and not empty.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.nonempty_value(name).ok().flatten()
     }
@@ -203,7 +205,7 @@ impl<'a> VariableReader<'a> {
         if self.faults.is_empty() { Ok(self.report) } else { Err(ConfigErrors(self.faults)) }
     }
 
-    /// Value and origin as set; a fault is left where they cannot be had.
+    /// Value and origin as set. An error if they cannot be read; the fault is recorded.
     fn find(&mut self, var: &'static Variable) -> Result<Option<(String, Origin)>, ()> {
         let direct = match self.nonempty_value(var.name) {
             Ok(direct) => direct,

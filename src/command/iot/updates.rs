@@ -18,20 +18,21 @@ use crate::time::Instant;
 /// AWS IoT has no more than 100 of one thing at a time.
 const EXECUTIONS: usize = 512;
 
-/// How long a final answer waits for what AWS IoT says of `IN_PROGRESS`.
+/// How long a final answer waits for AWS IoT's verdict on `IN_PROGRESS`.
 const BEFORE_ANSWER: Duration = Duration::from_secs(1);
 
-/// How long it is waited for what AWS IoT says of a final answer.
+/// How long to wait for AWS IoT's verdict on a final answer.
 const VERDICT: Duration = Duration::from_secs(3);
 
-/// The pause before a rejected answer is given again; twice as long each time.
+/// The pause before a rejected answer is published again; doubled each time, up to
+/// [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How often an answer is given at most.
+/// How often an answer is published at most.
 const ATTEMPTS: u32 = 10;
 
-/// For how long after the first time, where the request does not say how long its sender waits:
+/// For how long an answer is published again, if the request does not say how long its sender waits:
 /// AWS's default for the timeout of an execution.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -164,7 +165,7 @@ struct FinalAnswer {
     message: Message,
     repetition: Repetition,
     attempts: u32,
-    /// It is not given again after that.
+    /// When its sender stops waiting: it is not published again after that.
     last_retry: Instant,
     /// Verdicts on their way: on this answer, on the same one given before, on `IN_PROGRESS`. None of
     /// them says which update it is of, and they may overtake each other.

@@ -16,7 +16,7 @@ const VALUE: usize = 128;
 /// What an entry takes beside its values, measured.
 const ENTRY: usize = 160;
 
-/// The request's JSON. The place of an entry is its id.
+/// The request's JSON. The index of an entry is its id.
 ///
 /// # Errors
 ///
@@ -25,25 +25,25 @@ pub(super) fn batch_put(entries: &[Entry]) -> Result<Vec<u8>> {
     let values: usize = entries.iter().map(|entry| entry.values.len()).sum();
     let mut json = Vec::with_capacity(entries.len() * ENTRY + values * VALUE);
     json.extend_from_slice(br#"{"enablePartialEntryProcessing":true,"entries":["#);
-    for (place, entry) in entries.iter().enumerate() {
-        let comma: &[u8] = if place == 0 { b"" } else { b"," };
+    for (index, entry) in entries.iter().enumerate() {
+        let comma: &[u8] = if index == 0 { b"" } else { b"," };
         json.extend_from_slice(comma);
-        put_entry(&mut json, place, entry)?;
+        put_entry(&mut json, index, entry)?;
     }
     json.extend_from_slice(b"]}");
     Ok(json)
 }
 
-fn put_entry(json: &mut Vec<u8>, place: usize, entry: &Entry) -> Result<()> {
+fn put_entry(json: &mut Vec<u8>, index: usize, entry: &Entry) -> Result<()> {
     json.extend_from_slice(br#"{"entryId":""#);
-    put(json, &place)?;
+    put(json, &index)?;
     json.extend_from_slice(br#"","assetId":""#);
     put_id(json, entry.asset);
     json.extend_from_slice(br#"","propertyId":""#);
     put_id(json, entry.property);
     json.extend_from_slice(br#"","propertyValues":["#);
-    for (place, value) in entry.values.iter().enumerate() {
-        let before: &[u8] = if place == 0 { br#"{"value":{""# } else { br#",{"value":{""# };
+    for (index, value) in entry.values.iter().enumerate() {
+        let before: &[u8] = if index == 0 { br#"{"value":{""# } else { br#",{"value":{""# };
         json.extend_from_slice(before);
         put_value(json, value)?;
     }
