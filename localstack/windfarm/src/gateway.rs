@@ -48,7 +48,7 @@ pub(crate) enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Births {
     Told,
-    /// Neither by itself nor when asked.
+    /// It publishes none, even when a rebirth is requested.
     Withheld,
 }
 

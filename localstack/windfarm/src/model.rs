@@ -18,7 +18,7 @@ use crate::random::Random;
 pub struct Company {
     /// Turbines, shared out among the farms.
     pub turbines: usize,
-    /// All that looks like chance comes from it.
+    /// Seed of everything that looks random.
     pub seed: u64,
 }
 

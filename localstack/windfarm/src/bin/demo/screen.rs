@@ -22,7 +22,7 @@ pub(crate) struct Screen {
     chapter: String,
 }
 
-/// Values a second, from one look to the next.
+/// Values a second, between two refreshes.
 #[derive(Default)]
 struct Rate {
     values: u64,
@@ -68,7 +68,7 @@ impl Screen {
         print(&format!("\x1b[H{lines}\x1b[K\x1b[J"));
     }
 
-    /// The last words, after all of `tree`.
+    /// Prints the end of the demo, after the whole `tree` if there is one.
     pub(crate) fn end(&self, tree: Option<&Snapshot>, usage: &sitewise_local::Usage) {
         let mut lines = vec![String::new()];
         if let Some(snapshot) = tree {
