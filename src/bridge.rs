@@ -7,6 +7,7 @@
 mod commands;
 mod dead;
 pub mod deferral;
+mod dispatch;
 pub(crate) mod labels;
 pub mod late;
 mod output;
@@ -277,90 +278,18 @@ impl Bridge {
             if let Some(change) = self.reachability.poll_change() {
                 return Some(Output::ReachabilityChanged(change));
             }
-            if let Some(output) = self.twin.poll_output(now) {
-                return Some(match output {
-                    twin::Output::Store(points) => Output::Store(points),
-                    twin::Output::Call(id, call) => {
-                        self.reachability.call_started(call.plane(), id.0, now);
-                        self.reachability.call_started_as(call.plane(), id.0, call.operation());
-                        Output::Call(id, call)
-                    }
-                    twin::Output::Open(gate) => Output::Open(gate),
-                    twin::Output::Grouped(edge) => Output::Grouped(edge),
-                    twin::Output::ExpectOnline { edge, devices } => {
-                        self.host.expect_online(&edge, &devices, now);
-                        self.expect_deferred(&edge, &devices);
-                        self.drain_host(now);
-                        continue;
-                    }
-                    twin::Output::MayBeBack(edge) => {
-                        self.host.request_birth_if_back(&edge, now);
-                        self.drain_host(now);
-                        continue;
-                    }
-                    twin::Output::RequestRefresh(edge, why) => {
-                        self.host.request_refresh(&edge, why, now);
-                        self.drain_host(now);
-                        continue;
-                    }
-                    twin::Output::Finding { edge, finding, example } => {
-                        self.host.handle_finding(&edge, finding, &example, now.wall);
-                        self.drain_host(now);
-                        continue;
-                    }
-                    twin::Output::Capped { source, cap, example } => {
-                        Output::Capped { source, cap, example }
-                    }
-                    twin::Output::Rejected { point, refusal, reason } => {
-                        let reason = reason.to_owned();
-                        Output::Rejected { point, refusal, reason, stored: false }
-                    }
-                });
+            let output = if let Some(output) = self.twin.poll_output(now) {
+                self.handle_twin_output(output, now)
+            } else if let Some(output) = self.poll_late() {
+                Some(output)
+            } else if let Some(output) = self.delivery.poll_output() {
+                self.handle_delivery_output(output, now)
+            } else {
+                return self.poll_labels(now);
+            };
+            if output.is_some() {
+                return output;
             }
-            if let Some(output) = self.poll_late() {
-                return Some(output);
-            }
-            let Some(output) = self.delivery.poll_output() else { return self.poll_labels(now) };
-            return Some(match output {
-                delivery::output::Output::Send { id, entries } => {
-                    self.reachability.call_started(Plane::Write, id.number(), now);
-                    Output::Send(id, entries)
-                }
-                delivery::output::Output::Settled(keys) => {
-                    self.twin.handle_decided(&keys);
-                    Output::Settled(keys)
-                }
-                delivery::output::Output::Rejected { point, refusal, reason } => {
-                    match self.rejected_by_delivery(point, refusal, reason, now) {
-                        Some(output) => output,
-                        None => continue,
-                    }
-                }
-                delivery::output::Output::Discarded { key, why } => {
-                    self.twin.handle_decided(&[key]);
-                    let over_rate = self.over_rate.count_dropped(key, why, &self.twin, now.instant);
-                    let over_rate = over_rate.map(|machine| Output::OverRate(machine, key.stream));
-                    self.outputs.extend(over_rate);
-                    Output::Discarded(key, why)
-                }
-                delivery::output::Output::LatestDiscarded(key) => {
-                    self.twin.handle_over_rate_discard(key, now);
-                    continue;
-                }
-                delivery::output::Output::ValuesFailing { stream, reason, cause, others } => {
-                    Output::ValuesFailing { stream, reason, cause, others }
-                }
-                delivery::output::Output::NotFound(streams) => {
-                    for stream in streams {
-                        if self.twin.is_misrouted(stream) {
-                            self.delivery.drop_stream(stream, now);
-                        } else {
-                            self.twin.handle_missing(stream.asset, now);
-                        }
-                    }
-                    continue;
-                }
-            });
         }
     }
 
