@@ -123,7 +123,7 @@ async fn refused_rows<B: BulkImport>(
         }
         let bytes: usize = reports.iter().map(Vec::len).sum();
         if bytes >= REPORT_BYTES || reports.len() >= REPORT_OBJECTS {
-            refused.cut();
+            refused.mark_truncated();
         }
         let Some(content) = if_there(folder.read(file))? else { return Ok(None) };
         let points = row::records(&content).filter_map(|record| row::point(&record));

@@ -1,4 +1,4 @@
-//! Reports of rows that a job refused.
+//! Reports of rows that a job rejected.
 //!
 //! What a report looks like is not documented. A line counts as the report of a row of ours if it
 //! begins with that row's fields, up to the quality; what stands behind is the reason. Where a report
@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use super::row;
 use crate::delivery::point::{Key, Point};
 
-/// Reasons that are kept apart; what is refused beyond is told with the first.
+/// Different reasons that are kept; a row with a further reason gets the first.
 const REASONS: usize = 1_000;
 
 /// The rows that a report names.
@@ -18,15 +18,15 @@ const REASONS: usize = 1_000;
 pub struct RefusedRows {
     rows: FxHashMap<Key, u16>,
     reasons: Vec<String>,
-    /// Lines that name no row.
+    /// The first lines that name no row.
     foreign: Vec<String>,
     foreign_lines: u64,
-    /// There is more of it than was read.
-    is_cut: bool,
+    /// The report is longer than what was read.
+    is_truncated: bool,
 }
 
 impl RefusedRows {
-    /// Takes an object of a report.
+    /// Reads an object of a report.
     pub fn read(&mut self, report: &[u8]) {
         for record in row::records(report) {
             let fields: Vec<&str> = record.iter().collect();
@@ -47,9 +47,9 @@ impl RefusedRows {
         }
     }
 
-    /// There is more of the report than was read: nobody knows which other rows it names.
-    pub fn cut(&mut self) {
-        self.is_cut = true;
+    /// The report is longer than what was read: it is not known which other rows it names.
+    pub fn mark_truncated(&mut self) {
+        self.is_truncated = true;
     }
 
     fn reason(&mut self, reason: &str) -> u16 {
@@ -68,12 +68,12 @@ impl RefusedRows {
     /// Why a row of the file was refused, or may have been; none if it was taken.
     pub fn reason_of(&self, point: &Point) -> Option<String> {
         if self.rows.is_empty() {
-            let said = self.foreign.join("; ");
-            return Some(format!("the job's report names no row: {said}"));
+            let lines = self.foreign.join("; ");
+            return Some(format!("the job's report names no row: {lines}"));
         }
         let Some(number) = self.rows.get(&point.key()) else {
             let unknown = "the job's report is longer than the part that was read, which does not name this row";
-            return self.is_cut.then(|| unknown.to_owned());
+            return self.is_truncated.then(|| unknown.to_owned());
         };
         Some(self.reasons.get(usize::from(*number)).cloned().unwrap_or_default())
     }
@@ -110,7 +110,7 @@ mod tests {
         let mut refused = RefusedRows::default();
         let line = row::line(&point(5_001)).unwrap();
         refused.read(format!("{},no\n", line.trim_end()).as_bytes());
-        refused.cut();
+        refused.mark_truncated();
         assert_eq!(refused.reason_of(&point(5_001)).as_deref(), Some("no"));
         let reason = refused.reason_of(&point(5_002)).unwrap();
         assert!(reason.contains("longer"), "{reason}");
