@@ -27,6 +27,8 @@ mod retried;
 mod sdk;
 mod starting;
 mod turn;
+#[path = "../support/turbine.rs"]
+mod turbine;
 
 #[path = "../../benches/support/memory.rs"]
 mod memory;

@@ -1,10 +1,9 @@
 //! A plant behind an MQTT server that is no more than a socket: it knows when each byte left.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use sparkwise::sparkplug::address::EdgeNode;
-use sparkwise::sparkplug::edge::{Edge, Metric, Template};
+use sparkwise::sparkplug::edge::{Edge, Metric};
 use sparkwise::sparkplug::message::Message;
 use sparkwise::time::Timestamp;
 use tokio::io::AsyncWriteExt;
@@ -14,6 +13,8 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::mqtt::{Published, Reader, put_publish};
+use super::turbine::{data, now};
+pub(crate) use super::turbine::{member, node};
 
 /// Members of the one machine, and how many of them a message tells. Each has a value every
 /// 200 ms: SiteWise takes ten a second.
@@ -66,28 +67,8 @@ impl Server {
     }
 }
 
-pub(crate) fn node() -> EdgeNode {
-    EdgeNode::new("Nordsee", "gw")
-}
-
-pub(crate) fn member(number: usize) -> String {
-    format!("M{number}")
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
-}
-
 fn birth(edge: &mut Edge) -> Message {
-    let members = |value: f64| (0..MEMBERS).map(move |of| Metric::new(&member(of), value));
-    edge.nbirth(
-        now(),
-        [
-            Metric::template("_types_/Turbine", Template::definition().members(members(0.0))),
-            Metric::template("T7", Template::instance("Turbine").members(members(0.0))),
-        ],
-    )
+    super::turbine::birth(edge, (0..MEMBERS).map(|of| Metric::new(&member(of), 0.0)).collect())
 }
 
 /// One connection of a bridge: births, then data until it ends.
@@ -139,8 +120,7 @@ async fn serve(
                 }
                 first_member += MEMBERS_PER_MESSAGE;
                 let members = batch.iter().map(|(of, value)| Metric::new(&member(*of), *value));
-                let turbine = Template::instance("Turbine").members(members);
-                let message = edge.ndata(time, [Metric::template("T7", turbine)]);
+                let message = data(&mut edge, time, members);
                 if send(&write, message).await.is_err() {
                     break;
                 }

@@ -141,8 +141,8 @@ async fn a_command_goes_to_the_machine_once_and_its_value_confirms_it() {
     cloud.ask_until("ALREADY", &request(40.0)).await;
 
     cloud.ask("one", &request(42.5), false).await;
-    let told = command(&mut plant, &edge).await;
-    assert_eq!(told, ("spBv1.0/Nordsee/NCMD/gw".to_owned(), LIMIT.to_owned(), 42.5));
+    let received = command(&mut plant, &edge).await;
+    assert_eq!(received, ("spBv1.0/Nordsee/NCMD/gw".to_owned(), LIMIT.to_owned(), 42.5));
     let (id, status, _) = cloud.answer().await;
     assert_eq!((id.as_str(), status.as_str()), ("one", "IN_PROGRESS SENT"));
     plant.publish(edge.ndata(now(), [Metric::new(LIMIT, 42.5)])).await;

@@ -109,13 +109,13 @@ async fn the_console_tells_of_the_plant_and_of_every_value() {
         of = row["id"].as_str().unwrap().to_owned();
         if expected == "T7" {
             assert_eq!((&row["kind"], &row["online"]), (&"twin".into(), &true.into()));
-            let told = now();
-            scene.publish_data(told, [speed(13.5)]).await;
+            let sent_at = now();
+            scene.publish_data(sent_at, [speed(13.5)]).await;
             eventually("the value", || async {
                 let detail = json(console, &format!("/api/assets/{of}?q=speed")).await;
                 let value = &detail["values"]["rows"][0];
-                let is = value["value"] == 13.5 && value["time"] == told.as_millis();
-                (is && value["unit"] == "rpm" && value["quality"] == "GOOD").then_some(())
+                let arrived = value["value"] == 13.5 && value["time"] == sent_at.as_millis();
+                (arrived && value["unit"] == "rpm" && value["quality"] == "GOOD").then_some(())
             })
             .await;
             let detail = json(console, &format!("/api/assets/{of}?q=serial")).await;
@@ -278,7 +278,7 @@ async fn passwords_and_tokens_are_on_no_page() {
     let bridge = Bridge::start(&broker, &emulator, &variables);
     let console = bridge.console().await;
     let right = format!("Authorization: Bearer {token}\r\n");
-    let mut told = 0;
+    let mut pages_served = 0;
     for target in [
         "/",
         "/livez",
@@ -294,12 +294,12 @@ async fn passwords_and_tokens_are_on_no_page() {
         "/nothing",
     ] {
         let answer = request(console, "GET", target, &right).await;
-        told += u32::from(answer.status == 200);
+        pages_served += u32::from(answer.status == 200);
         for secret in [password, token] {
             assert!(!answer.head.contains(secret) && !answer.body.contains(secret), "{target}");
         }
     }
-    assert!(told >= 6, "only {told} pages were there to be looked at");
+    assert!(pages_served >= 6, "only {pages_served} pages were there to be looked at");
     bridge.stop().await;
 }
 

@@ -64,8 +64,8 @@ async fn models_and_assets_are_tagged_and_a_tag_of_others_stays() {
     scene.publish_birth([Metric::template("_types_/Turbine", definition), speed(12.0)]).await;
 
     let tags = async |arn: &str| {
-        let told = reader.list_tags_for_resource().resource_arn(arn).send().await.unwrap();
-        let mut tags: Vec<_> = told.tags.unwrap_or_default().into_iter().collect();
+        let output = reader.list_tags_for_resource().resource_arn(arn).send().await.unwrap();
+        let mut tags: Vec<_> = output.tags.unwrap_or_default().into_iter().collect();
         tags.sort_unstable();
         tags
     };

@@ -40,14 +40,14 @@ async fn a_value_is_followed_from_its_birth_until_sitewise_took_it() {
     );
 
     // From now on it is watched: it is known when SiteWise took it.
-    let told = now();
-    scene.publish_data(told, [Metric::new("Speed", 13.0)]).await;
+    let sent_at = now();
+    scene.publish_data(sent_at, [Metric::new("Speed", 13.0)]).await;
     eventually("when it was taken", || async {
         let (detail, row) = page(console, "speed", "accepted").await;
         let taken = &row["delivery"]["accepted"];
         let watched = detail["delivery"]["watched"].as_i64().unwrap();
         let at = taken[0].as_i64()?;
-        (taken[1] == told.as_millis() && at >= told.as_millis().min(watched)).then_some(())
+        (taken[1] == sent_at.as_millis() && at >= sent_at.as_millis().min(watched)).then_some(())
     })
     .await;
 
@@ -74,11 +74,11 @@ async fn an_asset_whose_model_is_refused_is_never_being_created() {
     let mut scene = Scene::start_with(emulator, &[], || Metric::new("Speed", 1.0)).await;
     let console = scene.console;
     scene.publish_birth([Metric::new("Speed", 12.0)]).await;
-    let told = eventually("the refusal", || async {
+    let refusal = eventually("the refusal", || async {
         let (detail, row) = page(console, "speed", "waiting").await;
         (detail["provisioning"] == "rejected").then_some((detail, row))
     });
-    let (detail, row) = told.await;
+    let (detail, row) = refusal.await;
     let problem = detail["delivery"]["problem"].as_str().unwrap();
     assert!(problem.contains("it is retried with backoff"), "{problem}");
     let way = &row["delivery"];

@@ -137,10 +137,10 @@ async fn a_turbine_comes_to_life() {
     let reader = emulator.reader();
     let gearbox = Twin::of(&reader, &["T7", "Gearbox"]).await;
 
-    let told = now();
-    plant.publish(edge.ndata(told, [speed(13.5)])).await;
+    let sent_at = now();
+    plant.publish(edge.ndata(sent_at, [speed(13.5)])).await;
     let turbine = Twin::of(&reader, &["T7"]).await;
-    turbine.becomes("Speed", &[double(born, 12.0), double(told, 13.5)]).await;
+    turbine.becomes("Speed", &[double(born, 12.0), double(sent_at, 13.5)]).await;
     gearbox.becomes("Temp", &[double(born, 60.0)]).await;
     let serial = Variant::builder().string_value("WT-7").build();
     turbine.becomes("Serial", &[(born.as_millis(), Quality::Good, serial)]).await;
@@ -214,10 +214,10 @@ async fn a_bridge_that_was_killed_creates_nothing_twice() {
     let bridge = Bridge::start(&broker, &emulator, &[]);
     plant.until_asked(&mut edge, || speed(14.0)).await;
     plant.publish(edge.nbirth(now(), births())).await;
-    let told = now();
-    plant.publish(edge.ndata(told, [speed(15.0)])).await;
+    let sent_at = now();
+    plant.publish(edge.ndata(sent_at, [speed(15.0)])).await;
     eventually("the value after the restart", || async {
-        turbine.history("Speed").await.contains(&double(told, 15.0)).then_some(())
+        turbine.history("Speed").await.contains(&double(sent_at, 15.0)).then_some(())
     })
     .await;
     let ledger = bridge.stop().await;
@@ -244,9 +244,9 @@ async fn values_wait_for_models_and_assets_that_take_their_time() {
     plant.publish(edge.nbirth(born, births())).await;
     let mut expected = vec![double(born, 12.0)];
     for step in 1..=25 {
-        let told = Timestamp::from_millis(born.as_millis() + 20 * step);
-        plant.publish(edge.ndata(told, [speed(step as f64)])).await;
-        expected.push(double(told, step as f64));
+        let sent_at = Timestamp::from_millis(born.as_millis() + 20 * step);
+        plant.publish(edge.ndata(sent_at, [speed(step as f64)])).await;
+        expected.push(double(sent_at, step as f64));
     }
     let reader = emulator.reader();
     // Ten values of one second go: the rest of that second is given up but for the last.

@@ -32,12 +32,12 @@ impl Clock {
 }
 
 /// What a bridge said, and when.
-pub(crate) type Told = Vec<(Instant, Output)>;
+pub(crate) type OutputLog = Vec<(Instant, Output)>;
 
 pub(crate) struct Bridge {
     pub(crate) proxy: Proxy,
     pub(crate) lease: Arc<Mutex<Lease>>,
-    pub(crate) told: Arc<Mutex<Told>>,
+    pub(crate) log: Arc<Mutex<OutputLog>>,
     changed: Arc<Notify>,
     asleep: watch::Sender<bool>,
     task: JoinHandle<()>,
@@ -65,18 +65,18 @@ impl Bridge {
         let mut lease = Lease::new(id, fastrand::u64(..), now);
         lease.handle_ability(ABLE, now);
         let lease = Arc::new(Mutex::new(lease));
-        let told = Arc::default();
+        let log = Arc::default();
         let (asleep, sleeps) = watch::channel(false);
         let changed = Arc::new(Notify::new());
         let shell = Shell {
             lease: Arc::clone(&lease),
-            told: Arc::clone(&told),
+            log: Arc::clone(&log),
             table: Arc::new(table),
             clock,
             changed: Arc::clone(&changed),
         };
         let task = tokio::spawn(shell.run(sleeps));
-        Self { proxy, lease, told, changed, asleep, task }
+        Self { proxy, lease, log, changed, asleep, task }
     }
 
     /// Says something to the lease.
@@ -98,14 +98,14 @@ impl Bridge {
         self.task.abort();
     }
 
-    pub(crate) fn told(&self) -> Told {
-        self.told.lock().unwrap().clone()
+    pub(crate) fn log(&self) -> OutputLog {
+        self.log.lock().unwrap().clone()
     }
 }
 
 struct Shell {
     lease: Arc<Mutex<Lease>>,
-    told: Arc<Mutex<Told>>,
+    log: Arc<Mutex<OutputLog>>,
     table: Arc<LeaseTable>,
     clock: Clock,
     changed: Arc<Notify>,
@@ -148,7 +148,7 @@ impl Shell {
                         let _ = answered.send((id, answer));
                     });
                 }
-                told => self.told.lock().unwrap().push((self.clock.now(), told)),
+                output => self.log.lock().unwrap().push((self.clock.now(), output)),
             }
         }
         let far = self.clock.now() + Duration::from_secs(3_600);

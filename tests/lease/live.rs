@@ -10,6 +10,8 @@ mod reader;
 #[path = "../support/sdk.rs"]
 mod sdk;
 mod state;
+#[path = "../support/turbine.rs"]
+mod turbine;
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;

@@ -39,7 +39,7 @@ struct Group {
 }
 
 impl Group {
-    /// So many, of which the first acts.
+    /// Starts this many bridges, of which the first acts.
     async fn start(of: &str, name: &str, store: SocketAddr, many: usize) -> Self {
         let item = format!("{of}-{name}");
         let mut group = Self { item, store, clock: Clock::start(), bridges: Vec::new() };
@@ -138,7 +138,7 @@ mod scenarios {
         let group = Group::start(of, "kill", store, 2).await;
         group.bridges[0].kill();
         group.until(Duration::from_secs(12) + SLACK, |group| group.acting() == Some(1)).await;
-        assert!(matches!(group.bridges[1].told()[..], [(_, Output::Acts(2))]));
+        assert!(matches!(group.bridges[1].log()[..], [(_, Output::Acts(2))]));
     }
 
     pub(super) async fn a_released_lease_is_taken_within_two_seconds_by_one_of_two(
@@ -162,7 +162,7 @@ mod scenarios {
         group.until(HOLD + SLACK, |group| group.acting().is_none()).await;
         group.until(TAKE + SLACK, |group| group.acting() == Some(1)).await;
         assert!(matches!(
-            group.bridges[0].told()[..],
+            group.bridges[0].log()[..],
             [(_, Output::Acts(1)), (_, Output::Stops(StopReason::Lapsed))]
         ));
         group.bridges[0].proxy.set(Way::Open);
@@ -187,7 +187,7 @@ mod scenarios {
         }
         group.pass(TAKE + SLACK).await;
         assert_eq!(group.acting(), Some(0));
-        assert_eq!(group.bridges[0].told().len(), 1);
+        assert_eq!(group.bridges[0].log().len(), 1);
     }
 
     pub(super) async fn a_holder_that_slept_does_not_act_when_it_wakes(
@@ -211,7 +211,8 @@ mod scenarios {
         let asks = vec!["Nordsee/größe \"7\"".to_owned()];
         group.bridges[1].tell(|lease| lease.handle_asks(asks.clone(), now));
         let asked = Output::Asked(asks);
-        let heard = |group: &Group| group.bridges[0].told().iter().any(|(_, told)| *told == asked);
+        let heard =
+            |group: &Group| group.bridges[0].log().iter().any(|(_, output)| *output == asked);
         group.until(Duration::from_secs(6) + SLACK, heard).await;
         // A new holder does not yield at once.
         group.pass(Duration::from_secs(5)).await;
@@ -220,7 +221,7 @@ mod scenarios {
         group.bridges[0].tell(|lease| lease.handle_ability(deaf, now));
         group.until(Duration::from_secs(6) + SLACK, |group| group.acting() == Some(1)).await;
         let stops = Output::Stops(StopReason::Deaf);
-        assert!(group.bridges[0].told().iter().any(|(_, told)| *told == stops));
+        assert!(group.bridges[0].log().iter().any(|(_, output)| *output == stops));
     }
 
     pub(super) async fn a_follower_that_is_cut_off_changes_nothing(of: &str, store: SocketAddr) {
@@ -230,6 +231,6 @@ mod scenarios {
         assert_eq!(group.acting(), Some(0));
         group.bridges[1].proxy.set(Way::Open);
         group.pass(SLACK * 2).await;
-        assert_eq!((group.acting(), group.bridges[1].told().len()), (Some(0), 0));
+        assert_eq!((group.acting(), group.bridges[1].log().len()), (Some(0), 0));
     }
 }

@@ -2,17 +2,19 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, PublishOptions, QoS};
-use sparkwise::sparkplug::address::EdgeNode;
-use sparkwise::sparkplug::edge::{Edge, Metric, Template};
+use sparkwise::sparkplug::edge::{Edge, Metric};
 use sparkwise::sparkplug::message::Message;
 use sparkwise::time::Timestamp;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
+
+use super::turbine::{data, now};
+pub(crate) use super::turbine::{member, node};
 
 /// Members of the one machine, and how many of them a message tells: each has a value every 200 ms.
 pub(crate) const MEMBERS: usize = 200;
@@ -35,31 +37,11 @@ pub(crate) struct Plant {
     task: JoinHandle<()>,
 }
 
-pub(crate) fn node() -> EdgeNode {
-    EdgeNode::new("Nordsee", "gw")
-}
-
-pub(crate) fn member(number: usize) -> String {
-    format!("M{number}")
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
-}
-
 /// A birth with the latest values, each with its time.
 fn birth(edge: &mut Edge, latest: &[(Timestamp, f64)]) -> Message {
     let at = |of: usize| latest.get(of).copied().unwrap_or_default();
-    let definition = (0..MEMBERS).map(|of| Metric::new(&member(of), 0.0));
     let members = (0..MEMBERS).map(|of| Metric::new(&member(of), at(of).1).at(at(of).0));
-    edge.nbirth(
-        now(),
-        [
-            Metric::template("_types_/Turbine", Template::definition().members(definition)),
-            Metric::template("T7", Template::instance("Turbine").members(members)),
-        ],
-    )
+    super::turbine::birth(edge, members.collect())
 }
 
 impl Plant {
@@ -109,8 +91,7 @@ impl Plant {
                             latest[published.member] = (published.time, published.value);
                         }
                         let members = batch.iter().map(|of| Metric::new(&member(of.member), of.value));
-                        let turbine = Template::instance("Turbine").members(members);
-                        publish(&client, edge.ndata(time, [Metric::template("T7", turbine)])).await;
+                        publish(&client, data(&mut edge, time, members)).await;
                         record.lock().await.extend(batch);
                     }
                 }

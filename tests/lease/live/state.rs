@@ -22,13 +22,13 @@ impl States {
         client.subscribe("spBv1.0/STATE/plant", QoS::AtLeastOnce).await.unwrap();
         while !matches!(events.poll().await.unwrap(), Event::Incoming(Packet::SubAck(_))) {}
         let states = Arc::new(Mutex::new(Offline::default()));
-        let told = Arc::clone(&states);
+        let watched = Arc::clone(&states);
         tokio::spawn(async move {
             let _client = client;
             while let Ok(event) = events.poll().await {
                 let Event::Incoming(Packet::Publish(state)) = event else { continue };
                 let is_online = state.payload.windows(4).any(|word| word == b"true");
-                let mut states = told.lock().unwrap();
+                let mut states = watched.lock().unwrap();
                 match is_online {
                     true => {
                         let took = states.since.take().map_or(Duration::ZERO, |at| at.elapsed());
