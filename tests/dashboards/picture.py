@@ -121,6 +121,8 @@ def ticks(low: float, high: float) -> list[float]:
     """Round numbers within a range, four to nine."""
     power = 10 ** math.floor(math.log10((high - low) / 4))
     step = next(power * of for of in (1, 2, 5, 10) if (high - low) / (power * of) <= 5)
+    # Large numbers are shown without decimals.
+    step = max(step, 1) if abs(high) >= 10_000 else step
     first = math.ceil(low / step - 1e-9)
     return [step * of for of in range(first, math.floor(high / step + 1e-9) + 1)]
 
