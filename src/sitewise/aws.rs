@@ -1,6 +1,7 @@
 //! The client: one call, one try, the response as our own types.
 
 mod body;
+pub(super) mod bounded;
 mod credentials;
 mod import;
 mod models;
@@ -345,7 +346,7 @@ impl SiteWise for AwsSiteWise {
     }
 
     async fn quotas(&self) -> Option<Result<Quotas, ApiFault>> {
-        Box::pin(quotas::ask(&self.config, &self.endpoint)).await
+        Box::pin(quotas::ask(&self.config, &self.endpoint, &self.inspector)).await
     }
 
     fn clock_ahead(&self) -> Option<i64> {

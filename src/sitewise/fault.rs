@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde_json::{Map, Value};
 
 use super::api::{ApiFault, ApiFaultKind};
+use super::aws::bounded::TooLarge;
 use super::cause::Cause;
 
 /// Where an error says its code, before a colon and a URL.
@@ -89,8 +90,10 @@ where
         SdkError::ResponseError(answer) => {
             let status = answer.raw().status();
             let said = ErrorDetails::of(answer.raw());
-            let code = said.code.filter(|_| !status.is_success());
-            let judged = classify(code.as_deref(), status.as_u16(), operation);
+            let is_too_large = TooLarge::is_cause_of(error);
+            let code = said.code.filter(|_| !status.is_success() && !is_too_large);
+            let (kind, cause) = classify(code.as_deref(), status.as_u16(), operation);
+            let judged = (kind, if is_too_large { Cause::Foreign } else { cause });
             let why = match code {
                 Some(code) => format!("{code}: {}", said.message.unwrap_or_default()),
                 None => {

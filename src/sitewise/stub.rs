@@ -39,6 +39,8 @@ pub(crate) enum StubReply {
     Drop,
     /// Never answers.
     Hang,
+    /// Answers with this status, and sends a body without end, which does not say its length.
+    Endless(u16),
 }
 
 impl StubReply {
@@ -129,6 +131,15 @@ where
             }
             StubReply::Drop => return,
             StubReply::Hang => std::future::pending().await,
+            StubReply::Endless(status) => {
+                let head = format!("HTTP/1.1 {status} -\r\ntransfer-encoding: chunked\r\n\r\n");
+                let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x1_0000));
+                let mut next = head;
+                while socket.write_all(next.as_bytes()).await.is_ok() {
+                    next.clone_from(&chunk);
+                }
+                return;
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ use aws_smithy_types::error::ErrorMetadata;
 use aws_types::service_config::ServiceConfigKey;
 use serde::Deserialize;
 
+use super::response_inspector::ResponseInspector;
 use super::unmodelled;
 use crate::sitewise::api::{ApiFault, Quotas};
 use crate::sitewise::endpoint::Endpoint;
@@ -73,18 +74,20 @@ fn url(config: &SdkConfig, endpoint: &Endpoint) -> Option<String> {
 pub(super) async fn ask(
     config: &SdkConfig,
     endpoint: &Endpoint,
+    answered: &ResponseInspector,
 ) -> Option<Result<Quotas, ApiFault>> {
-    Some(ask_at(&url(config, endpoint)?, config, endpoint).await)
+    Some(ask_at(&url(config, endpoint)?, config, endpoint, answered).await)
 }
 
 pub(super) async fn ask_at(
     url: &str,
     config: &SdkConfig,
     endpoint: &Endpoint,
+    answered: &ResponseInspector,
 ) -> Result<Quotas, ApiFault> {
     let tried = "read the account's quotas";
-    let operation =
-        operation(config, endpoint, url).map_err(|error| fault::of_answer(tried, error))?;
+    let operation = operation(config, endpoint, url, answered)
+        .map_err(|error| fault::of_answer(tried, error))?;
     let answer = operation.invoke(()).await;
     answer.map(|answer| quotas(&answer.quotas)).map_err(|error| fault::of_call(tried, &error))
 }
@@ -93,6 +96,7 @@ fn operation(
     config: &SdkConfig,
     endpoint: &Endpoint,
     url: &str,
+    answered: &ResponseInspector,
 ) -> Result<Operation<(), QuotasBody, ErrorMetadata>, BoxError> {
     let timeouts = TimeoutConfig::builder().operation_timeout(PATIENCE).build();
     let mut operation = Operation::builder()
@@ -102,6 +106,7 @@ fn operation(
         .no_retry()
         .timeout_config(timeouts)
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .interceptor(answered.clone())
         .endpoint_url(url);
     if let Some(client) = config.http_client() {
         operation = operation.http_client(client);

@@ -1,4 +1,4 @@
-//! Validation of every response, and tracking of SiteWise's clock.
+//! Validation of every response, a bound on its size, and tracking of SiteWise's clock.
 //!
 //! The SDK accepts a response without required members as an empty one: `{}` would be an account
 //! without models, and a proxy's page a successful call.
@@ -9,17 +9,20 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_sdk_iotsitewise::config::interceptors::{
-    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextMut,
+    BeforeTransmitInterceptorContextRef,
 };
 use aws_sdk_iotsitewise::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_iotsitewise::error::BoxError;
 use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
 use aws_smithy_types::DateTime;
+use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use aws_smithy_types::date_time::Format;
 use serde::de::IgnoredAny;
 
+use super::bounded;
 use super::credentials::RenewableCredentials;
 use crate::clock;
 use crate::sitewise::fault;
@@ -144,6 +147,18 @@ impl Intercept for ResponseInspector {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         config.interceptor_state().store_put(AskedAfter(self.started.elapsed()));
+        Ok(())
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response_mut().body_mut();
+        let whole = std::mem::replace(body, SdkBody::taken());
+        *body = bounded::bounded(whole);
         Ok(())
     }
 

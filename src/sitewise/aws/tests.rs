@@ -1,5 +1,6 @@
 mod causes;
 mod foreign;
+mod large;
 mod models;
 mod properties;
 mod quotas;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::clock;
 use crate::sitewise::aws::sdk::ServiceConfig;
+use crate::sitewise::cause::Cause;
 use crate::sitewise::stub::{Stub, StubReply, StubRequest};
 
 fn config(endpoint: Option<&str>) -> ServiceConfig {
@@ -169,4 +170,18 @@ async fn calls_go_to_the_url_of_the_queue_unless_another_endpoint_is_set() {
     assert_eq!((of_url.requests().len(), of_environment.requests().len()), (1, 1));
     let asked = &of_url.requests()[0].headers["authorization"];
     assert!(asked.contains("/eu-west-1/sqs/aws4_request"), "{asked}");
+}
+
+/// A proxy's answer of any size was read into memory.
+#[tokio::test]
+async fn answers_of_any_size_are_told_as_foreign_and_not_read() {
+    let body = " ".repeat(17 << 20);
+    let stub = Stub::start(move |_| StubReply::text(200, body.clone())).await;
+    let client = client(&stub);
+    let received = client.receive().await.unwrap_err();
+    let deleted = client.delete(vec!["r-1".to_owned()]).await.unwrap_err();
+    for fault in [received, deleted] {
+        assert_eq!(fault.cause, Cause::Foreign, "{fault}");
+        assert!(fault.message.contains("it has 17825792 bytes"), "{fault}");
+    }
 }

@@ -5,7 +5,13 @@ use crate::sitewise::api::Quotas;
 
 async fn ask(stub: &Stub) -> Result<Quotas, ApiFault> {
     let client = client(stub);
-    crate::sitewise::aws::quotas::ask_at(&stub.url(), &client.config, &client.endpoint).await
+    crate::sitewise::aws::quotas::ask_at(
+        &stub.url(),
+        &client.config,
+        &client.endpoint,
+        &client.inspector,
+    )
+    .await
 }
 
 fn quota(name: &str, value: f64) -> Value {
