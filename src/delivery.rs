@@ -268,10 +268,8 @@ impl Delivery {
 
     /// When the next timer expires.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.timers.next(), self.send_due, self.rejections.next_check()]
-            .into_iter()
-            .flatten()
-            .min()
+        let checks = [self.rejections.next_check(), self.next_suspect()];
+        [self.timers.next(), self.send_due].into_iter().chain(checks).flatten().min()
     }
 
     /// The next output.
@@ -342,6 +340,7 @@ impl Delivery {
             self.schedule(slot, now);
         }
         self.check_rejections(now);
+        self.name_suspects(now);
         self.send_requests(now);
         self.streams.forget(now.instant);
     }

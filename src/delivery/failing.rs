@@ -1,7 +1,8 @@
 //! Values that SiteWise keeps rejecting: they are retried alone with backoff, and their property is
 //! named, unless nothing passes at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use super::rejections::OtherProperties;
 use super::streams::StreamSlot;
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
 use crate::sitewise::cause::Cause;
-use crate::time::Now;
+use crate::time::{Instant, Now};
 
 /// Failures of a value after which its property is named.
 const FAILURES_BEFORE_REPORT: u8 = 6;
@@ -26,10 +27,56 @@ const MISSES_BEFORE_REPORT: u8 = 4;
 const MIN_FAILURES_BEFORE_REPORT: u8 = DENIALS_BEFORE_REPORT;
 /// Properties that are named at most; values of further ones are retried as well.
 const MAX_NAMED: usize = 10_000;
+/// How long after its first failure a property is named that still fails, however seldom it was
+/// tried: by then it would be clear that nothing passes at all.
+const SUSPECT_FOR: Duration = Duration::from_secs(8);
+/// Properties for which that is measured: further ones are named by their failures alone.
+const SUSPECTS: usize = 1_000;
 
 /// Properties whose values are not accepted, with the last error.
 #[derive(Debug, Default)]
-pub(super) struct FailingProperties(BTreeMap<Stream, LastError>);
+pub(super) struct FailingProperties {
+    named: BTreeMap<Stream, LastError>,
+    suspects: Box<Suspects>,
+}
+
+/// Properties that failed and are not named yet, with the time of the first failure.
+#[derive(Debug, Default)]
+struct Suspects {
+    since: BTreeMap<Stream, (Instant, LastError)>,
+    /// The same in their order, with some that are suspects no longer.
+    queue: VecDeque<(Instant, Stream)>,
+}
+
+impl Suspects {
+    fn add(&mut self, stream: Stream, error: LastError, now: Instant) {
+        if let Some((_, last)) = self.since.get_mut(&stream) {
+            *last = error;
+        } else if self.queue.len() < SUSPECTS {
+            self.since.insert(stream, (now, error));
+            self.queue.push_back((now, stream));
+        }
+    }
+
+    /// One whose time is over.
+    fn pop(&mut self, now: Instant) -> Option<(Stream, LastError)> {
+        while let Some((since, stream)) = self.queue.pop_front_if(|(at, _)| is_over(*at, now)) {
+            if self.since.get(&stream).is_some_and(|(first, _)| *first == since) {
+                return self.since.remove(&stream).map(|(_, error)| (stream, error));
+            }
+        }
+        None
+    }
+
+    fn clear(&mut self) {
+        self.since.clear();
+        self.queue.clear();
+    }
+}
+
+fn is_over(since: Instant, now: Instant) -> bool {
+    now.since(since) >= SUSPECT_FOR
+}
 
 /// SiteWise's last error message and its cause.
 #[derive(Debug)]
@@ -56,12 +103,12 @@ pub struct FailingValues<'a> {
 impl FailingProperties {
     /// SiteWise's words about a property whose values it does not accept.
     pub(super) fn words(&self, stream: Stream) -> Option<&str> {
-        self.0.get(&stream).map(|error| error.words.as_str())
+        self.named.get(&stream).map(|error| error.words.as_str())
     }
 
     /// What to do about it.
     pub(super) fn remedy(&self, stream: Stream) -> &'static str {
-        self.0.get(&stream).map_or("", |error| error.cause.remedy())
+        self.named.get(&stream).map_or("", |error| error.cause.remedy())
     }
 
     /// The reason for the dead letter of a value that was never accepted.
@@ -70,28 +117,29 @@ impl FailingProperties {
             Some(ApiFaultKind::Denied) => "access denied until the value was seven days old",
             _ => "not delivered within seven days",
         };
-        match self.0.get(&stream) {
+        match self.named.get(&stream) {
             Some(LastError { words, .. }) => format!("{end}: {words}"),
             None => end.to_owned(),
         }
     }
 
-    /// Keeps the properties for which `keep` holds.
+    /// Forgets the others, and for how long any has failed.
     pub(super) fn retain(&mut self, keep: impl Fn(Stream) -> bool) {
-        self.0.retain(|stream, _| keep(*stream));
+        self.named.retain(|stream, _| keep(*stream));
+        self.suspects.clear();
     }
 
     /// Whether another property of this asset is named already.
     fn has_asset(&self, asset: Uuid) -> bool {
         let first = Stream { asset, property: Uuid::nil() };
-        self.0.range(first..).next().is_some_and(|(stream, _)| stream.asset == asset)
+        self.named.range(first..).next().is_some_and(|(stream, _)| stream.asset == asset)
     }
 }
 
 impl Delivery {
     /// Properties whose values are not accepted.
     pub fn failing_values(&self) -> impl Iterator<Item = FailingValues<'_>> {
-        self.failing.0.iter().map(|(stream, LastError { words, cause })| {
+        self.failing.named.iter().map(|(stream, LastError { words, cause })| {
             let state = self.streams.find(*stream).and_then(|slot| self.streams.get(slot));
             let values = state.map_or(0, |state| state.failed_at_least(MIN_FAILURES_BEFORE_REPORT));
             FailingValues {
@@ -121,35 +169,62 @@ impl Delivery {
             _ => FAILURES_BEFORE_REPORT,
         };
         let affects_all = self.circuit.is_open() || self.rejections.all_rejected().is_some();
-        if failures < failures_before_report
-            || affects_all
-            || self.rejections.is_undecided(stream, now.instant)
-        {
+        if affects_all {
             return;
         }
-        let (words, cause) = (fault.message.clone(), Cause::of_entry(fault));
-        if !self.failing.0.contains_key(&stream) {
-            if self.failing.0.len() >= MAX_NAMED {
+        let error = LastError { words: fault.message.clone(), cause: Cause::of_entry(fault) };
+        let is_named = self.failing.named.contains_key(&stream);
+        let is_due = failures >= failures_before_report && !self.rejections.is_undecided(stream, now.instant);
+        match fault.kind {
+            _ if is_due || is_named => self.name(stream, error),
+            // What is too fast passes sooner or later, and what is not SiteWise's is soon clear.
+            ApiFaultKind::Limit | ApiFaultKind::Foreign | ApiFaultKind::Busy => {}
+            _ => self.failing.suspects.add(stream, error, now.instant),
+        }
+    }
+
+    /// Names the properties that have failed for long.
+    pub(super) fn name_suspects(&mut self, now: Now) {
+        while let Some((stream, error)) = self.failing.suspects.pop(now.instant) {
+            if !self.circuit.is_open() && self.rejections.all_rejected().is_none() {
+                self.name(stream, error);
+            }
+        }
+    }
+
+    /// When the next of them will have.
+    pub(super) fn next_suspect(&self) -> Option<Instant> {
+        self.failing.suspects.queue.front().map(|(since, _)| *since + SUSPECT_FOR)
+    }
+
+    fn name(&mut self, stream: Stream, error: LastError) {
+        self.failing.suspects.since.remove(&stream);
+        if !self.failing.named.contains_key(&stream) {
+            if self.failing.named.len() >= MAX_NAMED {
                 return;
             }
             if !self.failing.has_asset(stream.asset) {
-                let (reason, others) = (words.clone(), self.rejections.others(stream));
+                let others = self.rejections.others(stream);
+                let (reason, cause) = (error.words.clone(), error.cause);
                 self.outputs.push_back(Output::ValuesFailing { stream, reason, cause, others });
             }
         }
-        self.failing.0.insert(stream, LastError { words, cause });
+        self.failing.named.insert(stream, error);
     }
 
     /// Stops naming a property once it has no such value any more.
     pub(super) fn clear_failing(&mut self, slot: StreamSlot) {
-        if self.failing.0.is_empty() {
+        if self.failing.named.is_empty() && self.failing.suspects.since.is_empty() {
             return;
         }
-        if let Some(state) = self.streams.get(slot)
-            && state.in_flight == 0
-            && state.failed_at_least(MIN_FAILURES_BEFORE_REPORT) == 0
-        {
-            self.failing.0.remove(&state.stream);
+        let Some(state) = self.streams.get(slot).filter(|state| state.in_flight == 0) else {
+            return;
+        };
+        if self.failing.suspects.since.contains_key(&state.stream) && state.failed_at_least(1) == 0 {
+            self.failing.suspects.since.remove(&state.stream);
+        }
+        if !self.failing.named.is_empty() && state.failed_at_least(MIN_FAILURES_BEFORE_REPORT) == 0 {
+            self.failing.named.remove(&state.stream);
             self.rejections.forget(state.stream);
         }
     }

@@ -268,6 +268,7 @@ impl Delivery {
 
     /// A value was accepted again: all delays of that period end.
     fn end_all_delays(&mut self, now: Now) {
+        self.keep_only_isolated_failures();
         for slot in self.streams.slots() {
             if let Some(state) = self.streams.get_mut(slot) {
                 state.end_delays(now.instant);

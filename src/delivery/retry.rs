@@ -13,6 +13,8 @@ use crate::time::Instant;
 pub(super) const FIRST_DELAY: Duration = Duration::from_millis(500);
 /// First delay where SiteWise needs seconds to settle: something is being created or updated.
 const SETTLING_DELAY: Duration = Duration::from_secs(2);
+/// First delay where access is denied.
+const SECOND_TRY_DELAY: Duration = Duration::from_secs(4);
 /// Longest delay, spread included.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 /// The longest delay of what keeps failing: one hour.
@@ -34,6 +36,8 @@ const DENIED_DELAY: Duration = Duration::from_secs(5);
 /// to a third is jitter.
 pub(super) fn delay(kind: ApiFaultKind, failures: u8, random: &mut Rng) -> Duration {
     match kind {
+        // One denial may be older than the permission.
+        ApiFaultKind::Denied if failures == 0 => with_jitter(SECOND_TRY_DELAY, 0, random),
         ApiFaultKind::Denied => LONGEST_DELAY,
         ApiFaultKind::Conflict | ApiFaultKind::NotFound => {
             with_jitter(SETTLING_DELAY, failures, random)

@@ -69,6 +69,67 @@ fn where_one_asset_is_denied_it_is_named_and_sitewise_is_not_away() {
     assert_eq!(held(&plant), 1);
 }
 
+/// It was named only when it had failed so often: after 20 to 54 s, where nothing else changes.
+#[test]
+fn a_property_that_changes_alone_is_named_within_ten_seconds() {
+    let kinds = [
+        ApiFaultKind::Denied,
+        ApiFaultKind::NotFound,
+        ApiFaultKind::Conflict,
+        ApiFaultKind::Unavailable,
+    ];
+    // With a value each second, with a single one, and with others that are accepted.
+    for (kind, every, others) in kinds
+        .into_iter()
+        .flat_map(|kind| [(kind, 1, 0), (kind, 60, 0), (kind, 1, 5), (kind, 60, 5)])
+    {
+        let mut plant = Plant::new(config());
+        let bad = point(1, 0, Class::Live).stream.asset;
+        let mut failed_at = None;
+        for second in 0..40_u8 {
+            let from = plant.now.wall.as_millis() - WALL;
+            let first = u8::from(second % every != 0) + 1;
+            plant.give((first..=1 + others).map(|n| point(n, from, Class::Live)));
+            for _ in 0..10 {
+                plant.wait(Duration::from_millis(100));
+                while let Some((_, entries)) = plant.in_flight.front() {
+                    let places = (0..entries.len()).filter(|at| entries[*at].asset == bad);
+                    let refuse =
+                        |entry| EntryError { entry, fault: fault(kind), times: Vec::new() };
+                    let errors: Vec<_> = places.map(refuse).collect();
+                    if !errors.is_empty() {
+                        failed_at.get_or_insert(plant.now.instant);
+                    }
+                    plant.answer(Ok(errors));
+                }
+                let case = format!("{kind:?}, every {every} s, {others} others");
+                let since = failed_at.map(|at| plant.now.instant.since(at)).unwrap_or_default();
+                assert!(held(&plant) == 1 || since < Duration::from_secs(10), "{case}: {since:?}");
+                assert!(held(&plant) == 0 || since > Duration::from_secs(3), "{case}: {since:?}");
+            }
+        }
+        let rows: Vec<_> = plant.delivery.failing_values().map(|row| row.stream.asset).collect();
+        assert_eq!((rows, held(&plant)), (vec![bad], 1), "{kind:?} {every} {others}");
+    }
+}
+
+#[test]
+fn a_property_that_fails_for_a_moment_is_not_named() {
+    let mut plant = Plant::new(config());
+    for second in 0..60 {
+        let from = plant.now.wall.as_millis() - WALL;
+        plant.give([point(1, from, Class::Live)]);
+        plant.wait(Duration::from_secs(1));
+        while !plant.in_flight.is_empty() {
+            let error =
+                EntryError { entry: 0, fault: fault(ApiFaultKind::NotFound), times: vec![] };
+            plant.answer(Ok(if second % 15 < 3 { vec![error] } else { Vec::new() }));
+        }
+    }
+    plant.wait(Duration::from_secs(60));
+    assert_eq!((held(&plant), plant.delivery.failing_values().count()), (0, 0));
+}
+
 #[test]
 fn the_limit_of_a_few_properties_slows_them_and_nobody_else() {
     let mut plant = Plant::new(config());
