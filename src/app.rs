@@ -160,8 +160,9 @@ async fn namespace_of(sitewise: &AwsSiteWise, answers: &QueryReceiver) -> String
             answers.set_starting_reason(&reason);
             warn!(
                 sitewise.cause = fault.cause.label(),
-                "{reason}; retrying in {delay:.0?}; the account is not needed where TWIN_NAMESPACE \
-                    is set"
+                "{reason}; retrying in {}; the account is not needed where TWIN_NAMESPACE \
+                    is set",
+                crate::time::rounded(delay)
             );
         })
         .await;
@@ -390,6 +391,7 @@ pub(crate) fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Co
             bd_seq: sparkplug.bdseq,
             rebirth: rebirth::RebirthPolicy { reasons: sparkplug.rebirth, ..usual.rebirth },
             silence: sparkplug.silence,
+            servers: config.mqtt.servers.len(),
             ..usual
         },
         twin: twin::Config {

@@ -11,6 +11,8 @@ use super::rebirth;
 pub struct Config {
     /// Its id [operational-behavior-host-application-host-id].
     pub host_id: String,
+    /// How many MQTT servers there are.
+    pub servers: usize,
     /// The include and exclude filter.
     pub filter: Filter,
     /// How long out-of-order messages wait for missing ones; zero for no wait
@@ -75,6 +77,7 @@ impl Config {
             device_grace: Duration::from_secs(10),
             bd_seq: BdSeq::default(),
             rebirth: rebirth::RebirthPolicy::default(),
+            servers: 1,
             answer_timeout: Duration::from_secs(10),
             silence: None,
             table_bytes: limits::TABLE_BYTES,

@@ -152,6 +152,11 @@ impl ConnectedServers {
         self.0.contains_key(&server)
     }
 
+    /// Whether all of so many are connected.
+    pub(crate) fn are_all_up(&self, count: usize) -> bool {
+        self.0.len() >= count
+    }
+
     pub(crate) fn is_any_up(&self) -> bool {
         !self.0.is_empty()
     }

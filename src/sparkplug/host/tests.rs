@@ -11,6 +11,7 @@ use crate::sparkplug::text::shown;
 use crate::sparkplug::value::Value;
 
 mod accounts;
+mod away;
 mod births;
 mod bounds;
 mod clocks;

@@ -56,6 +56,12 @@ impl EdgeSession {
         }
     }
 
+    /// Whether a server that is not connected may be the only one that it is behind: nothing was
+    /// heard of it since the start, so that its silence says nothing.
+    pub(super) fn may_be_behind_another(&self, context: &SessionContext<'_>) -> bool {
+        self.is_unheard() && !context.servers.are_all_up(context.config.servers)
+    }
+
     fn ask_expected(&mut self, context: &SessionContext<'_>) {
         if self.request(RebirthTrigger::Expected, context) == RequestResult::Disabled {
             self.note_request_sent(context);

@@ -193,6 +193,7 @@ impl EdgeSession {
             SessionState::Online(_) => false,
         };
         if (trigger != RebirthTrigger::Expected || !silent)
+            && !self.may_be_behind_another(context)
             && let Some(known_by) = self.known_by(trigger)
         {
             let (reason, since) = (trigger.reason(), context.now.wall);

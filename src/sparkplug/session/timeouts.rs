@@ -26,10 +26,14 @@ impl EdgeSession {
         if self.unread_silence(context.config).is_some_and(|deadline| deadline <= now) {
             self.probe_unread(RebirthTrigger::Silence, context);
         }
+        let silent = match self.may_be_behind_another(context) {
+            true => DeathCause::ConnectionLost,
+            false => DeathCause::Silent,
+        };
         match &mut self.state {
             SessionState::Awaited(awaited) => {
                 if awaited.is_silent(now) {
-                    self.go_offline_silent(DeathCause::Silent, context);
+                    self.go_offline_silent(silent, context);
                 } else if awaited.is_overdue(now) {
                     self.birth_wait_expired(context);
                 }
