@@ -62,7 +62,7 @@ pub struct Bridge {
     /// None unless messages are stored that the twin has not seen.
     deferral: Option<Box<Deferral>>,
     delivery: Delivery,
-    folders: FolderSurvey,
+    folders: Box<FolderSurvey>,
     reachability: Reachability,
     over_rate: MachinesOverRate,
     /// None where nothing may be written to the plant.
@@ -82,7 +82,7 @@ impl Bridge {
             twin: Twin::new(config.twin, seed.wrapping_add(1)),
             deferral: None,
             delivery: Delivery::new(config.delivery, seed.wrapping_add(2)),
-            folders: FolderSurvey::default(),
+            folders: Box::default(),
             reachability: Reachability::default(),
             over_rate: MachinesOverRate::default(),
             commands: None,
@@ -228,6 +228,9 @@ impl Bridge {
         self.twin.handle_timeout(now);
         self.delivery.handle_timeout(now);
         self.late_timeout(now);
+        for (source, suggestion) in self.folders.survey(now.instant) {
+            self.outputs.push_back(Output::RuleSuggested(source, suggestion));
+        }
         self.reachability.all_rejected(self.delivery.all_rejected(), now);
         self.reachability.handle_timeout(now);
         if let Some(commands) = &mut self.commands {
@@ -242,6 +245,7 @@ impl Bridge {
             self.twin.poll_timeout(),
             self.delivery.poll_timeout(),
             self.reachability.poll_timeout(),
+            self.folders.poll_timeout(),
             self.commands.as_ref().and_then(|commands| commands.poll_timeout()),
             self.late().and_then(Late::poll_timeout),
             self.labels.as_ref().and_then(|labels| labels.poll_timeout()),
@@ -352,9 +356,7 @@ impl Bridge {
     fn handle_event(&mut self, event: Event, now: Now) {
         let new_source = match &event {
             Event::Birth(birth) => {
-                for suggestion in self.folders.survey(birth, self.twin.rules()) {
-                    self.outputs.push_back(Output::RuleSuggested(birth.source.clone(), suggestion));
-                }
+                self.folders.note(birth, self.twin.rules(), now.instant);
                 let is_reborn = self.twin.presence_of(&birth.source).is_heard_alive();
                 (!is_reborn).then(|| birth.source.clone())
             }

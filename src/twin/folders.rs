@@ -1,11 +1,14 @@
 //! Suggests TWIN_RULES: flat metrics in sibling folders with the same members.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Rules, is_control};
 use crate::sparkplug::address::Source;
-use crate::sparkplug::event::{Birth, Content};
+use crate::sparkplug::event::{Birth, BirthMetric, Content};
 use crate::sparkplug::text::shown;
+use crate::time::Instant;
 
 /// Folders with the same members that make a rule worth suggesting.
 const ALIKE: usize = 2;
@@ -30,42 +33,75 @@ pub struct RuleSuggestion {
     pub members: usize,
 }
 
-/// What a running bridge has noticed: the first births of the first nodes and devices.
+/// How long after a birth its folders are looked at: with those of other births of that time.
+const AFTER: Duration = Duration::from_secs(5);
+
+/// What a running bridge has noticed: in the births of the first nodes and devices, together, since a
+/// sender's folders may be spread over those of its devices.
 #[derive(Debug, Default)]
 pub struct FolderSurvey {
-    surveyed: BTreeSet<Source>,
+    /// The plain metrics of each, of the largest birth so far.
+    surveyed: BTreeMap<Source, Surveyed>,
     metrics: usize,
+    /// When they are looked at next.
+    due: Option<Instant>,
     found: Vec<(Source, RuleSuggestion)>,
 }
 
+#[derive(Debug, Default)]
+struct Surveyed {
+    /// Metrics of the birth, plain or not.
+    count: usize,
+    plain: Vec<Arc<str>>,
+}
+
 impl FolderSurvey {
-    /// Looks at the first birth of a node or device. Returns the rules that were not suggested
-    /// before.
-    pub fn survey(&mut self, birth: &Birth, rules: &Rules) -> Vec<RuleSuggestion> {
-        if self.surveyed.len() >= SOURCES
-            || self.metrics >= METRICS
-            || self.surveyed.contains(&birth.source)
-        {
+    /// Keeps the metrics of a birth, if it is the first of its node or device, or has more than the
+    /// one before.
+    pub fn note(&mut self, birth: &Birth, rules: &Rules, now: Instant) {
+        let known = self.surveyed.get(&birth.source);
+        let before = known.map_or(0, |known| known.count);
+        let count = birth.metrics.len();
+        let is_full = known.is_none() && self.surveyed.len() >= SOURCES;
+        if count <= before || is_full || self.metrics >= METRICS {
+            return;
+        }
+        self.metrics += count - before;
+        let plain = plain(birth, rules).cloned().collect();
+        self.surveyed.insert(birth.source.clone(), Surveyed { count, plain });
+        self.due.get_or_insert(now + AFTER);
+    }
+
+    /// When [`Self::survey`] is to be called next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Looks at what was kept, if it is time. Returns the rules that were not suggested before, each
+    /// with a sender that it is for.
+    pub fn survey(&mut self, now: Instant) -> Vec<(Source, RuleSuggestion)> {
+        if self.due.take_if(|due| *due <= now).is_none() {
             return Vec::new();
         }
-        self.surveyed.insert(birth.source.clone());
-        self.metrics += birth.metrics.len();
+        let names = self.surveyed.iter().flat_map(|(source, surveyed)| {
+            surveyed.plain.iter().map(move |name| (source, &**name))
+        });
         let mut new = Vec::new();
-        for suggestion in suggestions(std::iter::once(birth), rules) {
+        for (source, suggestion) in suggested(&folders(names)) {
             let known = self.found.iter_mut().find(|(_, known)| known.rule == suggestion.rule);
             if let Some((_, known)) = known {
-                known.assets += suggestion.assets;
-                known.members = known.members.max(suggestion.members);
+                *known = suggestion;
             } else if self.found.len() < SUGGESTED {
-                self.found.push((birth.source.clone(), suggestion.clone()));
-                new.push(suggestion);
+                let found = (source.clone(), suggestion);
+                self.found.push(found.clone());
+                new.push(found);
             }
         }
         new
     }
 
-    /// Each rule, with the sender that showed it first, and the assets that it would make of all
-    /// that were looked at.
+    /// Each rule, with a sender that it is for, and the assets that it would make of all that were
+    /// looked at.
     pub fn found(&self) -> impl Iterator<Item = (&Source, &RuleSuggestion)> {
         self.found.iter().map(|(source, suggestion)| (source, suggestion))
     }
@@ -95,7 +131,14 @@ pub fn suggestions<'a>(
     births: impl Iterator<Item = &'a Birth>,
     rules: &Rules,
 ) -> Vec<RuleSuggestion> {
-    let folders = folders(births, rules);
+    let names = births.flat_map(|birth| {
+        plain(birth, rules).map(|name| (&birth.source, &**name)).collect::<Vec<_>>()
+    });
+    suggested(&folders(names)).into_iter().map(|(_, suggestion)| suggestion).collect()
+}
+
+/// The same of folders, each with one of its senders.
+fn suggested<'a>(folders: &Folders<'a>) -> Vec<(&'a Source, RuleSuggestion)> {
     let mut shortest_first: Vec<_> = folders.iter().collect();
     shortest_first.sort_by_key(|(around, _)| around.len());
     let mut found = Vec::new();
@@ -113,38 +156,42 @@ pub fn suggestions<'a>(
             [] => format!("{{asset}}/{rest}"),
             around => format!("{}/{{asset}}/{rest}", around.join("/")),
         };
-        found.push(RuleSuggestion {
+        let senders = names.iter().filter_map(|name| within.get(name)).flat_map(|of| &of.senders);
+        let Some(sender) = senders.min().copied() else { continue };
+        let suggestion = RuleSuggestion {
             rule: shown(&format!("{} => {model}", way("{member}"))).into_owned(),
             assets: count(within, &names),
             members: members.len(),
-        });
-        found.extend(nested(&folders, around, &names).into_iter().map(
-            |(part, assets, members)| {
-                let rule = format!("{} => {model} > {part}", way(&format!("{part}/{{member}}")));
-                RuleSuggestion { rule: shown(&rule).into_owned(), assets, members }
-            },
-        ));
+        };
+        found.push((sender, suggestion));
+        found.extend(nested(folders, around, &names).into_iter().map(|(part, assets, members)| {
+            let rule = format!("{} => {model} > {part}", way(&format!("{part}/{{member}}")));
+            (sender, RuleSuggestion { rule: shown(&rule).into_owned(), assets, members })
+        }));
         covered.push(around.clone());
     }
     found
 }
 
-fn folders<'a>(births: impl Iterator<Item = &'a Birth>, rules: &Rules) -> Folders<'a> {
+/// The names of a birth's plain metrics that no rule takes.
+fn plain<'a>(birth: &'a Birth, rules: &'a Rules) -> impl Iterator<Item = &'a Arc<str>> {
+    let is_plain = |metric: &&BirthMetric| {
+        matches!(metric.content, Content::Leaf { .. })
+            && !is_control(&metric.name)
+            && !rules.matches(metric)
+    };
+    birth.metrics.iter().filter(is_plain).map(|metric| &metric.name)
+}
+
+fn folders<'a>(names: impl Iterator<Item = (&'a Source, &'a str)>) -> Folders<'a> {
     let mut folders = Folders::new();
-    for birth in births {
-        for metric in &birth.metrics {
-            let is_plain =
-                matches!(metric.content, Content::Leaf { .. }) && !is_control(&metric.name);
-            if !is_plain || rules.matches(metric) {
-                continue;
-            }
-            let parts: Vec<&str> = metric.name.split('/').collect();
-            if let [around @ .., folder, member] = parts.as_slice() {
-                let within = folders.entry(around.to_vec()).or_default();
-                let folder = within.entry(folder).or_default();
-                folder.members.insert(member);
-                folder.senders.insert(&birth.source);
-            }
+    for (source, name) in names {
+        let parts: Vec<&str> = name.split('/').collect();
+        if let [around @ .., folder, member] = parts.as_slice() {
+            let within = folders.entry(around.to_vec()).or_default();
+            let folder = within.entry(folder).or_default();
+            folder.members.insert(member);
+            folder.senders.insert(source);
         }
     }
     folders
@@ -200,11 +247,9 @@ fn singular(folder: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::sparkplug::address::{EdgeNode, Source};
-    use crate::sparkplug::event::{BirthMetric, Sample, Slot};
+    use crate::sparkplug::address::EdgeNode;
+    use crate::sparkplug::event::{Sample, Slot};
     use crate::time::Timestamp;
 
     fn birth(names: &[&str]) -> Birth {
@@ -268,20 +313,61 @@ mod tests {
         let names = ["T1", "T2", "T3"].map(|turbine| ["x", "y"].map(|m| format!("{turbine}/{m}")));
         let names: Vec<&str> = names.as_flattened().iter().map(String::as_str).collect();
         let (mut survey, mut birth) = (FolderSurvey::default(), birth(&names));
-        let told = survey.survey(&birth, &Rules::default());
+        let told = look(&mut survey, &[&birth]);
         let rule = "{asset}/{member} => Machine".to_owned();
-        assert_eq!(told, [RuleSuggestion { rule: rule.clone(), assets: 3, members: 2 }]);
-        assert_eq!(survey.survey(&birth, &Rules::default()), [], "it was looked at");
         let first = birth.source.clone();
+        let found = RuleSuggestion { rule: rule.clone(), assets: 3, members: 2 };
+        assert_eq!(told, [(first.clone(), found)]);
+        assert_eq!(look(&mut survey, &[&birth]), [], "it was looked at");
         birth.source.device = Some("P7".into());
-        assert_eq!(survey.survey(&birth, &Rules::default()), [], "the rule was told");
+        assert_eq!(look(&mut survey, &[&birth]), [], "the rule was told");
         let all = RuleSuggestion { rule, assets: 6, members: 2 };
         assert_eq!(survey.found().collect::<Vec<_>>(), [(&first, &all)]);
         for number in 0..SOURCES {
             birth.source.device = Some(format!("{number}").into());
-            survey.survey(&birth, &Rules::default());
+            survey.note(&birth, &Rules::default(), Instant::START);
         }
         assert_eq!(survey.surveyed.len(), SOURCES);
+    }
+
+    /// Lets births come within the time in which they are looked at together.
+    fn look(survey: &mut FolderSurvey, births: &[&Birth]) -> Vec<(Source, RuleSuggestion)> {
+        let now = Instant::START;
+        for birth in births {
+            survey.note(birth, &Rules::default(), now);
+        }
+        assert_eq!(survey.survey(now), []);
+        let told = survey.survey(now + AFTER);
+        assert_eq!(survey.poll_timeout(), None);
+        told
+    }
+
+    /// Each device of a gateway has one folder, and each was looked at alone.
+    #[test]
+    fn folders_spread_over_several_births_of_a_sender_are_seen_together() {
+        let names = ["x", "y"];
+        let of = |device: Option<&str>, folders: &[&str]| {
+            let names: Vec<String> = folders
+                .iter()
+                .flat_map(|folder| names.map(|member| format!("Park/{folder}/{member}")))
+                .collect();
+            let mut birth = birth(&names.iter().map(String::as_str).collect::<Vec<_>>());
+            birth.source.device = device.map(Into::into);
+            birth
+        };
+        let rule = "Park/{asset}/{member} => Park".to_owned();
+        let found = |assets| RuleSuggestion { rule: rule.clone(), assets, members: 2 };
+        let (a, b, c) = (of(Some("a"), &["T1"]), of(Some("b"), &["T2"]), of(Some("c"), &["T3"]));
+        let mut survey = FolderSurvey::default();
+        assert_eq!(look(&mut survey, &[&a, &b]), [(a.source.clone(), found(2))]);
+        assert_eq!(look(&mut survey, &[&c]), [], "it was told");
+        assert_eq!(survey.found().collect::<Vec<_>>(), [(&a.source, &found(3))]);
+        // The birth of a node, and a later one that has more.
+        let (little, more) = (of(None, &["T1"]), of(None, &["T1", "T2"]));
+        let mut survey = FolderSurvey::default();
+        assert_eq!(look(&mut survey, &[&little]), []);
+        assert_eq!(look(&mut survey, &[&more]), [(more.source.clone(), found(2))]);
+        assert_eq!(look(&mut survey, &[&little, &more]), []);
     }
 
     #[test]
