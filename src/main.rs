@@ -52,7 +52,16 @@ fn main() -> ExitCode {
 
 fn dead_letters(command: &cli::dead_letters::Command) -> ExitCode {
     let outbox = Environment.get("OUTBOX_DIR").ok().flatten();
-    match cli::dead_letters::run(command, outbox.as_deref()) {
+    let console = match config::Console::load(&Environment) {
+        Ok(console) => Some(console),
+        // With a folder it is not needed.
+        Err(_) if outbox.as_ref().is_some_and(|folder| !folder.trim().is_empty()) => None,
+        Err(faults) => {
+            complain(&faults.to_string());
+            return ExitCode::from(USAGE);
+        }
+    };
+    match cli::dead_letters::run(command, outbox.as_deref(), console.as_ref()) {
         Ok(text) => {
             print(&text);
             ExitCode::SUCCESS

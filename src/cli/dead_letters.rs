@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::status::{WRONG_TOKEN, said};
+use crate::config::Console;
+use crate::console::probe;
 use crate::outbox::dead_letters::requests::{
     self, DeadLetterAction, DeadLetterRequest, RequestPart, RequestProgress,
 };
@@ -21,6 +24,10 @@ use crate::time::Timestamp;
 /// How long a running bridge may take to carry out a request: it looks once a second.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+const IN_MEMORY: &str =
+    "OUTBOX_DIR is not set: the dead letters are only in the memory of the running bridge";
+const KEPT_WITH: &str =
+    "set OUTBOX_DIR as for the bridge; with it they are kept, and can be retried";
 
 /// What `sparkwise dead-letters --help` prints.
 pub const HELP: &str = "\
@@ -33,11 +40,12 @@ Usage:
   sparkwise dead-letters retry ID... | FILTER... | --all
   sparkwise dead-letters drop ID... | FILTER... | --all
 
-They are in OUTBOX_DIR, which has to be set as for the bridge; without it they are only in the
-memory of the running bridge. count, list and show work whether the bridge runs or not; count groups
-by asset and reason. retry sends the values again and drop deletes them: the running bridge does so
-within two seconds, and the command waits for that; if none is running, the next
-one does so when it starts.
+They are in OUTBOX_DIR, which has to be set as for the bridge. count, list and show work whether the
+bridge runs or not; count groups by asset and reason. retry sends the values again and drop deletes
+them: the running bridge does so within two seconds, and the command waits for that; if none is
+running, the next one does so when it starts. Without OUTBOX_DIR dead letters are only in the memory
+of the running bridge: count, list and show ask its console for the last ones, at CONSOLE_ADDR and
+with CONSOLE_TOKEN as `sparkwise status` does, and none can be retried or dropped.
 
   FILTER    any of these; all of them must match:
     --asset TEXT    substring of the asset's address or id, or of the property's name, id or
@@ -170,28 +178,60 @@ fn moment(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| "is not a time: write it as in 2026-01-31T08:00:00Z".to_owned())
 }
 
-/// Does what is asked, with the value of `OUTBOX_DIR`; gives back what to print.
+/// Does what is asked, with the value of `OUTBOX_DIR`, or without it by the console of the running
+/// bridge; gives back what to print.
 ///
 /// # Errors
 ///
 /// Why it cannot be done, in a sentence.
-pub fn run(command: &Command, outbox: Option<&str>) -> Result<String, String> {
+pub fn run(
+    command: &Command,
+    outbox: Option<&str>,
+    console: Option<&Console>,
+) -> Result<String, String> {
     if *command == Command::Help {
         return Ok(HELP.to_owned());
     }
-    let outbox = outbox.filter(|folder| !folder.trim().is_empty()).ok_or(
-        "OUTBOX_DIR is not set: the dead letters are only in the memory of the running bridge, \
-         whose console lists them under Problems; with OUTBOX_DIR they are kept, and can be retried",
-    )?;
+    let Some(outbox) = outbox.filter(|folder| !folder.trim().is_empty()) else {
+        if let Command::Request(..) = command {
+            return Err(format!("{IN_MEMORY}: they cannot be retried or dropped; {KEPT_WITH}"));
+        }
+        let letters = from_console(console)
+            .map_err(|why| format!("{IN_MEMORY}, and it cannot be asked: {why}; {KEPT_WITH}"))?;
+        return show(command, &letters);
+    };
     let outbox = Path::new(outbox);
     if !outbox.is_dir() {
         return Err(format!("folder {} does not exist", outbox.display()));
     }
     let folder = outbox.join("dead-letters");
     let letters = files::read(&folder);
-    let missing = |id: &u64| format!("no dead letter has the id {id}");
+    let Command::Request(wish, which) = command else { return show(command, &letters) };
+    let ids = match which {
+        DeadLetterSelection::Ids(ids) => ids.clone(),
+        DeadLetterSelection::Matching(filter) => {
+            let passing = letters.iter().filter(|(_, letter)| filter.passes(letter));
+            passing.map(|(id, _)| *id).collect()
+        }
+    };
+    if let Some(id) = ids.iter().find(|id| !letters.contains_key(id)) {
+        return Err(missing(*id));
+    }
+    if ids.is_empty() {
+        return Ok("no dead letter matches\n".to_owned());
+    }
+    let request = DeadLetterRequest { wish: *wish, ids };
+    let parts = requests::submit(&folder, &request)
+        .map_err(|error| format!("{} cannot be written: {error}", folder.display()))?;
+    give_to_owner(outbox)?;
+    wait(&parts);
+    answer(*wish, outbox, &requests::progress(&parts))
+}
+
+/// What to print of dead letters.
+fn show(command: &Command, letters: &BTreeMap<u64, DeadLetterRecord>) -> Result<String, String> {
     match command {
-        Command::Help => Ok(HELP.to_owned()),
+        Command::Help | Command::Request(..) => Ok(HELP.to_owned()),
         Command::Count { filter, json: as_json } => {
             let counts = counts(letters.values().filter(|letter| filter.passes(letter)));
             if *as_json { json(&counts) } else { Ok(counts.iter().map(Count::line).collect()) }
@@ -205,31 +245,46 @@ pub fn run(command: &Command, outbox: Option<&str>) -> Result<String, String> {
             }
         }
         Command::Show { id, json: as_json } => {
-            let letter = letters.get(id).ok_or_else(|| missing(id))?;
+            let letter = letters.get(id).ok_or_else(|| missing(*id))?;
             if *as_json { json(letter) } else { Ok(page(letter)) }
         }
-        Command::Request(wish, which) => {
-            let ids = match which {
-                DeadLetterSelection::Ids(ids) => ids.clone(),
-                DeadLetterSelection::Matching(filter) => {
-                    let passing = letters.iter().filter(|(_, letter)| filter.passes(letter));
-                    passing.map(|(id, _)| *id).collect()
-                }
-            };
-            if let Some(id) = ids.iter().find(|id| !letters.contains_key(id)) {
-                return Err(missing(id));
-            }
-            if ids.is_empty() {
-                return Ok("no dead letter matches\n".to_owned());
-            }
-            let request = DeadLetterRequest { wish: *wish, ids };
-            let parts = requests::submit(&folder, &request)
-                .map_err(|error| format!("{} cannot be written: {error}", folder.display()))?;
-            give_to_owner(outbox)?;
-            wait(&parts);
-            answer(*wish, outbox, &requests::progress(&parts))
-        }
     }
+}
+
+fn missing(id: u64) -> String {
+    format!("no dead letter has the id {id}")
+}
+
+/// The last dead letters that the running bridge has in memory.
+fn from_console(console: Option<&Console>) -> Result<BTreeMap<u64, DeadLetterRecord>, String> {
+    let addr = console.and_then(|console| console.addr);
+    let token = console.and_then(|console| console.token.as_ref()).map(|token| token.expose());
+    let mut letters = BTreeMap::new();
+    let mut after = Some("0".to_owned());
+    while let Some(from) = after {
+        let path = format!("/api/dead-letters?limit=500&after={from}");
+        let text = match probe::get(addr, &path, token).map_err(|error| said(&error))? {
+            (200, text) => text,
+            (401, _) => return Err(WRONG_TOKEN.to_owned()),
+            (status, text) => return Err(format!("it answers {status}: {}", text.trim())),
+        };
+        let page: LettersPage = serde_json::from_str(&text).map_err(|error| {
+            format!(
+                "its response cannot be parsed: are the bridge and this program of the same \
+                 version? {error}"
+            )
+        })?;
+        letters.extend(page.rows.into_iter().map(|letter| (letter.id, letter)));
+        after = page.next;
+    }
+    Ok(letters)
+}
+
+/// A page of the console's dead letters.
+#[derive(Debug, Deserialize)]
+struct LettersPage {
+    rows: Vec<DeadLetterRecord>,
+    next: Option<String>,
 }
 
 /// Waits until a running bridge has taken all of the request, or has had its time.

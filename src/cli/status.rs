@@ -12,6 +12,10 @@ use crate::console::probe::{self, HealthcheckError};
 use crate::telemetry::printable;
 use crate::time::Timestamp;
 
+/// What a console says that wants another token.
+pub(super) const WRONG_TOKEN: &str =
+    "the console answers 401: CONSOLE_TOKEN is not set here, or is not the bridge's";
+
 /// What `sparkwise status --help` prints.
 pub const HELP: &str = "\
 sparkwise status: prints the status of the running bridge
@@ -99,9 +103,7 @@ pub fn run(command: Command, console: &Console) -> Result<StatusReport, String> 
     let overview = match get("/api/overview")? {
         (200, text) => text,
         (401, _) => {
-            return Err("the console answers 401: CONSOLE_TOKEN is not set here, or is not the \
-            bridge's"
-                .to_owned());
+            return Err(WRONG_TOKEN.to_owned());
         }
         // The engine does not run yet: what is known stands in `/readyz`.
         (_, _) => return Ok(starting(&ready, json)),
@@ -128,7 +130,7 @@ pub fn run(command: Command, console: &Console) -> Result<StatusReport, String> 
     Ok(StatusReport { text: page(health, &overview, &problems), health })
 }
 
-fn said(error: &HealthcheckError) -> String {
+pub(super) fn said(error: &HealthcheckError) -> String {
     match error {
         HealthcheckError::Unreachable(addr, why) => format!(
             "{addr} does not respond: {why}: no bridge runs here, or it has another CONSOLE_ADDR"

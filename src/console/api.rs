@@ -95,6 +95,9 @@ pub(super) async fn answer(
         ("refusals", None) => {
             Ok(reply::json(request_headers, &refusals::refusals(queries, &query).await?))
         }
+        ("dead-letters", None) => {
+            Ok(reply::json(request_headers, &refusals::dead_letters(queries, &query).await?))
+        }
         ("labels", None) => Ok(reply::json(request_headers, &labels::list(queries, &query).await?)),
         ("suggestions", None) => {
             Ok(reply::json(request_headers, &refusals::suggestions(queries, &query).await?))

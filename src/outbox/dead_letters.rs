@@ -191,6 +191,14 @@ impl DeadLetters {
         self.letters.iter()
     }
 
+    /// The letters kept with a number each after `after`, the oldest first: the first one since the
+    /// start is 1.
+    pub fn numbered(&self, after: u64) -> impl Iterator<Item = (u64, &DeadLetter)> {
+        let gone = self.refused.total().saturating_sub(self.letters.len() as u64);
+        let skipped = usize::try_from(after.saturating_sub(gone)).unwrap_or(usize::MAX);
+        (gone + 1..).zip(&self.letters).skip(skipped)
+    }
+
     /// Letters kept.
     pub fn len(&self) -> usize {
         self.letters.len()
@@ -225,6 +233,9 @@ mod tests {
         }
         let kept: Vec<i64> = letters.iter().map(|letter| letter.at.as_millis()).collect();
         assert_eq!(kept, [2, 3]);
+        // Each has its number for good.
+        let numbers = |after| letters.numbered(after).map(|(id, _)| id).collect::<Vec<_>>();
+        assert_eq!([0, 1, 2, 3, 9].map(numbers), [vec![2, 3], vec![2, 3], vec![3], vec![], vec![]]);
         let refused = letters.refused();
         assert_eq!((refused.invalid, refused.out_of_range, refused.denied), (2, 1, 0));
     }

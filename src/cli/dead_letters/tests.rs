@@ -127,10 +127,68 @@ fn what_became_of_a_request_is_said() {
     }
 }
 
+fn list(json: bool) -> Command {
+    Command::List { filter: DeadLetterFilter::default(), json }
+}
+
 #[test]
-fn without_a_folder_it_says_where_they_are() {
-    let list = Command::List { filter: DeadLetterFilter::default(), json: false };
-    let without = run(&list, None).unwrap_err();
-    assert!(without.contains("OUTBOX_DIR") && without.contains("console"), "{without}");
-    assert!(run(&list, Some("/nowhere/at/all")).unwrap_err().contains("/nowhere/at/all"));
+fn without_a_folder_and_a_console_it_says_where_they_are() {
+    let without = run(&list(false), None, None).unwrap_err();
+    assert!(without.contains("set OUTBOX_DIR") && without.contains("CONSOLE_ADDR"), "{without}");
+    let nowhere = run(&list(false), Some("/nowhere/at/all"), None).unwrap_err();
+    assert!(nowhere.contains("/nowhere/at/all"));
+}
+
+/// It said that they are in the memory of the bridge, and did not ask it.
+#[test]
+fn without_a_folder_they_are_those_of_the_running_bridge() {
+    let pages = |path: &str| match path {
+        "/api/dead-letters?limit=500&after=0" => {
+            (200, serde_json::json!({"rows": [letter(3, "A", "clock", 1_000)], "next": "3"}))
+        }
+        "/api/dead-letters?limit=500&after=3" => {
+            (200, serde_json::json!({"rows": [letter(4, "B", "type", 2_000)], "next": null}))
+        }
+        path => (404, serde_json::json!(path)),
+    };
+    let console = console(pages);
+    let told = |command: &Command| run(command, Some(" "), Some(&console));
+    let listed = told(&list(false)).unwrap();
+    let starts: Vec<&str> = listed.lines().map(|line| &line[..3]).collect();
+    assert_eq!(starts, ["3  ", "4  "], "{listed}");
+    let read: Vec<DeadLetterRecord> = serde_json::from_str(&told(&list(true)).unwrap()).unwrap();
+    assert_eq!(read, [letter(3, "A", "clock", 1_000), letter(4, "B", "type", 2_000)]);
+    let page = told(&Command::Show { id: 4, json: false }).unwrap();
+    assert!(page.contains("B (id-of-B)"), "{page}");
+    assert!(told(&Command::Show { id: 5, json: false }).is_err());
+    // It has nothing to send again.
+    let all = DeadLetterSelection::Matching(DeadLetterFilter::default());
+    for wish in [DeadLetterAction::Retry, DeadLetterAction::Drop] {
+        let why = told(&Command::Request(wish, all.clone())).unwrap_err();
+        assert!(why.contains("cannot be retried") && why.contains("set OUTBOX_DIR"), "{why}");
+    }
+    let closed = self::console(|_| (401, serde_json::json!("")));
+    let why = run(&list(false), None, Some(&closed)).unwrap_err();
+    assert!(why.contains("CONSOLE_TOKEN") && why.contains("set OUTBOX_DIR"), "{why}");
+}
+
+/// A console that answers a path with a status and JSON, for as long as the test runs.
+fn console(answer: impl Fn(&str) -> (u16, serde_json::Value) + Send + 'static) -> Console {
+    use std::io::{BufRead, BufReader};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut socket in listener.incoming().flatten() {
+            let lines = BufReader::new(&socket).lines().map_while(Result::ok);
+            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+            let path = head[0].split(' ').nth(1).unwrap_or_default();
+            let (status, body) = answer(path);
+            let _ = std::io::Write::write_all(
+                &mut socket,
+                format!("HTTP/1.1 {status} -\r\n\r\n{body}").as_bytes(),
+            );
+        }
+    });
+    Console { addr: Some(addr), token: None, emf: false, price: None }
 }

@@ -10,6 +10,7 @@ use super::tree::{quality, variant};
 use super::{ApiError, RowPage};
 use crate::console::degraded::DegradedReason;
 use crate::console::queries::EngineQueries;
+use crate::outbox::dead_letters::{DeadLetter, DeadLetterRecord};
 
 /// Rows of a page unless asked otherwise.
 const ROWS: usize = 50;
@@ -94,6 +95,24 @@ pub(super) async fn refusals(
             }
         });
         RowPage::cut(rows, from, limit)
+    });
+    Ok(page.await?)
+}
+
+/// Refused values in memory as `sparkwise dead-letters` prints them, the first first, after the one
+/// with the number `after`.
+pub(super) async fn dead_letters(
+    questions: &EngineQueries,
+    query: &Query,
+) -> Result<RowPage<DeadLetterRecord>, ApiError> {
+    let (after, limit) = (query.number("after")?.unwrap_or_default(), query.limit(ROWS)?);
+    let page = questions.ask(move |look| {
+        let mut letters = look.dead_letters.numbered(after as u64);
+        let record =
+            |(id, letter): (u64, &DeadLetter)| DeadLetterRecord::new(id, letter.clone(), None);
+        let rows: Vec<_> = letters.by_ref().take(limit).map(record).collect();
+        let next = letters.next().and_then(|_| rows.last()).map(|last| last.id.to_string());
+        RowPage { rows, next }
     });
     Ok(page.await?)
 }
