@@ -237,6 +237,8 @@ struct Delivery {
     measured_seconds: u64,
     messages_per_month: Option<f64>,
     cost_per_month: Option<f64>,
+    #[serde(default)]
+    first_figure_at: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -369,7 +371,9 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
 /// Billed messages at the rate of late, and what they cost where the price is known.
 fn cost(delivery: &Delivery) -> String {
     let Some((hour, month)) = delivery.messages_per_hour.zip(delivery.messages_per_month) else {
-        return "billed messages in 30 days are not known yet".to_owned();
+        let at = delivery.first_figure_at.map(Timestamp::from_millis);
+        let at = at.map(|at| format!(", first figure at {}", at.in_seconds()));
+        return format!("measuring billed messages for an hour{}", at.unwrap_or_default());
     };
     let money = delivery.cost_per_month.map(|cost| format!(", which cost {cost:.2}"));
     format!(
@@ -460,6 +464,19 @@ mod tests {
             assert!(text.contains(line), "{line:?} is not in:\n{text}");
         }
         assert!(!text.contains("discarded"), "{text}");
+    }
+
+    /// The births of the first minutes were taken for a month's messages.
+    #[test]
+    fn while_costs_are_measured_it_says_until_when() {
+        let mut now = overview();
+        now.delivery.messages_per_hour = None;
+        now.delivery.messages_per_month = None;
+        now.delivery.first_figure_at = Some(1_764_374_400_123);
+        let text = page(Health::Ready, &now, &Page { rows: Vec::new(), next: None });
+        let line = "cost            measuring billed messages for an hour, first figure at \
+                    2025-11-29T00:00:00Z\n";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]

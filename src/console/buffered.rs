@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::usage::COSTS_AFTER;
 use super::view::EngineView;
 use crate::globs::Globs;
 use crate::late::offer::{Measured, Offer};
 use crate::time::Instant;
 
-/// How long values are counted before an estimate is shown.
-const MIN_MEASURED: Duration = Duration::from_secs(10);
 /// How long values would be collected, where nothing is buffered: the default of
 /// `INGEST_BUFFERED_EVERY`.
 const DEFAULT_EVERY: Duration = Duration::from_secs(900);
@@ -19,7 +18,7 @@ const DEFAULT_EVERY: Duration = Duration::from_secs(900);
 pub(super) fn offer(view: &EngineView<'_>) -> Option<Offer> {
     let EngineView { bridge, now, linger, .. } = *view;
     let measured_for = now.instant.since(Instant::START);
-    if measured_for < MIN_MEASURED {
+    if measured_for < COSTS_AFTER {
         return None;
     }
     let twin = bridge.twin();

@@ -14,7 +14,7 @@ use crate::twin::plan::status::ProvisioningStatus;
 use super::buffered;
 use super::degraded::DegradedReasons;
 use super::health::NotReadyReason;
-use super::usage::{UsageRates, UsageTotals};
+use super::usage::{COSTS_AFTER, UsageRates, UsageTotals};
 use super::view::{DoorStatus, EngineView, LeaseStatus, ServerStatus};
 
 /// Snapshot of all figures.
@@ -147,6 +147,12 @@ impl Snapshot {
             lease,
             ledger,
         }
+    }
+
+    /// When there will be figures of costs, while there are none.
+    pub fn costs_at(&self) -> Option<Timestamp> {
+        let is_measuring = self.usage.messages_per_month.is_none();
+        is_measuring.then(|| self.started_at.plus(COSTS_AFTER))
     }
 
     /// What the messages of thirty days cost at the present rate, where the price is known.

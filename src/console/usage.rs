@@ -1,6 +1,7 @@
 //! How much was sent to SiteWise of late: what it costs, and how much of the quotas it takes.
 //!
-//! Over an hour, so that the figure does not swing with each birth; since the start before that.
+//! What it costs is told of a whole hour, and not before: births at the start, and whatever else the
+//! first minutes bring, would be taken for a month's.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,7 +11,9 @@ use crate::time::Instant;
 
 /// Samples that are kept: one a minute, for an hour.
 const SAMPLES: usize = 60;
-/// A rate measured for less than this is not shown.
+/// How long after the start there are figures of costs.
+pub(super) const COSTS_AFTER: Duration = Duration::from_secs(SAMPLES as u64 * 60);
+/// What is used of the quotas is not shown of a shorter time.
 const MIN_MEASURED: Duration = Duration::from_secs(10);
 /// The quotas are a second's: what is used of them is shown over a minute.
 const QUOTA_WINDOW: Duration = Duration::from_secs(60);
@@ -45,11 +48,11 @@ pub struct Usage {
 /// How much is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct UsageRates {
-    /// Billed messages an hour, over the window; none in the first seconds.
+    /// Billed messages an hour, over the window; none in the first hour.
     pub messages_per_hour: Option<f64>,
     /// Billed messages in thirty days at this rate.
     pub messages_per_month: Option<f64>,
-    /// The window, at most an hour.
+    /// The window, about an hour; how long was measured until now where there is no figure yet.
     pub window: Duration,
     /// Requests and values a second, over the last minute.
     pub sent_per_second: Option<(f64, f64)>,
@@ -77,7 +80,7 @@ impl Usage {
             (seconds >= MIN_MEASURED)
                 .then(|| to.saturating_sub(from) as f64 / seconds.as_secs_f64())
         };
-        let messages = rate(first.1.messages, totals.messages, first.0);
+        let messages = rate(first.1.messages, totals.messages, first.0).filter(|_| full);
         let requests = rate(recent.1.requests, totals.requests, recent.0);
         let values = rate(recent.1.values, totals.values, recent.0);
         UsageRates {
@@ -101,11 +104,9 @@ mod tests {
     fn an_hour_is_measured_and_a_burst_does_not_make_it_swing() {
         let mut usage = Usage::default();
         let at = |seconds| Instant::START + Duration::from_secs(seconds);
-        assert_eq!(usage.rates(totals(5), at(9)).messages_per_hour, None);
-        // Since the start: ten a second.
+        // What is sent is shown at once.
         let rates = usage.rates(totals(300), at(30));
-        assert_eq!(rates.messages_per_hour, Some(36_000.0));
-        assert_eq!(rates.messages_per_month, Some(25_920_000.0));
+        assert_eq!(rates.messages_per_hour, None);
         assert_eq!(
             (rates.window, rates.sent_per_second),
             (Duration::from_secs(30), Some((1.0, 20.0)))
@@ -121,5 +122,23 @@ mod tests {
         let rates = usage.rates(totals(180 * 600 + 900), at(180 * 60 + 30));
         assert!(rates.messages_per_hour.unwrap() < 36_700.0, "{rates:?}");
         assert_eq!(rates.sent_per_second, Some((3.0, 60.0)));
+    }
+
+    /// The births of the first minute were taken for a month's messages.
+    #[test]
+    fn nothing_is_said_of_a_month_before_an_hour_and_the_births_of_the_start_are_no_part_of_it() {
+        let mut usage = Usage::default();
+        let at = |seconds| Instant::START + Duration::from_secs(seconds);
+        // 100,000 properties are born, and then one value a second changes.
+        for minute in 1..=60 {
+            let so_far = totals(100_000 + minute * 60);
+            let rates = usage.rates(so_far, at(minute * 60));
+            assert_eq!((rates.messages_per_hour, rates.messages_per_month), (None, None));
+            usage.sample(so_far, at(minute * 60));
+        }
+        let rates = usage.rates(totals(100_000 + 3_600), at(3_600));
+        assert_eq!(at(3_600), Instant::START + COSTS_AFTER);
+        assert_eq!(rates.messages_per_hour, Some(3_600.0));
+        assert_eq!(rates.messages_per_month, Some(2_592_000.0));
     }
 }

@@ -10,6 +10,7 @@ use crate::console::view::{LeaseStatus, ServerStatus};
 use crate::delivery::whatif::LINGERS;
 use crate::late::offer::Offer;
 use crate::late::{Refusal, Tiers};
+use crate::time::Timestamp;
 use crate::twin::counts::DropReason;
 use crate::twin::mapping::Adjustment;
 
@@ -226,6 +227,8 @@ struct DeliveryStats {
     /// Billed messages in thirty days at this rate, and what they cost where the price is known.
     messages_per_month: Option<f64>,
     cost_per_month: Option<f64>,
+    /// When there will be such figures, in epoch milliseconds, while there are none.
+    first_figure_at: Option<i64>,
 }
 
 pub(super) async fn overview(routes: &Routes) -> Result<Overview, ApiError> {
@@ -269,6 +272,7 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, ApiError> {
             measured_seconds: snapshot.usage.window.as_secs(),
             messages_per_month: snapshot.usage.messages_per_month,
             cost_per_month: snapshot.cost_per_month(),
+            first_figure_at: snapshot.costs_at().map(Timestamp::as_millis),
         },
         linger_seconds: snapshot.linger.as_secs_f64(),
         lingers: LINGERS

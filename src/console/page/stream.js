@@ -98,9 +98,14 @@ export function stream(main) {
   };
 }
 
+/** What is said of costs before an hour was measured. */
+function measuring(delivery) {
+  return delivery.first_figure_at === null ? 'measuring' : `measuring, first figure at ${time(delivery.first_figure_at)}`;
+}
+
 /** A month's messages, and money where the price is given. */
 function cost(delivery) {
-  if (delivery.messages_per_month === null) return 'measured after ten seconds';
+  if (delivery.messages_per_month === null) return measuring(delivery);
   const month = `${compact(Math.round(delivery.messages_per_month))} messages in 30 days, at the rate of the last ${span(delivery.measured_seconds)}`;
   if (delivery.cost_per_month === null) return `${month}; set PRICE_PER_MILLION_MESSAGES to see what they cost`;
   return `${money(delivery.cost_per_month)} for ${month}`;
