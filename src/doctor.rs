@@ -213,7 +213,9 @@ fn sitewise(config: &Config) -> Section {
                     Box::pin(tags),
                     Box::pin(late),
                 );
-                std::iter::once(account).chain(rights).chain(tags).chain(late).collect()
+                let (account, told) = account;
+                let rights = rights.with(tags).folded(told);
+                std::iter::once(account).chain(rights).chain(late).collect()
             }
             Ok(Err(error)) => vec![Check::wrong("AWS", error.to_string())],
             Err(_) => vec![Check::wrong("AWS", no_answer("where the AWS region comes from"))],

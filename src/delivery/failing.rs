@@ -174,7 +174,8 @@ impl Delivery {
         }
         let error = LastError { words: fault.message.clone(), cause: Cause::of_entry(fault) };
         let is_named = self.failing.named.contains_key(&stream);
-        let is_due = failures >= failures_before_report && !self.rejections.is_undecided(stream, now.instant);
+        let is_due = failures >= failures_before_report
+            && !self.rejections.is_undecided(stream, now.instant);
         match fault.kind {
             _ if is_due || is_named => self.name(stream, error),
             // What is too fast passes sooner or later, and what is not SiteWise's is soon clear.
@@ -220,10 +221,12 @@ impl Delivery {
         let Some(state) = self.streams.get(slot).filter(|state| state.in_flight == 0) else {
             return;
         };
-        if self.failing.suspects.since.contains_key(&state.stream) && state.failed_at_least(1) == 0 {
+        if self.failing.suspects.since.contains_key(&state.stream) && state.failed_at_least(1) == 0
+        {
             self.failing.suspects.since.remove(&state.stream);
         }
-        if !self.failing.named.is_empty() && state.failed_at_least(MIN_FAILURES_BEFORE_REPORT) == 0 {
+        if !self.failing.named.is_empty() && state.failed_at_least(MIN_FAILURES_BEFORE_REPORT) == 0
+        {
             self.failing.named.remove(&state.stream);
             self.rejections.forget(state.stream);
         }

@@ -6,14 +6,14 @@
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{Check, PATIENCE, no_answer};
+use super::{Check, CheckResult, PATIENCE, no_answer};
 use crate::config::Late;
 use crate::late::Tiers;
 use crate::sitewise::api::{
     ApiFault, ApiFaultKind, Associate, CreateAsset, Entry, NotificationState, Quality, Tqv,
     UpdateProperty, Variant,
 };
-use crate::sitewise::cause::Plane;
+use crate::sitewise::cause::{Cause, Plane};
 use crate::sitewise::client::SiteWise;
 use crate::time::Timestamp;
 
@@ -23,26 +23,26 @@ pub(super) const NOBODY: Uuid = Uuid::from_u128(0x7370_6172_6b77_8973_a565_0d0c_
 /// More than a minute off, values are judged by SiteWise's time.
 const OFF: i64 = 60_000;
 
-/// Who we are. With `is_named` it need not be known.
+/// Who we are, and why calls fail where that is told. With `is_named` it need not be known.
 pub(super) async fn account(
     is_named: bool,
     endpoint: &str,
     ask: impl Future<Output = Result<(String, String), ApiFault>>,
-) -> Check {
+) -> (Check, Option<Cause>) {
     let what = format!("AWS credentials for {endpoint}");
-    match timeout(PATIENCE, ask).await {
+    let check = match timeout(PATIENCE, ask).await {
         Ok(Ok((account, region))) => Check::ok(what, format!("account {account}, region {region}")),
         Ok(Err(fault)) if is_named => {
             let why = format!("{fault}; the account is not needed, since TWIN_NAMESPACE is set");
             Check::not_checked(what, why)
         }
-        Ok(Err(fault)) => Check::wrong(
-            what,
-            format!(
+        Ok(Err(fault)) => {
+            let text = format!(
                 "{fault}; give the bridge credentials, or set TWIN_NAMESPACE where STS cannot be \
                     reached"
-            ),
-        ),
+            );
+            return (Check::wrong(what, text), Some(fault.cause));
+        }
         Err(_) => Check::wrong(
             what,
             format!(
@@ -51,11 +51,33 @@ pub(super) async fn account(
                 no_answer("the source of credentials, or STS")
             ),
         ),
+    };
+    (check, None)
+}
+
+/// The rights, by plane, and with each that could not be asked for why.
+pub(super) struct Checks {
+    rights: Vec<Right>,
+    /// The rest, the quotas and the clock.
+    others: Vec<Check>,
+}
+
+impl Checks {
+    /// With these permissions beside them.
+    pub(super) fn with(mut self, rights: Vec<Right>) -> Self {
+        self.rights.extend(rights);
+        self
+    }
+
+    /// Those of one cause are one check, and the others were not made because of it. It may have
+    /// been told already.
+    pub(super) fn folded(self, told: Option<Cause>) -> Vec<Check> {
+        fold(self.rights, told).into_iter().chain(self.others).collect()
     }
 }
 
 /// The rights, the quotas and the clock.
-pub(super) async fn check(client: &impl SiteWise) -> Vec<Check> {
+pub(super) async fn check(client: &impl SiteWise) -> Checks {
     let create = CreateAsset {
         id: NOBODY,
         external_id: "sparkwise-doctor".to_owned(),
@@ -93,7 +115,8 @@ pub(super) async fn check(client: &impl SiteWise) -> Vec<Check> {
         check_permission("BatchGetAssetPropertyValue", &read, get(client)),
         timeout(PATIENCE, client.quotas()),
     );
-    let mut checks = vec![a, b, c, d, e, f, g, h, i, j, k, l];
+    let rights = vec![a, b, c, d, e, f, g, h, i, j, k, l];
+    let mut checks = Vec::new();
     checks.push(Check::not_checked(
         "iotsitewise:CreateAssetModel, UpdateAssetModel, ListAssetModelProperties and those of \
          composite models",
@@ -126,7 +149,7 @@ pub(super) async fn check(client: &impl SiteWise) -> Vec<Check> {
         }
         None => Check::not_checked("this machine's clock", "SiteWise has not answered"),
     });
-    checks
+    Checks { rights, others: checks }
 }
 
 /// What late values need: one of the storage tiers, a bucket and a role.
@@ -190,16 +213,85 @@ pub(super) async fn check_permission<T>(
     action: &str,
     host: &str,
     call: impl Future<Output = Result<T, ApiFault>>,
-) -> Check {
+) -> Right {
     let what = format!("iotsitewise:{action}");
-    match timeout(PATIENCE, call).await {
+    let (check, cause) = match timeout(PATIENCE, call).await {
         Err(_) => {
             let way = "check the route to SiteWise (DNS, proxy, VPC endpoint, region)";
-            Check::wrong(what, format!("{}: {way}", no_answer(host)))
+            (Check::wrong(what, format!("{}: {way}", no_answer(host))), Some(Cause::Silence))
         }
-        Ok(Ok(_)) => Check::ok(what, ""),
-        Ok(Err(fault)) => check_of_fault(what, &fault),
+        Ok(Ok(_)) => (Check::ok(what, ""), None),
+        Ok(Err(fault)) => (check_of_fault(what, &fault), Some(fault.cause)),
+    };
+    let cause = cause.filter(|_| matches!(check.verdict, CheckResult::Wrong(_)));
+    Right { check, cause, host: host.to_owned() }
+}
+
+/// A permission, and why it could not be checked.
+pub(super) struct Right {
+    pub(super) check: Check,
+    cause: Option<Cause>,
+    host: String,
+}
+
+impl Right {
+    /// One that was not checked for a reason of its own.
+    pub(super) fn not_checked(what: &str, host: &str, why: String) -> Self {
+        Self { check: Check::not_checked(what, why), cause: None, host: host.to_owned() }
     }
+}
+
+impl Right {
+    /// What else fails for the same reason: all of them for want of credentials, those of a host where
+    /// that is not reached. A missing right is its own.
+    fn shared(&self) -> Option<(Cause, &str)> {
+        match self.cause? {
+            cause @ (Cause::NoCredentials | Cause::CredentialSource | Cause::Credentials) => {
+                Some((cause, ""))
+            }
+            cause @ (Cause::Name
+            | Cause::Connection
+            | Cause::Tls
+            | Cause::Silence
+            | Cause::Failing
+            | Cause::Foreign) => Some((cause, &self.host)),
+            Cause::Answer
+            | Cause::Action(_)
+            | Cause::Missing
+            | Cause::PropertyLimit
+            | Cause::Throttled => None,
+        }
+    }
+}
+
+/// Twelve lines said one cause.
+fn fold(rights: Vec<Right>, told: Option<Cause>) -> Vec<Check> {
+    let mut followers: Vec<(Cause, String, Vec<String>)> = Vec::new();
+    let mut checks = Vec::new();
+    for right in rights {
+        let Some((cause, host)) = right.shared().map(|(cause, host)| (cause, host.to_owned()))
+        else {
+            checks.push(right.check);
+            continue;
+        };
+        let known = followers.iter_mut().find(|(of, at, _)| *of == cause && *at == host);
+        match known {
+            Some((_, _, names)) => names.push(right.check.what),
+            None if host.is_empty() && told == Some(cause) => {
+                followers.push((cause, host, vec![right.check.what]));
+            }
+            None => {
+                followers.push((cause, host, Vec::new()));
+                checks.push(right.check);
+            }
+        }
+    }
+    let others = followers.into_iter().filter(|(_, _, names)| !names.is_empty());
+    checks.extend(others.map(|(cause, _, names)| {
+        let why = format!("because of it: {}", cause.description());
+        Check::not_checked(names.join(", "), why)
+    }));
+    checks
 }
 
 fn check_of_fault(what: String, fault: &ApiFault) -> Check {
@@ -213,6 +305,9 @@ fn check_of_fault(what: String, fault: &ApiFault) -> Check {
         | ApiFaultKind::AlreadyExists => Check::ok(what, ""),
         ApiFaultKind::Throttled | ApiFaultKind::Busy => {
             Check::not_checked(what, format!("throttled: {fault}"))
+        }
+        ApiFaultKind::Denied if !matches!(fault.cause, Cause::Action(_) | Cause::Credentials) => {
+            Check::wrong(what, format!("{fault}; {}", fault.cause.remedy()))
         }
         ApiFaultKind::Denied => Check::wrong(
             what,
@@ -230,7 +325,6 @@ fn check_of_fault(what: String, fault: &ApiFault) -> Check {
 
 #[cfg(test)]
 mod tests {
-    use super::super::CheckResult;
     use super::*;
 
     #[test]
@@ -271,5 +365,52 @@ mod tests {
             assert_eq!(rights.label(), "not checked");
             assert!(rights.what.contains("arn:aws:iam::1:role/r"), "{rights}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_fails_for_one_cause_is_one_line() {
+        let all = |cause, told| async move {
+            let fault = |n: u32| ApiFault {
+                cause,
+                ..ApiFault::new(ApiFaultKind::Denied, format!("call {n}: not loaded"))
+            };
+            let mut rights = Vec::new();
+            for (n, (action, host)) in
+                [("A", "api"), ("B", "api"), ("C", "data"), ("D", "data")].into_iter().enumerate()
+            {
+                let call = std::future::ready(Err::<(), _>(fault(n as u32)));
+                rights.push(check_permission(action, host, call).await);
+            }
+            let ok = std::future::ready(Ok(()));
+            rights.push(check_permission("E", "data", ok).await);
+            let lines = fold(rights, told).into_iter().map(|check| check.to_string());
+            lines.collect::<Vec<_>>()
+        };
+        let none = all(Cause::NoCredentials, None).await;
+        assert_eq!(none.len(), 3, "{none:#?}");
+        assert!(
+            none[0].starts_with("wrong       iotsitewise:A: Denied: call 0: not loaded"),
+            "{none:#?}"
+        );
+        assert_eq!(none[1], "ok          iotsitewise:E");
+        assert_eq!(
+            none[2],
+            "not checked iotsitewise:B, iotsitewise:C, iotsitewise:D: because of it: no AWS \
+             credentials were found"
+        );
+        // It was told of the account.
+        let told = all(Cause::NoCredentials, Some(Cause::NoCredentials)).await;
+        assert_eq!(told.len(), 2, "{told:#?}");
+        assert!(told[1].starts_with("not checked iotsitewise:A, iotsitewise:B, "), "{told:#?}");
+        // Of each host that is not reached one.
+        let away = all(Cause::Connection, None).await;
+        let words: Vec<&str> = away.iter().map(|line| &line[..13]).collect();
+        assert_eq!(
+            words,
+            ["wrong       i", "wrong       i", "ok          i", "not checked i", "not checked i"]
+        );
+        // A right that is missing is one thing to do each.
+        let rights = all(Cause::Action("A"), None).await;
+        assert_eq!(rights.iter().filter(|line| line.starts_with("wrong")).count(), 4);
     }
 }

@@ -2,8 +2,8 @@
 
 use tokio::time::timeout;
 
-use super::sitewise::check_permission;
-use super::{Check, PATIENCE, no_answer};
+use super::sitewise::{Right, check_permission};
+use super::{PATIENCE, no_answer};
 use crate::sitewise::api::ApiFault;
 use crate::sitewise::tags::Tags;
 
@@ -15,7 +15,7 @@ pub(super) async fn check(
     learned: impl Future<Output = Result<(), ApiFault>>,
     read: impl Future<Output = Result<Tags, ApiFault>>,
     write: impl Future<Output = Result<(), ApiFault>>,
-) -> Vec<Check> {
+) -> Vec<Right> {
     let why = match timeout(PATIENCE, learned).await {
         Ok(Ok(())) => {
             let checks = tokio::join!(
@@ -31,7 +31,7 @@ pub(super) async fn check(
     let why = format!(
         "{why}; they are asked for by ARN, for which a model has to be there, or the account known"
     );
-    vec![Check::not_checked(what, why)]
+    vec![Right::not_checked(what, host, why)]
 }
 
 #[cfg(test)]
@@ -51,11 +51,12 @@ mod tests {
         let allowed = || ready(fault(ApiFaultKind::NotFound));
         let denied = ready(fault(ApiFaultKind::Denied));
         let checks = check("host", ready(Ok(())), allowed(), denied).await;
-        let seen: Vec<_> = checks.iter().map(|of| (of.what.as_str(), of.label())).collect();
+        let seen: Vec<_> =
+            checks.iter().map(|of| (of.check.what.as_str(), of.check.label())).collect();
         let expected =
             [("iotsitewise:ListTagsForResource", "ok"), ("iotsitewise:TagResource", "wrong")];
         assert_eq!(seen, expected);
-        assert!(checks[1].text().contains("said so"), "{}", checks[1]);
+        assert!(checks[1].check.text().contains("said so"), "{}", checks[1].check);
     }
 
     /// "Not found" of the asset by which an ARN is learned says nothing of the rights for tags.
@@ -63,7 +64,7 @@ mod tests {
     async fn what_cannot_be_asked_for_is_not_called_allowed() {
         let unknown = ready(fault(ApiFaultKind::NotFound));
         let checks = check("host", unknown, pending(), pending()).await;
-        let [check] = &checks[..] else { panic!("one check") };
+        let [Right { check, .. }] = &checks[..] else { panic!("one check") };
         assert_eq!(check.label(), "not checked", "{check}");
         assert!(check.what.contains("TagResource") && check.text().contains("said so"), "{check}");
     }

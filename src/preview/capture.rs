@@ -114,8 +114,10 @@ pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<CapturedEvents, P
     let mut now = Now { instant: Instant::START, wall: clock::wall() };
     let (mut first, mut last) = (None, None);
     host.handle_connected(ServerId(0), now.wall, now);
-    for path in paths {
-        let text = text_of(path)?;
+    let all: Result<Vec<_>, _> = paths.iter().map(|path| files(path)).collect();
+    'all: for path in all?.concat() {
+        let text = fs::read_to_string(&path);
+        let text = text.map_err(|error| PlanError::Capture { path: path.clone(), error })?;
         for (number, text) in (1..).zip(text.lines()) {
             if text.trim().is_empty() || text.starts_with('#') {
                 continue;
@@ -133,7 +135,7 @@ pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<CapturedEvents, P
             host.handle_message(ServerId(0), line.topic, &line.payload, false, now);
             captured.take(&mut host, now);
             if captured.is_full() {
-                break;
+                break 'all;
             }
         }
     }
@@ -149,23 +151,19 @@ pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<CapturedEvents, P
     Ok(captured)
 }
 
-/// A file's text, or that of all files in a folder, by name.
-fn text_of(path: &Path) -> Result<String, PlanError> {
-    let fault = |error| PlanError::Capture { path: path.to_owned(), error };
+/// A file, or all files in a folder, by name.
+fn files(path: &Path) -> Result<Vec<PathBuf>, PlanError> {
     if !path.is_dir() {
-        return fs::read_to_string(path).map_err(fault);
+        return Ok(vec![path.to_owned()]);
     }
+    let fault = |error| PlanError::Capture { path: path.to_owned(), error };
     let mut files = Vec::new();
     for entry in fs::read_dir(path).map_err(fault)? {
         files.push(entry.map_err(fault)?.path());
     }
+    files.retain(|file| file.is_file());
     files.sort();
-    let mut all = String::new();
-    for file in files.iter().filter(|file| file.is_file()) {
-        all.push_str(&fs::read_to_string(file).map_err(fault)?);
-        all.push('\n');
-    }
-    Ok(all)
+    Ok(files)
 }
 
 impl CapturedEvents {

@@ -334,6 +334,25 @@ fn lines_are_read_as_people_capture_them() {
     assert_eq!(line("spBv1.0/a/NDATA/b ?"), Err(CaptureLineError::NotEncoded));
 }
 
+/// The folder was named, and a line was counted through all files before.
+#[test]
+fn of_a_folder_the_file_is_named_that_cannot_be_read() {
+    let name = format!("sparkwise-captures-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    let config = crate::sparkplug::config::Config::new("h");
+    let read = || capture::read(&config, std::slice::from_ref(&folder)).unwrap_err();
+    std::fs::write(folder.join("a"), "spBv1.0/g/NDATA/n 08ff\n\n").unwrap();
+    std::fs::write(folder.join("b"), "# none\nnonsense\n").unwrap();
+    let PlanError::Line { path, number, .. } = read() else { panic!("another error") };
+    assert_eq!((path, number), (folder.join("b"), 2));
+    // No text at all.
+    std::fs::write(folder.join("b"), [0xff, 0xfe]).unwrap();
+    let fault = read();
+    assert!(fault.to_string().contains(folder.join("b").to_str().unwrap()), "{fault}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 /// A thousand births of a hundred thousand metrics took all memory: it is not their number that counts.
 #[test]
 fn a_plan_is_bounded_by_what_births_hold_and_not_by_their_number() {

@@ -26,9 +26,9 @@ mod retried;
 #[path = "../support/sdk.rs"]
 mod sdk;
 mod starting;
-mod turn;
 #[path = "../support/turbine.rs"]
 mod turbine;
+mod turn;
 
 #[path = "../../benches/support/memory.rs"]
 mod memory;

@@ -74,6 +74,21 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
     }
 }
 
+/// The same where nothing is to be changed: without a file to lock no bridge has the folder.
+fn lock_if_there(folder: &Path) -> Result<Option<File>, StoreError> {
+    let path = folder.join(LOCK);
+    match path.try_exists() {
+        Ok(false) => Ok(None),
+        Ok(true) => lock(folder).map(Some),
+        Err(error) => Err(owner::fault_at(&path, &error)),
+    }
+}
+
+/// The lock of what is checked, or repaired.
+fn lock_for(folder: &Path, repair: bool) -> Result<Option<File>, StoreError> {
+    if repair { lock(folder).map(Some) } else { lock_if_there(folder) }
+}
+
 /// Opens what can be opened as it is. fjall truncates and removes what it does not
 /// understand, so the files are scanned without it first.
 pub(super) fn open(folder: &Path) -> Result<FjallStore, StoreError> {
@@ -258,16 +273,34 @@ pub struct CheckReport {
     pub moved_to: Option<PathBuf>,
 }
 
+/// Ends a repair that was interrupted, on request. Otherwise nothing is changed, and what there is
+/// is told where it has to be ended first.
+fn finish_for(of: &Path, repair: bool) -> Result<Option<CheckReport>, StoreError> {
+    if repair {
+        repair::finish(of)?;
+        return Ok(None);
+    }
+    let is_ready = repair::unreported_loss(&repair::copy_of(of)).is_some();
+    Ok(is_ready.then(|| CheckReport {
+        damage: Some("an earlier repair was interrupted before its last step".to_owned()),
+        found: 0,
+        lost: 0,
+        moved_to: None,
+    }))
+}
+
 /// Checks a folder for damage, and repairs it on request.
 ///
 /// # Errors
 ///
 /// See [`StoreError`]; the folder is in use, for one.
 pub fn inspect(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
-    let _owner = lock(folder)?;
+    let _owner = lock_for(folder, repair)?;
     let books = BooksState::of(folder)?;
     let points = folder.join(POINTS);
-    repair::finish(&points)?;
+    if let Some(report) = finish_for(&points, repair)? {
+        return Ok(report);
+    }
     let damage = match find_store(&points) {
         Ok(StoreFound::Store) => {
             let looked = raw::scan(&points).map_err(|error| owner::fault_at(&points, &error))?;
@@ -305,10 +338,12 @@ pub fn inspect(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
 ///
 /// As [`inspect`].
 pub fn inspect_inbound(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
-    let _owner = lock(folder)?;
+    let _owner = lock_for(folder, repair)?;
     let folder = folder.join(INBOUND_FOLDER);
     let recorded = inbound::recorded_counts(&folder)?;
-    repair::finish(&folder)?;
+    if let Some(report) = finish_for(&folder, repair)? {
+        return Ok(report);
+    }
     let mut reading = InboundReader::new(&folder);
     while reading.next().is_some() {}
     let (found, lost) = (reading.values, reading.lost(recorded));

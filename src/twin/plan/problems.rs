@@ -177,6 +177,9 @@ impl Plan {
     fn add_problem_of(&mut self, subject: String, machine: Option<Source>, reason: String) {
         if self.problems.len() < PROBLEMS || self.problems.contains_key(&subject) {
             self.verdicts.remove(&subject);
+            // A call says what it tried, which is the subject where that is a call.
+            let rest = reason.strip_prefix(&subject).and_then(|rest| rest.strip_prefix(": "));
+            let reason = rest.map(str::to_owned).unwrap_or(reason);
             self.problems.insert(subject, Problem { reason, machine, denied: None });
         }
     }
@@ -192,5 +195,30 @@ impl Twin {
     /// Models and assets that were rejected since this was last called.
     pub(crate) fn take_rejections(&mut self) -> Vec<(String, String)> {
         self.writer.world.plan.take_rejections()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ProvisioningRates;
+    use super::*;
+    use crate::twin::identity::Namespace;
+
+    /// "list asset models: list asset models: AccessDeniedException", in the log and on the console.
+    #[test]
+    fn a_call_that_is_a_problem_is_named_once() {
+        let mut plan = Plan::new(Namespace::new("test"), ProvisioningRates::default(), 1);
+        for (subject, reason, rest) in [
+            ("list asset models", "list asset models: denied", "denied"),
+            (
+                "list asset models",
+                "of g/n: list asset models: denied",
+                "of g/n: list asset models: denied",
+            ),
+            ("asset T", "asset T2: taken", "asset T2: taken"),
+        ] {
+            plan.set_problem(subject, Some(reason.to_owned()));
+            assert_eq!(plan.problem(subject), Some(rest));
+        }
     }
 }

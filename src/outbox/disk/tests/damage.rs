@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::super::folder::{inspect, open, opener};
+use super::super::folder::{inspect, inspect_inbound, open, opener};
 use super::super::store::Store;
 use super::fjall::{all, journal, reopened, save};
 use super::tempdir::Folder;
@@ -421,6 +421,24 @@ fn a_second_flip_costs_no_more_than_the_first() {
 
 /// Emptied books, or none beside a log, were "no damage", and what was cut off the log as well then
 /// vanished uncounted.
+/// It made a lock, which then belonged to whoever had looked.
+#[test]
+fn a_check_makes_nothing_in_a_folder() {
+    let folder = Folder::new();
+    fs::create_dir_all(folder.path()).unwrap();
+    for check in [inspect, inspect_inbound] {
+        assert_eq!(check(folder.path(), false).unwrap().damage, None);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    let folder = filled();
+    let before = contents(folder.path());
+    for check in [inspect, inspect_inbound] {
+        assert_eq!(check(folder.path(), false).unwrap().damage, None);
+    }
+    assert_eq!(contents(folder.path()), before);
+    assert!(!folder.path().join("lock").exists());
+}
+
 #[test]
 fn books_that_are_gone_or_garbage_are_damage_and_are_begun_anew() {
     type Harm = fn(&Path);
