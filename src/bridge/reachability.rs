@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::delivery::rejections::AllRejected;
 use crate::sitewise::api::{ApiFault, ApiFaultKind, EntryError};
 use crate::sitewise::cause::{self, Cause, Plane};
-use crate::time::{Instant, Now, Timestamp};
+use crate::time::{Instant, Now, Timestamp, rounded};
 
 /// How long a call may be unanswered before that is logged, while it is still in flight.
 const UNANSWERED_AFTER: Duration = Duration::from_secs(5);
@@ -269,6 +269,12 @@ impl Reachability {
         slow.is_sustained.then_some(slow.latency)
     }
 
+    /// Since when calls fail, if the latest did.
+    pub fn failing_since(&self, plane: Plane) -> Option<Timestamp> {
+        let trouble = self.planes.get(&plane)?.trouble.as_ref()?;
+        trouble.recovered_at.is_none().then_some(trouble.since.wall)
+    }
+
     /// Why the latest call failed, if it did, with a remedy.
     pub fn trouble(&self, plane: Plane) -> Option<String> {
         let (cause, said) = self.planes.get(&plane)?.last_fault.as_ref()?;
@@ -378,7 +384,7 @@ impl Calls {
         let found = long.map(|(id, sent)| (*id, *sent)).last();
         if let Some((id, sent)) = found {
             self.last_unanswered = Some(id);
-            let said = format!("no answer for {:.0?}", now.instant.since(sent));
+            let said = format!("no answer for {}", rounded(now.instant.since(sent)));
             self.failed(Cause::Silence, &said, now);
             self.last_fault = Some((Cause::Silence, said));
         }

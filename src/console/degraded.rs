@@ -9,14 +9,15 @@ mod reasons;
 mod retried_values;
 mod words;
 
+pub use late_values::TooOld;
 pub use reasons::DegradedReasons;
 pub use retried_values::RetriedValues;
 pub(crate) use retried_values::while_others;
 use words::of_machines;
 pub(crate) use words::{
-    AWAITS_BIRTH_REMEDY, CROWDED, CROWDED_REMEDY, DISK_REMEDY, NOBODY_ADMITTED, NOTHING_DELIVERED,
-    OFFLINE_REMEDY, SLOW_REMEDY, STORED_DROPPED, clock_offset_text, colon_after, drop_order,
-    first_names, refused_remedy,
+    AWAITS_BIRTH_REMEDY, CROWDED, CROWDED_REMEDY, DISK_REMEDY, FULL_REMEDY, NOBODY_ADMITTED,
+    NOTHING_DELIVERED, OFFLINE_REMEDY, SLOW_REMEDY, STORED_DROPPED, clock_offset_text, colon_after,
+    drop_order, first_names, refused_remedy,
 };
 
 use std::fmt;
@@ -29,7 +30,7 @@ use crate::sitewise::cause::Plane;
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::{ClockOff, clock_words};
 use crate::sparkplug::limits;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, rounded};
 use crate::twin::caps::Cap;
 
 /// One reason for `degraded`.
@@ -41,6 +42,9 @@ pub enum DegradedReason {
         url: String,
         /// Why, if that is known.
         error: Option<Arc<str>>,
+        /// Edge nodes that are known from before the start and not heard since: they may be
+        /// behind it.
+        unheard: usize,
     },
     /// Calls to SiteWise keep failing, or are not answered.
     SiteWise {
@@ -150,6 +154,8 @@ pub enum DegradedReason {
     Expiring {
         /// The time of the oldest.
         since: Timestamp,
+        /// What becomes of those that are too old.
+        then: TooOld,
     },
     /// Values that are too old for SiteWise's usual calls are not sent by bulk import.
     LateValuesFailing {
@@ -163,8 +169,10 @@ pub enum DegradedReason {
         machine: Option<String>,
         /// How many.
         values: u64,
-        /// When SiteWise takes the oldest no more.
+        /// Until when the oldest waits.
         until: Timestamp,
+        /// What becomes of it then.
+        then: TooOld,
     },
     /// The outbox's disk is not writable, for this reason.
     OutboxNotWritable(String),
@@ -292,15 +300,28 @@ impl DegradedReason {
     /// Why, without the subject.
     pub fn reason(&self) -> String {
         match self {
-            Self::NotConnected { error: None, .. } => "is not connected yet".to_owned(),
-            Self::NotConnected { error: Some(why), .. } => format!("is not connected: {why}"),
+            Self::NotConnected { error, unheard, .. } => {
+                let behind = match unheard {
+                    0 => String::new(),
+                    _ => {
+                        format!("; {unheard} edge nodes not heard since the start may be behind it")
+                    }
+                };
+                match error {
+                    None => {
+                        format!("is not connected yet{behind}; check its address and the network")
+                    }
+                    Some(why) => format!("is not connected: {why}{behind}"),
+                }
+            }
             Self::SiteWise { host, plane, why } => {
                 format!("rejects or does not answer {} at {host}: {why}", plane.description())
             }
             Self::Slow { host, plane, took } => {
                 format!(
-                    "is slow: it answers {} at {host} only after {took:.0?}; {SLOW_REMEDY}",
-                    plane.description()
+                    "is slow: it answers {} at {host} only after {}; {SLOW_REMEDY}",
+                    plane.description(),
+                    rounded(*took)
                 )
             }
             Self::Contended { why, .. } => why.to_string(),
@@ -354,15 +375,16 @@ impl DegradedReason {
                 refused_remedy(*refusal)
             ),
             Self::OutboxFull(order) => {
-                format!("is full (OUTBOX_MAX_BYTES) and drops values: {order}")
+                format!("is full (OUTBOX_MAX_BYTES) and drops values: {order}; {FULL_REMEDY}")
             }
-            Self::Expiring { since } => format!(
-                "has values since {}: SiteWise accepts those of the last 7 days, older ones become \
-                 dead letters; find out why they are queued: SiteWise is unreachable or throttles, \
-                 it has locked or rejected a model or asset, or a machine never sent a birth again",
-                since.in_seconds()
+            Self::Expiring { since, then } => format!(
+                "has values since {}: SiteWise accepts those of the last 7 days, older ones {}; \
+                 find out why they are queued: SiteWise is unreachable or throttles, it has locked \
+                 or rejected a model or asset, or a machine never sent a birth again",
+                since.in_seconds(),
+                then.words()
             ),
-            Self::AwaitsBirth { machine, values, until } => {
+            Self::AwaitsBirth { machine, values, until, then } => {
                 let whose = match machine {
                     Some(_) => {
                         "its asset is not in SiteWise, and it does not answer requests for its \
@@ -375,8 +397,8 @@ impl DegradedReason {
                 };
                 format!(
                     "has {values} values from before the start that wait for a birth: {whose}; \
-                     {AWAITS_BIRTH_REMEDY}; SiteWise accepts the oldest of them until {until}, after \
-                     that they become dead letters"
+                     {AWAITS_BIRTH_REMEDY}; {}",
+                    then.of_oldest(*until)
                 )
             }
             Self::OutboxNotWritable(why) => {
@@ -387,7 +409,7 @@ impl DegradedReason {
             }
             Self::OutboxUnreadable(why) => format!(
                 "is damaged on disk: {why}; it is being repaired, and values are queued in memory \
-                 only"
+                 only; check the disk, and look at what is left with `sparkwise outbox check`"
             ),
             Self::OutboxLost(values) => format!(
                 "has lost {values} values to damage on its disk; the damaged files are kept in \

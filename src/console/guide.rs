@@ -165,6 +165,8 @@ mod tests {
 
     use super::*;
     use crate::console::degraded::DegradedReason;
+    use crate::console::health::NotReadyReason;
+    use crate::sitewise::cause::Cause;
 
     fn text(name: &str) -> String {
         let page = page(&format!("/docs/{name}")).unwrap();
@@ -186,6 +188,25 @@ mod tests {
         let operations = text("operations.md");
         for label in DegradedReason::LABELS {
             assert_eq!(operations.matches(&format!("id=\"{label}\"")).count(), 1, "{label}");
+        }
+    }
+
+    /// Some had none.
+    #[test]
+    fn every_reason_and_cause_has_its_row_with_what_to_do() {
+        let operations = include_str!("../../docs/operations.md");
+        let rows: Vec<Vec<&str>> = operations
+            .lines()
+            .filter(|line| line.starts_with('|') && line.ends_with('|'))
+            .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+            .collect();
+        let labels = NotReadyReason::LABELS.into_iter().chain(DegradedReason::LABELS);
+        for label in labels.chain(Cause::ALL.map(Cause::label)) {
+            let code = format!("`{label}`");
+            let mut own = rows.iter().filter(|row| row.first().is_some_and(|of| *of == code));
+            let row = own.next().unwrap_or_else(|| panic!("{label} has no row"));
+            let remedy = row.get(2).copied().unwrap_or_default();
+            assert!(row.len() == 3 && remedy.len() > 5, "{label}: {row:?}");
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::view::{EngineView, FOREIGN, ServerStatus};
 use crate::sitewise::cause::Plane;
 use crate::telemetry::printable;
+use crate::time::Timestamp;
 
 /// Why the bridge is not ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +36,15 @@ pub enum NotReadyReason {
     },
     /// The initial sync with SiteWise is not complete; with the cause, if it fails.
     NotSynced(Option<String>),
-    /// SiteWise is unreachable, denies access as a whole, or something else answers in its place;
-    /// with the last error.
-    SiteWiseUnreachable(Option<String>),
+    /// SiteWise is unreachable, denies access as a whole, or something else answers in its place.
+    SiteWiseUnreachable {
+        /// The last error.
+        said: Option<String>,
+        /// Since when calls that write values fail.
+        since: Option<Timestamp>,
+        /// Values that are queued.
+        waiting: usize,
+    },
 }
 
 impl NotReadyReason {
@@ -61,7 +68,7 @@ impl NotReadyReason {
             Self::NotConnected { .. } => "mqtt_not_connected",
             Self::Foreign { .. } => "mqtt_foreign_topics",
             Self::NotSynced(_) => "initial_sync_incomplete",
-            Self::SiteWiseUnreachable(_) => "sitewise_unreachable",
+            Self::SiteWiseUnreachable { .. } => "sitewise_unreachable",
         }
     }
 
@@ -86,20 +93,30 @@ impl NotReadyReason {
             false => view.servers().filter_map(|(link, foreign)| Self::of(link, foreign)).collect(),
         };
         let reach = view.bridge.reachability();
-        let at = |plane, why| format!("calls to {} fail: {why}", view.host_of(plane));
+        let at = |plane, why| {
+            let (host, since) = (view.host_of(plane), reach.failing_since(plane));
+            let since = since.map(|since| format!(" since {}", since.in_seconds()));
+            format!("calls to {host} fail{}: {why}", since.unwrap_or_default())
+        };
         let trouble = |plane| reach.trouble(plane).map(|why| at(plane, why));
         let plan = view.bridge.twin().plan();
-        let list_problem = || plan.explain("list asset models");
+        let list = "list asset models";
+        let list_problem = || plan.explain(list).map(|why| format!("{list}: {why}"));
         let first_problem = || plan.problems().next().map(|(of, why)| format!("{of}: {why}"));
         let not_synced = trouble(Plane::Control).or_else(list_problem).or_else(first_problem);
         let not_synced = Self::NotSynced(not_synced);
         let delivery = view.bridge.delivery();
-        let error = trouble(Plane::Write);
-        let error = error.or_else(|| delivery.last_error().map(str::to_owned));
+        let said = reach.trouble(Plane::Write);
+        let said = said.map(|why| format!("calls to {} fail: {why}", view.host_of(Plane::Write)));
+        let unreachable = Self::SiteWiseUnreachable {
+            said: said.or_else(|| delivery.last_error().map(str::to_owned)),
+            since: reach.failing_since(Plane::Write),
+            waiting: view.waiting(),
+        };
         let others = [
             (view.is_shutting_down, Self::ShuttingDown),
             (!plan.is_synced(), not_synced),
-            (delivery.is_unreachable(), Self::SiteWiseUnreachable(error)),
+            (delivery.is_unreachable(), unreachable),
         ];
         reasons.extend(others.into_iter().filter(|(holds, _)| *holds).map(|(_, why)| why));
         reasons
@@ -111,25 +128,36 @@ impl fmt::Display for NotReadyReason {
         match self {
             Self::Starting(why) => f.write_str(why),
             Self::ShuttingDown => f.write_str("the process is shutting down"),
-            Self::EngineNotResponding => f.write_str("the engine does not respond in time"),
-            Self::NotConnected { url, trouble: None } => write!(f, "{url} is not connected yet"),
+            Self::EngineNotResponding => {
+                f.write_str("the engine does not respond in time: give the bridge more CPU")
+            }
+            Self::NotConnected { url, trouble: None } => {
+                write!(f, "{url} is not connected yet: check its address and the network")
+            }
             Self::NotConnected { url, trouble: Some(why) } => {
                 write!(f, "{url} is not connected: {why}")
             }
             Self::Foreign { url, topic } => {
                 write!(f, "{url} delivers topics like {topic:?}: {FOREIGN}")
             }
-            Self::NotSynced(None) => {
-                f.write_str("the initial sync with SiteWise is not complete yet")
-            }
+            Self::NotSynced(None) => f.write_str(
+                "the initial sync with SiteWise is not complete yet: wait, a large account \
+                     takes minutes",
+            ),
             Self::NotSynced(Some(why)) => {
                 write!(f, "the initial sync with SiteWise is not complete yet: {why}")
             }
-            Self::SiteWiseUnreachable(error) => write!(
-                f,
-                "values are queued: {}",
-                error.as_deref().unwrap_or("SiteWise is unreachable, or denies access")
-            ),
+            Self::SiteWiseUnreachable { said, since, waiting } => {
+                write!(f, "{waiting} values are queued")?;
+                if let Some(since) = since {
+                    write!(f, ", since {}", since.in_seconds())?;
+                }
+                let said = said.as_deref().unwrap_or(
+                    "SiteWise is unreachable, or denies access: check the role, and the route to \
+                     its endpoint",
+                );
+                write!(f, ": {said}")
+            }
         }
     }
 }
@@ -149,7 +177,7 @@ mod tests {
             NotReadyReason::NotConnected { url: url(), trouble: Some("refused".into()) },
             NotReadyReason::Foreign { url: url(), topic: "a/b".to_owned() },
             NotReadyReason::NotSynced(Some("calls to SiteWise fail".to_owned())),
-            NotReadyReason::SiteWiseUnreachable(None),
+            NotReadyReason::SiteWiseUnreachable { said: None, since: None, waiting: 7 },
         ];
         assert_eq!(all[0].line(), "starting: the AWS account and region are not known yet");
         let foreign =
@@ -159,5 +187,17 @@ mod tests {
             let words: Vec<_> = line.split(' ').map(|word| word.trim_end_matches(':')).collect();
             assert!(words.windows(2).all(|two| two[0] != two[1]), "{line}");
         }
+    }
+
+    /// It did not say since when, nor what it costs.
+    #[test]
+    fn sitewise_unreachable_says_since_when_and_how_many_values_wait() {
+        let since = Some(Timestamp::from_millis(1_790_000_000_123));
+        let said = Some("calls to data.example fail: no answer".to_owned());
+        assert_eq!(
+            NotReadyReason::SiteWiseUnreachable { said, since, waiting: 1_234 }.line(),
+            "sitewise_unreachable: 1234 values are queued, since 2026-09-21T14:13:20Z: calls to \
+             data.example fail: no answer"
+        );
     }
 }

@@ -8,6 +8,7 @@ use hyper::{Request, StatusCode};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::degraded::DegradedReasons;
 use super::guard::RequestGuard;
 use super::health::NotReadyReason;
 use super::process::ProcessStats;
@@ -90,21 +91,9 @@ impl Routes {
     async fn readyz(&self) -> Reply {
         let snapshot = match self.snapshot().await {
             Ok(snapshot) => snapshot,
-            Err(why) => return Self::not_ready(&[why.into()]),
+            Err(why) => return Self::no_answer(why),
         };
-        if !snapshot.not_ready.is_empty() {
-            return Self::not_ready(&snapshot.not_ready);
-        }
-        let degraded = snapshot.degraded.lines();
-        if degraded.is_empty() {
-            return reply::text(StatusCode::OK, "ready");
-        }
-        reply::text(StatusCode::OK, format!("degraded\n{}", degraded.join("\n")))
-    }
-
-    fn not_ready(reasons: &[NotReadyReason]) -> Reply {
-        let lines: Vec<String> = reasons.iter().map(NotReadyReason::line).collect();
-        reply::text(StatusCode::SERVICE_UNAVAILABLE, lines.join("\n"))
+        readiness(&snapshot.not_ready, &snapshot.degraded)
     }
 
     /// The figures of this second.
@@ -125,11 +114,58 @@ impl Routes {
     }
 }
 
+/// The answer of `/readyz`: all reasons, those first that make the bridge unready. One of these
+/// does not hide what else is wrong.
+fn readiness(not_ready: &[NotReadyReason], degraded: &DegradedReasons) -> Reply {
+    let lines: Vec<String> = not_ready.iter().map(NotReadyReason::line).collect();
+    let lines = [lines, degraded.lines()].concat().join("\n");
+    match (not_ready.is_empty(), lines.is_empty()) {
+        (false, _) => reply::text(StatusCode::SERVICE_UNAVAILABLE, lines),
+        (true, true) => reply::text(StatusCode::OK, "ready"),
+        (true, false) => reply::text(StatusCode::OK, format!("degraded\n{lines}")),
+    }
+}
+
 impl From<QueryError> for NotReadyReason {
     fn from(why: QueryError) -> Self {
         match why {
             QueryError::Starting(reason) => Self::Starting(reason),
             QueryError::Busy | QueryError::Silent => Self::EngineNotResponding,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::console::degraded::DegradedReason;
+
+    /// SiteWise that was unreachable hid a disk that could not be written.
+    #[tokio::test]
+    async fn one_reason_to_be_unready_hides_no_other_problem() {
+        let disk = || DegradedReason::OutboxNotWritable("EIO".to_owned());
+        let disk: DegradedReasons = [disk()].into_iter().collect();
+        let away = NotReadyReason::SiteWiseUnreachable { said: None, since: None, waiting: 7 };
+        for (not_ready, degraded, status, begins) in [
+            (&[][..], DegradedReasons::default(), 200, &["ready"][..]),
+            (&[], disk.clone(), 200, &["degraded", "outbox_not_writable: "]),
+            (
+                &[NotReadyReason::NotSynced(None), away],
+                disk,
+                503,
+                &["initial_sync_incomplete: ", "sitewise_unreachable: ", "outbox_not_writable: "],
+            ),
+        ] {
+            let reply = readiness(not_ready, &degraded);
+            assert_eq!(reply.status(), status);
+            let text = reply.into_body().collect().await.unwrap().to_bytes();
+            let text = std::str::from_utf8(&text).unwrap();
+            let lines: Vec<&str> = text.lines().collect();
+            assert_eq!(lines.len(), begins.len(), "{text}");
+            let all = lines.iter().zip(begins).all(|(line, start)| line.starts_with(start));
+            assert!(all, "{text}");
         }
     }
 }

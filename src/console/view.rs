@@ -17,6 +17,7 @@ use crate::lease::window::WindowFigures;
 use crate::outbox::Outbox;
 use crate::outbox::dead_letters::DeadLetters;
 use crate::sitewise::cause::Plane;
+use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::host::ServerId;
 use crate::time::{Now, Timestamp};
 
@@ -89,11 +90,23 @@ impl EngineView<'_> {
         self.sitewise_hosts.get(&plane).map_or("", String::as_str)
     }
 
+    /// Values that wait: buffered, queued or in flight.
+    pub(super) fn waiting(&self) -> usize {
+        self.outbox.len() + self.bridge.delivery().waiting() + self.bridge.twin().buffered()
+    }
+
     /// The time of the oldest value that waits, by its own time: the outbox's to within ten
     /// minutes.
     pub(super) fn oldest_time(&self) -> Option<Timestamp> {
         let figures = self.bridge.delivery().figures();
         [figures.oldest_time, self.outbox.oldest()].into_iter().flatten().min()
+    }
+
+    /// Whether an edge node may be behind a server that is not connected: it was not heard since the
+    /// start, so that its silence says nothing.
+    pub(super) fn may_be_behind_another(&self, edge: &EdgeNode) -> bool {
+        let is_missing = self.servers.iter().any(|link| link.since.is_none());
+        is_missing && self.bridge.host().is_unheard(edge)
     }
 
     /// Whether any server is connected and delivers subscribed topics.

@@ -67,6 +67,24 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All of them; of those that name an operation, one.
+    pub const ALL: [Self; 14] = [
+        Self::Answer,
+        Self::Name,
+        Self::Connection,
+        Self::Tls,
+        Self::Silence,
+        Self::Failing,
+        Self::NoCredentials,
+        Self::CredentialSource,
+        Self::Credentials,
+        Self::Action(WRITE),
+        Self::Missing,
+        Self::PropertyLimit,
+        Self::Throttled,
+        Self::Foreign,
+    ];
+
     /// The cause as far as the kind of a fault tells it.
     pub fn of(kind: ApiFaultKind) -> Self {
         match kind {
@@ -143,7 +161,7 @@ impl Cause {
     /// What to do about it.
     pub fn remedy(self) -> &'static str {
         match self {
-            Self::Answer => "see the error message",
+            Self::Answer => "correct what the message names",
             Self::Name => {
                 "check AWS_REGION, AWS_ENDPOINT_URL, DNS, and the VPC endpoint's private names"
             }

@@ -30,22 +30,25 @@ pub const fn rule(finding: Finding) -> Option<&'static str> {
              edge node and 64 MiB of all that wait for that or for a missing one; who sent nothing \
              after a birth, and was not in SiteWise at the start, leaves half of the 64 MiB to the \
              others, and so do births that are kept: what comes then is skipped, or read without \
-             waiting for what is missing, or not kept, and a rebirth is requested"
+             waiting for what is missing, or not kept, and a rebirth is requested; look for who \
+             sends without a birth, and let it accept commands (NCMD)"
         }
         Finding::TooManyDevices => {
-            "the limit is 10,000 devices of an edge node: those born later are skipped"
+            "the limit is 10,000 devices of an edge node: those born later are skipped; spread them \
+             over several edge nodes"
         }
         Finding::TooManyLeaves => {
             "the limits are 100,000 metrics of a birth, 16 levels of templates and 512 MiB of all \
              births: the last ones are skipped; until the initial sync with SiteWise is complete, \
              births with 1,000,000 metrics are buffered: the largest of silent senders are dropped \
-             first"
+             first; let the edge node send less in one birth, such as by devices"
         }
         Finding::NoRoom => {
             "the limit of names and aliases of all births is 512 MiB, of nodes that sent nothing \
                 after their birth 128 MiB: the latter are evicted first, the longest silent before \
                 others, then those that sent nothing for ten minutes; a rebirth is requested from \
-                an evicted node once it sends again"
+                an evicted node once it sends again; look for what publishes under made-up ids, or \
+                run several bridges with SPARKPLUG_GROUPS"
         }
         _ => return None,
     })

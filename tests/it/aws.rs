@@ -320,16 +320,19 @@ async fn answered_by_somebody_else(status: &'static str, body: &'static str) {
 
     // Where nothing passes it is not ready, and nothing is lost.
     firewall.stops.send_replace(Stops::Everything);
-    eventually("not ready", || {
+    let said = eventually("not ready", || {
         speed += 1.0;
         let message = edge.ndata(now(), metrics(speed, &format!("{speed}")));
         let (plant, bridge) = (&plant, &bridge);
         async move {
             plant.publish(message).await;
-            (readyz(bridge).await.0 == 503).then_some(())
+            let (code, said) = readyz(bridge).await;
+            (code == 503).then_some(said)
         }
     })
     .await;
+    assert!(said.contains("sitewise_unreachable: "), "{status} {body}: {said}");
+    assert!(said.contains(" values are queued, since 2"), "{status} {body}: {said}");
     firewall.stops.send_replace(Stops::Nothing);
     eventually("ready again", || async { (readyz(&bridge).await.0 == 200).then_some(()) }).await;
     let ledger = bridge.stop().await;
@@ -411,8 +414,9 @@ async fn sitewise_unreachable_is_told_at_once_and_so_is_its_return() {
 
     let emulator = sitewise_local::Server::bind(([127, 0, 0, 1], port).into(), Options::default());
     let emulator = tokio::spawn(emulator.unwrap().run(std::future::pending()));
-    let line = program.says("SiteWise is back").await;
-    assert!(line.contains("INFO") && line.contains("succeed again after"), "{line}");
+    let line = program.says("SiteWise is reachable again after ").await;
+    assert!(line.contains("INFO") && line.contains(" s: calls for models and assets"), "{line}");
+    assert!(line.contains("succeed; 0 values waited"), "{line}");
     emulator.abort();
     broker.stop().await;
 }

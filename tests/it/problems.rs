@@ -216,3 +216,52 @@ async fn an_asset_whose_model_the_role_may_not_create_is_not_being_created() {
     assert!(model["problem"].as_str().unwrap().contains("iotsitewise:CreateAssetModel"), "{model}");
     scene.stop().await;
 }
+
+/// The gateways behind the server that is away were told to be dead, and not to answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_away_at_the_start_is_one_row_and_nobody_behind_it_is_accused() {
+    let (broker, emulator) = (Broker::start(0).await.unwrap(), Emulator::start(Options::default()));
+    let bridge = Bridge::start(&broker, &emulator, &[]);
+    let mut plants = Vec::new();
+    for (node, is_left_online) in [("alive", true), ("dead", false)] {
+        let mut edge = Edge::new(EdgeNode::new("Nordsee", node), 0);
+        let mut plant = Plant::connect(&broker, &edge).await;
+        plant.until_asked(&mut edge, || Metric::new("Speed", 1.0)).await;
+        plant.publish(edge.nbirth(now(), [Metric::new("Speed", 1.0)])).await;
+        match is_left_online {
+            true => plants.push(plant),
+            false => plant.cut(),
+        }
+    }
+    let console = bridge.console().await;
+    eventually("one that is alive and one that is dead", || async {
+        let dead = problems(console, "node_offline").await;
+        let overview = json(console, "/api/overview").await;
+        let is_empty = |place: &str| overview["values"][place] == 0;
+        let is_done = ["in_outbox", "behind_gates", "in_delivery"].into_iter().all(is_empty)
+            && overview["assets_live"] == overview["assets"];
+        (dead.len() == 1 && is_done).then_some(())
+    })
+    .await;
+    bridge.stop().await;
+    broker.stop().await;
+
+    // Both are behind the first of these, and not heard.
+    let broker = Broker::start(0).await.unwrap();
+    let urls = format!("mqtt://127.0.0.1:1,{}", broker.url());
+    let bridge = Bridge::start(&broker, &emulator, &[("MQTT_URL", urls.as_str())]);
+    let console = bridge.console().await;
+    let both = "; 2 edge nodes not heard since the start may be behind it";
+    eventually("the row", || async {
+        let rows = problems(console, "mqtt_not_connected").await;
+        rows.first()?["reason"].as_str()?.ends_with(both).then_some(())
+    })
+    .await;
+    // As long as whoever is asked has to answer, and longer.
+    tokio::time::sleep(std::time::Duration::from_secs(20)).await;
+    let page = json(console, "/api/problems?limit=500").await;
+    let kinds: Vec<_> = page["rows"].as_array().unwrap().iter().map(|row| &row["kind"]).collect();
+    assert_eq!(kinds, ["mqtt_not_connected"], "{page}");
+    bridge.stop().await;
+    broker.stop().await;
+}

@@ -11,7 +11,7 @@ use crate::bridge::reachability::ReachabilityChange;
 use crate::console::degraded;
 use crate::sitewise::api::{ApiFault, Quotas};
 use crate::sitewise::client::SiteWise;
-use crate::time::{ClockAgreement, Now};
+use crate::time::{ClockAgreement, Now, rounded};
 use crate::twin::counts::DropReason;
 
 impl<S: SiteWise> Engine<S> {
@@ -89,16 +89,18 @@ impl<S: SiteWise> Engine<S> {
             }
             ReachabilityChange::PermissionRestored { plane, operation, denied } => info!(
                 sitewise.host = self.sitewise.host(*plane),
-                "SiteWise allows iotsitewise:{operation} again; it was denied for {denied:.0?}"
+                "SiteWise allows iotsitewise:{operation} again; it was denied for {}",
+                rounded(*denied)
             ),
             ReachabilityChange::Slow { plane, took } => {
                 let host = self.sitewise.host(*plane);
                 warn!(
                     sitewise.host = host,
                     values.waiting = waiting,
-                    "SiteWise is slow: {} at {host} succeed, but only after {took:.0?}; {waiting} \
+                    "SiteWise is slow: {} at {host} succeed, but only after {}; {waiting} \
                         values queued; {}",
                     plane.description(),
+                    rounded(*took),
                     degraded::SLOW_REMEDY
                 );
             }
@@ -107,10 +109,10 @@ impl<S: SiteWise> Engine<S> {
                 info!(
                     sitewise.host = host,
                     values.waiting = waiting,
-                    "SiteWise is back: {} at {host} succeed again after {:.0?} of failures; \
-                        {waiting} values queued",
+                    "SiteWise is reachable again after {}: {} at {host} succeed; {waiting} values \
+                        waited",
+                    rounded(*away),
                     plane.description(),
-                    away
                 );
             }
         }

@@ -7,7 +7,7 @@ use tracing::info;
 
 use super::Engine;
 use crate::sitewise::client::SiteWise;
-use crate::time::{Instant, Now};
+use crate::time::{Instant, Now, rounded};
 
 /// Subjects that are logged at a time; further ones are problems on the console alone.
 const MAX_LOGGED: usize = 20;
@@ -49,7 +49,7 @@ impl<S: SiteWise> Engine<S> {
             self.conflicts.take_solved(|subject| plan.problem(subject).is_some())
         {
             let waited = now.instant.since(since);
-            info!("{subject} was written after {waited:.0?} of retries");
+            info!("{subject} was written after {} of retries", rounded(waited));
         }
     }
 }

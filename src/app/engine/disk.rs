@@ -5,8 +5,8 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::{Engine, SyncState, logging};
-use crate::console::degraded::drop_order;
-use crate::outbox::{DiskEvent, DiskState};
+use crate::console::degraded::{self, drop_order};
+use crate::outbox::{DiskEvent, DiskFigures, DiskState};
 use crate::sitewise::client::SiteWise;
 use crate::time::{Instant, Now};
 
@@ -46,11 +46,17 @@ impl<S: SiteWise> Engine<S> {
             && !self.inbound_incomplete
     }
 
+    /// The same, as far as is known now: not while the disk does not take what arrives.
+    pub(super) fn is_buffer_safe(&self) -> bool {
+        let takes = |disk: DiskFigures| disk.state == DiskState::Writable;
+        self.is_buffer_saved() && self.outbox.disk().is_some_and(takes)
+    }
+
     /// Whether nothing is left that could be delivered until `last`. What is on disk and failed
     /// before can be left to the next process.
     pub(super) fn can_stop(&self, last: Instant) -> bool {
         let twin = self.bridge.twin();
-        let buffered = twin.buffered() > 0 && !self.is_buffer_saved();
+        let buffered = twin.buffered() > 0 && !self.is_buffer_safe();
         let parked = self.outbox.parked() > 0 && self.outbox.disk().is_none();
         let undecided = (buffered || parked) && !twin.plan().is_idle_until(last);
         let delivery = self.bridge.delivery();
@@ -78,7 +84,10 @@ impl<S: SiteWise> Engine<S> {
     pub(super) fn note_outbox_full(&mut self, now: Now) {
         if !self.is_full(now) {
             let order = drop_order(self.outbox.disk().as_ref());
-            warn!("the outbox is full (OUTBOX_MAX_BYTES), values are being dropped: {order}");
+            warn!(
+                "the outbox is full (OUTBOX_MAX_BYTES), values are being dropped: {order}; {}",
+                degraded::FULL_REMEDY
+            );
         }
         self.last_full = Some(now.instant);
     }

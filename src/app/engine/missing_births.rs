@@ -136,6 +136,7 @@ impl<S: SiteWise> Engine<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::degraded::TooOld;
     use crate::globs::Globs;
     use crate::sparkplug::filter::Filter;
     use crate::time::Timestamp;
@@ -145,6 +146,7 @@ mod tests {
             machine: Some(format!("g/n{number:03}")),
             values: 3,
             until: Timestamp::from_millis(0),
+            then: TooOld::Rejected,
         };
         numbers.map(one).collect()
     }

@@ -17,9 +17,9 @@ use crate::console::queries::EngineQueries;
 use crate::console::snapshot::Snapshot;
 use crate::delivery::point::{Class, Gate, Point, Stream};
 use crate::mqtt::{Connection, Outgoing};
-use crate::outbox::QueuedPoint;
 use crate::outbox::disk::DiskOutbox;
 use crate::outbox::memory::MemoryOutbox;
+use crate::outbox::{DiskState, QueuedPoint};
 use crate::sitewise::api::{
     ApiFaultKind, Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel,
     Entry, EntryError, GrowComposite, GrowModel, LatestValue, Model, ModelSummary, Page, Quality,

@@ -40,7 +40,7 @@ impl<S: SiteWise> Engine<S> {
             usage: &self.usage,
             price: self.reporting.price,
             outbox_full: self.is_full(now),
-            buffer_saved: self.is_buffer_saved(),
+            buffer_saved: self.is_buffer_safe(),
             is_shutting_down: self.shutting_down,
             started_at: self.started_at,
             now,
@@ -68,7 +68,7 @@ impl<S: SiteWise> Engine<S> {
             self.losses,
             &self.dead_letters,
             &links,
-            self.is_buffer_saved(),
+            self.is_buffer_safe(),
         );
         let standby = self.keeper.as_ref().map(|keeper| keeper.window()).unwrap_or_default();
         Ledger { replayed_messages: self.catch_up.replayed, standby, ..ledger }

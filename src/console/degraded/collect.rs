@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{DegradedReason, EngineView, RetriedValues, drop_order, first_names};
+use super::{DegradedReason, EngineView, RetriedValues, TooOld, drop_order, first_names};
 use crate::delivery::failing::FailingValues;
 use crate::delivery::point::RejectReason;
 use crate::delivery::rejections::OtherProperties;
 use crate::late::Late;
 use crate::outbox::{DiskState, PassedOver};
 use crate::sitewise::cause::{Cause, Plane};
-use crate::sitewise::limits;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::{ClockOff, KnownBy, NodePhase, NodeProblem, ServerId};
@@ -50,7 +49,7 @@ impl DegradedReason {
     pub(crate) fn expiring(look: &EngineView<'_>) -> Option<Self> {
         let expiring = look.now.wall.minus(Self::EXPIRING_AFTER);
         let since = look.oldest_time().filter(|time| *time < expiring)?;
-        Some(Self::Expiring { since })
+        Some(Self::Expiring { since, then: TooOld::of(look) })
     }
 
     /// Machines whose values wait on disk for an asset that is not in SiteWise, which were asked for
@@ -74,14 +73,17 @@ impl DegradedReason {
         }
         let is_silent = |edge: &EdgeNode| {
             host.phase(edge) != NodePhase::Online
+                && !look.may_be_behind_another(edge)
                 && host.had_time_to_answer(edge, Self::ANSWER_FOR, look.now.instant)
         };
+        let then = TooOld::of(look);
         let silent = rows.into_iter().filter(|(edge, _)| edge.is_none_or(is_silent));
         silent
             .map(|(edge, (values, oldest))| Self::AwaitsBirth {
                 machine: edge.map(ToString::to_string),
                 values,
-                until: oldest.plus(limits::OLDEST_VALUE),
+                until: then.waits_until(oldest),
+                then,
             })
             .collect()
     }
@@ -165,6 +167,12 @@ fn problem_rank(subject: &str) -> u8 {
     }
 }
 
+/// Edge nodes that SiteWise has and that were not heard since the start.
+fn unheard(look: &EngineView<'_>) -> usize {
+    let host = look.bridge.host();
+    host.phases().filter(|(edge, _)| host.is_unheard(edge)).count()
+}
+
 fn servers(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     // Where none is connected the bridge is not ready.
     let some_up = look.has_usable_server();
@@ -172,7 +180,9 @@ fn servers(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     for ((link, foreign), place) in look.servers().zip(0..) {
         let url = || link.url.clone();
         if some_up && link.since.is_none() {
-            all.push(DegradedReason::NotConnected { url: url(), error: link.trouble.clone() });
+            let unheard = unheard(look);
+            let error = link.trouble.clone();
+            all.push(DegradedReason::NotConnected { url: url(), error, unheard });
         }
         if let Some(why) = link.contended.clone().filter(|_| some_up) {
             all.push(DegradedReason::Contended { url: url(), why });
@@ -255,7 +265,8 @@ fn nodes(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     let (host, twin) = (look.bridge.host(), look.bridge.twin());
     let (stored, live): (Vec<_>, Vec<_>) =
         host.problems().partition(|(_, problem)| problem.known_by == KnownBy::StoredBirth);
-    let dead = look.bridge.dead_nodes();
+    let mut dead = look.bridge.dead_nodes();
+    dead.retain(|edge| !look.may_be_behind_another(edge));
     // Who was asked after our start and never said anything is not misunderstood, but dead.
     let is_dead = |edge: &EdgeNode| host.is_unheard(edge) && dead.contains(edge);
     let live: Vec<_> = live.into_iter().filter(|(edge, _)| !is_dead(edge)).collect();
@@ -303,7 +314,12 @@ fn offline_before<'a>(look: &EngineView<'a>) -> Option<impl Iterator<Item = &'a 
         return None;
     }
     let before = plan.offline().filter(|source| source.device.is_none()).map(|source| &source.edge);
-    Some(before.filter(|edge| host.phase(edge) == NodePhase::Unknown && host.may_take(edge)))
+    let is_silent = |edge: &&EdgeNode| {
+        host.phase(edge) == NodePhase::Unknown
+            && host.may_take(edge)
+            && !look.may_be_behind_another(edge)
+    };
+    Some(before.filter(is_silent))
 }
 
 /// What senders do that only people can mend; a filter that admits none.

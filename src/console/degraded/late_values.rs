@@ -1,7 +1,61 @@
 //! Late values that are not sent, although a bucket is there for them.
 
-use super::DegradedReason;
-use crate::late::{LateStatus, Refusal, Tiers};
+use super::{DegradedReason, EngineView};
+use crate::late::{Late, LateStatus, Refusal, Tiers};
+use crate::sitewise::limits;
+use crate::time::Timestamp;
+
+/// What becomes of values that SiteWise's usual call takes no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TooOld {
+    /// Dead letters.
+    Rejected,
+    /// With `LATE_BUCKET`, as far as is known: they go by bulk import.
+    Imported,
+}
+
+impl TooOld {
+    pub(super) fn of(look: &EngineView<'_>) -> Self {
+        Self::by(look.bridge.late().map(Late::tiers))
+    }
+
+    /// By the account's storage; none without `LATE_BUCKET`.
+    fn by(tiers: Option<Tiers>) -> Self {
+        match tiers {
+            None | Some(Tiers::Disabled) => Self::Rejected,
+            Some(Tiers::Unknown | Tiers::Enabled) => Self::Imported,
+        }
+    }
+
+    /// Until when a value of this time waits for its asset.
+    pub(super) fn waits_until(self, time: Timestamp) -> Timestamp {
+        match self {
+            Self::Rejected => time.plus(limits::OLDEST_VALUE),
+            Self::Imported => time.plus(2 * limits::OLDEST_VALUE),
+        }
+    }
+
+    /// The end of the oldest that waits for its asset.
+    pub(super) fn of_oldest(self, until: Timestamp) -> String {
+        match self {
+            Self::Rejected => format!(
+                "SiteWise accepts the oldest of them until {until}, after that they become dead \
+                 letters"
+            ),
+            Self::Imported => format!(
+                "the oldest of them is sent by bulk import after {until}, through LATE_BUCKET, \
+                 and rejected unless the asset is there by then"
+            ),
+        }
+    }
+
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Rejected => "become dead letters",
+            Self::Imported => "are sent by bulk import, through LATE_BUCKET",
+        }
+    }
+}
 
 impl DegradedReason {
     /// Whether late values do not leave: the account has no storage for them, or the last step of a
@@ -32,6 +86,7 @@ impl DegradedReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sparkplug::findings::Finding;
 
     /// S3 answered 403 to each file, and the bridge was ready and had no problem.
     #[test]
@@ -52,5 +107,27 @@ mod tests {
         let without = line(&LateStatus { tiers: Tiers::Disabled, ..well });
         assert!(without.starts_with("late values become dead letters: "), "{without}");
         assert!(without.contains("enable the warm tier"), "{without}");
+    }
+
+    /// They were said to become dead letters.
+    #[test]
+    fn with_a_bucket_values_past_the_window_are_not_said_to_be_lost() {
+        let (since, until) = (Timestamp::from_millis(0), Timestamp::from_millis(1));
+        for (tiers, lost) in [
+            (None, true),
+            (Some(Tiers::Disabled), true),
+            (Some(Tiers::Unknown), false),
+            (Some(Tiers::Enabled), false),
+        ] {
+            let then = TooOld::by(tiers);
+            let waits = DegradedReason::AwaitsBirth { machine: None, values: 1, until, then };
+            for why in [DegradedReason::Expiring { since, then }, waits] {
+                let (why, case) = (why.reason(), format!("{tiers:?}"));
+                assert_eq!(why.contains("become dead letters"), lost, "{case}: {why}");
+                assert_eq!(why.contains("through LATE_BUCKET"), !lost, "{case}: {why}");
+            }
+        }
+        let finding = Finding::OutOfWindow.description();
+        assert!(!finding.contains("dead letter") && finding.contains("LATE_BUCKET"), "{finding}");
     }
 }

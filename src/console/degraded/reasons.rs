@@ -121,6 +121,9 @@ mod tests {
     use crate::delivery::rejections::OtherProperties;
     use crate::outbox::{DiskFigures, DiskState};
     use crate::sitewise::cause::Cause;
+    use crate::sparkplug::host::{KnownBy, NodeProblem, NodeProblemKind};
+    use crate::sparkplug::rebirth::RebirthReason;
+    use crate::twin::plan::problems::RejectionKind;
 
     fn capped(machine: usize) -> DegradedReason {
         DegradedReason::Capped {
@@ -252,8 +255,8 @@ mod tests {
         assert!(gone.contains("deleted") && !gone.contains("others"), "{gone}");
     }
 
-    #[test]
-    fn every_label_is_one_that_is_declared() {
+    /// One of each label.
+    fn one_of_each() -> impl Iterator<Item = DegradedReason> {
         let caps = Cap::ALL.map(|cap| DegradedReason::Capped {
             machine: String::new(),
             cap,
@@ -263,7 +266,7 @@ mod tests {
         let (url, trouble) = (String::new(), None);
         let (subject, reason) = (String::new(), String::new());
         let others = [
-            DegradedReason::NotConnected { url: url.clone(), error: trouble },
+            DegradedReason::NotConnected { url: url.clone(), error: trouble, unheard: 0 },
             DegradedReason::MessagesLost { url: url.clone(), messages: 1 },
             DegradedReason::MessagesLate { url: url.clone(), seconds: 5 },
             DegradedReason::Oversized { url, topic: String::new(), messages: 1 },
@@ -280,11 +283,12 @@ mod tests {
                 example: String::new(),
             },
             DegradedReason::OutboxFull(drop_order(None)),
-            DegradedReason::Expiring { since: Timestamp::from_millis(0) },
+            DegradedReason::Expiring { since: Timestamp::from_millis(0), then: TooOld::Imported },
             DegradedReason::AwaitsBirth {
                 machine: None,
                 values: 1,
                 until: Timestamp::from_millis(0),
+                then: TooOld::Rejected,
             },
             DegradedReason::LateValuesFailing { why: String::new() },
             DegradedReason::OutboxNotWritable(String::new()),
@@ -310,11 +314,106 @@ mod tests {
             DegradedReason::ValuesRetried { machine: String::new(), retried: of_denied() },
             DegradedReason::Problem { first: subject.clone(), subject, count: 1, reason },
         ];
-        let all: DegradedReasons = caps.into_iter().chain(others).collect();
+        caps.into_iter().chain(others)
+    }
+
+    #[test]
+    fn every_label_is_one_that_is_declared() {
+        let all: DegradedReasons = one_of_each().collect();
         assert!(all.counts().all(|(_, count)| count == 1), "{all:?}");
         for line in all.lines() {
             let words: Vec<_> = line.split(' ').map(|word| word.trim_matches(':')).collect();
             assert!(words.windows(2).all(|two| two[0] != two[1] || two[0].is_empty()), "{line}");
+        }
+    }
+
+    /// Some said only what was wrong.
+    #[test]
+    fn every_problem_says_what_to_do() {
+        const DO: [&str; 25] = [
+            "allow ",
+            "change ",
+            "check ",
+            "correct ",
+            "delete ",
+            "exclude ",
+            "find out ",
+            "free ",
+            "give ",
+            "let ",
+            "look ",
+            "raise ",
+            "renew ",
+            "request ",
+            "restart ",
+            "run ",
+            "see ",
+            "send less ",
+            "set ",
+            "slows down by itself",
+            "spread ",
+            "start ",
+            "synchronize ",
+            "wait",
+            "created again",
+        ];
+        let says = |text: &str| assert!(DO.iter().any(|what| text.contains(what)), "{text}");
+        let finding = |finding| DegradedReason::Finding { edge: None, finding, count: 1 };
+        let findings = Finding::ALL.into_iter().filter(|finding| finding.needs_people());
+        let refused = RejectReason::ALL.map(|refusal| DegradedReason::Refused {
+            machine: String::new(),
+            machines: 1,
+            refusal,
+            values: 1,
+            example: String::new(),
+        });
+        let retried = Cause::ALL.map(|cause| DegradedReason::ValuesRetried {
+            machine: String::new(),
+            retried: RetriedValues { cause, ..of_denied() },
+        });
+        // What these say is made elsewhere, with what to do.
+        let is_ours = |why: &DegradedReason| {
+            !matches!(
+                why,
+                DegradedReason::NotUnderstood { .. }
+                    | DegradedReason::OnlyStored { .. }
+                    | DegradedReason::LateValuesFailing { .. }
+                    | DegradedReason::SiteWise { .. }
+                    | DegradedReason::Contended { .. }
+                    | DegradedReason::CommandsUnreachable { .. }
+                    | DegradedReason::Problem { .. }
+            )
+        };
+        for why in one_of_each().filter(is_ours) {
+            says(&why.reason());
+        }
+        for why in findings.map(finding).chain(refused).chain(retried) {
+            says(&why.reason());
+        }
+        for cause in Cause::ALL {
+            says(cause.remedy());
+        }
+        for kind in [RejectionKind::Rejected, RejectionKind::Limit] {
+            says(kind.remedy());
+        }
+        for reason in RebirthReason::ALL {
+            for (kind, known_by) in [
+                (NodeProblemKind::Unanswered, KnownBy::Messages),
+                (NodeProblemKind::TooCostly, KnownBy::Messages),
+                (NodeProblemKind::RequestDisabled, KnownBy::Messages),
+                (NodeProblemKind::Unanswered, KnownBy::StoredBirth),
+                (NodeProblemKind::RequestDisabled, KnownBy::StoredBirth),
+            ] {
+                let since = Timestamp::from_millis(0);
+                says(NodeProblem { reason, since, kind, known_by }.text());
+            }
+        }
+        for finding in Finding::ALL.into_iter().filter(|finding| finding.is_loss()) {
+            let rule = limits::rule(finding).unwrap_or_default();
+            // Its own words are the problem's.
+            if finding != Finding::RebirthUnanswered {
+                says(&format!("{} {rule}", finding.description()));
+            }
         }
     }
 }

@@ -49,6 +49,10 @@ pub(crate) fn drop_order(disk: Option<&DiskFigures>) -> &'static str {
     }
 }
 
+/// What to do about an outbox that is full.
+pub(crate) const FULL_REMEDY: &str = "find out why they are queued: SiteWise is unreachable or \
+    throttles, or a machine's asset is missing; raise OUTBOX_MAX_BYTES if that may last";
+
 /// What to do about the outbox's disk.
 pub(crate) const DISK_REMEDY: &str =
     "free space on the disk of OUTBOX_DIR, check its health and permissions, or move the folder";

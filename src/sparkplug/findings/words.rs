@@ -30,7 +30,9 @@ impl Finding {
             Self::TooManyLeaves => {
                 "a birth has more metrics, or more deeply nested ones, than the limit"
             }
-            Self::TooLong => "a name or value is too long: it is cut or skipped",
+            Self::TooLong => {
+                "a name or value is too long: it is cut or skipped; let the edge send it shorter"
+            }
             Self::Retained => {
                 "a message is retained, so it may be old, and does not count as live: let edge \
                  nodes publish without retain, and delete what is left of those that are gone"
@@ -123,8 +125,9 @@ impl Finding {
                  birth comes; synchronize the edge's clock (NTP)"
             }
             Self::OutOfWindow => {
-                "its values become dead letters, since SiteWise accepts no timestamp more than \
-                 five minutes ahead or seven days old: synchronize the edge's clock (NTP)"
+                "SiteWise accepts no timestamp of its values, which are more than five minutes \
+                 ahead or seven days old: synchronize the edge's clock (NTP); history older than \
+                 seven days is delivered only with LATE_BUCKET"
             }
             Self::ClockOff => {
                 "its clock is wrong, or its messages are held back for long on their way: SiteWise \

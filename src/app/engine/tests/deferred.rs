@@ -42,6 +42,11 @@ struct Process {
 
 impl Process {
     fn start(folder: &Path, bound: u64) -> Self {
+        Self::start_after(folder, bound, || {})
+    }
+
+    /// The same, where something happens to the folder before the first message.
+    fn start_after(folder: &Path, bound: u64, happens: impl FnOnce()) -> Self {
         let wake = Arc::new(Notify::new());
         let disk = DiskOutbox::open(folder, bound, Arc::clone(&wake)).unwrap();
         let (mut engine, published) = engine_with((Box::new(disk), wake));
@@ -50,6 +55,7 @@ impl Process {
         let mut process = Self { engine, published, unanswered, sitewise: None, taken };
         // What is asked of SiteWise first.
         process.turn();
+        happens();
         process.engine.replay_stored();
         let session_time = crate::clock::wall();
         process.engine.handle_inbound(Inbound::Connected { server: 0, session_time });
@@ -116,6 +122,16 @@ impl Process {
             if let Ok(lot) = next.await {
                 self.engine.handle_deferred(lot);
             }
+            self.turn();
+        }
+    }
+
+    /// Lets time pass until the disk is in such a state; SiteWise stays away.
+    async fn until_disk(&mut self, is_so: impl Fn(&DiskState) -> bool) {
+        let end = std::time::Instant::now() + Duration::from_secs(60);
+        while !is_so(&self.engine.outbox.disk().unwrap().state) {
+            assert!(std::time::Instant::now() < end, "{:?}", self.engine.outbox.disk());
+            tokio::time::sleep(Duration::from_millis(5)).await;
             self.turn();
         }
     }
@@ -203,6 +219,31 @@ async fn what_the_buffer_has_no_room_for_waits_on_disk_until_sitewise_is_reached
     assert_eq!(of(&process.taken, at(MESSAGES)), METRICS as usize);
     process.kill();
     assert_eq!(heard_files(&folder.0), 0);
+}
+
+/// Nothing was said to be unsaved, while all of it was in memory alone.
+#[tokio::test]
+async fn what_is_buffered_is_unsaved_while_the_disk_fails() {
+    let folder = Folder::new("fails");
+    // The first file of messages cannot be created.
+    let heard = folder.0.join("heard");
+    let in_the_way = heard.join("00000001.heard");
+    let mut process = Process::start_after(&folder.0, 1 << 30, || {
+        for folder in [&heard.join("last.heard"), &in_the_way] {
+            std::fs::create_dir_all(folder).unwrap();
+        }
+    });
+    let mut edge = Edge::new(EdgeNode::new("g", "n"), 0);
+    process.hear(edge.nbirth(time(0), metrics(0)));
+    process.until_disk(|state| matches!(state, DiskState::NotWritable(_))).await;
+    process.hear(edge.ndata(time(1), metrics(1)));
+    let ledger = process.ledger();
+    assert_eq!(ledger.buffered, (2 * METRICS + OF_SESSION) as usize);
+    assert_eq!(ledger.lost_in_crash(), ledger.buffered);
+
+    std::fs::remove_dir(in_the_way).unwrap();
+    process.until_disk(|state| *state == DiskState::Writable).await;
+    assert_eq!(process.ledger().lost_in_crash(), 0);
 }
 
 /// Also where the process is killed before SiteWise is there, and while it catches up.
