@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 
 use super::*;
 
+/// The seq of a source's message, by how many the node has sent before it.
+type Numbering = fn(&str, u64) -> u64;
+
 /// A node with devices, each of which sends its own values; how they are numbered is said by `number`
 /// of the source, and how many messages of it came before.
 struct Sender {
     edge: Edge,
     devices: &'static [&'static str],
-    number: fn(&str, u64) -> u64,
+    number: Numbering,
     sent: BTreeMap<String, u64>,
 }
 
 impl Sender {
-    fn new(devices: &'static [&'static str], number: fn(&str, u64) -> u64) -> Self {
+    fn new(devices: &'static [&'static str], number: Numbering) -> Self {
         Self { edge: edge(), devices, number, sent: BTreeMap::new() }
     }
 
@@ -83,7 +86,7 @@ fn heard(
 /// was asked for births in vain. So did one that does not count at all.
 #[test]
 fn who_counts_for_each_device_or_not_at_all_loses_nothing_and_is_told_once() {
-    let kinds: [(fn(&str, u64) -> u64, &str); 5] = [
+    let kinds: [(Numbering, &str); 5] = [
         (|_, sent| sent, "counts seq per device"),
         (|source, sent| sent + 40 * source.bytes().map(u64::from).sum::<u64>(), "per device"),
         (|_, sent| sent + 250, "counts seq per device"),
