@@ -310,17 +310,24 @@ impl Lease {
         }
     }
 
+    /// Whether the item was read after this bridge began to leave.
+    pub fn has_looked_since_leaving(&self) -> bool {
+        self.seen_by >= self.left_at
+    }
+
     /// Counters and what is known.
     pub fn figures(&self, now: Instant) -> Figures {
         let seen = self.seen.as_ref();
         let item = seen.and_then(|seen| seen.item.as_ref());
         let was_held = item.is_some_and(|item| item.version.epoch > 0);
+        let holder = item.and_then(|item| item.holder.as_ref());
+        let is_held_by_another = holder.is_some_and(|holder| *holder != self.id);
         Figures {
             role: self.role(now),
             since: self.role_since,
             version: item.map(|item| item.version),
-            holder: item.and_then(|item| item.holder.clone()),
-            renewed_at: seen.filter(|_| was_held).map(|seen| seen.since),
+            holder: holder.cloned(),
+            renewed_at: seen.filter(|_| was_held && is_held_by_another).map(|seen| seen.since),
             heard: item.and_then(|item| self.heard_by_another(item)),
             ability: self.ability,
             follower: self.follower.ability(now),
@@ -341,7 +348,7 @@ impl Lease {
             (Intent::Stay, _) => LeaveState::Stays,
             // It may have been given back just before, to this bridge.
             (Intent::Leave, State::Follower)
-                if self.seen_by >= self.left_at && holder.is_some_and(|it| *it != self.id) =>
+                if self.has_looked_since_leaving() && holder.is_some_and(|it| *it != self.id) =>
             {
                 LeaveState::HandedOver
             }

@@ -54,8 +54,13 @@ fn dead_letters(command: &cli::dead_letters::Command) -> ExitCode {
     let outbox = Environment.get("OUTBOX_DIR").ok().flatten();
     let console = match config::Console::load(&Environment) {
         Ok(console) => Some(console),
-        // With a folder it is not needed.
-        Err(_) if outbox.as_ref().is_some_and(|folder| !folder.trim().is_empty()) => None,
+        // With a folder, or to change something, it is not needed.
+        Err(_)
+            if outbox.as_ref().is_some_and(|folder| !folder.trim().is_empty())
+                || !command.asks_console() =>
+        {
+            None
+        }
         Err(faults) => {
             complain(&faults.to_string());
             return ExitCode::from(USAGE);

@@ -10,6 +10,7 @@ use super::links::{LinkFactory, Links};
 use super::servers::ServerState;
 use crate::config::Config;
 use crate::dynamodb::{LeaseTable, LeaseUrl};
+use crate::lease::window;
 use crate::mqtt::Inbound;
 
 /// Bytes of the follower's window at most, or `OUTBOX_MAX_BYTES` if that is less.
@@ -49,5 +50,6 @@ pub(super) async fn open(
     }
     let bytes = config.outbox.max_bytes.min(WINDOW_BYTES);
     let window_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-    Ok(LeaseParts { table, id, links, window_bytes })
+    let window_span = window::span(config.mqtt.keep_alive);
+    Ok(LeaseParts { table, id, links, window_span, window_bytes })
 }

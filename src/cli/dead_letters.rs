@@ -90,6 +90,16 @@ pub enum Command {
     Request(DeadLetterAction, DeadLetterSelection),
 }
 
+impl Command {
+    /// Whether it is answered by a running bridge where there is no folder.
+    pub fn asks_console(&self) -> bool {
+        match self {
+            Self::Count { .. } | Self::List { .. } | Self::Show { .. } => true,
+            Self::Help | Self::Request(..) => false,
+        }
+    }
+}
+
 /// The dead letters of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeadLetterSelection {
@@ -262,7 +272,7 @@ fn from_console(console: Option<&Console>) -> Result<BTreeMap<u64, DeadLetterRec
     let mut letters = BTreeMap::new();
     let mut after = Some("0".to_owned());
     while let Some(from) = after {
-        let path = format!("/api/dead-letters?limit=500&after={from}");
+        let path = format!("/api/dead-letters?limit=100&after={from}");
         let text = match probe::get(addr, &path, token).map_err(|error| said(&error))? {
             (200, text) => text,
             (401, _) => return Err(WRONG_TOKEN.to_owned()),
@@ -275,6 +285,9 @@ fn from_console(console: Option<&Console>) -> Result<BTreeMap<u64, DeadLetterRec
             )
         })?;
         letters.extend(page.rows.into_iter().map(|letter| (letter.id, letter)));
+        if page.next.as_ref() == Some(&from) {
+            return Err("it answers the same page again".to_owned());
+        }
         after = page.next;
     }
     Ok(letters)

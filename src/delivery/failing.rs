@@ -187,10 +187,20 @@ impl Delivery {
     /// Names the properties that have failed for long.
     pub(super) fn name_suspects(&mut self, now: Now) {
         while let Some((stream, error)) = self.failing.suspects.pop(now.instant) {
-            if !self.circuit.is_open() && self.rejections.all_rejected().is_none() {
+            if !self.circuit.is_open()
+                && self.rejections.all_rejected().is_none()
+                && self.has_failed_again(stream)
+            {
                 self.name(stream, error);
             }
         }
+    }
+
+    /// Whether one of its values has failed more than once, or is being tried: otherwise each that
+    /// failed was accepted the next time.
+    fn has_failed_again(&self, stream: Stream) -> bool {
+        let state = self.streams.find(stream).and_then(|slot| self.streams.get(slot));
+        state.is_some_and(|state| state.in_flight > 0 || state.failed_at_least(2) > 0)
     }
 
     /// When the next of them will have.

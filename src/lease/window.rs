@@ -1,7 +1,7 @@
 //! The follower's window: what it would have delivered had it been the holder.
 //!
 //! A holder that dies may leave behind what it had heard and not delivered. So the follower keeps
-//! what was decided within [`STANDBY_WINDOW`] before the last renewal that it saw, and all that came
+//! what was decided within a [`span`] before the last renewal that it saw, and all that came
 //! after it: while nobody renews, perhaps nobody delivers. What is older goes, and is counted: the
 //! holder has had it for so long. Unless it may not have heard it: a holder that was interrupted says so,
 //! and what came to the follower alone the follower delivers itself. Whoever takes the lease delivers
@@ -12,8 +12,17 @@ use std::time::Duration;
 
 use crate::time::Instant;
 
-/// How much is kept from before the last renewal.
+/// How much is kept from before the last renewal, at least.
 pub const STANDBY_WINDOW: Duration = Duration::from_secs(60);
+/// From a holder's notice that its connection is dead to the renewal that says so, and until that is
+/// seen.
+const NOTICE: Duration = Duration::from_secs(10);
+
+/// How much is kept where connections have this keep-alive. The client sends a ping after one, and
+/// notices after another that it was not answered: so long a holder believes that it hears the plant.
+pub fn span(keep_alive: Duration) -> Duration {
+    STANDBY_WINDOW.max(keep_alive * 2 + NOTICE)
+}
 
 /// What is kept, in the order in which it came.
 #[derive(Clone, Debug)]
@@ -64,6 +73,11 @@ impl<T> Window<T> {
             unheard: 0,
             crowded_out: 0,
         }
+    }
+
+    /// How far it reaches back from the last renewal.
+    pub fn span(&self) -> Duration {
+        self.span
     }
 
     /// A point was decided that occupies so many bytes. One that is larger than the window does not

@@ -12,6 +12,7 @@
 mod books;
 mod bounds;
 mod cold;
+mod commit_due;
 mod counters;
 mod disk_writer;
 mod faults;

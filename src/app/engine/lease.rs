@@ -16,7 +16,7 @@ use crate::console::queries::EngineQuery;
 use crate::console::{LeaseStatus, LeaseView};
 use crate::delivery::point::GateState;
 use crate::dynamodb::LeaseTable;
-use crate::lease::window::{STANDBY_WINDOW, Window, WindowFigures};
+use crate::lease::window::{Window, WindowFigures};
 use crate::lease::{Ability, Answer, CallId, Lease, Output, RENEW, Role, Sense, StopReason, item};
 use crate::mqtt::Inbound;
 use crate::outbox::QueuedPoint;
@@ -37,7 +37,9 @@ pub(in crate::app) struct LeaseParts {
     /// This process in the lease's item.
     pub id: String,
     pub links: Links,
-    /// Bytes of the follower's window at most.
+    /// How far the follower's window reaches back.
+    pub window_span: Duration,
+    /// Bytes of it at most.
     pub window_bytes: usize,
 }
 
@@ -116,7 +118,9 @@ impl Keeper {
     fn is_handed_over(&self, now: Instant) -> bool {
         match self.lease.role(now) {
             Role::HandedOver => true,
-            Role::Left => self.lease.figures(now).follower.is_none(),
+            Role::Left => {
+                self.lease.has_looked_since_leaving() && self.lease.figures(now).follower.is_none()
+            }
             Role::Follower | Role::Holder | Role::Lapsed | Role::Releasing => false,
         }
     }
@@ -141,7 +145,7 @@ impl<S: SiteWise> Engine<S> {
             store: Arc::new(parts.table),
             calls: JoinSet::new(),
             links: parts.links,
-            window: Window::new(STANDBY_WINDOW, parts.window_bytes),
+            window: Window::new(parts.window_span, parts.window_bytes),
             mode: Mode::Follows,
             next_check: now.instant,
             probes: JoinSet::new(),
@@ -183,8 +187,9 @@ impl<S: SiteWise> Engine<S> {
         if keeper.window.figures().crowded_out > 0 && !keeper.crowding_logged {
             keeper.crowding_logged = true;
             warn!(
-                "the values of the last {STANDBY_WINDOW:.0?} do not fit into memory: the oldest \
-                 are dropped, and would be lost if the holder of the lease died now"
+                "the values of the last {:.0?} do not fit into memory: the oldest are dropped, and \
+                 would be lost if the holder of the lease died now",
+                keeper.window.span()
             );
         }
         Vec::new()
@@ -236,7 +241,9 @@ impl<S: SiteWise> Engine<S> {
         if keeper.mode == Mode::Follows {
             keeper.lease.handle_asks(self.bridge.unasked(item::ASKS), now.instant);
             let figures = keeper.lease.figures(now.instant);
-            let renewed = figures.renewed_at;
+            // Before the initial sync it is not known which assets SiteWise has.
+            let is_synced = self.bridge.twin().plan().is_synced();
+            let renewed = figures.renewed_at.filter(|_| is_synced);
             let unheard = renewed.map(|at| keeper.window.handle_renewed(at, figures.heard));
             if keeper.next_probe <= now.instant && keeper.probes.is_empty() {
                 keeper.next_probe = now.instant + PROBE;

@@ -7,9 +7,12 @@ use std::time::Duration;
 use super::process::Micros;
 use crate::lease::hearing::Hearing;
 use crate::lease::overlap::{Overlap, Side};
-use crate::lease::window::{STANDBY_WINDOW, Window};
+use crate::lease::window::{Window, span};
 use crate::lease::{Ability, Sense, StopReason};
 use crate::time::Instant;
+
+/// Of every connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// How long what both connections bring is read once.
 const OVERLAP: Duration = Duration::from_secs(10);
@@ -96,7 +99,7 @@ impl Bridge {
             old: None,
             overlap: None,
             hearing: Hearing::default(),
-            window: Window::new(STANDBY_WINDOW, usize::MAX),
+            window: Window::new(span(KEEP_ALIVE), usize::MAX),
             windowed: VecDeque::new(),
             outbox: Vec::new(),
             is_sending: false,

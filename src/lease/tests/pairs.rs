@@ -11,8 +11,8 @@ use super::world::{Fault, World};
 const TERMS: u64 = 400;
 /// From the last fault to the end: whatever happened is over by then.
 const CALM: Micros = 150 * SECOND;
-/// How long a connection can be dead before it is noticed: one and a half keep-alives.
-const UNNOTICED: Micros = 45 * SECOND;
+/// How long a connection can be dead before it is noticed: two keep-alives of 30 s.
+const UNNOTICED: Micros = 60 * SECOND;
 
 /// What has to be reached, in how many of a thousand terms at least.
 const CORNERS: &[(&str, u64)] = &[

@@ -1,7 +1,7 @@
 //! The thread that does the disk I/O: the engine never waits for it.
 //!
 //! Jobs are done in their order. Changes are written immediately and flushed together, every
-//! [`COMMIT`] (group commit); only then they are reported as saved.
+//! [`COMMIT`](super::commit_due::COMMIT) (group commit); only then they are reported as saved.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::commit_due::{CommitDue, JobsLeft};
 use super::inbound::{InboundLog, InboundRecord};
 use super::late::LateRows;
 use super::machines::MachineFile;
@@ -25,11 +26,6 @@ use crate::outbox::dead_letters::files::{self, DeadLetterFiles};
 use crate::outbox::dead_letters::requests::{self, DeadLetterAction, DeadLetterRequest};
 use crate::outbox::dead_letters::{DeadLetter, DeadLetterRecord};
 
-/// From the begin of one wait for the disk to that of the next. With what the disk itself takes, and
-/// the way from the socket, far below the 200 ms within which a value is to be flushed.
-pub(super) const COMMIT: Duration = Duration::from_millis(50);
-/// How long what comes together is gathered before the first wait for the disk after a pause.
-const GATHER: Duration = Duration::from_millis(10);
 /// Interval of polling for requests about dead letters.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// First delay before a store that failed is opened again; doubled each time.
@@ -138,13 +134,6 @@ pub(super) fn catch_panic<T>(
         .unwrap_or_else(|_| Err(StoreError::Damaged("the store cannot read it".to_owned())))
 }
 
-/// When to wait for the disk next, now that something is to be flushed: a slow disk is not given a
-/// pause on top, since what comes meanwhile is flushed together anyway.
-fn next_commit(last_commit: Option<Instant>, now: Instant) -> Instant {
-    let gathered = now + GATHER;
-    last_commit.map_or(gathered, |begun| gathered.max(begun + COMMIT))
-}
-
 /// Whether to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LoopControl {
@@ -199,32 +188,36 @@ impl DiskWriter {
 
     /// Works until the outbox is closed or gone.
     pub(super) fn run(mut self, jobs: &Receiver<DiskJob>) {
-        let mut due: Option<Instant> = None;
+        let mut due: Option<CommitDue> = None;
         let mut last_commit: Option<Instant> = None;
         let mut next_check = Instant::now();
         loop {
             let timer = match (self.store.is_some(), self.needs_sync) {
                 (true, false) => None,
                 (true, true) => {
-                    Some(*due.get_or_insert_with(|| next_commit(last_commit, Instant::now())))
+                    Some(*due.get_or_insert_with(|| CommitDue::after(last_commit, Instant::now())))
                 }
-                (false, _) => Some(*due.get_or_insert_with(|| Instant::now() + self.retry_delay)),
+                (false, _) => Some(
+                    *due.get_or_insert_with(|| CommitDue::at(Instant::now() + self.retry_delay)),
+                ),
             };
-            let until = timer.map_or(next_check, |timer| timer.min(next_check));
-            match jobs.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            let until = timer.map_or(next_check, |timer| timer.early.min(next_check));
+            let jobs_left = match jobs.recv_timeout(until.saturating_duration_since(Instant::now()))
+            {
                 Ok(job) => {
                     if self.handle(job) == LoopControl::Stop {
                         return;
                     }
+                    JobsLeft::Perhaps
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => JobsLeft::None,
                 Err(RecvTimeoutError::Disconnected) => {
                     self.handle(DiskJob::Close);
                     return;
                 }
-            }
+            };
             // A long row of jobs must not put the commit off.
-            if timer.is_some_and(|at| at <= Instant::now()) {
+            if timer.is_some_and(|due| due.is_over(jobs_left, Instant::now())) {
                 due = None;
                 last_commit = Some(Instant::now());
                 self.handle_timeout();
@@ -471,22 +464,5 @@ impl DiskWriter {
         // The receiver is dropped only together with the outbox.
         let _ = self.reports.send(report);
         self.outbox_event.notify_one();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// It had a pause of 50 ms after each wait, however long that was: on a slow disk, beside late
-    /// values, a value was flushed after 200 ms.
-    #[test]
-    fn a_slow_disk_is_given_no_pause_on_top() {
-        let begun = Instant::now();
-        let after = |millis| begun + Duration::from_millis(millis);
-        assert_eq!(next_commit(None, begun), begun + GATHER);
-        for (now, due) in [(1, 50), (45, 55), (80, 90), (1_000, 1_010)] {
-            assert_eq!(next_commit(Some(begun), after(now)), after(due), "{now}");
-        }
     }
 }

@@ -6,9 +6,9 @@ use std::fmt;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-/// The largest response that is read, in bytes: AWS's own are smaller, and of objects in S3 no
-/// more is asked for.
-pub(super) const MAX_RESPONSE: usize = 16 << 20;
+/// The largest response that is read, in bytes: AWS's own are smaller, also ten messages of SQS with
+/// 1 MiB of quotes each, and of objects in S3 no more is asked for.
+pub(super) const MAX_RESPONSE: usize = 32 << 20;
 
 /// A response is larger than [`MAX_RESPONSE`]: AWS did not make it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

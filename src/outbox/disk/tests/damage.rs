@@ -419,8 +419,6 @@ fn a_second_flip_costs_no_more_than_the_first() {
     assert!(found < left && left - found <= 160, "{found} of {left}");
 }
 
-/// Emptied books, or none beside a log, were "no damage", and what was cut off the log as well then
-/// vanished uncounted.
 /// It made a lock, which then belonged to whoever had looked.
 #[test]
 fn a_check_makes_nothing_in_a_folder() {
@@ -439,6 +437,8 @@ fn a_check_makes_nothing_in_a_folder() {
     assert!(!folder.path().join("lock").exists());
 }
 
+/// Emptied books, or none beside a log, were "no damage", and what was cut off the log as well then
+/// vanished uncounted.
 #[test]
 fn books_that_are_gone_or_garbage_are_damage_and_are_begun_anew() {
     type Harm = fn(&Path);
