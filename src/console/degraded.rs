@@ -303,6 +303,7 @@ impl DegradedReason {
             Self::NotConnected { error, unheard, .. } => {
                 let behind = match unheard {
                     0 => String::new(),
+                    1 => "; 1 edge node not heard since the start may be behind it".to_owned(),
                     _ => {
                         format!("; {unheard} edge nodes not heard since the start may be behind it")
                     }

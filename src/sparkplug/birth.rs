@@ -345,7 +345,7 @@ impl BirthReader<'_> {
         }
         let defined = definition.filter(|_| !is_cycle).map(|found| &*found.members);
         let id = self.table.open_instance(Arc::clone(&template));
-        self.table.set_quality(id, inherited.own_quality);
+        self.table.set_quality(id, inherited.own_quality, inherited.time);
         self.enclosing_definitions.push(kind);
         let (before, leaves) = (self.enter(name), self.table.slots());
         let members =

@@ -170,7 +170,8 @@ pub(crate) fn is_alarm(metric: &wire::Metric) -> bool {
 /// Whether a metric says its quality, and no value: not even that it is null.
 pub(crate) fn says_quality_alone(metric: &wire::Metric) -> bool {
     let is_empty = match &metric.value {
-        None => metric.is_null != Some(true),
+        _ if metric.is_null == Some(true) => false,
+        None => true,
         Some(wire::metric::Value::TemplateValue(value)) => value.metrics.is_empty(),
         Some(_) => false,
     };

@@ -326,7 +326,7 @@ impl EdgeSession {
                 };
                 let is_full = match arrival {
                     Arrival::InSequence => online.handle_message(message, notes, context),
-                    Arrival::AsItComes => online.take_as_it_comes(&message, notes, context),
+                    Arrival::AsItComes => online.take_as_it_comes(message, notes, context),
                     Arrival::Repeated => online.skip_repeated(&message, notes, context),
                 };
                 if is_full || (context.config.reorder_timeout.is_zero() && online.is_waiting()) {

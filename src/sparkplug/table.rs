@@ -101,6 +101,8 @@ struct InstanceMembers {
     leaves: Range<u32>,
     /// What it said last of its own quality.
     quality: SparkplugQuality,
+    /// When it said that.
+    quality_time: Timestamp,
 }
 
 impl BirthTable {
@@ -190,16 +192,33 @@ impl BirthTable {
     pub(crate) fn open_instance(&mut self, template: Arc<str>) -> InstanceId {
         let id = InstanceId(self.instances.len() as u32);
         let leaves = self.slots()..self.slots();
-        let (names, quality) = (Arc::default(), SparkplugQuality::Good);
-        self.instances.push(InstanceMembers { template, names, leaves, quality });
+        self.instances.push(InstanceMembers {
+            template,
+            names: Arc::default(),
+            leaves,
+            quality: SparkplugQuality::Good,
+            quality_time: Timestamp::default(),
+        });
         id
     }
 
-    /// An instance says this of its own quality.
-    pub(crate) fn set_quality(&mut self, id: InstanceId, quality: SparkplugQuality) {
-        if let Some(members) = self.instances.get_mut(id.0 as usize) {
-            members.quality = quality;
+    /// An instance says this of its own quality at `time`, unless it has said something later.
+    pub(crate) fn set_quality(
+        &mut self,
+        id: InstanceId,
+        quality: SparkplugQuality,
+        time: Timestamp,
+    ) {
+        if let Some(members) = self.instances.get_mut(id.0 as usize)
+            && time >= members.quality_time
+        {
+            (members.quality, members.quality_time) = (quality, time);
         }
+    }
+
+    /// How many leaves an instance has, with those of the instances within it.
+    fn leaf_count(&self, id: InstanceId) -> usize {
+        self.instances.get(id.0 as usize).map_or(0, |members| members.leaves.len())
     }
 
     /// The leaves of an instance, each with the worst quality of it and of the instances within it

@@ -43,7 +43,8 @@ async fn the_status_names_a_gateway_that_died_and_a_tag_is_found() {
     })
     .await;
     let (_, text) = sparkwise(&["status"], &variables).await;
-    assert_eq!(lines_with(&text, "in 30 days").len(), 1, "{text}");
+    // A month's figure comes after an hour.
+    assert_eq!(lines_with(&text, "first figure at").len(), 1, "{text}");
     let query = "/api/search?q=spBv1.0/Nordsee/NDATA/gw+temperature";
     let found = crate::console::json(at, query).await;
     let rows = found["rows"].as_array().unwrap();

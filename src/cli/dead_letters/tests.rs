@@ -143,10 +143,10 @@ fn without_a_folder_and_a_console_it_says_where_they_are() {
 #[test]
 fn without_a_folder_they_are_those_of_the_running_bridge() {
     let pages = |path: &str| match path {
-        "/api/dead-letters?limit=500&after=0" => {
+        "/api/dead-letters?limit=100&after=0" => {
             (200, serde_json::json!({"rows": [letter(3, "A", "clock", 1_000)], "next": "3"}))
         }
-        "/api/dead-letters?limit=500&after=3" => {
+        "/api/dead-letters?limit=100&after=3" => {
             (200, serde_json::json!({"rows": [letter(4, "B", "type", 2_000)], "next": null}))
         }
         path => (404, serde_json::json!(path)),

@@ -196,6 +196,8 @@ impl OnlineSession {
         );
         notes.born_devices.push(Arc::clone(&name));
         notes.unknown.retain(|(of, _)| of.as_ref() != Some(&name));
+        let unborn = RebirthTrigger::unborn(&name);
+        notes.triggers.retain(|trigger| *trigger != unborn);
         self.read_waiting(&name, message.time(), notes, context);
         self.extend_grace(context);
     }

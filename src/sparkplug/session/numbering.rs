@@ -7,6 +7,7 @@
 //! and again with other words. Its messages are taken in the order in which they arrive, until its
 //! numbers go on over all sources.
 
+use super::devices::DeviceState;
 use super::message::Incoming;
 use super::online::OnlineSession;
 use super::{EdgeSession, SessionContext, SessionNotes, SessionState};
@@ -15,7 +16,7 @@ use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::SkipReason;
 use crate::sparkplug::rebirth::{self, RebirthReason, RebirthTrigger};
 use crate::sparkplug::topic::MessageType;
-use crate::sparkplug::window::Fingerprint;
+use crate::sparkplug::window::{Fingerprint, SequencePlace};
 
 /// Signs that tell of another numbering, none to the contrary between.
 const SIGNS: u8 = 12;
@@ -141,6 +142,13 @@ impl Numbering {
         std::mem::replace(&mut self.kind, kind) != kind
     }
 
+    /// A message came that one before it waited for: so they have one counter.
+    fn close_gap(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            (watch.per_device, watch.births) = (0, 0);
+        }
+    }
+
     /// Whether it is once more the last message of its source.
     fn is_repeated(&self, message: Numbered) -> bool {
         let own = (message.source, message.seq, message.print);
@@ -247,8 +255,19 @@ impl EdgeSession {
             source: message.device.map_or(0, rebirth::hash),
             is_birth: message.verb == MessageType::Birth,
         };
-        if self.numbering.is_by_arrival() && self.numbering.is_repeated(numbered) {
-            return Arrival::Repeated;
+        let is_known = online.window.position_of(seq, numbered.print) == SequencePlace::Duplicate;
+        match self.numbering.is_by_arrival() {
+            // What has come before says nothing of how its sender counts. The sequence skips it.
+            false if is_known => return Arrival::InSequence,
+            true if self.numbering.is_repeated(numbered)
+                || is_known && numbered.print.sent_time.is_some() =>
+            {
+                return Arrival::Repeated;
+            }
+            _ => {}
+        }
+        if is_next && online.window.first_buffered() == Some(seq.wrapping_add(1)) {
+            self.numbering.close_gap();
         }
         if self.numbering.note(numbered, online.next_seq()) && self.numbering.is_by_arrival() {
             online.take_what_waits(&mut self.notes, context);
@@ -280,15 +299,40 @@ impl OnlineSession {
     /// Takes a message whose number says nothing of the order of all. Nothing waits for another then.
     pub(super) fn take_as_it_comes(
         &mut self,
-        message: &Incoming<'_>,
+        message: Incoming<'_>,
         notes: &mut SessionNotes,
         context: &mut SessionContext<'_>,
     ) -> bool {
         self.note_heard(context);
         let (seq, print) = (message.seq().unwrap_or_default() as u8, message.fingerprint());
         self.window.follow(seq, print);
-        self.apply(&message.borrow(), notes, context);
+        match message.verb {
+            MessageType::Death if self.is_before_own_birth(&message, context) => {
+                notes.findings.note(Finding::Late);
+            }
+            MessageType::Data if self.is_before_own_birth(&message, context) => {
+                let message = message.own().with_order(SequenceOrder::Late);
+                self.apply(&message.incoming().borrow(), notes, context);
+            }
+            _ => self.apply(&message.borrow(), notes, context),
+        }
         false
+    }
+
+    /// Whether a message was sent shortly before the birth of its source, by their own timestamps.
+    fn is_before_own_birth(&self, message: &Incoming<'_>, context: &SessionContext<'_>) -> bool {
+        let born = match message.device {
+            None => self.table.born,
+            Some(device) => match self.devices.get(device).map(|device| &device.state) {
+                Some(DeviceState::Born(table)) => table.born,
+                _ => None,
+            },
+        };
+        let Some((sent, born)) = message.own_time().zip(born) else { return false };
+        let before = born.as_millis().saturating_sub(sent.as_millis());
+        let limit = context.config.answer_timeout.as_millis();
+        u128::try_from(before).is_ok_and(|before| before > 0 && before < limit)
+            && !self.sends_old_times
     }
 
     /// A message that has come before.

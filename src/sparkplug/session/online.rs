@@ -54,7 +54,7 @@ pub(super) struct OnlineSession {
     pub(super) alias_usage: AliasUsage,
     pub(super) window: ReorderWindow<SessionMessage>,
     /// Whether what came in order after its birth bears times from before.
-    sends_old_times: bool,
+    pub(super) sends_old_times: bool,
     /// The next number of the session before.
     prior_next_seq: Option<u8>,
     /// Bytes that its tables take.

@@ -91,7 +91,11 @@ impl PriorTables {
         let mut reborn = BTreeSet::new();
         for message in messages {
             match message.verb {
-                MessageType::Death => continue,
+                // What it says after that has a birth before it, which may be missing.
+                MessageType::Death => {
+                    reborn.insert(message.device.clone());
+                    continue;
+                }
                 MessageType::Birth => drop(reborn.insert(message.device.clone())),
                 MessageType::Data | MessageType::Command => {}
             }

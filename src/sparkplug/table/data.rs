@@ -123,7 +123,7 @@ impl DataReader<'_> {
                 }
                 let own = inherited.by(metric, self.findings);
                 if !own.historical {
-                    self.table.set_quality(id, own.own_quality);
+                    self.table.set_quality(id, own.own_quality, own.time);
                     let holder = AttributeHolder::Instance(id.0);
                     let parameters = template::parameters(value, self.findings);
                     self.add_attributes((holder, AttributeKind::Parameter), own.time, parameters);
@@ -150,15 +150,23 @@ impl DataReader<'_> {
     fn quality_of_instance(&mut self, id: InstanceId, metric: &wire::Metric, around: Inherited) {
         let own = around.by(metric, self.findings);
         if own.historical {
-            return;
+            self.read.skipped += 1;
+            return self.findings.note(Finding::NoValue);
         }
-        self.table.set_quality(id, own.own_quality);
-        let leaves = self.table.qualities(id);
-        let Some(left) = self.nulls_left.checked_sub(leaves.len()) else {
+        let count = self.table.leaf_count(id);
+        let Some(left) = self.nulls_left.checked_sub(count) else {
             return self.findings.note(Finding::TooManyLeaves);
         };
         self.nulls_left = left;
-        for (slot, quality) in leaves {
+        self.table.set_quality(id, own.own_quality, own.time);
+        let holder = AttributeHolder::Instance(id.0);
+        if let Some(wire::metric::Value::TemplateValue(value)) = &metric.value {
+            let parameters = template::parameters(value, self.findings);
+            self.add_attributes((holder, AttributeKind::Parameter), own.time, parameters);
+        }
+        let properties = metric::properties(metric, self.findings);
+        self.add_attributes((holder, AttributeKind::Property), own.time, properties);
+        for (slot, quality) in self.table.qualities(id) {
             let (quality, transient) = (quality.max(own.quality), own.transient);
             let sample = Sample {
                 time: own.time,

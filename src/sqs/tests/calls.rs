@@ -175,13 +175,13 @@ async fn calls_go_to_the_url_of_the_queue_unless_another_endpoint_is_set() {
 /// A proxy's answer of any size was read into memory.
 #[tokio::test]
 async fn answers_of_any_size_are_told_as_foreign_and_not_read() {
-    let body = " ".repeat(17 << 20);
+    let body = " ".repeat(33 << 20);
     let stub = Stub::start(move |_| StubReply::text(200, body.clone())).await;
     let client = client(&stub);
     let received = client.receive().await.unwrap_err();
     let deleted = client.delete(vec!["r-1".to_owned()]).await.unwrap_err();
     for fault in [received, deleted] {
         assert_eq!(fault.cause, Cause::Foreign, "{fault}");
-        assert!(fault.message.contains("it has 17825792 bytes"), "{fault}");
+        assert!(fault.message.contains("it has 34603008 bytes"), "{fault}");
     }
 }

@@ -333,5 +333,8 @@ fn the_quality_that_an_instance_says_alone_is_that_of_its_members() {
     assert_eq!(say(&mut rig, alone(15_000, Sent::Good)), (Quality::Uncertain, double(8.0)));
     assert_eq!(say(&mut rig, alone(13_500, Sent::Bad)), (Quality::Uncertain, double(8.0)));
     assert_eq!(rig.written("mast", "Wind").len(), written);
+    // A value that is sent later may have an earlier time of its own.
+    assert_eq!(say(&mut rig, alone(20_000, Sent::Bad)), (Quality::Bad, double(8.0)));
+    assert_eq!(say(&mut rig, sample(19_000, Value::Double(9.0))), (GOOD, double(9.0)));
     rig.check_conservation();
 }

@@ -59,6 +59,8 @@ pub(super) struct Leaf {
     sender_time: Timestamp,
     /// History came later than the current value, so that SiteWise shows that.
     pub hidden_by_history: bool,
+    /// At `time` an instance around it said its quality, and nothing of its value.
+    time_is_of_quality: bool,
     /// None where nothing was written.
     pub value: Option<Variant>,
 }
@@ -76,6 +78,7 @@ impl Leaf {
             time,
             sender_time: time,
             hidden_by_history: false,
+            time_is_of_quality: false,
             value: None,
         }
     }
@@ -124,6 +127,7 @@ impl Leaf {
 
     pub(super) fn set_time(&mut self, time: Timestamp, sender_time: Timestamp) {
         (self.time, self.sender_time) = (time, sender_time);
+        self.time_is_of_quality = false;
     }
 
     /// SiteWise also has the latest value at this later time.
@@ -148,11 +152,18 @@ impl Leaf {
         order: SequenceOrder,
         now: Now,
     ) {
+        let latest = match self.time_is_of_quality {
+            true => self.sender_time.max(self.time),
+            false => self.sender_time,
+        };
         let is_past = match order {
-            SequenceOrder::InOrder | SequenceOrder::AfterGap => sample.time < self.sender_time,
-            SequenceOrder::Late => sample.time <= self.sender_time,
+            SequenceOrder::InOrder | SequenceOrder::AfterGap => {
+                sample.time < latest && !is_ahead(latest.max(self.time), now)
+            }
+            SequenceOrder::Late => sample.time <= latest,
             SequenceOrder::BeforeBirth => true,
         };
+        let is_past = is_past || sample.historical;
         let quality = mapping::quality(sample.quality).max(self.own_quality);
         let Some(last) = self.last().filter(|last| !is_past && last.quality != quality) else {
             return writer.count_unchanged(ValueOrigin::Plant);
@@ -165,7 +176,9 @@ impl Leaf {
         let (target, class, origin) = (self.target(), Class::Live, ValueOrigin::Plant);
         let value = PlantValue { target, tqv: tqv.clone(), class, origin };
         if writer.write_plant_value(value, None, now).reaches_sitewise() {
-            self.write_with_sender_time(tqv, sample.time);
+            // A value that was sent later may have an earlier time of its own.
+            self.write(tqv);
+            self.time_is_of_quality = true;
         }
     }
 

@@ -20,7 +20,7 @@ fn large(status: u16) -> [(StubReply, String); 2] {
     let length = format!("it has {} bytes", body.len());
     [
         (StubReply::text(status, body), length),
-        (StubReply::Endless(status), "it has more than 16 MiB".to_owned()),
+        (StubReply::Endless(status), "it has more than 32 MiB".to_owned()),
     ]
 }
 

@@ -129,3 +129,57 @@ fn a_gap_is_told_with_the_number_that_is_missing() {
     let gap = stage.host.findings().find(|record| record.finding == Finding::Gap).unwrap();
     assert_eq!(gap.example, "seq 3 did not come before 4");
 }
+
+/// Sends `data` messages of the device after each of the node, all with one counter, as `arrive` lets
+/// them come; how often its numbering was found wrong.
+fn found_wrong(data: usize, arrive: impl Fn(&mut Vec<Message>, Message) -> Vec<Message>) -> u64 {
+    let mut stage = Stage::new();
+    let mut edge = order::online(&mut stage);
+    let mut sent = Vec::new();
+    for scan in 0..150_i32 {
+        for place in 0..=data {
+            let metrics = [Metric::new("a", scan)];
+            let message = match place {
+                0 => edge.ndata(stage.time(), metrics),
+                _ => edge.ddata("d", stage.time(), metrics),
+            };
+            for message in arrive(&mut sent, message) {
+                stage.send(&message);
+            }
+            stage.pass(ms(10));
+        }
+    }
+    let findings = stage.host.findings();
+    findings.filter(|record| record.finding == Finding::SeqNumbering).map(|found| found.count).sum()
+}
+
+/// A copy of the node's message between two of a device looked like a counter for each.
+#[test]
+fn copies_of_messages_say_nothing_of_how_their_sender_counts() {
+    for (data, lag) in [(2, 1), (3, 1), (3, 2), (3, 5)] {
+        let copied = |sent: &mut Vec<Message>, message: Message| {
+            sent.push(message.clone());
+            let copy = sent.len().checked_sub(lag + 1).and_then(|place| sent.get(place)).cloned();
+            std::iter::once(message).chain(copy).collect()
+        };
+        assert_eq!(found_wrong(data, copied), 0, "{data} {lag}");
+    }
+}
+
+/// So did a source whose messages each come one later than another's.
+#[test]
+fn a_source_that_is_always_late_has_the_counter_of_all() {
+    for data in [2, 3, 9] {
+        let late = |held: &mut Vec<Message>, message: Message| {
+            let is_device = message.topic.contains("/DDATA/");
+            match is_device {
+                true => std::iter::once(message).chain(held.pop()).collect(),
+                false => {
+                    held.push(message);
+                    Vec::new()
+                }
+            }
+        };
+        assert_eq!(found_wrong(data, late), 0, "{data}");
+    }
+}

@@ -104,6 +104,9 @@ fn a_birth_ends_the_problem_of_what_waited_before_it() {
         let problems: Vec<_> = stage.host.problems().map(|(_, problem)| problem.reason).collect();
         let expected: &[_] = if damaged { &[RebirthReason::Undecodable] } else { &[] };
         assert_eq!(problems, expected, "{damaged}");
+        // Nothing of it is left for the next.
+        stage.send(&edge.nbirth(stage.time(), a(1)));
+        assert_eq!(stage.host.problems().count(), 0, "{damaged}");
     }
 }
 
