@@ -83,6 +83,8 @@ class Welcome {
         const since = row.phase === 'online' ? row.born : row.died;
         set(state, `${PHASES[row.phase]}${since === null ? '' : ` since ${time(since)}`}`);
         set(findings, row.findings.length > 0 ? plural(row.findings.length, 'finding') : '');
+        // A link without words is none for who hears the page.
+        findings.hidden = row.findings.length === 0;
       });
   }
 
