@@ -54,7 +54,9 @@ class World:
         def well() -> bool:
             now = json.loads(self._get("/api/overview") or "{}")
             live, assets = now.get("assets_live", 0), now.get("assets")
-            return live == assets > 0 and self._get("/readyz") == "ready"
+            # The bridge's own asset comes first: that alone is not yet the gateway's.
+            online = dict(now.get("nodes", [])).get("online", 0)
+            return online > 0 and live == assets > 1 and self._get("/readyz") == "ready"
 
         eventually(well, "the bridge is well")
 
