@@ -138,6 +138,8 @@ struct InFlightCommand {
     address: Arc<str>,
     value: Value,
     resolution: Option<f64>,
+    /// What the metric had when the command was sent.
+    before: Option<Value>,
     sent_at: Instant,
     deadline: Instant,
     /// What the metric said instead.
@@ -360,8 +362,9 @@ impl InFlightCommand {
     fn is_confirmed_by(&mut self, last: &LastValue) -> bool {
         let good = last.quality == SparkplugQuality::Good;
         let value = last.value.as_ref();
-        let confirmed =
-            good && value.is_some_and(|has| value::same(&self.value, has, self.resolution));
+        // Nearer than a step is only what has moved: one that says its old value again did not obey.
+        let step = self.resolution.filter(|_| self.before.as_ref() != value);
+        let confirmed = good && value.is_some_and(|has| value::same(&self.value, has, step));
         if !confirmed {
             let has = value.map_or_else(|| "null".to_owned(), value::display_text);
             self.last_other_value = Some(if good { has } else { format!("{has}, not GOOD") });

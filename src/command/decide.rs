@@ -93,6 +93,7 @@ impl Commander {
             address: Arc::clone(address),
             value: wanted.clone(),
             resolution: rule.step(),
+            before: metric.last.value.clone(),
             sent_at: now.instant,
             deadline,
             last_other_value: None,

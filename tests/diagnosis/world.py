@@ -38,6 +38,8 @@ class World:
     def live(self, **bridge: str) -> Gateway:
         """A bridge and one gateway, all of it well."""
         self.start_bridge(**bridge)
+        # A birth that is published before the bridge subscribes reaches nobody.
+        eventually(lambda: self._get("/readyz") == "ready", "the bridge is ready")
         gateway = self.gateway()
         gateway.be_born()
         self.until_well()

@@ -139,6 +139,18 @@ fn what_the_metric_has_already_is_not_sent() {
     assert_eq!(rig.answers.len(), 1, "within the machine's resolution");
 }
 
+/// A machine in local mode that says its old value again was taken for one that obeys.
+#[test]
+fn the_value_of_before_confirms_nothing_that_is_nearer_than_a_step() {
+    let mut rig = Rig::new("Nordsee/gw/Limit = 0..90 step 5");
+    rig.born([Metric::new(LIMIT, 40.0_f32)]);
+    assert_eq!(rig.ask("Nordsee/gw", LIMIT, 43.0), None);
+    rig.told([Metric::new(LIMIT, 40.0_f32)]);
+    assert_eq!(rig.answers.len(), 0);
+    rig.told([Metric::new(LIMIT, 44.0_f32)]);
+    assert_eq!(rig.answers.remove(0).1.code, Code::Confirmed);
+}
+
 #[test]
 fn a_pulse_is_sent_each_time_and_wants_no_echo() {
     let mut rig = Rig::new("Nordsee/gw/Reset = true pulse");
