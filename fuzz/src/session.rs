@@ -1,7 +1,7 @@
 //! A script of what an edge node, the network and time do to a session, read from bytes. The
 //! host must never stand still in time, and each number of a birth's leaf must hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::sparkplug::address::{EdgeNode, Source};
@@ -22,6 +22,7 @@ struct World {
     held: Vec<Message>,
     /// By source: how many leaves its latest birth has; none once it is dead.
     slots: BTreeMap<Source, u32>,
+    alive: BTreeSet<Source>,
 }
 
 /// Plays it.
@@ -34,6 +35,7 @@ pub fn run(script: &[u8]) {
         edge: Edge::new(EdgeNode::new("g", "n"), 0),
         held: Vec::new(),
         slots: BTreeMap::new(),
+        alive: BTreeSet::new(),
     };
     world.host.handle_connected(SERVER, now.wall, now);
     let mut script = script.iter().copied();
@@ -148,16 +150,18 @@ impl World {
         while let Some(output) = self.host.poll_output() {
             match output {
                 Output::Event(Event::Birth(birth)) => {
+                    self.alive.insert(birth.source.clone());
                     self.slots.insert(birth.source, birth.slots);
                 }
                 Output::Event(Event::Data(data)) => {
+                    // A death may prove what waited: that is told after it.
                     let slots = self.slots.get(&data.source).copied();
-                    let slots = slots.expect("data of what was never born, or is dead");
+                    let slots = slots.expect("data of what was never born");
                     assert!(data.samples.iter().all(|(slot, _)| slot.0 < slots));
                 }
                 Output::Event(Event::Death(death)) => {
-                    let known = self.slots.remove(&death.source);
-                    assert!(known.is_some(), "the death of what was not alive");
+                    let was_alive = self.alive.remove(&death.source);
+                    assert!(was_alive, "the death of what was not alive");
                 }
                 Output::Publish(_)
                 | Output::Finding { .. }
