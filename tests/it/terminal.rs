@@ -21,6 +21,19 @@ async fn sparkwise(arguments: &[&str], variables: &[(&str, &str)]) -> (i32, Stri
     (status.code().unwrap(), String::from_utf8(text).unwrap())
 }
 
+/// What `doctor` needs to reach both.
+fn doctor_variables<'a>(url: &'a str, emulator: &'a Emulator) -> Vec<(&'a str, &'a str)> {
+    vec![
+        ("MQTT_URL", url),
+        ("AWS_ENDPOINT_URL_IOTSITEWISE", &emulator.endpoint),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("TWIN_NAMESPACE", "test"),
+    ]
+}
+
 fn lines_with<'a>(text: &'a str, words: &'a str) -> Vec<&'a str> {
     text.lines().filter(|line| line.contains(words)).collect()
 }
@@ -77,16 +90,8 @@ async fn the_doctor_says_what_is_wrong_before_the_bridge_starts() {
     let folder = std::env::temp_dir().join(format!("sparkwise-doctor-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let url = broker.url();
-    let mut variables = vec![
-        ("MQTT_URL", url.as_str()),
-        ("AWS_ENDPOINT_URL_IOTSITEWISE", &emulator.endpoint),
-        ("AWS_REGION", "eu-west-1"),
-        ("AWS_ACCESS_KEY_ID", "id"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-        ("TWIN_NAMESPACE", "test"),
-        ("OUTBOX_DIR", folder.to_str().unwrap()),
-    ];
+    let mut variables = doctor_variables(&url, &emulator);
+    variables.push(("OUTBOX_DIR", folder.to_str().unwrap()));
     let (code, text) = sparkwise(&["doctor"], &variables).await;
     assert_eq!(code, 0, "{text}");
     assert_eq!(lines_with(&text, "ok          iotsitewise:").len(), 12, "{text}");
@@ -133,18 +138,9 @@ async fn the_doctor_says_what_is_wrong_before_the_bridge_starts() {
 async fn the_doctor_looks_at_the_rights_for_tags_where_there_are_tags() {
     let (broker, emulator) = (Broker::start(0).await.unwrap(), Emulator::start(Options::default()));
     let url = broker.url();
-    let mut variables = vec![
-        ("MQTT_URL", url.as_str()),
-        ("AWS_ENDPOINT_URL_IOTSITEWISE", &emulator.endpoint),
-        ("AWS_REGION", "eu-west-1"),
-        ("AWS_ACCESS_KEY_ID", "id"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-        ("TWIN_NAMESPACE", "test"),
-        ("TWIN_TAGS", "team=ot"),
-        // Nobody says which account this is.
-        ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1"),
-    ];
+    let mut variables = doctor_variables(&url, &emulator);
+    // Nobody says which account this is.
+    variables.extend([("TWIN_TAGS", "team=ot"), ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")]);
     let (code, text) = sparkwise(&["doctor"], &variables).await;
     assert_eq!(lines_with(&text, "TagResource, for TWIN_TAGS").len(), 1, "{text}");
     assert_eq!(

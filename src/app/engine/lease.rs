@@ -321,8 +321,8 @@ impl<S: SiteWise> Engine<S> {
         let kept: Vec<_> = keeper.window.take().collect();
         info!(
             lease.epoch = epoch,
-            "this bridge acts from now on: it took the lease (epoch {epoch}); {} values of the \
-             last minute are delivered once more",
+            "this bridge acts from now on: it took the lease (epoch {epoch}); {} values that \
+             it kept while it followed are delivered once more",
             kept.len()
         );
         self.bridge.act(now);

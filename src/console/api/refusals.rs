@@ -102,12 +102,12 @@ pub(super) async fn refusals(
 /// Refused values in memory as `sparkwise dead-letters` prints them, the first first, after the one
 /// with the number `after`.
 pub(super) async fn dead_letters(
-    questions: &EngineQueries,
+    queries: &EngineQueries,
     query: &Query,
 ) -> Result<RowPage<DeadLetterRecord>, ApiError> {
     let (after, limit) = (query.number("after")?.unwrap_or_default(), query.limit(ROWS)?);
-    let page = questions.ask(move |look| {
-        let mut letters = look.dead_letters.numbered(after as u64);
+    let page = queries.ask(move |view| {
+        let mut letters = view.dead_letters.numbered(after as u64);
         let record =
             |(id, letter): (u64, &DeadLetter)| DeadLetterRecord::new(id, letter.clone(), None);
         let rows: Vec<_> = letters.by_ref().take(limit).map(record).collect();

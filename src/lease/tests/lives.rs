@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::process::{ABLE, Micros, Network, SECOND};
-use super::world::{Fault, World};
+use super::world::{Fault, World, number};
 use crate::lease::{Ability, Sense};
 
 /// Lives in every run of the tests; where `LEASE_LIVES` is set while they are built, so many, and
@@ -25,10 +25,6 @@ const CORNERS: &[(&str, u32)] = &[
     ("a free lease is taken", 500),
     ("the answer to a take is lost", 15),
 ];
-
-fn number(said: Option<&str>, usual: u64) -> u64 {
-    said.and_then(|text| text.parse().ok()).unwrap_or(usual)
-}
 
 /// Two bridges, sometimes a third, and what happens to them.
 fn life(seed: u64, traces: bool) -> World {

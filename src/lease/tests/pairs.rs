@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::plant::{Plant, Turn};
 use super::process::{Micros, Network, SECOND};
-use super::world::{Fault, World};
+use super::world::{Fault, World, number};
 
 /// Terms of a holder in every run of the tests; where `LEASE_TERMS` is set while they are built, so
 /// many, and with `LEASE_SEED` others.
@@ -24,10 +24,6 @@ const CORNERS: &[(&str, u64)] = &[
     ("a holder without SiteWise yields", 20),
     ("a window is delivered", 300),
 ];
-
-fn number(said: Option<&str>, usual: u64) -> u64 {
-    said.and_then(|text| text.parse().ok()).unwrap_or(usual)
-}
 
 /// Two bridges, for a moment three, and what happens to them.
 fn life(seed: u64, traces: bool) -> World {

@@ -461,3 +461,8 @@ impl World {
         assert!(waited < 20 * SECOND, "{place} does not yield to an abler bridge");
     }
 }
+
+/// A number from a variable of the build, or the usual one.
+pub(super) fn number(text: Option<&str>, usual: u64) -> u64 {
+    text.and_then(|text| text.parse().ok()).unwrap_or(usual)
+}

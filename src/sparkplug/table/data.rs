@@ -123,12 +123,7 @@ impl DataReader<'_> {
                 }
                 let own = inherited.by(metric, self.findings);
                 if !own.historical {
-                    self.table.set_quality(id, own.own_quality, own.time);
-                    let holder = AttributeHolder::Instance(id.0);
-                    let parameters = template::parameters(value, self.findings);
-                    self.add_attributes((holder, AttributeKind::Parameter), own.time, parameters);
-                    let properties = metric::properties(metric, self.findings);
-                    self.add_attributes((holder, AttributeKind::Property), own.time, properties);
+                    self.note_instance(id, metric, &own);
                 }
                 self.read.samples.reserve(value.metrics.len());
                 for member in &value.metrics {
@@ -146,6 +141,18 @@ impl DataReader<'_> {
         }
     }
 
+    /// Takes note of an instance's own quality, parameters and static properties.
+    fn note_instance(&mut self, id: InstanceId, metric: &wire::Metric, own: &Inherited) {
+        self.table.set_quality(id, own.own_quality, own.time);
+        let holder = AttributeHolder::Instance(id.0);
+        if let Some(wire::metric::Value::TemplateValue(value)) = &metric.value {
+            let parameters = template::parameters(value, self.findings);
+            self.add_attributes((holder, AttributeKind::Parameter), own.time, parameters);
+        }
+        let properties = metric::properties(metric, self.findings);
+        self.add_attributes((holder, AttributeKind::Property), own.time, properties);
+    }
+
     /// An instance says its quality, and nothing of its members: theirs follows.
     fn quality_of_instance(&mut self, id: InstanceId, metric: &wire::Metric, around: Inherited) {
         let own = around.by(metric, self.findings);
@@ -158,14 +165,7 @@ impl DataReader<'_> {
             return self.findings.note(Finding::TooManyLeaves);
         };
         self.nulls_left = left;
-        self.table.set_quality(id, own.own_quality, own.time);
-        let holder = AttributeHolder::Instance(id.0);
-        if let Some(wire::metric::Value::TemplateValue(value)) = &metric.value {
-            let parameters = template::parameters(value, self.findings);
-            self.add_attributes((holder, AttributeKind::Parameter), own.time, parameters);
-        }
-        let properties = metric::properties(metric, self.findings);
-        self.add_attributes((holder, AttributeKind::Property), own.time, properties);
+        self.note_instance(id, metric, &own);
         for (slot, quality) in self.table.qualities(id) {
             let (quality, transient) = (quality.max(own.quality), own.transient);
             let sample = Sample {
