@@ -24,6 +24,18 @@ async fn problems(console: SocketAddr, kind: &str) -> Vec<Value> {
         .collect()
 }
 
+/// Waits until the bridge has the birth of this edge node: a connection that is cut before may
+/// have sent none.
+async fn becomes_online(console: SocketAddr, node: &str) {
+    eventually("its birth", || async {
+        let nodes = json(console, "/api/nodes").await;
+        let rows = nodes["rows"].as_array()?.clone();
+        let is_online = |row: &Value| row["node"] == node && row["phase"] == "online";
+        rows.iter().any(is_online).then_some(())
+    })
+    .await;
+}
+
 fn instance(name: &str, of: &str) -> Metric {
     Metric::template(name, Template::instance(of).members([Metric::new("Oil", 1.0)]))
 }
@@ -92,12 +104,7 @@ async fn a_rejected_model_comes_before_a_gateway_that_is_offline_and_is_no_other
             .publish(edge.nbirth(now(), [instance("P1", "WindPump"), instance("P2", "Pump")]))
             .await;
         if node == "dead" {
-            eventually("its birth", || async {
-                let nodes = json(console, "/api/nodes").await;
-                let rows = nodes["rows"].as_array()?.clone();
-                rows.iter().any(|row| row["phase"] == "online").then_some(())
-            })
-            .await;
+            becomes_online(console, node).await;
             plant.cut();
         } else {
             let rows = eventually("both", || async {
@@ -222,18 +229,19 @@ async fn an_asset_whose_model_the_role_may_not_create_is_not_being_created() {
 async fn a_server_that_is_away_at_the_start_is_one_row_and_nobody_behind_it_is_accused() {
     let (broker, emulator) = (Broker::start(0).await.unwrap(), Emulator::start(Options::default()));
     let bridge = Bridge::start(&broker, &emulator, &[]);
+    let console = bridge.console().await;
     let mut plants = Vec::new();
     for (node, is_left_online) in [("alive", true), ("dead", false)] {
         let mut edge = Edge::new(EdgeNode::new("Nordsee", node), 0);
         let mut plant = Plant::connect(&broker, &edge).await;
         plant.until_asked(&mut edge, || Metric::new("Speed", 1.0)).await;
         plant.publish(edge.nbirth(now(), [Metric::new("Speed", 1.0)])).await;
+        becomes_online(console, node).await;
         match is_left_online {
             true => plants.push(plant),
             false => plant.cut(),
         }
     }
-    let console = bridge.console().await;
     eventually("one that is alive and one that is dead", || async {
         let dead = problems(console, "node_offline").await;
         let overview = json(console, "/api/overview").await;
