@@ -238,9 +238,10 @@ fn read_iot(reader: &mut VariableReader<'_>) -> Option<Option<IotCommands>> {
     let topics = reader.optional(&THING, Topics::of);
     let url = reader.optional(&IOT_URL, ServerUrl::from_str);
     let client_id = reader.optional(&IOT_CLIENT_ID, text);
-    let ca = reader.optional(&IOT_CA, pem::certificates);
-    let cert = reader.optional(&IOT_CERT, pem::certificates);
-    let key = reader.optional(&IOT_KEY, |value| pem::key(value).map(Secret::new));
+    let ca = reader.optional(&IOT_CA, pem::certificates(&IOT_KEY));
+    let cert = reader.optional(&IOT_CERT, pem::certificates(&IOT_KEY));
+    let pem_key = pem::key(&IOT_CERT);
+    let key = reader.optional(&IOT_KEY, |value| pem_key(value).map(Secret::new));
     let (topics, url, client_id, ca) = (topics?, url?, client_id?, ca?);
     let client = match (cert?, key?) {
         (Some(cert), Some(key)) => Some(ClientCertificate { cert, key }),

@@ -160,9 +160,10 @@ impl Mqtt {
         let username = reader.optional(&USERNAME, text);
         let password = reader.optional(&PASSWORD, secret);
         let client_id = reader.optional(&CLIENT_ID, text);
-        let ca = reader.optional(&CA, pem::certificates);
-        let cert = reader.optional(&CERT, pem::certificates);
-        let key = reader.optional(&KEY, |value| pem::key(value).map(Secret::new));
+        let ca = reader.optional(&CA, pem::certificates(&KEY));
+        let cert = reader.optional(&CERT, pem::certificates(&KEY));
+        let pem_key = pem::key(&CERT);
+        let key = reader.optional(&KEY, |value| pem_key(value).map(Secret::new));
         let keep_alive = reader.value(&KEEP_ALIVE, keep_alive);
         let max_packet = reader.value(&MAX_PACKET, size_within(16 << 10, MQTT_LARGEST_PACKET));
 
@@ -242,34 +243,37 @@ impl Mqtt {
     }
 
     fn with_current_files(&self, source: &impl VariableSource) -> Result<Self, String> {
-        let read =
-            |var: &Variable, path: &Option<PathBuf>, parse: fn(&str) -> Result<String, String>| {
-                let Some(path) = path else { return Ok(None) };
-                let text = source.file(path).map_err(|error| format!("cannot be read: {error}"));
-                let parsed = text.and_then(|text| parse(text.trim_end_matches(['\r', '\n'])));
-                let name = var.file_name().replace(PREFIX, self.prefix);
-                let named = |reason| format!("{name} (`{}`) {reason}", path.display());
-                parsed.map(Some).map_err(named)
-            };
+        let read = |var: &Variable, path: &Option<PathBuf>, parse: &ParseText| {
+            let Some(path) = path else { return Ok(None) };
+            let text = source.file(path).map_err(|error| format!("cannot be read: {error}"));
+            let parsed = text.and_then(|text| parse(text.trim_end_matches(['\r', '\n'])));
+            let own = |text: String| text.replace(PREFIX, self.prefix);
+            let name = own(var.file_name());
+            let named = |reason| format!("{name} (`{}`) {}", path.display(), own(reason));
+            parsed.map(Some).map_err(named)
+        };
         let mut reloaded = self.clone();
         let any = |text: &str| Ok(text.to_owned());
-        if let Some(password) = read(&PASSWORD, &self.files.password, any)? {
+        if let Some(password) = read(&PASSWORD, &self.files.password, &any)? {
             reloaded.password = Some(Secret::new(password));
         }
-        if let Some(ca) = read(&CA, &self.files.ca, pem::certificates)? {
+        if let Some(ca) = read(&CA, &self.files.ca, &pem::certificates(&KEY))? {
             reloaded.ca = Some(ca);
         }
         if let Some(client) = &mut reloaded.client {
-            if let Some(cert) = read(&CERT, &self.files.cert, pem::certificates)? {
+            if let Some(cert) = read(&CERT, &self.files.cert, &pem::certificates(&KEY))? {
                 client.cert = cert;
             }
-            if let Some(key) = read(&KEY, &self.files.key, pem::key)? {
+            if let Some(key) = read(&KEY, &self.files.key, &pem::key(&CERT))? {
                 client.key = Secret::new(key);
             }
         }
         Ok(reloaded)
     }
 }
+
+/// Parses the text of a file.
+type ParseText = dyn Fn(&str) -> Result<String, String>;
 
 /// The servers without those that are listed before: their sessions would take one client
 /// identifier from each other for ever.

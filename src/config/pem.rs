@@ -1,5 +1,7 @@
 //! What PEM holds, by its labels: certificates, or private keys, which are never shown.
 
+use super::variable::Variable;
+
 /// The beginning of a line that opens a block.
 const BEGIN: &str = "-----BEGIN ";
 
@@ -58,24 +60,27 @@ pub(super) fn summary(text: &str) -> String {
     format!("({})", parts.join(", "))
 }
 
-/// Certificates. Their content is checked by whoever builds the TLS configuration, before anything
-/// starts.
-pub(super) fn certificates(text: &str) -> Result<String, String> {
-    let Blocks { certificates, keys, .. } = Blocks::of(text);
-    match (certificates, keys) {
-        (1.., _) => Ok(text.to_owned()),
-        (0, 1..) => {
-            Err("holds a private key, where certificates belong: has it been swapped with \
-                         MQTT_KEY? Set it to the file with lines `-----BEGIN CERTIFICATE-----`"
-                .to_owned())
+/// Certificates; `key` is the variable of their key. Their content is checked by whoever builds the
+/// TLS configuration, before anything starts.
+pub(super) fn certificates(key: &Variable) -> impl Fn(&str) -> Result<String, String> {
+    let swapped = key.name;
+    move |text| {
+        let Blocks { certificates, keys, .. } = Blocks::of(text);
+        match (certificates, keys) {
+            (1.., _) => Ok(text.to_owned()),
+            (0, 1..) => Err(format!(
+                "holds a private key, where certificates belong: has it been swapped with \
+                 {swapped}? Set it to the file with lines `-----BEGIN CERTIFICATE-----`"
+            )),
+            (0, 0) => Err(is_none("CERTIFICATE", text)),
         }
-        (0, 0) => Err(is_none("CERTIFICATE", text)),
     }
 }
 
-/// A private key that needs no password.
-pub(super) fn key(text: &str) -> Result<String, String> {
-    match Blocks::of(text) {
+/// A private key that needs no password; `certificate` is the variable of its certificate.
+pub(super) fn key(certificate: &Variable) -> impl Fn(&str) -> Result<String, String> {
+    let swapped = certificate.name;
+    move |text| match Blocks::of(text) {
         Blocks { encrypted: true, .. } => {
             Err("holds a private key that is encrypted with a password, for which there is no \
                  variable: decrypt it with `openssl pkey -in KEY -out DECRYPTED` and protect the \
@@ -83,11 +88,10 @@ pub(super) fn key(text: &str) -> Result<String, String> {
                 .to_owned())
         }
         Blocks { keys: 1.., .. } => Ok(text.to_owned()),
-        Blocks { certificates: 1.., .. } => Err(
-            "holds certificates and no private key: has it been swapped with MQTT_CERT? Set it \
-                 to the file with a line `-----BEGIN PRIVATE KEY-----`"
-                .to_owned(),
-        ),
+        Blocks { certificates: 1.., .. } => Err(format!(
+            "holds certificates and no private key: has it been swapped with {swapped}? Set it to \
+             the file with a line `-----BEGIN PRIVATE KEY-----`"
+        )),
         _ => Err(is_none("PRIVATE KEY", text)),
     }
 }

@@ -66,6 +66,8 @@ fn a_certificate_and_a_key_that_are_swapped_are_refused_by_name() {
         ("MQTT_KEY", PEM, "MQTT_KEY holds certificates and no private key"),
         ("MQTT_KEY", encrypted.as_str(), "MQTT_KEY holds a private key that is encrypted"),
         ("MQTT_KEY", old, "decrypt it with `openssl pkey"),
+        ("COMMANDS_IOT_CERT", KEY, "has it been swapped with COMMANDS_IOT_KEY?"),
+        ("COMMANDS_IOT_KEY", PEM, "has it been swapped with COMMANDS_IOT_CERT?"),
         ("MQTT_CERT", "-----BEGIN X509 CRL-----\n", "MQTT_CERT is PEM of another kind"),
     ] {
         let told = told(&Given::complete().set("MQTT_URL", "mqtts://host").set(name, value));
