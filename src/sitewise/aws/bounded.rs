@@ -7,7 +7,7 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 /// The largest response that is read, in bytes: AWS's own are smaller, also ten messages of SQS with
-/// 1 MiB of quotes each, and of objects in S3 no more is asked for.
+/// 1 MiB of quotes each, and objects in S3 are read in smaller parts.
 pub(super) const MAX_RESPONSE: usize = 32 << 20;
 
 /// A response is larger than [`MAX_RESPONSE`]: AWS did not make it.

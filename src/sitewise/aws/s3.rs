@@ -2,6 +2,7 @@
 //! (`docs/decisions/0012-s3-without-a-generated-client.md`).
 
 use std::fmt::Write;
+use std::ops::Range;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
@@ -18,6 +19,7 @@ use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
 use flate2::Crc;
 
+use super::bounded::MAX_RESPONSE;
 use super::response_inspector::ResponseInspector;
 use super::unmodelled;
 use crate::sitewise::api::ApiFault;
@@ -26,6 +28,9 @@ use crate::sitewise::{endpoint, fault};
 const SERVICE: &str = "s3";
 /// How long a call may take: an object of 16 MiB over a slow line.
 const TIMEOUT: Duration = Duration::from_secs(300);
+/// Bytes of an object that are read with a call at most.
+const PART: usize = 16 << 20;
+const _: () = assert!(PART <= MAX_RESPONSE, "no part would be read");
 
 /// A bucket.
 #[derive(Debug)]
@@ -41,8 +46,8 @@ struct Request {
     method: &'static str,
     /// Path and query, encoded.
     uri: String,
-    /// Bytes of the answer at most, of an object that is read.
-    range: Option<usize>,
+    /// Which bytes of an object are read.
+    range: Option<Range<usize>>,
     body: Vec<u8>,
 }
 
@@ -112,17 +117,31 @@ impl Bucket {
         let mut left = most;
         let mut objects = Vec::new();
         for Listed { key, size } in self.list(prefix).await? {
-            // Of an empty object there is no range.
-            if size == 0 || left == 0 {
-                continue;
-            }
-            let uri = format!("{}/{}", self.path, encoded(&key, Slash::Kept));
-            let get = Request { method: "GET", uri, range: Some(left), body: Vec::new() };
-            let object = self.call(get, "s3:GetObject", &key).await?;
+            let object = self.read(&key, size.min(left)).await?;
             left = left.saturating_sub(object.len());
-            objects.push(object);
+            if !object.is_empty() {
+                objects.push(object);
+            }
         }
         Ok(objects)
+    }
+
+    /// Reads the first bytes of an object, part by part.
+    async fn read(&self, key: &str, size: usize) -> Result<Vec<u8>, ApiFault> {
+        let mut object = Vec::new();
+        // Of an empty object there is no range.
+        while object.len() < size {
+            let from = object.len();
+            let uri = format!("{}/{}", self.path, encoded(key, Slash::Kept));
+            let range = Some(from..size.min(from + PART));
+            let get = Request { method: "GET", uri, range, body: Vec::new() };
+            object.append(&mut self.call(get, "s3:GetObject", key).await?);
+            if object.len() == from {
+                break;
+            }
+        }
+        object.truncate(size);
+        Ok(object)
     }
 
     /// The first thousand objects below a prefix.
@@ -200,8 +219,8 @@ fn request(Request { method, uri, range, body }: Request) -> Result<HttpRequest,
         headers.insert("x-amz-sdk-checksum-algorithm", "CRC32");
         headers.insert("x-amz-checksum-crc32", checksum);
     }
-    if let Some(most) = range {
-        headers.insert("range", format!("bytes=0-{}", most.saturating_sub(1)));
+    if let Some(Range { start, end }) = range {
+        headers.insert("range", format!("bytes={start}-{}", end.saturating_sub(1)));
     }
     headers.insert("user-agent", unmodelled::USER_AGENT);
     Ok(request)

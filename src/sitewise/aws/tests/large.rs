@@ -71,3 +71,33 @@ async fn an_answer_up_to_the_bound_is_read() {
     let stub = Stub::start(move |_| StubReply::text(200, body.clone())).await;
     assert_eq!(patient(&stub).put(Vec::new()).await.unwrap(), []);
 }
+
+/// It was asked for as a whole, and never read.
+#[tokio::test]
+async fn an_object_past_the_bound_is_read_in_parts() {
+    const SIZE: usize = MAX_RESPONSE + 1_000;
+    let list = format!(
+        "<ListBucketResult><Contents><Key>reports/1</Key><Size>{SIZE}</Size></Contents>\
+         <Contents><Key>reports/2</Key><Size>0</Size></Contents>\
+         <Contents><Key>reports/3</Key><Size>10</Size></Contents></ListBucketResult>"
+    );
+    let stub = Stub::start(move |request| match request.headers.get("range") {
+        None => StubReply::text(200, list.clone()),
+        Some(range) => {
+            let (from, to) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
+            let [from, to] = [from, to].map(|place| place.parse::<usize>().unwrap());
+            // Each byte says where it is.
+            let body: String =
+                (from..=to).map(|place| char::from(b'a' + (place % 23) as u8)).collect();
+            StubReply::text(206, body)
+        }
+    })
+    .await;
+    let client = patient(&stub);
+    let bucket = Bucket::new(&client.config, "eu-west-1", "late", client.inspector.clone());
+    let objects = bucket.read_below("reports/", SIZE + 4).await.unwrap();
+    let sizes: Vec<_> = objects.iter().map(Vec::len).collect();
+    assert_eq!(sizes, [SIZE, 4]);
+    let is_in_place = |(place, byte): (usize, &u8)| *byte == b'a' + (place % 23) as u8;
+    assert!(objects[0].iter().enumerate().all(is_in_place));
+}
