@@ -18,8 +18,8 @@ use crate::delivery::point::Key;
 /// Bytes of one file, and of all together: dead letters are kept for analysis, not for ever.
 const MAX_FILE_BYTES: u64 = 4 << 20;
 const MAX_TOTAL_BYTES: u64 = 64 << 20;
-/// Bytes of lines that wait for a disk that fails.
-const MAX_UNWRITTEN: usize = 4 << 20;
+/// Bytes of lines that are kept until they are flushed.
+const MAX_UNFLUSHED: usize = 4 << 20;
 /// Letters that are remembered after their value was retried; for others the time of the first
 /// attempt is lost.
 const MAX_RETRIED: usize = 100_000;
@@ -50,11 +50,13 @@ pub struct DeadLetterFiles {
     file_number: u64,
     bytes: u64,
     next_id: u64,
-    dirty: bool,
     /// Letters whose value was sent again: it may come back.
     retried: FxHashMap<Key, DeadLetterRecord>,
-    /// Lines that could not be written yet.
-    unwritten: Vec<u8>,
+    /// Lines that are not flushed, and how many of their bytes the file has.
+    unflushed: Vec<u8>,
+    written: usize,
+    /// Lines for which there was no room while the disk failed.
+    dropped: u64,
 }
 
 impl DeadLetterFiles {
@@ -67,9 +69,10 @@ impl DeadLetterFiles {
             file_number: 0,
             bytes: 0,
             next_id: 1,
-            dirty: false,
             retried: FxHashMap::default(),
-            unwritten: Vec::new(),
+            unflushed: Vec::new(),
+            written: 0,
+            dropped: 0,
         };
         let mut all = BTreeMap::new();
         for (number, path) in files(folder) {
@@ -125,45 +128,57 @@ impl DeadLetterFiles {
         &self.folder
     }
 
+    /// Makes room for the next lines, so that none is dropped.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says: wait before the next.
+    pub fn make_room(&mut self) -> io::Result<()> {
+        if self.unflushed.len() < MAX_UNFLUSHED / 2 { Ok(()) } else { self.sync() }
+    }
+
     /// Waits until the disk has all that was written.
     ///
     /// # Errors
     ///
-    /// What the disk says. What was written is kept in memory, and tried again the next time.
+    /// What the disk says. What was not flushed is kept in memory, and written again the next time.
     pub fn sync(&mut self) -> io::Result<()> {
-        if !self.dirty {
+        if self.unflushed.is_empty() {
             return Ok(());
         }
-        self.flush()?;
-        if let Some(file) = &self.file {
-            file.sync_data()?;
+        self.write_out()?;
+        self.flush_file()?;
+        let dropped = std::mem::take(&mut self.dropped);
+        if dropped > 0 {
+            warn!("dropped {dropped} dead letters: the disk failed for too long");
         }
-        self.dirty = false;
         Ok(())
     }
 
     fn write(&mut self, entry: &DeadLetterLine) {
         // A value of our own types always has a form in JSON.
-        if let Ok(mut line) = serde_json::to_vec(entry) {
-            line.push(b'\n');
-            if self.unwritten.len() + line.len() > MAX_UNWRITTEN {
-                warn!("cannot write a dead letter to disk, it is only counted");
-                return;
+        let Ok(mut line) = serde_json::to_vec(entry) else { return };
+        line.push(b'\n');
+        if self.unflushed.len() + line.len() > MAX_UNFLUSHED && self.sync().is_err() {
+            if self.dropped == 0 {
+                warn!("no dead letters can be written to disk: further ones are only counted");
             }
-            self.unwritten.append(&mut line);
+            self.dropped += 1;
+            return;
         }
-        self.dirty = true;
+        self.unflushed.append(&mut line);
         // A failure is reported by `sync`.
-        let _ = self.flush();
+        let _ = self.write_out();
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        if self.unwritten.is_empty() {
+    /// Hands to the system what it does not have.
+    fn write_out(&mut self) -> io::Result<()> {
+        if self.written == self.unflushed.len() {
             return Ok(());
         }
         if self.bytes >= MAX_FILE_BYTES {
-            self.file = None;
-            self.file_number += 1;
+            self.flush_file()?;
+            self.begin_file();
         }
         let file = match &mut self.file {
             Some(file) => file,
@@ -176,15 +191,36 @@ impl DeadLetterFiles {
                 self.file.insert(file)
             }
         };
-        if let Err(error) = file.write_all(&self.unwritten) {
-            // Part of a line may be there: the next goes to another file.
-            self.file = None;
-            self.file_number += 1;
+        let lines = self.unflushed.get(self.written..).unwrap_or_default();
+        if let Err(error) = file.write_all(lines) {
+            // Part of a line may be there.
+            self.begin_file();
             return Err(error);
         }
-        self.bytes += self.unwritten.len() as u64;
-        self.unwritten.clear();
+        self.bytes += lines.len() as u64;
+        self.written = self.unflushed.len();
         Ok(())
+    }
+
+    /// Waits until the disk has what was written to the file.
+    fn flush_file(&mut self) -> io::Result<()> {
+        if let Some(Err(error)) = self.file.as_ref().map(File::sync_data) {
+            // A flush that failed is not repeated alone: the kernel may have dropped what it could not
+            // write, and would say that all is well.
+            self.begin_file();
+            return Err(error);
+        }
+        self.unflushed.drain(..self.written);
+        self.written = 0;
+        Ok(())
+    }
+
+    /// Writes what is not flushed to another file.
+    fn begin_file(&mut self) {
+        self.file = None;
+        self.file_number += 1;
+        self.bytes = 0;
+        self.written = 0;
     }
 
     fn drop_oldest_files(&self) -> io::Result<()> {

@@ -291,11 +291,11 @@ impl DiskWriter {
                 self.needs_sync |= self.store.is_some();
             }
             DiskJob::AppendLate { file, row, line } => {
-                self.with_late(|late, _| late.append(file, row, line));
+                self.with_late(|late| late.append(file, row, line));
             }
-            DiskJob::CloseLate(file) => self.with_late(|late, _| late.close(file)),
+            DiskJob::CloseLate(file) => self.with_late(|late| late.close(file)),
             DiskJob::KeepLateLetters(file, kept) => {
-                self.with_late(|late, letters| late.keep_letters(file, kept, letters));
+                self.with_late(|late| late.keep_letters(file, kept));
             }
             DiskJob::Close => {
                 self.sync_late();
@@ -364,10 +364,9 @@ impl DiskWriter {
         }
     }
 
-    fn with_late(&mut self, act: impl FnOnce(&mut LateRows, &mut DeadLetterFiles)) {
-        let Self { late, letters, .. } = self;
-        if let Some(late) = late {
-            act(late, letters);
+    fn with_late(&mut self, act: impl FnOnce(&mut LateRows)) {
+        if let Some(late) = &mut self.late {
+            act(late);
             self.needs_sync |= self.store.is_some() && late.needs_sync();
         }
     }

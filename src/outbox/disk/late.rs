@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::vec;
 
 use super::disk_writer::catch_panic;
 use super::late_files::{LateFiles, LateFolder, Leftovers};
@@ -107,8 +108,8 @@ pub(super) struct LateRows {
     flushed: u64,
     /// Files to be closed.
     closing: Vec<FileName>,
-    /// Files whose dead letters are to be flushed, and how many these are.
-    letters: Vec<(FileName, u64)>,
+    /// Files whose dead letters are to be flushed, how many these are, and those still to be written.
+    letters: VecDeque<(FileName, u64, vec::IntoIter<DeadLetter>)>,
     /// Why the disk refused last.
     fault: Option<String>,
 }
@@ -122,7 +123,7 @@ impl LateRows {
             appended: 0,
             flushed: 0,
             closing: Vec::new(),
-            letters: Vec::new(),
+            letters: VecDeque::new(),
             fault: None,
         }
     }
@@ -137,17 +138,9 @@ impl LateRows {
         self.closing.push(file);
     }
 
-    /// Keeps the rows that a job refused as dead letters.
-    pub(super) fn keep_letters(
-        &mut self,
-        file: FileName,
-        letters: Vec<DeadLetter>,
-        files: &mut DeadLetterFiles,
-    ) {
-        self.letters.push((file, letters.len() as u64));
-        for letter in letters {
-            files.push(letter);
-        }
+    /// Keeps the rows that a job refused as dead letters: all of them, however long the disk fails.
+    pub(super) fn keep_letters(&mut self, file: FileName, letters: Vec<DeadLetter>) {
+        self.letters.push_back((file, letters.len() as u64, letters.into_iter()));
     }
 
     /// Whether something waits for the disk that did not fail before: that is tried again less often.
@@ -195,10 +188,14 @@ impl LateRows {
             self.closing.remove(0);
             done.push(LateEvent::Closed(file));
         }
-        if !self.letters.is_empty() {
+        while let Some((file, count, left)) = self.letters.front_mut() {
+            while !left.as_slice().is_empty() {
+                letters.make_room()?;
+                left.next().into_iter().for_each(|letter| letters.push(letter));
+            }
             letters.sync()?;
-            let kept = self.letters.drain(..);
-            done.extend(kept.map(|(file, count)| LateEvent::LettersKept(file, count)));
+            done.push(LateEvent::LettersKept(*file, *count));
+            self.letters.pop_front();
         }
         Ok(())
     }

@@ -65,6 +65,35 @@ fn a_value_that_is_refused_again_remembers_its_first_attempt() {
     assert_eq!((again.first_attempt, again.last_attempt, again.attempts), (10, 50, 2));
 }
 
+/// A flush that failed was repeated alone, and the value left the outbox without its letter.
+#[test]
+fn letters_whose_flush_failed_are_written_again() {
+    let folder = Folder::new();
+    let mut letters = DeadLetterFiles::open(folder.path());
+    // It takes everything, and cannot be flushed.
+    letters.file = Some(OpenOptions::new().write(true).open("/dev/null").unwrap());
+    letters.push(letter(1, 10));
+    assert!(letters.sync().is_err());
+    letters.push(letter(2, 20));
+    letters.sync().unwrap();
+    assert_eq!(read(folder.path()).keys().copied().collect::<Vec<_>>(), [1, 2]);
+}
+
+/// All of it stood in one file that was full, or in memory.
+#[test]
+fn letters_of_a_long_run_are_kept_over_several_files() {
+    const LETTERS: u64 = 30_000;
+    let folder = Folder::new();
+    let mut letters = DeadLetterFiles::open(folder.path());
+    for time in 0..LETTERS {
+        letters.push(letter(time as i64, 10));
+        assert!(letters.unflushed.len() <= MAX_UNFLUSHED);
+    }
+    letters.sync().unwrap();
+    assert_eq!(read(folder.path()).len() as u64, LETTERS);
+    assert!(files(folder.path()).len() > 1);
+}
+
 #[test]
 fn a_torn_line_is_no_letter_and_hides_none() {
     let folder = Folder::new();
