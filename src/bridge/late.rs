@@ -164,7 +164,11 @@ impl Bridge {
                     let key = point.key();
                     match self.put_into_file(point, now) {
                         Ok(()) => self.twin.handle_decided(&[key]),
-                        Err((point, why)) => self.reject_late(point, why, now),
+                        Err((point, why)) if route::is_too_old(&point, now.wall) => {
+                            self.reject_late(point, why, now);
+                        }
+                        // SiteWise may take it still.
+                        Err((point, _)) => live.push(point),
                     }
                 }
                 Route::None(why) => self.reject_late(point, NotLate::Form(why), now),

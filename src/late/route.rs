@@ -59,7 +59,7 @@ pub fn of(point: &Point, wait: Duration, clocks: ClockAgreement, wall: Timestamp
     if clocks == ClockAgreement::Differ {
         return Route::Live;
     }
-    if point.time < oldest {
+    if is_too_old(point, wall) {
         return of_rejected(point);
     }
     let near = point.class == Class::History && point.time < oldest.plus(wait.max(MARGIN));
@@ -69,11 +69,12 @@ pub fn of(point: &Point, wait: Duration, clocks: ClockAgreement, wall: Timestamp
 
 /// How a value of the bridge's own is sent, such as presence: never by file.
 pub fn of_own(point: &Point, wall: Timestamp) -> Route {
-    if point.time < wall.minus(limits::OLDEST_VALUE) {
-        Route::None(NoRoute::Class)
-    } else {
-        Route::Live
-    }
+    if is_too_old(point, wall) { Route::None(NoRoute::Class) } else { Route::Live }
+}
+
+/// Whether SiteWise rejects a live value of this time as too old.
+pub fn is_too_old(point: &Point, wall: Timestamp) -> bool {
+    point.time < wall.minus(limits::OLDEST_VALUE)
 }
 
 /// How a point is sent that is too old to be sent live.

@@ -49,6 +49,10 @@ impl World {
     /// An edge node sends a value of the past.
     fn old(&mut self, node: usize, turbine: u8, value: i16, hours: u64) {
         let time = self.true_time().minus(Duration::from_secs(hours * 3_600));
+        self.old_at(node, turbine, value, time);
+    }
+
+    fn old_at(&mut self, node: usize, turbine: u8, value: i16, time: Timestamp) {
         let speed = Metric::new("Speed", f64::from(value)).at(time).historical();
         let partial = Template::instance("Turbine").member(speed);
         let metric = Metric::template(&format!("T{turbine}"), partial);
@@ -253,6 +257,26 @@ fn without_a_tier_old_values_are_rejected_with_the_reason() {
     assert_eq!(world.not_late(NotLate::Files(crate::late::Refusal::NoTier)), 1);
     let told = world.log.iter().any(|line| line.contains("warm tier"));
     assert!(told, "{:?}", world.log);
+}
+
+/// Of the last minutes of SiteWise's window it was rejected, as older than that.
+#[test]
+fn history_that_no_file_takes_goes_live_while_sitewise_takes_it() {
+    let full = late::Config { max_bytes: 1, ..config() };
+    for (files, tiers) in [(config(), Tiers::Disabled), (full, Tiers::Enabled)] {
+        let mut world = World::with_files(files, 1, 0);
+        world.birth(0, 2, false);
+        world.pass(Duration::from_secs(60));
+        world.bridge.handle_late_tiers(tiers, world.now);
+        world.drain();
+        let time = world.true_time().minus(Duration::from_secs(7 * 86_400 - 300));
+        world.old_at(0, 1, 7, time);
+        world.pass(Duration::from_secs(60));
+        assert!(world.written.keys().any(|key| key.time == time), "{:?}", world.log);
+        assert_eq!(world.bridge.delivery().figures().refused.out_of_range, 0);
+        assert!(world.bridge.not_late().iter().all(|(_, count)| *count == 0));
+        world.check_conservation();
+    }
 }
 
 proptest! {
