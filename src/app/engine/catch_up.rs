@@ -168,12 +168,8 @@ impl<S: SiteWise> Engine<S> {
 
     fn process_deferred(&mut self, messages: impl IntoIterator<Item = StoredInbound>) {
         let now = self.now();
-        let servers = self.servers.0.len();
         let state = self.bridge.host().state_topic();
         for StoredInbound { at, server, kind } in messages {
-            if usize::from(server) >= servers {
-                continue;
-            }
             let ago = u64::try_from(now.wall.as_millis() - at.as_millis()).unwrap_or(0);
             let instant = now.instant - std::time::Duration::from_millis(ago);
             let deferred = match &kind {

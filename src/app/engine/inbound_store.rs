@@ -21,15 +21,11 @@ impl<S: SiteWise> Engine<S> {
         let mut open = BTreeSet::new();
         let (mut stored, mut messages) = (false, 0);
         let now = self.clock.now();
-        let servers = self.servers.0.len();
         let state = self.bridge.host().state_topic();
         for StoredInbound { at, server, kind } in self.outbox.stored_inbound() {
             let then = Now { wall: at, ..now };
             self.defer_if_full(then);
             self.catch_up.stored += 1;
-            if usize::from(server) >= servers {
-                continue;
-            }
             stored = true;
             let id = ServerId(server);
             match kind {

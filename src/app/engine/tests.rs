@@ -107,9 +107,13 @@ impl SiteWise for Silent {
 }
 
 fn inbound(message: Message) -> Inbound {
+    inbound_of(0, message)
+}
+
+fn inbound_of(server: u16, message: Message) -> Inbound {
     let (topic, payload) = (message.topic, Bytes::from(message.payload));
     let arrived = tokio::time::Instant::now();
-    Inbound::Message { server: 0, topic, payload, arrived, qos: 0, retain: false }
+    Inbound::Message { server, topic, payload, arrived, qos: 0, retain: false }
 }
 
 fn config() -> Config {

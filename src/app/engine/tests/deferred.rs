@@ -327,3 +327,38 @@ async fn past_the_outbox_s_own_bound_values_are_counted_and_asked_for_again() {
     let ledger = process.ledger();
     assert!(ledger.balances(), "{ledger:?}");
 }
+
+/// They were skipped, in no account, and deleted.
+#[tokio::test]
+async fn what_a_server_sent_that_was_taken_out_of_mqtt_url_is_replayed() {
+    const MESSAGES: u32 = 60;
+    let first = time(0);
+    let at = |number: u32| first.plus(Duration::from_secs(number.into()));
+    // All of it is replayed at once, or some of it once there is room.
+    for (name, buffered) in [("server", BUFFERED), ("server-late", METRICS as usize)] {
+        let folder = Folder::new(name);
+        let mut process = Process::start(&folder.0, 1 << 30);
+        let (server, session_time) = (1, crate::clock::wall());
+        process.engine.handle_inbound(Inbound::Connected { server, session_time });
+        let mut edge = Edge::new(EdgeNode::new("g", "n"), 0);
+        for number in 0..MESSAGES {
+            let message = match number {
+                0 => edge.nbirth(at(number), metrics(number)),
+                _ => edge.ndata(at(number), metrics(number)),
+            };
+            process.engine.handle_inbound(inbound_of(server, message));
+            process.turn();
+        }
+        process.kill();
+
+        let mut process = Process::start(&folder.0, 1 << 30);
+        process.engine.catch_up.limit = buffered;
+        process.until(|process| process.is_done()).await;
+        let ledger = process.ledger();
+        assert!(ledger.balances(), "{ledger:?}");
+        for number in 0..MESSAGES {
+            let found = of(&process.taken, at(number));
+            assert!(found >= METRICS as usize, "{name}: {found} values of message {number}");
+        }
+    }
+}
