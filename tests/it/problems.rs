@@ -29,9 +29,9 @@ async fn problems(console: SocketAddr, kind: &str) -> Vec<Value> {
 async fn becomes_online(console: SocketAddr, node: &str) {
     eventually("its birth", || async {
         let nodes = json(console, "/api/nodes").await;
-        let rows = nodes["rows"].as_array()?.clone();
-        let is_online = |row: &Value| row["node"] == node && row["phase"] == "online";
-        rows.iter().any(is_online).then_some(())
+        let has = |row: &Value, key: &str, text: &str| row.get(key).is_some_and(|is| is == text);
+        let is_online = |row: &Value| has(row, "node", node) && has(row, "phase", "online");
+        nodes.get("rows")?.as_array()?.iter().any(is_online).then_some(())
     })
     .await;
 }
