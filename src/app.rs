@@ -34,7 +34,7 @@ use crate::late::Buffered;
 use crate::outbox::disk::folder::recorded_count as books_tell;
 use crate::outbox::disk::late_files::LateFolder;
 use crate::outbox::disk::store::StoreError as DiskFault;
-use crate::outbox::disk::{DiskOutbox, LATE_FOLDER, LateFiles};
+use crate::outbox::disk::{DiskOutbox, LATE_FOLDER, LateFileUse};
 use crate::outbox::memory::MemoryOutbox;
 use crate::outbox::{DiskState, Outbox};
 use crate::sitewise::aws::{AwsSiteWise, NoClient};
@@ -213,7 +213,7 @@ async fn run_engine<S: SiteWise>(
     let grace = config.process.shutdown_grace;
     let (shutdown, force_stop) = end;
     tokio::pin!(shutdown);
-    let late = courier.as_ref().map_or(LateFiles::Unused, |_| LateFiles::Used);
+    let late = courier.as_ref().map_or(LateFileUse::Disabled, |_| LateFileUse::Enabled);
     let bridges = config.lease.as_ref().map_or(1, |_| lease::BRIDGES);
     let outbox = tokio::select! {
         outbox = outbox(&config.outbox, late, bridges) => outbox?,
@@ -296,7 +296,7 @@ async fn run_engine<S: SiteWise>(
 /// that whoever comes next delivers what a dead one has left.
 async fn outbox(
     config: &config::Outbox,
-    late: LateFiles,
+    late: LateFileUse,
     bridges: usize,
 ) -> Result<(Box<dyn Outbox>, Arc<Notify>), Error> {
     let wake = Arc::new(Notify::new());
@@ -306,7 +306,9 @@ async fn outbox(
     };
     let name = folder.display();
     let left = folder.join(LATE_FOLDER);
-    if late == LateFiles::Unused && left.read_dir().is_ok_and(|mut files| files.next().is_some()) {
+    if late == LateFileUse::Disabled
+        && left.read_dir().is_ok_and(|mut files| files.next().is_some())
+    {
         warn!("{} has files of late values: they are sent once LATE_BUCKET is set", left.display());
     }
     let further = (2..=bridges).map(|number| folder.join(format!("bridge-{number}")));

@@ -1,4 +1,4 @@
-//! Late values, pure: what is too old for SiteWise's live way, or would be before its turn, is
+//! Late values, pure: what is too old for SiteWise's live ingestion, or would be before its turn, is
 //! collected in files that travel through S3 and bulk import.
 //!
 //! ```text

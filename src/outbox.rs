@@ -268,8 +268,8 @@ pub enum DiskEvent {
     NotWritable(String),
     /// The store is damaged, for this reason: it is being repaired, and points are in memory only.
     Unreadable(String),
-    /// This many points of the outbox's own counts were unreadable.
-    CountsLost(u64),
+    /// This many points could not be read, by the outbox's own count.
+    PointsLost(u64),
     /// It is too slow: points are in memory only.
     TooSlow,
     /// It has not done a write for ten seconds: this many points are in memory only.

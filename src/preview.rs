@@ -203,7 +203,7 @@ async fn account(config: &Config) -> Result<(AwsSiteWise, String), PlanError> {
 /// What is wrong, and what to do: nothing is tried again by itself here.
 fn why(fault: &ApiFault) -> String {
     match fault.cause {
-        Cause::Silence | Cause::Failing => format!(
+        Cause::NoAnswer | Cause::ServerError => format!(
             "{}: {}; check DNS, proxies and the VPC endpoint on the way and AWS_ENDPOINT_URL, then the \
              AWS Health Dashboard",
             fault.cause.description(),

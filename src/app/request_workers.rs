@@ -55,7 +55,7 @@ impl<S: SiteWise> RequestWorkers<S> {
     pub(super) fn send(&mut self, id: RequestId, entries: Vec<Entry>) {
         let worker = self.idle_workers.pop().unwrap_or_else(|| self.spawn_worker());
         if let Some(queue) = self.queues.get(worker) {
-            // An idle task's queue is empty; one that failed shows in `ready`.
+            // An idle task's queue is empty; one that failed shows in `wait_for_responses`.
             let _ = queue.try_send((id, entries));
         }
     }

@@ -67,7 +67,7 @@ async fn bridges_that_share_a_folder_have_each_a_place_in_it() {
         ["", "bridge-2", "bridge-3"].into_iter().filter(taken).collect::<Vec<_>>()
     };
     let config = folder.config();
-    let open = || outbox(&config, LateFiles::Unused, lease::BRIDGES);
+    let open = || outbox(&config, LateFileUse::Disabled, lease::BRIDGES);
     let first = open().await.unwrap();
     assert_eq!(places(), [""]);
     let second = open().await.unwrap();
@@ -81,7 +81,7 @@ async fn bridges_that_share_a_folder_have_each_a_place_in_it() {
     let second = open().await.unwrap();
     assert_eq!(places(), ["", "bridge-2", "bridge-3"]);
     [first, second, third].into_iter().for_each(end);
-    let alone = outbox(&config, LateFiles::Unused, 1).await.unwrap();
+    let alone = outbox(&config, LateFileUse::Disabled, 1).await.unwrap();
     assert_eq!(places(), [""]);
     end(alone);
 }
@@ -91,8 +91,10 @@ async fn a_folder_that_cannot_be_made_is_no_start() {
     let folder = Folder::new("a-file");
     fs::write(&folder.0, "").unwrap();
     let below = Folder(folder.0.join("outbox"));
-    let refused =
-        outbox(&below.config(), LateFiles::Unused, 1).await.err().map(|error| error.to_string());
+    let refused = outbox(&below.config(), LateFileUse::Disabled, 1)
+        .await
+        .err()
+        .map(|error| error.to_string());
     assert!(refused.is_some_and(|why| why.contains("cannot create the folder")));
     fs::remove_file(&folder.0).unwrap();
 }
@@ -100,7 +102,7 @@ async fn a_folder_that_cannot_be_made_is_no_start() {
 #[tokio::test]
 async fn folders_are_for_nobody_else() {
     let folder = Folder::new("private");
-    drop(outbox(&folder.config(), LateFiles::Unused, 1).await.unwrap());
+    drop(outbox(&folder.config(), LateFileUse::Disabled, 1).await.unwrap());
     for name in ["", "points"] {
         let mode = fs::metadata(folder.0.join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700, "{name}");

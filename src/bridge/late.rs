@@ -1,4 +1,4 @@
-//! Values that are too old for SiteWise's live way, between outbox and files.
+//! Values that are too old for SiteWise's live ingestion, between outbox and files.
 
 use std::time::Duration;
 

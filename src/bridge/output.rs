@@ -68,7 +68,7 @@ pub enum Output {
     },
     /// A property, a model or an asset keeps other labels than those that are wanted.
     LabelRemark(Remark),
-    /// What of labels cannot be done; and the operation, SiteWise's words and the remedy.
+    /// Which labels cannot be set; and why: the operation, SiteWise's message and the remedy.
     LabelsDenied(&'static str, String),
     /// It can be done again.
     LabelsAllowed(&'static str),

@@ -198,7 +198,7 @@ impl Reachability {
                 match cause {
                     // A missing permission affects one operation only, so it does not count as a
                     // failure of the plane.
-                    Cause::Action(operation) if operation != cause::WRITE => {
+                    Cause::Denied(operation) if operation != cause::PUT_OPERATION => {
                         calls.passed(sent, now.instant);
                         calls.denied.entry(operation).or_insert(now.instant);
                         if calls.is_new(cause, now.instant) {
@@ -224,7 +224,7 @@ impl Reachability {
                 if let Some(operation) = operation
                     && let Some(since) = calls.denied.remove(operation)
                 {
-                    calls.logged_at.remove(&Cause::Action(operation));
+                    calls.logged_at.remove(&Cause::Denied(operation));
                     let denied = now.instant.since(since);
                     self.changes.push(ReachabilityChange::PermissionRestored {
                         plane,
@@ -259,7 +259,7 @@ impl Reachability {
     /// Why calls keep failing, with a remedy: one has no answer, or none has succeeded for a while.
     pub fn failing(&self, plane: Plane, now: Instant) -> Option<String> {
         let trouble = self.planes.get(&plane)?.trouble.as_ref()?;
-        let lasts = trouble.cause == Cause::Silence || trouble.is_lasting(now);
+        let lasts = trouble.cause == Cause::NoAnswer || trouble.is_lasting(now);
         (trouble.recovered_at.is_none() && lasts).then(|| trouble.cause.explain(&trouble.message))
     }
 
@@ -318,7 +318,7 @@ impl Calls {
             self.slow = Some(SlowAnswers { first, last: now, latency, is_sustained });
             if is_sustained {
                 // SiteWise is slow, not silent.
-                self.trouble.take_if(|trouble| trouble.cause == Cause::Silence);
+                self.trouble.take_if(|trouble| trouble.cause == Cause::NoAnswer);
             }
         }
         if let Some(trouble) = &mut self.trouble
@@ -385,8 +385,8 @@ impl Calls {
         if let Some((id, sent)) = found {
             self.last_unanswered = Some(id);
             let said = format!("no answer for {}", rounded(now.instant.since(sent)));
-            self.failed(Cause::Silence, &said, now);
-            self.last_fault = Some((Cause::Silence, said));
+            self.failed(Cause::NoAnswer, &said, now);
+            self.last_fault = Some((Cause::NoAnswer, said));
         }
         self.next_check = (!self.in_flight.is_empty()).then(|| now.instant + CHECK_INTERVAL);
     }

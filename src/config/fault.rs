@@ -13,7 +13,7 @@ pub enum ConfigError {
         hint: String,
     },
     /// A variable cannot be used as it is.
-    Wrong {
+    Invalid {
         /// The variable.
         name: String,
         /// Why, without a secret's value.
@@ -31,7 +31,7 @@ impl ConfigError {
     /// The variable at fault.
     pub fn name(&self) -> &str {
         match self {
-            Self::Missing { name, .. } | Self::Wrong { name, .. } => name,
+            Self::Missing { name, .. } | Self::Invalid { name, .. } => name,
         }
     }
 }
@@ -40,7 +40,7 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing { name, hint } => write!(f, "{name} is not set: {hint}"),
-            Self::Wrong { name, reason } => write!(f, "{name} {reason}"),
+            Self::Invalid { name, reason } => write!(f, "{name} {reason}"),
         }
     }
 }

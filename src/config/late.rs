@@ -1,4 +1,4 @@
-//! Values that are too old for SiteWise's live way.
+//! Values that are too old for SiteWise's live ingestion.
 
 use std::time::Duration;
 

@@ -31,8 +31,8 @@ pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Option<LeaseUrl>> 
 /// What does not go together with a lease yet.
 pub(super) fn check(reader: &mut VariableReader<'_>, has_commands: bool, has_late: bool) {
     for (is_set, name, why) in [
-        (has_commands, "COMMANDS_ALLOW", "both bridges would take requests off the same door"),
-        (has_late, "LATE_BUCKET", "both bridges would name their files alike"),
+        (has_commands, "COMMANDS_ALLOW", "both bridges would receive the same commands"),
+        (has_late, "LATE_BUCKET", "both bridges would write files of the same names"),
     ] {
         if is_set {
             reader.fault(&LEASE, format!("cannot be combined with {name} yet: {why}"));

@@ -192,7 +192,7 @@ impl Mqtt {
             key: reader.file_of(&KEY),
         };
         let (servers, ca) = (servers?, ca?);
-        let servers = each_once(servers, reader);
+        let servers = deduplicate(servers, reader);
         if (ca.is_some() || client.is_some()) && !servers.iter().any(|url| url.scheme.is_secure()) {
             reader.warn("MQTT_CA, MQTT_CERT and MQTT_KEY have no effect: no server in MQTT_URL is mqtts or wss");
         }
@@ -277,7 +277,7 @@ type ParseText = dyn Fn(&str) -> Result<String, String>;
 
 /// The servers without those that are listed before: their sessions would take one client
 /// identifier from each other for ever.
-fn each_once(servers: Vec<ServerUrl>, reader: &mut VariableReader<'_>) -> Vec<ServerUrl> {
+fn deduplicate(servers: Vec<ServerUrl>, reader: &mut VariableReader<'_>) -> Vec<ServerUrl> {
     let is_one = |one: &ServerUrl, other: &ServerUrl| {
         let path = |url: &ServerUrl| url.path.split('?').next().unwrap_or_default().to_owned();
         one.host.eq_ignore_ascii_case(&other.host)

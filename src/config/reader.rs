@@ -107,7 +107,7 @@ impl<'a> VariableReader<'a> {
 
     /// A fault that shows only when several variables are seen together.
     pub(super) fn fault(&mut self, var: &'static Variable, reason: impl Into<String>) {
-        self.faults.push(ConfigError::Wrong { name: var.name.to_owned(), reason: reason.into() });
+        self.faults.push(ConfigError::Invalid { name: var.name.to_owned(), reason: reason.into() });
     }
 
     /// A sentence for the log.
@@ -131,7 +131,7 @@ impl<'a> VariableReader<'a> {
             },
             Err(NotUnicode) => "is not valid Unicode".to_owned(),
         };
-        self.faults.push(ConfigError::Wrong { name: name.to_owned(), reason });
+        self.faults.push(ConfigError::Invalid { name: name.to_owned(), reason });
     }
 
     /// All names that are set and begin so, in their order.
@@ -230,7 +230,7 @@ impl<'a> VariableReader<'a> {
                     Origin::File(path.into()),
                 ))),
                 Err(error) => {
-                    self.faults.push(ConfigError::Wrong {
+                    self.faults.push(ConfigError::Invalid {
                         name: var.file_name(),
                         reason: format!(
                             "{}cannot be read: {error}; name a file that the process can read, or \

@@ -1,4 +1,4 @@
-//! What bulk import would cost instead of the live way, measured since the start.
+//! What bulk import would cost instead of live ingestion, measured since the start.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -15,9 +15,9 @@ pub use retried_values::RetriedValues;
 pub(crate) use retried_values::while_others;
 use words::of_machines;
 pub(crate) use words::{
-    AWAITS_BIRTH_REMEDY, CROWDED, CROWDED_REMEDY, DISK_REMEDY, FULL_REMEDY, NOBODY_ADMITTED,
-    NOTHING_DELIVERED, OFFLINE_REMEDY, SLOW_REMEDY, STORED_DROPPED, clock_offset_text, colon_after,
-    drop_order, first_names, refused_remedy,
+    AWAITS_BIRTH_REMEDY, CROWDED_REMEDY, DISK_REMEDY, FULL_REMEDY, NOBODY_ADMITTED,
+    NOTHING_DELIVERED, OFFLINE_REMEDY, SLOW_REMEDY, STORED_DROPPED, TOO_FAST, clock_offset_text,
+    colon_after, drop_order, first_names, refused_remedy,
 };
 
 use std::fmt;
@@ -56,7 +56,7 @@ pub enum DegradedReason {
         why: String,
     },
     /// Calls to SiteWise pass, but slowly.
-    Slow {
+    SiteWiseSlow {
         /// Where they go.
         host: String,
         /// Which.
@@ -65,7 +65,7 @@ pub enum DegradedReason {
         took: Duration,
     },
     /// Another client takes the bridge's session from it, within the last minutes.
-    Contended {
+    ClientIdShared {
         /// The server.
         url: String,
         /// Why, and what to do.
@@ -96,8 +96,8 @@ pub enum DegradedReason {
         /// How many since the start.
         messages: u64,
     },
-    /// Messages that this server had stored were dropped within the last minute.
-    StoredLost {
+    /// Retained messages of this server were dropped within the last minute.
+    RetainedDropped {
         /// The server.
         url: String,
         /// How many since the start.
@@ -111,7 +111,7 @@ pub enum DegradedReason {
         seconds: u64,
     },
     /// Oversized messages of this server were skipped within the last hour.
-    Oversized {
+    PacketTooLarge {
         /// The server.
         url: String,
         /// The topic of the latest.
@@ -120,7 +120,7 @@ pub enum DegradedReason {
         messages: u64,
     },
     /// One of several MQTT servers delivers no subscribed topics.
-    Foreign {
+    ForeignTopics {
         /// The server.
         url: String,
         /// A topic that it delivers instead.
@@ -151,7 +151,7 @@ pub enum DegradedReason {
     /// The outbox was full and dropped values within the last minute, in this order.
     OutboxFull(&'static str),
     /// Values wait that are so old that SiteWise soon takes them no more.
-    Expiring {
+    ValuesExpiring {
         /// The time of the oldest.
         since: Timestamp,
         /// What becomes of those that are too old.
@@ -199,7 +199,7 @@ pub enum DegradedReason {
         since: Option<Timestamp>,
     },
     /// Values of a machine, or of several of one edge node, were rejected within the last hour.
-    Refused {
+    ValuesRejected {
         /// The machine's address, the edge node's of several, or the asset.
         machine: String,
         /// How many machines there are.
@@ -226,7 +226,7 @@ pub enum DegradedReason {
         others: u64,
     },
     /// Values of a machine were dropped within the last hour: more than SiteWise takes in a second.
-    OverRate {
+    ValuesTooFast {
         /// Its address.
         machine: String,
         /// The property of the first.
@@ -265,31 +265,31 @@ impl DegradedReason {
     /// Who or what it is about.
     pub fn subject(&self) -> &str {
         match self {
-            Self::SiteWise { .. } | Self::Slow { .. } => "SiteWise",
+            Self::SiteWise { .. } | Self::SiteWiseSlow { .. } => "SiteWise",
             Self::Finding { edge, .. } => edge.as_deref().unwrap_or("the MQTT server"),
             Self::NotConnected { url, .. }
-            | Self::Contended { url, .. }
+            | Self::ClientIdShared { url, .. }
             | Self::MessagesLost { url, .. }
-            | Self::StoredLost { url, .. }
+            | Self::RetainedDropped { url, .. }
             | Self::MessagesLate { url, .. }
-            | Self::Oversized { url, .. }
+            | Self::PacketTooLarge { url, .. }
             | Self::NothingDelivered { url }
             | Self::CommandsUnreachable { url, .. }
-            | Self::Foreign { url, .. } => url,
+            | Self::ForeignTopics { url, .. } => url,
             Self::NotUnderstood { edge, .. }
             | Self::Offline { edge, .. }
             | Self::SenderClock { edge, .. }
             | Self::AllNodesExcluded { edge, .. } => edge,
             Self::OnlyStored { edges, .. } => edges,
             Self::OutboxFull(_)
-            | Self::Expiring { .. }
+            | Self::ValuesExpiring { .. }
             | Self::OutboxNotWritable(_)
             | Self::OutboxUnreadable(_)
             | Self::OutboxLost(_) => "the outbox",
             Self::LateValuesFailing { .. } => "late values",
             Self::Capped { machine, .. }
-            | Self::Refused { machine, .. }
-            | Self::OverRate { machine, .. }
+            | Self::ValuesRejected { machine, .. }
+            | Self::ValuesTooFast { machine, .. }
             | Self::ValuesRetried { machine, .. } => machine,
             Self::AwaitsBirth { machine, .. } => machine.as_deref().unwrap_or("the outbox"),
             Self::Clock { .. } => "the host's clock",
@@ -318,14 +318,14 @@ impl DegradedReason {
             Self::SiteWise { host, plane, why } => {
                 format!("rejects or does not answer {} at {host}: {why}", plane.description())
             }
-            Self::Slow { host, plane, took } => {
+            Self::SiteWiseSlow { host, plane, took } => {
                 format!(
                     "is slow: it answers {} at {host} only after {}; {SLOW_REMEDY}",
                     plane.description(),
                     rounded(*took)
                 )
             }
-            Self::Contended { why, .. } => why.to_string(),
+            Self::ClientIdShared { why, .. } => why.to_string(),
             Self::CommandsUnreachable { why, .. } | Self::LateValuesFailing { why } => why.clone(),
             Self::AllNodesExcluded { messages, .. } => {
                 format!("{NOBODY_ADMITTED}; {messages} messages so far")
@@ -342,7 +342,7 @@ impl DegradedReason {
                 "sends faster than the bridge reads: {messages} messages dropped since the start; \
                  look for a node that floods, or give the bridge more CPU"
             ),
-            Self::StoredLost { messages, .. } => {
+            Self::RetainedDropped { messages, .. } => {
                 format!(
                     "has {messages} stored (retained) messages that were dropped: {STORED_DROPPED}"
                 )
@@ -352,12 +352,14 @@ impl DegradedReason {
                     of all its nodes are late; look for a node that floods, or give the bridge \
                     more CPU"
             ),
-            Self::Oversized { topic, messages, .. } => format!(
+            Self::PacketTooLarge { topic, messages, .. } => format!(
                 "has messages larger than MQTT_MAX_PACKET, which are skipped: {messages} since the \
                  start, the latest on {topic}; raise it, or delete them from the server"
             ),
             Self::NothingDelivered { .. } => NOTHING_DELIVERED.to_owned(),
-            Self::Foreign { topic, .. } => format!("delivers topics like {topic:?}: {FOREIGN}"),
+            Self::ForeignTopics { topic, .. } => {
+                format!("delivers topics like {topic:?}: {FOREIGN}")
+            }
             Self::NotUnderstood { reason, .. } | Self::OnlyStored { reason, .. } => {
                 (*reason).to_owned()
             }
@@ -368,7 +370,7 @@ impl DegradedReason {
                 );
                 format!("is offline {since}: {OFFLINE_REMEDY}")
             }
-            Self::Refused { machines, refusal, values, example, .. } => format!(
+            Self::ValuesRejected { machines, refusal, values, example, .. } => format!(
                 "had {values} values{} rejected within the last hour ({}), the latest: {example}; \
                  {}",
                 of_machines(*machines),
@@ -378,7 +380,7 @@ impl DegradedReason {
             Self::OutboxFull(order) => {
                 format!("is full (OUTBOX_MAX_BYTES) and drops values: {order}; {FULL_REMEDY}")
             }
-            Self::Expiring { since, then } => format!(
+            Self::ValuesExpiring { since, then } => format!(
                 "has values since {}: SiteWise accepts those of the last 7 days, older ones {}; \
                  find out why they are queued: SiteWise is unreachable or throttles, it has locked \
                  or rejected a model or asset, or a machine never sent a birth again",
@@ -429,9 +431,9 @@ impl DegradedReason {
             Self::SenderClock { ahead, others, .. } => {
                 clock_words(ClockOff { device: None, ahead: *ahead, others: *others })
             }
-            Self::OverRate { example, values, .. } => {
+            Self::ValuesTooFast { example, values, .. } => {
                 format!(
-                    "{CROWDED}: {values} within the last hour, the first of {example}; \
+                    "{TOO_FAST}: {values} within the last hour, the first of {example}; \
                         {CROWDED_REMEDY}"
                 )
             }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use aws_smithy_types::base64;
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap};
 use hyper::{Method, Request, StatusCode};
 
@@ -54,7 +55,7 @@ impl RequestGuard {
         if scheme.eq_ignore_ascii_case("bearer") {
             same(shown.as_bytes(), token.expose().as_bytes())
         } else if scheme.eq_ignore_ascii_case("basic") {
-            let Some(pair) = base64(shown) else { return false };
+            let Ok(pair) = base64::decode(shown) else { return false };
             let password = pair.iter().position(|byte| *byte == b':').map(|at| at + 1);
             let password = password.and_then(|at| pair.get(at..)).unwrap_or_default();
             same(password, token.expose().as_bytes())
@@ -95,31 +96,6 @@ fn same(shown: &[u8], secret: &[u8]) -> bool {
         differ |= std::hint::black_box(byte ^ expected);
     }
     std::hint::black_box(differ) == 0
-}
-
-/// Decodes padded base64.
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim_end_matches('=');
-    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
-    let (mut bits, mut held) = (0_u32, 0_u32);
-    for byte in text.bytes() {
-        let six = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = (bits << 6) | u32::from(six);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held) as u8);
-            bits &= (1 << held) - 1;
-        }
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ pub struct MetricDef {
 
 impl std::fmt::Debug for MetricDef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Metric").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("MetricDef").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

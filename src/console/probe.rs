@@ -53,7 +53,7 @@ pub fn get(
     token: Option<&str>,
 ) -> Result<ProbeResponse, HealthcheckError> {
     let addr = addr.filter(|addr| addr.port() != 0).ok_or(HealthcheckError::NoAddress)?;
-    // Who listens everywhere listens here.
+    // An unspecified address (0.0.0.0, ::) is reachable over loopback.
     let ip = match addr.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),

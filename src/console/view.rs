@@ -70,7 +70,7 @@ pub struct EngineView<'a> {
 
 impl std::fmt::Debug for EngineView<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Look").field("now", &self.now).finish_non_exhaustive()
+        f.debug_struct("EngineView").field("now", &self.now).finish_non_exhaustive()
     }
 }
 
@@ -180,9 +180,9 @@ pub struct ServerStatus {
     /// Live messages were dropped within the last minute.
     pub losing: bool,
     /// Of the dropped messages: those that the server had retained.
-    pub stored_dropped: u64,
+    pub retained_dropped: u64,
     /// Retained messages were dropped within the last minute.
-    pub losing_stored: bool,
+    pub dropping_retained: bool,
     /// How long the oldest message in the engine's queue has waited, in milliseconds.
     pub message_age: u64,
     /// How long the latest late message had been queued, if that was within the last minute, in

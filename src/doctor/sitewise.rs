@@ -218,7 +218,7 @@ pub(super) async fn check_permission<T>(
     let (check, cause) = match timeout(PATIENCE, call).await {
         Err(_) => {
             let way = "check the route to SiteWise (DNS, proxy, VPC endpoint, region)";
-            (Check::wrong(what, format!("{}: {way}", no_answer(host))), Some(Cause::Silence))
+            (Check::wrong(what, format!("{}: {way}", no_answer(host))), Some(Cause::NoAnswer))
         }
         Ok(Ok(_)) => (Check::ok(what, ""), None),
         Ok(Err(fault)) => (check_of_fault(what, &fault), Some(fault.cause)),
@@ -249,15 +249,15 @@ impl Right {
             cause @ (Cause::NoCredentials | Cause::CredentialSource | Cause::Credentials) => {
                 Some((cause, ""))
             }
-            cause @ (Cause::Name
+            cause @ (Cause::Dns
             | Cause::Connection
             | Cause::Tls
-            | Cause::Silence
-            | Cause::Failing
+            | Cause::NoAnswer
+            | Cause::ServerError
             | Cause::Foreign) => Some((cause, &self.host)),
             Cause::Answer
-            | Cause::Action(_)
-            | Cause::Missing
+            | Cause::Denied(_)
+            | Cause::NotFound
             | Cause::PropertyLimit
             | Cause::Throttled => None,
         }
@@ -306,7 +306,7 @@ fn check_of_fault(what: String, fault: &ApiFault) -> Check {
         ApiFaultKind::Throttled | ApiFaultKind::Busy => {
             Check::not_checked(what, format!("throttled: {fault}"))
         }
-        ApiFaultKind::Denied if !matches!(fault.cause, Cause::Action(_) | Cause::Credentials) => {
+        ApiFaultKind::Denied if !matches!(fault.cause, Cause::Denied(_) | Cause::Credentials) => {
             Check::wrong(what, format!("{fault}; {}", fault.cause.remedy()))
         }
         ApiFaultKind::Denied => Check::wrong(
@@ -410,7 +410,7 @@ mod tests {
             ["wrong       i", "wrong       i", "ok          i", "not checked i", "not checked i"]
         );
         // A right that is missing is one thing to do each.
-        let rights = all(Cause::Action("A"), None).await;
+        let rights = all(Cause::Denied("A"), None).await;
         assert_eq!(rights.iter().filter(|line| line.starts_with("wrong")).count(), 4);
     }
 }

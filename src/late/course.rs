@@ -20,12 +20,12 @@ const FIRST_POLL: Duration = Duration::from_secs(2);
 const LONGEST_POLL: Duration = Duration::from_secs(30);
 /// First delay before another job is created for a file whose job failed as a whole: usually somebody
 /// has to act first. Doubled each time.
-const FIRST_ATTEMPT: Duration = Duration::from_secs(900);
+const FIRST_JOB_DELAY: Duration = Duration::from_secs(900);
 /// Longest such delay.
-const LONGEST_ATTEMPT: Duration = Duration::from_secs(6 * 3600);
+const LONGEST_JOB_DELAY: Duration = Duration::from_secs(6 * 3600);
 /// First delay before an object is put again since SiteWise did not create its job. Doubled each time,
-/// up to [`LONGEST_ATTEMPT`].
-const FIRST_REFUSAL: Duration = Duration::from_secs(60);
+/// up to [`LONGEST_JOB_DELAY`].
+const FIRST_UPLOAD_RETRY: Duration = Duration::from_secs(60);
 
 /// A step for a closed file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +128,7 @@ pub(super) struct Course {
     retry_delay: Duration,
     poll_delay: Duration,
     /// Before the object is put again, the next time that its job is refused.
-    refusal_delay: Duration,
+    upload_delay: Duration,
     /// The job is over: only the file is to be deleted.
     pub(super) is_over: bool,
     /// Why the last step failed.
@@ -158,7 +158,7 @@ impl Course {
             attempt: record.attempt.max(1),
             retry_delay: FIRST_RETRY,
             poll_delay: FIRST_POLL,
-            refusal_delay: FIRST_REFUSAL,
+            upload_delay: FIRST_UPLOAD_RETRY,
             is_over: false,
             last_error: None,
         }
@@ -200,7 +200,7 @@ impl Course {
             }
             // The bucket's lifecycle may have deleted the object: it is put again.
             (Step::Create(_), StepResult::NotCreated(reason)) => {
-                return self.put_again(reason, jitter, now);
+                return self.upload_again(reason, jitter, now);
             }
             // A job whose name is taken but which is not listed may appear later, or never existed.
             (Step::Find(attempt), StepResult::NoJob) => {
@@ -249,10 +249,10 @@ impl Course {
         Progress::Retried(reason)
     }
 
-    fn put_again(&mut self, reason: String, jitter: f64, now: Instant) -> Progress {
+    fn upload_again(&mut self, reason: String, jitter: f64, now: Instant) -> Progress {
         self.next = Step::Upload;
-        self.due = Some(now + self.refusal_delay.mul_f64(0.5 + jitter / 2.0));
-        self.refusal_delay = (self.refusal_delay * 2).min(LONGEST_ATTEMPT);
+        self.due = Some(now + self.upload_delay.mul_f64(0.5 + jitter / 2.0));
+        self.upload_delay = (self.upload_delay * 2).min(LONGEST_JOB_DELAY);
         self.last_error = Some(reason.clone());
         Progress::Retried(reason)
     }
@@ -276,7 +276,7 @@ impl Course {
         // `new` sets the attempt to 1 at least, so that this is not negative.
         let doublings = self.attempt.min(10) - 1;
         self.attempt += 1;
-        let wait = FIRST_ATTEMPT.saturating_mul(1 << doublings).min(LONGEST_ATTEMPT);
+        let wait = FIRST_JOB_DELAY.saturating_mul(1 << doublings).min(LONGEST_JOB_DELAY);
         self.advance(Step::Upload, now + wait);
         Progress::JobFailed
     }

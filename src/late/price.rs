@@ -1,6 +1,6 @@
 //! What ingest costs live and by bulk import, in billed messages.
 //!
-//! Source: the pricing page. The live way bills a message for ten values or a kilobyte of one
+//! Source: the pricing page. Live ingestion bills a message for ten values or a kilobyte of one
 //! property; bulk import bills one for sixty values or 5 KB, over all properties of a period, and at
 //! least 2,000 messages or 10 MB of it. How long a period is, is not said; nor whether values or
 //! bytes count. So both are told, and a period is taken to be the time between two jobs.

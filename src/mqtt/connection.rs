@@ -32,7 +32,7 @@ pub struct Connection {
     filters: Vec<String>,
     optional: Vec<String>,
     mqtt: config::Mqtt,
-    template: SessionOptions,
+    options: SessionOptions,
     /// Whether its WebSocket is opened at a signed address.
     is_signed: bool,
     max_packet: usize,
@@ -70,7 +70,7 @@ impl Connection {
             ),
             optional: Vec::new(),
             mqtt: mqtt.clone(),
-            template: SessionOptions::new(url, mqtt, role)?,
+            options: SessionOptions::new(url, mqtt, role)?,
             is_signed: false,
             max_packet: mqtt.max_packet,
             figures: ConnectionStats::default(),
@@ -91,8 +91,8 @@ impl Connection {
         sparkplug: &config::Sparkplug,
         client_id: &str,
     ) -> Result<Self, Error> {
-        let template = SessionOptions::new(url, mqtt, ClientRole::Observer(client_id))?;
-        Ok(Self { template, ..Self::new(server, url, mqtt, sparkplug)? })
+        let options = SessionOptions::new(url, mqtt, ClientRole::Observer(client_id))?;
+        Ok(Self { options, ..Self::new(server, url, mqtt, sparkplug)? })
     }
 
     /// A connection of its own, for commands: to the one server of `mqtt`, without a will and
@@ -112,7 +112,7 @@ impl Connection {
         let (Some(url), Some(id)) = (mqtt.servers.first(), mqtt.client_id.as_deref()) else {
             return Ok(None);
         };
-        let template = SessionOptions::new(url, mqtt, ClientRole::Observer(id))?;
+        let options = SessionOptions::new(url, mqtt, ClientRole::Observer(id))?;
         let is_signed = signed.is_some();
         Ok(Some(Self {
             is_signed,
@@ -121,9 +121,9 @@ impl Connection {
             filters,
             optional,
             mqtt: mqtt.clone(),
-            template: match signed {
-                Some(signed) => template.signed(signed),
-                None => template,
+            options: match signed {
+                Some(signed) => options.signed(signed),
+                None => options,
             },
             max_packet: mqtt.max_packet,
             figures: ConnectionStats::default(),
@@ -159,13 +159,13 @@ impl Connection {
         let mut last_reason = None;
         let mut last_state_time = Timestamp::default();
         // The options of the last session that was announced; until there was one, the latest.
-        let mut working_options = self.template.clone();
+        let mut working_options = self.options.clone();
         let mut has_worked = false;
         let (mut optional, mut closed_at_optional) = (self.optional.clone(), 0);
         let last_session = &self.last_session;
         while discard(&mut outbound) && !shutdown.is_cancelled() && !last_session.is_cancelled() {
             let started_at = Instant::now();
-            let template = working_options.reload(&self.url, &self.mqtt);
+            let options = working_options.reload(&self.url, &self.mqtt);
             let mut session = MqttSession {
                 server: self.server,
                 url: &self.url,
@@ -176,12 +176,12 @@ impl Connection {
                 shutdown: &shutdown,
                 last_state_time: &mut last_state_time,
             };
-            let SessionResult { end, reach } = session.run(&template).await;
+            let SessionResult { end, reach } = session.run(&options).await;
             let was_announced = reach == SessionReach::Announced;
             self.figures.set_uplink(None);
             has_worked |= was_announced;
             if was_announced || !has_worked {
-                working_options = template.clone();
+                working_options = options.clone();
             }
             let failure = match end {
                 SessionEnd::Failed(failure) => failure,
@@ -205,7 +205,7 @@ impl Connection {
             let delay = backoff.next_delay(was_announced.then(|| started_at.elapsed()));
             let ending = if was_announced { failure.ending() } else { Ending::Other };
             let evidence = contention.record_end(ending, started_at.elapsed(), Instant::now());
-            let reason = self.explain(&failure, evidence, &template.client_id());
+            let reason = self.explain(&failure, evidence, &options.client_id());
             self.figures.set_trouble(Some(&reason));
             if was_announced {
                 warn!(server.address = %self.url, error = %failure, "connection to {} lost: \

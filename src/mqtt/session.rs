@@ -142,10 +142,10 @@ enum SessionPhase {
 
 impl MqttSession<'_> {
     /// Runs to the end.
-    pub(super) async fn run(&mut self, template: &SessionOptions) -> SessionResult {
+    pub(super) async fn run(&mut self, options: &SessionOptions) -> SessionResult {
         let time = state_time(clock::wall(), *self.last_state_time);
         *self.last_state_time = time;
-        let (client, mut eventloop) = AsyncClient::builder(template.at(time)).build();
+        let (client, mut eventloop) = AsyncClient::builder(options.at(time)).build();
         let mut network = NetworkOptions::new();
         network.set_connection_timeout(CONNECT_TIMEOUT_SECS);
         network.set_tcp_nodelay(true);
@@ -153,11 +153,11 @@ impl MqttSession<'_> {
 
         let mut progress = SessionProgress {
             time,
-            mark: template.mark(),
+            mark: options.mark(),
             phase: SessionPhase::Connecting,
             deadline: None,
             // An observer has no STATE to publish first.
-            state_published: template.is_observer(),
+            state_published: options.is_observer(),
             unsent_filters: VecDeque::new(),
             pending_filters: Vec::new(),
             optional: OptionalFilters::Unasked,

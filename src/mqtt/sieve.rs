@@ -72,7 +72,7 @@ enum SieveState {
 }
 
 impl Sieve {
-    /// For packets whose length is `largest` at most.
+    /// For packets of at most `max_packet` bytes.
     pub(super) fn new(max_packet: usize, mark: CutMarker) -> Self {
         Self { max_packet, mark, state: SieveState::Header(Vec::new()) }
     }

@@ -76,11 +76,11 @@ pub(crate) const LATE_FOLDER: &str = "late";
 
 /// Whether late values go into files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LateFiles {
+pub enum LateFileUse {
     /// They do, and what earlier processes left is restored.
-    Used,
+    Enabled,
     /// They do not: files that are there stay as they are.
-    Unused,
+    Disabled,
 }
 
 /// The queue on disk.
@@ -130,7 +130,7 @@ impl DiskOutbox {
     ///
     /// The folder cannot be made, or belongs to another process or user, or to a newer sparkwise.
     pub fn open(folder: &Path, bound: u64, outbox_event: Arc<Notify>) -> Result<Self, StoreError> {
-        Self::open_as(folder, bound, outbox_event, LateFiles::Unused)
+        Self::open_as(folder, bound, outbox_event, LateFileUse::Disabled)
     }
 
     /// Opens the outbox as [`open`](Self::open) does; `late` says whether it takes late values out
@@ -143,12 +143,12 @@ impl DiskOutbox {
         folder: &Path,
         bound: u64,
         outbox_event: Arc<Notify>,
-        late: LateFiles,
+        late: LateFileUse,
     ) -> Result<Self, StoreError> {
         let mut open = folder::opener(folder);
         let restored = Restored::default();
         let late_folder = LateFolder::new(&folder.join(LATE_FOLDER));
-        if late == LateFiles::Used {
+        if late == LateFileUse::Enabled {
             open = late::restoring(open, late_folder.clone(), restored.clone());
         }
         let store = match open(None) {
@@ -163,7 +163,7 @@ impl DiskOutbox {
         let letters = DeadLetterFiles::open(&folder.join("dead-letters"));
         let (mut disk, mut writer, jobs) =
             Self::parts(open, store, letters, bound, HEAD_BYTES_WHILE_FAILING, outbox_event);
-        if late == LateFiles::Used {
+        if late == LateFileUse::Enabled {
             writer.write_late(LateRows::new(late_folder, restored.clone()));
             disk.restored = restored;
         }
@@ -279,7 +279,7 @@ impl DiskOutbox {
 
     fn report_lost(&mut self, points: u64) {
         if points > 0 {
-            self.events.push_back(DiskEvent::CountsLost(points));
+            self.events.push_back(DiskEvent::PointsLost(points));
         }
     }
 

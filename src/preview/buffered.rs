@@ -1,4 +1,4 @@
-//! What bulk import would cost instead of the live way.
+//! What bulk import would cost instead of live ingestion.
 
 use std::collections::BTreeMap;
 use std::fmt;

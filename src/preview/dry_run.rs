@@ -99,7 +99,7 @@ impl<S: SiteWise> DryRun<S> {
                     if since.elapsed() >= PATIENCE {
                         return Err(fault.clone());
                     }
-                    info!("{fault}; trying again");
+                    info!("{fault}; retrying");
                     self.progress_line_at = Moment::now() + pause + WAITING_LINE_INTERVAL;
                     tokio::time::sleep(pause).await;
                     self.failing = Some((since, (pause * 2).min(LONGEST_PAUSE)));
@@ -327,7 +327,7 @@ pub(super) async fn answer<T>(
 /// The fault of a call that was not answered in time.
 fn unanswered(host: &str) -> ApiFault {
     let message = format!("no answer from {host} within {ANSWER_TIMEOUT:.0?}");
-    ApiFault { cause: Cause::Silence, ..ApiFault::new(ApiFaultKind::Unavailable, message) }
+    ApiFault { cause: Cause::NoAnswer, ..ApiFault::new(ApiFaultKind::Unavailable, message) }
 }
 
 fn model_properties(properties: &[Property]) -> Vec<ModelProperty> {

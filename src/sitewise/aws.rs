@@ -315,7 +315,8 @@ impl SiteWise for AwsSiteWise {
         let tried = "write values";
         let body = body::batch_put(&entries).map_err(inexpressible(tried))?;
         let answer = self.values.send(body).await;
-        let answer = answer.map_err(|error| fault::of_operation(cause::WRITE, tried, &error))?;
+        let answer =
+            answer.map_err(|error| fault::of_operation(cause::PUT_OPERATION, tried, &error))?;
         let errors = answer.errors();
         let errors =
             errors.map_err(|id| fault::of_answer(tried, format_args!("unknown entry {id:?}")))?;

@@ -28,10 +28,10 @@ impl Plane {
 }
 
 /// The operation that writes values.
-pub const WRITE: &str = "BatchPutAssetPropertyValue";
+pub const PUT_OPERATION: &str = "BatchPutAssetPropertyValue";
 
 /// The operation that reads the latest values.
-pub const READ: &str = "BatchGetAssetPropertyValue";
+pub const GET_OPERATION: &str = "BatchGetAssetPropertyValue";
 
 /// Why a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,15 +39,15 @@ pub enum Cause {
     /// SiteWise's own verdict on the request: it is reachable.
     Answer,
     /// The host's name cannot be resolved.
-    Name,
+    Dns,
     /// There is no connection.
     Connection,
     /// TLS fails.
     Tls,
     /// No answer in time.
-    Silence,
+    NoAnswer,
     /// 5xx, or what is no answer.
-    Failing,
+    ServerError,
     /// There are no credentials.
     NoCredentials,
     /// Where credentials come from fails.
@@ -55,9 +55,9 @@ pub enum Cause {
     /// AWS does not take the credentials, or the signature made with them.
     Credentials,
     /// This operation is not allowed.
-    Action(&'static str),
+    Denied(&'static str),
     /// SiteWise does not have the asset or the property.
-    Missing,
+    NotFound,
     /// Too fast for a single property.
     PropertyLimit,
     /// Too fast for the account.
@@ -70,16 +70,16 @@ impl Cause {
     /// All of them; of those that name an operation, one.
     pub const ALL: [Self; 14] = [
         Self::Answer,
-        Self::Name,
+        Self::Dns,
         Self::Connection,
         Self::Tls,
-        Self::Silence,
-        Self::Failing,
+        Self::NoAnswer,
+        Self::ServerError,
         Self::NoCredentials,
         Self::CredentialSource,
         Self::Credentials,
-        Self::Action(WRITE),
-        Self::Missing,
+        Self::Denied(PUT_OPERATION),
+        Self::NotFound,
         Self::PropertyLimit,
         Self::Throttled,
         Self::Foreign,
@@ -90,7 +90,7 @@ impl Cause {
         match kind {
             ApiFaultKind::Throttled => Self::Throttled,
             ApiFaultKind::Busy | ApiFaultKind::Foreign => Self::Foreign,
-            ApiFaultKind::Unavailable => Self::Failing,
+            ApiFaultKind::Unavailable => Self::ServerError,
             ApiFaultKind::Denied => Self::Credentials,
             ApiFaultKind::Conflict
             | ApiFaultKind::AlreadyExists
@@ -105,8 +105,8 @@ impl Cause {
     /// The cause of an entry's fault, in an answer that went well as a whole.
     pub fn of_entry(fault: &ApiFault) -> Self {
         match fault.kind {
-            ApiFaultKind::Denied => Self::Action(WRITE),
-            ApiFaultKind::NotFound => Self::Missing,
+            ApiFaultKind::Denied => Self::Denied(PUT_OPERATION),
+            ApiFaultKind::NotFound => Self::NotFound,
             ApiFaultKind::Limit => Self::PropertyLimit,
             _ => fault.cause,
         }
@@ -116,16 +116,16 @@ impl Cause {
     pub fn label(self) -> &'static str {
         match self {
             Self::Answer => "answer",
-            Self::Name => "dns",
+            Self::Dns => "dns",
             Self::Connection => "connection",
             Self::Tls => "tls",
-            Self::Silence => "no_answer",
-            Self::Failing => "failing",
+            Self::NoAnswer => "no_answer",
+            Self::ServerError => "failing",
             Self::NoCredentials => "no_credentials",
             Self::CredentialSource => "credential_source",
             Self::Credentials => "credentials",
-            Self::Action(_) => "denied",
-            Self::Missing => "not_found",
+            Self::Denied(_) => "denied",
+            Self::NotFound => "not_found",
             Self::PropertyLimit => "property_limit",
             Self::Throttled => "throttled",
             Self::Foreign => "foreign",
@@ -135,17 +135,17 @@ impl Cause {
     /// What is wrong, in words.
     pub fn description(self) -> String {
         let words = match self {
-            Self::Action(operation) => return format!("SiteWise denies iotsitewise:{operation}"),
+            Self::Denied(operation) => return format!("SiteWise denies iotsitewise:{operation}"),
             Self::Answer => "SiteWise rejects the request",
-            Self::Name => "the name of SiteWise's host cannot be resolved",
+            Self::Dns => "the name of SiteWise's host cannot be resolved",
             Self::Connection => "SiteWise is unreachable",
             Self::Tls => "the TLS handshake with SiteWise fails",
-            Self::Silence => "SiteWise does not answer",
-            Self::Failing => "SiteWise answers with errors (5xx)",
+            Self::NoAnswer => "SiteWise does not answer",
+            Self::ServerError => "SiteWise answers with errors (5xx)",
             Self::NoCredentials => "no AWS credentials were found",
             Self::CredentialSource => "the source of AWS credentials fails",
             Self::Credentials => "AWS rejects the credentials",
-            Self::Missing => "SiteWise does not have the asset or the property",
+            Self::NotFound => "SiteWise does not have the asset or the property",
             Self::PropertyLimit => "SiteWise limits the rate of the property",
             Self::Throttled => "SiteWise throttles requests",
             Self::Foreign => "something else answers in place of SiteWise",
@@ -162,7 +162,7 @@ impl Cause {
     pub fn remedy(self) -> &'static str {
         match self {
             Self::Answer => "correct what the message names",
-            Self::Name => {
+            Self::Dns => {
                 "check AWS_REGION, AWS_ENDPOINT_URL, DNS, and the VPC endpoint's private names"
             }
             Self::Connection => {
@@ -172,7 +172,7 @@ impl Cause {
                 "check for a proxy that intercepts TLS, AWS_CA_BUNDLE and the scheme of the \
                 endpoint"
             }
-            Self::Silence | Self::Failing => {
+            Self::NoAnswer | Self::ServerError => {
                 "it is retried automatically; check the AWS Health Dashboard, and proxies in \
                     between"
             }
@@ -185,8 +185,8 @@ impl Cause {
                 credential_process or the file"
             }
             Self::Credentials => "renew them at their source, and check this host's clock",
-            Self::Action(_) => "allow it in the policy of the role or user",
-            Self::Missing => {
+            Self::Denied(_) => "allow it in the policy of the role or user",
+            Self::NotFound => {
                 "it was deleted, or it is in another account or region than the configured one; \
                     what was deleted is created again"
             }
@@ -209,7 +209,7 @@ impl ApiFault {
     /// What was said, and where a right is missing which one, and what to do.
     pub fn text_with_remedy(&self) -> String {
         match self.cause {
-            Cause::Action(_) => self.explain(),
+            Cause::Denied(_) => self.explain(),
             _ => self.message.clone(),
         }
     }

@@ -85,7 +85,7 @@ where
             }
         }
         SdkError::TimeoutError(_) => {
-            ((ApiFaultKind::Unavailable, Cause::Silence), "timed out: no answer".to_owned())
+            ((ApiFaultKind::Unavailable, Cause::NoAnswer), "timed out: no answer".to_owned())
         }
         SdkError::ResponseError(answer) => {
             let status = answer.raw().status();
@@ -121,8 +121,8 @@ fn classify(code: Option<&str>, status: u16, operation: &'static str) -> (ApiFau
     let known = code.and_then(of_code);
     let kind = known.unwrap_or(of_status(status));
     let cause = match (kind, known, code) {
-        (ApiFaultKind::Denied, Some(_), Some(code)) if is_of_rights(code) => {
-            Cause::Action(operation)
+        (ApiFaultKind::Denied, Some(_), Some(code)) if is_authorization_error(code) => {
+            Cause::Denied(operation)
         }
         (ApiFaultKind::Denied, None, _) => Cause::Foreign,
         // A page of a proxy or of a portal, or a redirection to one.
@@ -133,13 +133,15 @@ fn classify(code: Option<&str>, status: u16, operation: &'static str) -> (ApiFau
 }
 
 /// Whether AWS does not take the credentials that a call was signed with.
-pub(super) fn is_of_credentials(answer: &HttpResponse) -> bool {
+pub(super) fn is_credentials_error(answer: &HttpResponse) -> bool {
     let code = ErrorDetails::of(answer).code;
-    code.is_some_and(|code| of_code(&code) == Some(ApiFaultKind::Denied) && !is_of_rights(&code))
+    code.is_some_and(|code| {
+        of_code(&code) == Some(ApiFaultKind::Denied) && !is_authorization_error(&code)
+    })
 }
 
-/// Whether who asks is known and may not.
-fn is_of_rights(code: &str) -> bool {
+/// Whether the caller is authenticated, but not authorized.
+fn is_authorization_error(code: &str) -> bool {
     [
         "AccessDeniedException",
         "AccessDenied",
@@ -156,7 +158,7 @@ pub(crate) fn of_entry(operation: &'static str, code: &str, message: &str) -> Ap
     let mut fault =
         ApiFault::new(known.unwrap_or(ApiFaultKind::Unavailable), format!("{code}: {message}"));
     fault.cause = match known {
-        Some(ApiFaultKind::Denied) if is_of_rights(code) => Cause::Action(operation),
+        Some(ApiFaultKind::Denied) if is_authorization_error(code) => Cause::Denied(operation),
         Some(_) => Cause::of_entry(&fault),
         // None of SiteWise's codes.
         None => Cause::Foreign,
@@ -249,7 +251,7 @@ fn of_local(error: &(dyn Error + 'static), otherwise: ApiFaultKind) -> (ApiFault
     let words = chain(error);
     let says = |any: &[&str]| any.iter().any(|part| words.contains(part));
     let cause = if says(&["dns error", "failed to lookup"]) {
-        Cause::Name
+        Cause::Dns
     } else if says(&["certificate", "TLS", "tls", "corrupt message"]) {
         Cause::Tls
     } else {

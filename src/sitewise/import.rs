@@ -46,13 +46,13 @@ pub trait BulkImport: Send + Sync + 'static {
         content: Vec<u8>,
     ) -> impl Future<Output = Result<(), ApiFault>> + Send;
 
-    /// Reads the objects below a prefix, so many bytes of them at most.
+    /// Reads the objects below a prefix, `max_bytes` of them.
     /// [ListObjectsV2](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html),
     /// [GetObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html)
     fn read_objects(
         &self,
         prefix: String,
-        most: usize,
+        max_bytes: usize,
     ) -> impl Future<Output = Result<Vec<Vec<u8>>, ApiFault>> + Send;
 
     /// Creates a job; gives its id. The fault of a name that is taken is `AlreadyExists`.

@@ -131,7 +131,7 @@ fn decode_plain(bytes: Bytes) -> Result<Payload, DecodeError> {
     Payload::decode(bytes).map_err(|_| DecodeError::Malformed)
 }
 
-/// Inflates the body to `most` bytes. False where it goes on.
+/// Inflates the body up to `max_bytes`. False where it goes on.
 fn inflate(payload: &Payload, max_bytes: usize, into: &mut Vec<u8>) -> Result<bool, DecodeError> {
     let body = payload.body.as_deref().ok_or(DecodeError::Compression)?;
     match algorithm(payload) {

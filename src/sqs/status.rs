@@ -174,7 +174,7 @@ impl Side {
 pub fn explain(fault: &ApiFault) -> String {
     let remedy = match fault.cause {
         // What SQS says itself and SiteWise does not.
-        Cause::Answer | Cause::Foreign | Cause::Missing | Cause::PropertyLimit => {
+        Cause::Answer | Cause::Foreign | Cause::NotFound | Cause::PropertyLimit => {
             if fault.message.contains("NonExistentQueue") || fault.message.contains("DoesNotExist")
             {
                 "create the queue, or correct its URL and region; AWS says the same of a queue of \

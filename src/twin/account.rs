@@ -14,7 +14,7 @@ impl Twin {
         self.writer.clocks = clocks;
     }
 
-    /// Queues values that are too old for SiteWise's live way from now on, as history, instead of
+    /// Queues values that are too old for SiteWise's live ingestion from now on, as history, instead of
     /// rejecting them.
     pub fn keep_old_values(&mut self) {
         self.writer.old_values = OldValues::Queued;

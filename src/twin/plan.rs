@@ -183,7 +183,7 @@ pub struct Plan {
     outputs: VecDeque<Output>,
     problems: BTreeMap<String, Problem>,
     /// Subjects of those that are SiteWise's verdict.
-    verdicts: BTreeMap<String, RejectionKind>,
+    rejections: BTreeMap<String, RejectionKind>,
     /// Rejections to be logged: subject and reason.
     unreported_rejections: Vec<(String, String)>,
     /// Conflicts that were not logged yet.
@@ -217,7 +217,7 @@ impl Plan {
             next_call_id: 0,
             outputs: VecDeque::new(),
             problems: BTreeMap::new(),
-            verdicts: BTreeMap::new(),
+            rejections: BTreeMap::new(),
             unreported_rejections: Vec::new(),
             conflicts: Vec::new(),
             figures: ProvisioningFigures::default(),

@@ -121,7 +121,7 @@ impl Twin {
         ];
         let mut found = subjects.iter().filter_map(|subject| {
             let reason = plan.problem(subject)?;
-            Some((plan.verdict(subject), self.unless_denied(subject, status), reason))
+            Some((plan.rejection(subject), self.unless_denied(subject, status), reason))
         });
         match found.next() {
             None => ProvisioningProgress { status, problem: None, verdict: None },

@@ -183,7 +183,7 @@ impl DesiredWorld {
         wanted: models::PropertyRequest<'_>,
     ) -> Result<PropertyIx, Cap> {
         let (property, made) = self.models.ensure_property(model, wanted)?;
-        if made || self.plan.has_refused(model) && self.corrects(model, property, wanted) {
+        if made || self.plan.has_rejected(model) && self.corrects(model, property, wanted) {
             self.changed_models.insert(model);
         }
         Ok(property)
@@ -197,7 +197,7 @@ impl DesiredWorld {
         wanted: models::PropertyRequest<'_>,
     ) -> bool {
         let id = self.models.get(model).property_id(property);
-        self.plan.refused_property(model, id).is_some()
+        self.plan.rejected_property(model, id).is_some()
             && self.models.correct(model, property, wanted)
     }
 

@@ -32,11 +32,11 @@ pub(super) struct PointWriter {
     pub outputs: VecDeque<Output>,
     /// Whether a value's time can be judged.
     pub clocks: ClockAgreement,
-    /// What becomes of values that are too old for SiteWise's live way.
+    /// What becomes of values that are too old for SiteWise's live ingestion.
     pub old_values: OldValues,
 }
 
-/// What becomes of values that are too old for SiteWise's live way.
+/// What becomes of values that are too old for SiteWise's live ingestion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OldValues {
     /// They are rejected at once.
@@ -113,7 +113,7 @@ impl PointWriter {
             let (time, quality) = (sample.time, mapping::quality(sample.quality));
             let tqv = Tqv { time, quality, value: mapping::as_it_came(Some(rejected_value)) };
             let point = self.point(target, tqv, class);
-            self.refuse(point, RejectReason::Invalid, OTHER_TYPE);
+            self.reject_part(point, RejectReason::Invalid, OTHER_TYPE);
         }
         let (value, quality) =
             match mapping::convert(sample.value.as_ref(), sample.quality, target.form) {
@@ -138,7 +138,7 @@ impl PointWriter {
                     let quality = mapping::quality(sample.quality);
                     let point =
                         self.point(target, Tqv { time: sample.time, quality, value }, class);
-                    self.refuse(point, RejectReason::Invalid, reason);
+                    self.reject_part(point, RejectReason::Invalid, reason);
                     origin = ValueOrigin::ReplacesRejected;
                     (Variant::Null(target.form.data_type()), Quality::Bad)
                 }
@@ -178,7 +178,7 @@ impl PointWriter {
             return WriteResult::OutOfWindow;
         }
         if origin == ValueOrigin::Plant {
-            self.refuse(point, RejectReason::OutOfRange, OUT_OF_WINDOW);
+            self.reject_part(point, RejectReason::OutOfRange, OUT_OF_WINDOW);
         }
         WriteResult::OutOfWindow
     }
@@ -349,7 +349,7 @@ impl PointWriter {
         self.points.push(QueuedPoint { point, gate });
     }
 
-    fn refuse(&mut self, point: Point, refusal: RejectReason, reason: &'static str) {
+    fn reject_part(&mut self, point: Point, refusal: RejectReason, reason: &'static str) {
         self.world.counts.refused.count(refusal);
         self.outputs.push_back(Output::Rejected { point, refusal, reason });
     }

@@ -54,7 +54,7 @@ impl<S: SiteWise> Engine<S> {
         self.log_conflicts(now);
         self.log_all_live(now);
         for (subject, reason) in self.bridge.take_rejections() {
-            let verdict = self.bridge.twin().plan().verdict(&subject);
+            let verdict = self.bridge.twin().plan().rejection(&subject);
             let verdict = verdict.unwrap_or(RejectionKind::Rejected);
             let kind = LineKind::NotCreated(verdict);
             if self.repeated_lines.admit(kind, Some(&subject), now.instant) {

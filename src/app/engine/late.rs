@@ -276,7 +276,8 @@ impl<S: SiteWise> Engine<S> {
         Ok(())
     }
 
-    /// Nothing but the log says that values wait for a right that is missing.
+    /// Logs failures that repeat: with a missing permission nothing else shows that late values are not
+    /// sent.
     fn log_step(&mut self, file: FileName, result: &StepResult, now: Now) {
         let StepResult::Failed(reason) = result else {
             self.late.failed_steps.record(false, STEPS_IN_A_ROW, now.instant);

@@ -41,7 +41,7 @@ pub(super) fn log_disk_event(change: &DiskEvent) {
             "the outbox on disk is damaged: {reason}; repairing it, meanwhile values are queued in \
              memory only"
         ),
-        DiskEvent::CountsLost(points) => warn!(
+        DiskEvent::PointsLost(points) => warn!(
             outbox.unreadable = points,
             "{points} values in the outbox were unreadable and are lost; the damaged files are \
              kept in OUTBOX_DIR: run `sparkwise outbox check`, and check the disk"
@@ -99,7 +99,7 @@ pub(super) fn log_over_rate(machine: &Source, names: (Option<&str>, Option<&str>
     warn!(
         sparkplug.source = %machine,
         "{machine} {}, beginning with {asset} / {property}; {}",
-        degraded::CROWDED,
+        degraded::TOO_FAST,
         degraded::CROWDED_REMEDY
     );
 }

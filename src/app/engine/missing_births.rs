@@ -112,8 +112,8 @@ impl<S: SiteWise> Engine<S> {
         for edge in self.missing_births.take_unasked(silent, heard) {
             info!(
                 sparkplug.edge_node = %edge,
-                "values of {edge} are queued on disk since before the start, and its asset is \
-                 not in SiteWise: it is asked for its birth"
+                "requesting a rebirth of {edge}: values of it are queued on disk since before the \
+                 start, and its asset is not in SiteWise"
             );
             self.bridge.request_birth_if_back(&edge, now);
         }

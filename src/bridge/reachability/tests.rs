@@ -84,7 +84,7 @@ fn what_is_denied_entry_by_entry_is_told_as_a_missing_right_and_so_is_its_end() 
     let denied = |world: &World| AllRejected {
         since: world.now.instant,
         fault: ApiFault {
-            cause: Cause::Action(cause::WRITE),
+            cause: Cause::Denied(cause::PUT_OPERATION),
             ..ApiFault::new(ApiFaultKind::Denied, "no")
         },
     };
@@ -162,7 +162,7 @@ fn an_outage_is_told_at_its_first_fault_and_so_is_its_end() {
 fn each_cause_is_told_once_and_apart() {
     let mut world = World::new();
     let causes =
-        [Cause::Name, Cause::Connection, Cause::Failing, Cause::NoCredentials, Cause::Throttled];
+        [Cause::Dns, Cause::Connection, Cause::ServerError, Cause::NoCredentials, Cause::Throttled];
     for cause in causes.into_iter().cycle().take(50) {
         world.round(Some(cause));
     }
@@ -178,7 +178,7 @@ fn a_call_that_is_not_answered_is_told_before_it_ends() {
     let other = world.call();
     world.wait(29 * SECOND);
     assert_eq!(world.told(), told(&[(6, "no_answer")]));
-    world.answer(id, Some(Cause::Silence));
+    world.answer(id, Some(Cause::NoAnswer));
     world.answer(other, None);
     world.wait(10 * SECOND);
     assert_eq!(world.told(), told(&[(32, "passing after 24")]));
@@ -192,7 +192,7 @@ fn a_call_that_hangs_among_a_thousand_is_told() {
         world.round(None);
     }
     assert_eq!(world.told(), told(&[(5, "no_answer"), (7, "passing after 0")]));
-    world.answer(id, Some(Cause::Silence));
+    world.answer(id, Some(Cause::NoAnswer));
     world.wait(60 * SECOND);
     assert_eq!(world.told(), []);
 }
@@ -202,7 +202,7 @@ fn a_call_that_hangs_among_a_thousand_is_told() {
 fn what_fails_now_and_then_is_told_once_an_hour() {
     let mut world = World::new();
     for second in 0..3 * 3_600 {
-        world.round((second % 100 == 0).then_some(Cause::Failing));
+        world.round((second % 100 == 0).then_some(Cause::ServerError));
         world.wait(SECOND);
     }
     assert!((3..=4).contains(&(world.told().len() / 2)));
@@ -213,7 +213,7 @@ fn a_second_outage_in_an_hour_is_told_within_seconds() {
     let mut world = World::new();
     for _ in 0..2 {
         for _ in 0..30 {
-            world.round(Some(Cause::Failing));
+            world.round(Some(Cause::ServerError));
             world.wait(SECOND);
         }
         for _ in 0..60 {
@@ -228,14 +228,14 @@ fn a_second_outage_in_an_hour_is_told_within_seconds() {
 #[test]
 fn a_right_that_is_missing_is_told_though_other_calls_pass() {
     let mut world = World::new();
-    let action = Cause::Action("iotsitewise:DescribeAsset");
+    let action = Cause::Denied("iotsitewise:DescribeAsset");
     for n in 0..600 {
         world.round((n % 2 == 0).then_some(action));
         world.wait(SECOND);
     }
     assert_eq!(world.told(), told(&[(0, "denied")]));
     let mut world = World::new();
-    world.round(Some(Cause::Action(cause::WRITE)));
+    world.round(Some(Cause::Denied(cause::PUT_OPERATION)));
     world.round(None);
     world.wait(10 * SECOND);
     assert_eq!(world.told(), told(&[(0, "denied"), (2, "passing after 0")]));
@@ -290,7 +290,7 @@ fn a_right_that_returns_is_told() {
         world.wait(SECOND);
     };
     for _ in 0..10 {
-        round(&mut world, "CreateAsset", Some(Cause::Action("CreateAsset")));
+        round(&mut world, "CreateAsset", Some(Cause::Denied("CreateAsset")));
         round(&mut world, "ListAssets", None);
     }
     assert_eq!(world.told(), told(&[(0, "denied")]));
@@ -298,6 +298,6 @@ fn a_right_that_returns_is_told() {
     round(&mut world, "CreateAsset", None);
     assert_eq!(world.told(), told(&[(20, "CreateAsset after 20")]));
     // Should it go once more, that is new.
-    round(&mut world, "CreateAsset", Some(Cause::Action("CreateAsset")));
+    round(&mut world, "CreateAsset", Some(Cause::Denied("CreateAsset")));
     assert_eq!(world.told(), told(&[(22, "denied")]));
 }

@@ -176,7 +176,7 @@ impl<'a> DeliveryStatusReader<'a> {
         status: &mut PropertyDeliveryStatus,
     ) {
         let delivery = self.view.bridge.delivery();
-        let rejected = self.twin.plan().refused_property(self.asset.model, property.id);
+        let rejected = self.twin.plan().rejected_property(self.asset.model, property.id);
         let gate = queued.and_then(|queued| queued.gate);
         let first = queued.map(|queued| queued.oldest.as_millis());
         let handed_in = in_delivery.oldest.map(|at| self.wall(at));
@@ -252,7 +252,7 @@ pub(super) fn rejected(
     property: &DesiredProperty,
 ) -> Option<String> {
     let plan = view.bridge.twin().plan();
-    if let Some(words) = plan.refused_property(asset.model, property.id) {
+    if let Some(words) = plan.rejected_property(asset.model, property.id) {
         return Some(format!("{words}; {}", RejectionKind::Rejected.remedy()));
     }
     let stream = Stream { asset: asset.id, property: property.id };

@@ -52,7 +52,7 @@ pub(super) struct Overview {
     import: Option<ImportCost>,
 }
 
-/// What bulk import would cost instead of the live way, in messages of thirty days.
+/// What bulk import would cost instead of live ingestion, in messages of thirty days.
 #[derive(Debug, Serialize)]
 struct ImportCost {
     every_seconds: u64,

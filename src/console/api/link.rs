@@ -33,8 +33,8 @@ pub(super) fn of(twin: &Twin, why: &DegradedReason) -> Option<Link> {
             machine.as_deref().map(|machine| of_node(twin, machine))
         }
         DegradedReason::Capped { machine, .. }
-        | DegradedReason::Refused { machine, .. }
-        | DegradedReason::OverRate { machine, .. }
+        | DegradedReason::ValuesRejected { machine, .. }
+        | DegradedReason::ValuesTooFast { machine, .. }
         | DegradedReason::ValuesRetried { machine, .. } => {
             by_address(twin, machine).map(Link::Plant)
         }
@@ -42,16 +42,16 @@ pub(super) fn of(twin: &Twin, why: &DegradedReason) -> Option<Link> {
         DegradedReason::AllNodesExcluded { .. }
         | DegradedReason::NotConnected { .. }
         | DegradedReason::SiteWise { .. }
-        | DegradedReason::Slow { .. }
-        | DegradedReason::Contended { .. }
+        | DegradedReason::SiteWiseSlow { .. }
+        | DegradedReason::ClientIdShared { .. }
         | DegradedReason::MessagesLost { .. }
-        | DegradedReason::StoredLost { .. }
+        | DegradedReason::RetainedDropped { .. }
         | DegradedReason::MessagesLate { .. }
-        | DegradedReason::Oversized { .. }
-        | DegradedReason::Foreign { .. }
+        | DegradedReason::PacketTooLarge { .. }
+        | DegradedReason::ForeignTopics { .. }
         | DegradedReason::NothingDelivered { .. }
         | DegradedReason::OutboxFull(_)
-        | DegradedReason::Expiring { .. }
+        | DegradedReason::ValuesExpiring { .. }
         | DegradedReason::LateValuesFailing { .. }
         | DegradedReason::OutboxNotWritable(_)
         | DegradedReason::OutboxUnreadable(_)

@@ -49,7 +49,7 @@ impl DegradedReason {
     pub(crate) fn expiring(look: &EngineView<'_>) -> Option<Self> {
         let expiring = look.now.wall.minus(Self::EXPIRING_AFTER);
         let since = look.oldest_time().filter(|time| *time < expiring)?;
-        Some(Self::Expiring { since, then: TooOld::of(look) })
+        Some(Self::ValuesExpiring { since, then: TooOld::of(look) })
     }
 
     /// Machines whose values wait on disk for an asset that is not in SiteWise, which were asked for
@@ -110,15 +110,17 @@ impl DegradedReason {
     fn rank(&self) -> u8 {
         match self {
             Self::NotConnected { .. }
-            | Self::Contended { .. }
-            | Self::Foreign { .. }
+            | Self::ClientIdShared { .. }
+            | Self::ForeignTopics { .. }
             | Self::NothingDelivered { .. }
             | Self::AllNodesExcluded { .. }
             | Self::SiteWise { .. } => 0,
-            Self::Slow { .. } => 1,
-            Self::MessagesLost { .. } | Self::StoredLost { .. } | Self::MessagesLate { .. } => 1,
+            Self::SiteWiseSlow { .. } => 1,
+            Self::MessagesLost { .. }
+            | Self::RetainedDropped { .. }
+            | Self::MessagesLate { .. } => 1,
             Self::OutboxFull(_)
-            | Self::Expiring { .. }
+            | Self::ValuesExpiring { .. }
             | Self::AwaitsBirth { .. }
             | Self::LateValuesFailing { .. }
             | Self::OutboxNotWritable(_)
@@ -128,8 +130,10 @@ impl DegradedReason {
             Self::Finding { finding: Finding::ClockBack, .. } => 7,
             Self::NotUnderstood { .. } | Self::Finding { .. } => 4,
             Self::Offline { .. } => 5,
-            Self::Oversized { .. } | Self::OnlyStored { .. } => 6,
-            Self::Refused { .. } | Self::OverRate { .. } | Self::SenderClock { .. } => 7,
+            Self::PacketTooLarge { .. } | Self::OnlyStored { .. } => 6,
+            Self::ValuesRejected { .. } | Self::ValuesTooFast { .. } | Self::SenderClock { .. } => {
+                7
+            }
             Self::Capped { .. } => 8,
             Self::ValuesRetried { .. } => 9,
             Self::Problem { first, .. } => problem_rank(first),
@@ -139,10 +143,10 @@ impl DegradedReason {
     /// How many values it affects, where that is counted.
     const fn values(&self) -> u64 {
         match self {
-            Self::Refused { values, .. }
+            Self::ValuesRejected { values, .. }
             | Self::Capped { values, .. }
             | Self::AwaitsBirth { values, .. }
-            | Self::OverRate { values, .. } => *values,
+            | Self::ValuesTooFast { values, .. } => *values,
             Self::ValuesRetried { retried, .. } => retried.values as u64,
             _ => 0,
         }
@@ -185,26 +189,33 @@ fn servers(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
             all.push(DegradedReason::NotConnected { url: url(), error, unheard });
         }
         if let Some(why) = link.contended.clone().filter(|_| some_up) {
-            all.push(DegradedReason::Contended { url: url(), why });
+            all.push(DegradedReason::ClientIdShared { url: url(), why });
         }
         if host.delivers_nothing(ServerId(place)) {
             all.push(DegradedReason::NothingDelivered { url: url() });
         }
         if link.losing {
-            let messages = link.dropped.saturating_sub(link.stored_dropped);
+            let messages = link.dropped.saturating_sub(link.retained_dropped);
             all.push(DegradedReason::MessagesLost { url: url(), messages });
         }
-        if link.losing_stored {
-            all.push(DegradedReason::StoredLost { url: url(), messages: link.stored_dropped });
+        if link.dropping_retained {
+            all.push(DegradedReason::RetainedDropped {
+                url: url(),
+                messages: link.retained_dropped,
+            });
         }
         if let Some(seconds) = link.late {
             all.push(DegradedReason::MessagesLate { url: url(), seconds });
         }
         if let Some(topic) = link.oversized_topic.clone() {
-            all.push(DegradedReason::Oversized { url: url(), topic, messages: link.oversized });
+            all.push(DegradedReason::PacketTooLarge {
+                url: url(),
+                topic,
+                messages: link.oversized,
+            });
         }
         if let Some(topic) = foreign.filter(|_| some_up && link.since.is_some()) {
-            all.push(DegradedReason::Foreign { url: url(), topic: topic.to_owned() });
+            all.push(DegradedReason::ForeignTopics { url: url(), topic: topic.to_owned() });
         }
     }
 }
@@ -225,7 +236,7 @@ fn sitewise(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
         }));
         all.extend(look.bridge.reachability().slow(plane).map(|took| {
             let host = look.host_of(plane).to_owned();
-            DegradedReason::Slow { host, plane, took }
+            DegradedReason::SiteWiseSlow { host, plane, took }
         }));
     }
 }
@@ -353,7 +364,7 @@ fn values(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     }));
     all.extend(look.bridge.over_rate(look.now.instant).map(|(machine, over_rate)| {
         let (asset, property) = twin.display_names(over_rate.example);
-        DegradedReason::OverRate {
+        DegradedReason::ValuesTooFast {
             machine: machine.to_string(),
             example: format!(
                 "{} / {}",
@@ -374,11 +385,11 @@ fn problems(twin: &Twin, all: &mut Vec<DegradedReason>) {
     let (plan, asset) = (twin.plan(), "asset ");
     let mut rows: BTreeMap<(bool, &str), Vec<&str>> = BTreeMap::new();
     for (subject, reason) in plan.problems() {
-        let cause = match (subject.starts_with(asset), plan.verdict(subject)) {
+        let cause = match (subject.starts_with(asset), plan.rejection(subject)) {
             (true, Some(RejectionKind::Limit)) => (true, ""),
-            // SiteWise's words name the asset.
+            // Its message names the asset: those of one operation are one row.
             (true, _) => (true, plan.denied(subject).unwrap_or(reason)),
-            // Its own name: it is by itself.
+            // No asset: a row of its own.
             (false, _) => (false, subject),
         };
         rows.entry(cause).or_default().push(subject);
@@ -468,6 +479,6 @@ fn refused(look: &EngineView<'_>, twin: &Twin, all: &mut Vec<DegradedReason>) {
     }
     all.extend(rows.into_iter().map(|((owner, _), (of, refusal, values, example))| {
         let (machine, machines) = subject(owner, &of);
-        DegradedReason::Refused { machine, machines, refusal, values, example }
+        DegradedReason::ValuesRejected { machine, machines, refusal, values, example }
     }));
 }

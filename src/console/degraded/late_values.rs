@@ -121,7 +121,7 @@ mod tests {
         ] {
             let then = TooOld::by(tiers);
             let waits = DegradedReason::AwaitsBirth { machine: None, values: 1, until, then };
-            for why in [DegradedReason::Expiring { since, then }, waits] {
+            for why in [DegradedReason::ValuesExpiring { since, then }, waits] {
                 let (why, case) = (why.reason(), format!("{tiers:?}"));
                 assert_eq!(why.contains("become dead letters"), lost, "{case}: {why}");
                 assert_eq!(why.contains("through LATE_BUCKET"), !lost, "{case}: {why}");

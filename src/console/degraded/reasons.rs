@@ -231,7 +231,7 @@ mod tests {
             properties: 300,
             values: 900,
             example: "Nordsee/gw/P1 / Speed: AccessDeniedException: no".to_owned(),
-            cause: Cause::Action("BatchPutAssetPropertyValue"),
+            cause: Cause::Denied("BatchPutAssetPropertyValue"),
             others: OtherProperties::Accepted,
         }
     }
@@ -247,7 +247,7 @@ mod tests {
         }
         assert!(!denied.contains("proxy"), "{denied}");
         let gone = RetriedValues {
-            cause: Cause::Missing,
+            cause: Cause::NotFound,
             others: OtherProperties::NotTried,
             ..of_denied()
         };
@@ -269,13 +269,13 @@ mod tests {
             DegradedReason::NotConnected { url: url.clone(), error: trouble, unheard: 0 },
             DegradedReason::MessagesLost { url: url.clone(), messages: 1 },
             DegradedReason::MessagesLate { url: url.clone(), seconds: 5 },
-            DegradedReason::Oversized { url, topic: String::new(), messages: 1 },
-            DegradedReason::Foreign { url: String::new(), topic: String::new() },
+            DegradedReason::PacketTooLarge { url, topic: String::new(), messages: 1 },
+            DegradedReason::ForeignTopics { url: String::new(), topic: String::new() },
             DegradedReason::NothingDelivered { url: String::new() },
             DegradedReason::NotUnderstood { edge: String::new(), reason: "" },
             DegradedReason::OnlyStored { edges: String::new(), count: 1, reason: "" },
             DegradedReason::Offline { edge: String::new(), since: None },
-            DegradedReason::Refused {
+            DegradedReason::ValuesRejected {
                 machine: String::new(),
                 machines: 1,
                 refusal: RejectReason::Invalid,
@@ -283,7 +283,10 @@ mod tests {
                 example: String::new(),
             },
             DegradedReason::OutboxFull(drop_order(None)),
-            DegradedReason::Expiring { since: Timestamp::from_millis(0), then: TooOld::Imported },
+            DegradedReason::ValuesExpiring {
+                since: Timestamp::from_millis(0),
+                then: TooOld::Imported,
+            },
             DegradedReason::AwaitsBirth {
                 machine: None,
                 values: 1,
@@ -299,18 +302,22 @@ mod tests {
                 plane: Plane::Write,
                 why: String::new(),
             },
-            DegradedReason::Slow {
+            DegradedReason::SiteWiseSlow {
                 host: String::new(),
                 plane: Plane::Write,
                 took: std::time::Duration::from_secs(8),
             },
-            DegradedReason::Contended { url: String::new(), why: "".into() },
+            DegradedReason::ClientIdShared { url: String::new(), why: "".into() },
             DegradedReason::AllNodesExcluded { edge: String::new(), messages: 1 },
             DegradedReason::Finding { edge: None, finding: Finding::HostConflict, count: 1 },
             DegradedReason::CommandsUnreachable { url: String::new(), why: String::new() },
             DegradedReason::Clock { ahead: 1 },
             DegradedReason::SenderClock { edge: String::new(), ahead: 1, others: 0 },
-            DegradedReason::OverRate { machine: String::new(), example: String::new(), values: 1 },
+            DegradedReason::ValuesTooFast {
+                machine: String::new(),
+                example: String::new(),
+                values: 1,
+            },
             DegradedReason::ValuesRetried { machine: String::new(), retried: of_denied() },
             DegradedReason::Problem { first: subject.clone(), subject, count: 1, reason },
         ];
@@ -360,7 +367,7 @@ mod tests {
         let says = |text: &str| assert!(DO.iter().any(|what| text.contains(what)), "{text}");
         let finding = |finding| DegradedReason::Finding { edge: None, finding, count: 1 };
         let findings = Finding::ALL.into_iter().filter(|finding| finding.needs_people());
-        let refused = RejectReason::ALL.map(|refusal| DegradedReason::Refused {
+        let refused = RejectReason::ALL.map(|refusal| DegradedReason::ValuesRejected {
             machine: String::new(),
             machines: 1,
             refusal,
@@ -379,7 +386,7 @@ mod tests {
                     | DegradedReason::OnlyStored { .. }
                     | DegradedReason::LateValuesFailing { .. }
                     | DegradedReason::SiteWise { .. }
-                    | DegradedReason::Contended { .. }
+                    | DegradedReason::ClientIdShared { .. }
                     | DegradedReason::CommandsUnreachable { .. }
                     | DegradedReason::Problem { .. }
             )

@@ -33,7 +33,7 @@ pub(crate) const SLOW_REMEDY: &str =
     "values arrive late; see the AWS Health Dashboard, and proxies and the network on the way";
 
 /// What is wrong with a machine that is too fast.
-pub(crate) const CROWDED: &str = "sends more values than SiteWise accepts, which is ten per \
+pub(crate) const TOO_FAST: &str = "sends more values than SiteWise accepts, which is ten per \
     property and second: the first nine and the last of each second are written, the others are \
     dropped";
 

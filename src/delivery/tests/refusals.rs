@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::delivery::rejections::OtherProperties;
-use crate::sitewise::cause::{Cause, WRITE};
+use crate::sitewise::cause::{Cause, PUT_OPERATION};
 
 /// So many seconds, in which each entry for which `refuses` says so has this error.
 fn through(plant: &mut Plant, seconds: i64, kind: ApiFaultKind, refuses: impl Fn(&Entry) -> bool) {
@@ -33,9 +33,9 @@ fn where_every_entry_is_denied_that_is_one_cause_within_ten_seconds() {
         through(&mut plant, 8, kind, |_| true);
         let told = plant.delivery.all_rejected().unwrap_or_else(|| panic!("{kind:?}"));
         let cause = match kind {
-            ApiFaultKind::Denied => Cause::Action(WRITE),
-            ApiFaultKind::NotFound => Cause::Missing,
-            _ => Cause::Failing,
+            ApiFaultKind::Denied => Cause::Denied(PUT_OPERATION),
+            ApiFaultKind::NotFound => Cause::NotFound,
+            _ => Cause::ServerError,
         };
         assert_eq!(told.fault.cause, cause);
         // Where assets are gone SiteWise is not away.
@@ -64,7 +64,7 @@ fn where_one_asset_is_denied_it_is_named_and_sitewise_is_not_away() {
     let [row] = rows[..] else { panic!("{rows:?}") };
     assert_eq!(
         (row.stream.asset, row.cause, row.others),
-        (asset, Cause::Action(WRITE), OtherProperties::Accepted)
+        (asset, Cause::Denied(PUT_OPERATION), OtherProperties::Accepted)
     );
     assert_eq!(held(&plant), 1);
 }

@@ -133,7 +133,7 @@ fn buffered_rows_have_files_and_times_of_their_own() {
     let buffered = Some(Buffered { globs, every: Duration::from_secs(900) });
     let mut late = Late::new(Config { buffered, ..config() }, Vec::new(), 1, at(0));
     let one = || point(1, Variant::Boolean(true));
-    // Nothing says that the account has what jobs need: there is the live way.
+    // Nothing says that the account has what jobs need: there is live ingestion.
     assert_eq!(late.handle_buffered(one(), at(0)), Err((one(), Refusal::NoTier)));
     late.handle_tiers(Tiers::Enabled, at(0));
     late.handle_buffered(one(), at(0)).unwrap();

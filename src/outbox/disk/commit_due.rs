@@ -12,29 +12,29 @@ const GATHER: Duration = Duration::from_millis(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CommitDue {
     /// As soon as no job is left: a slow disk is not given a pause on top.
-    pub(super) early: Instant,
+    pub(super) when_idle: Instant,
     /// However many jobs are left.
-    late: Instant,
+    at_latest: Instant,
 }
 
 impl CommitDue {
     /// Something is to be flushed from `now` on.
     pub(super) fn after(last_commit: Option<Instant>, now: Instant) -> Self {
         let gathered = now + GATHER;
-        let early = last_commit.map_or(gathered, |begun| gathered.max(begun + COMMIT));
-        Self { early, late: early.max(now + COMMIT) }
+        let when_idle = last_commit.map_or(gathered, |begun| gathered.max(begun + COMMIT));
+        Self { when_idle, at_latest: when_idle.max(now + COMMIT) }
     }
 
     /// At this time, whatever is left.
     pub(super) fn at(at: Instant) -> Self {
-        Self { early: at, late: at }
+        Self { when_idle: at, at_latest: at }
     }
 
     /// Whether to wait for the disk now.
-    pub(super) fn is_over(self, jobs: JobsLeft, now: Instant) -> bool {
+    pub(super) fn is_due(self, jobs: JobsLeft, now: Instant) -> bool {
         match jobs {
-            JobsLeft::None => self.early <= now,
-            JobsLeft::Perhaps => self.late <= now,
+            JobsLeft::None => self.when_idle <= now,
+            JobsLeft::Perhaps => self.at_latest <= now,
         }
     }
 }
@@ -50,21 +50,26 @@ pub(super) enum JobsLeft {
 mod tests {
     use super::*;
 
-    /// It had a pause of 50 ms after each wait, however long that was: on a slow disk, beside late
+    /// It had a pause of 50 ms after each wait, however long that was: on a slow disk, beside at_latest
     /// values, a value was flushed after 200 ms.
     #[test]
     fn a_slow_disk_is_given_no_pause_on_top() {
         let begun = Instant::now();
         let after = |millis| begun + Duration::from_millis(millis);
-        assert_eq!(CommitDue::after(None, begun).early, begun + GATHER);
-        for (now, early, late) in [(1, 50, 51), (45, 55, 95), (80, 90, 130), (1_000, 1_010, 1_050)]
+        assert_eq!(CommitDue::after(None, begun).when_idle, begun + GATHER);
+        for (now, when_idle, at_latest) in
+            [(1, 50, 51), (45, 55, 95), (80, 90, 130), (1_000, 1_010, 1_050)]
         {
             let due = CommitDue::after(Some(begun), after(now));
-            assert_eq!(due, CommitDue { early: after(early), late: after(late) }, "{now}");
+            assert_eq!(
+                due,
+                CommitDue { when_idle: after(when_idle), at_latest: after(at_latest) },
+                "{now}"
+            );
             // While jobs are left they are done first.
-            assert!(due.is_over(JobsLeft::None, after(early)));
-            assert!(!due.is_over(JobsLeft::Perhaps, after(late - 1)));
-            assert!(due.is_over(JobsLeft::Perhaps, after(late)));
+            assert!(due.is_due(JobsLeft::None, after(when_idle)));
+            assert!(!due.is_due(JobsLeft::Perhaps, after(at_latest - 1)));
+            assert!(due.is_due(JobsLeft::Perhaps, after(at_latest)));
         }
     }
 }

@@ -126,12 +126,12 @@ pub(super) struct DiskWriter {
     opened_at: Instant,
 }
 
-/// A damaged store can panic.
+/// A damaged store can panic, and must not end the process.
 pub(super) fn catch_panic<T>(
     work: impl FnOnce() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(StoreError::Damaged("the store cannot read it".to_owned())))
+        .unwrap_or_else(|_| Err(StoreError::Damaged("reading it panicked".to_owned())))
 }
 
 /// Whether to go on.
@@ -201,7 +201,7 @@ impl DiskWriter {
                     *due.get_or_insert_with(|| CommitDue::at(Instant::now() + self.retry_delay)),
                 ),
             };
-            let until = timer.map_or(next_check, |timer| timer.early.min(next_check));
+            let until = timer.map_or(next_check, |timer| timer.when_idle.min(next_check));
             let jobs_left = match jobs.recv_timeout(until.saturating_duration_since(Instant::now()))
             {
                 Ok(job) => {
@@ -217,7 +217,7 @@ impl DiskWriter {
                 }
             };
             // A long row of jobs must not put the commit off.
-            if timer.is_some_and(|due| due.is_over(jobs_left, Instant::now())) {
+            if timer.is_some_and(|due| due.is_due(jobs_left, Instant::now())) {
                 due = None;
                 last_commit = Some(Instant::now());
                 self.handle_timeout();

@@ -35,7 +35,7 @@ struct Line {
     device: Option<Arc<str>>,
 }
 
-/// Whose assets are, as far as values have waited for them.
+/// The edge node or device of each asset that values have waited for.
 #[derive(Debug, Default)]
 pub(super) struct Machines(FxHashMap<Uuid, Source>);
 

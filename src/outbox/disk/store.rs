@@ -75,7 +75,7 @@ pub enum StoreError {
     #[error("{0}")]
     Denied(String),
     /// A thread of the store failed: the disk failed, or what lies on it is damaged.
-    #[error("an earlier write failed")]
+    #[error("a background thread of the store failed")]
     ThreadFailed,
     /// The disk.
     #[error("{0}")]

@@ -172,14 +172,17 @@ impl PutResponseBody {
             };
             let refusals = refused.errors.unwrap_or_default();
             if refusals.is_empty() {
-                let fault =
-                    fault::of_entry(cause::WRITE, "no error code", "the entry was rejected");
+                let fault = fault::of_entry(
+                    cause::PUT_OPERATION,
+                    "no error code",
+                    "the entry was rejected",
+                );
                 errors.push(EntryError { entry, fault, times: Vec::new() });
             }
             errors.extend(refusals.into_iter().map(|refusal| EntryError {
                 entry,
                 fault: fault::of_entry(
-                    cause::WRITE,
+                    cause::PUT_OPERATION,
                     refusal.error_code.as_deref().unwrap_or("no error code"),
                     refusal.error_message.as_deref().unwrap_or_default(),
                 ),

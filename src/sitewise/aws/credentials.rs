@@ -61,7 +61,7 @@ impl State {
 }
 
 impl RenewableCredentials {
-    /// Starts with `provider`; later ones are built by `make`. A call takes `call_timeout` at most.
+    /// Starts with `provider`; later ones are built by `factory`. A call takes `call_timeout` at most.
     pub(super) fn new(
         provider: Option<SharedCredentialsProvider>,
         factory: Option<ProviderFactory>,
@@ -141,7 +141,7 @@ fn cache(call_timeout: Duration) -> SharedIdentityCache {
 
 impl fmt::Debug for RenewableCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Renewed").finish_non_exhaustive()
+        f.debug_struct("RenewableCredentials").finish_non_exhaustive()
     }
 }
 

@@ -45,7 +45,7 @@ impl AwsSiteWise {
             model.usable = match self.describe_version(id, ACTIVE).await {
                 Ok(Model { properties, hierarchies, .. }) => Some(ActiveVersion {
                     properties: properties.into_iter().map(|property| property.id).collect(),
-                    hierarchies: hierarchies.into_iter().map(|place| place.id).collect(),
+                    hierarchies: hierarchies.into_iter().map(|hierarchy| hierarchy.id).collect(),
                 }),
                 Err(ApiFault { kind: ApiFaultKind::NotFound, .. }) => None,
                 Err(fault) => return Err(fault),
@@ -150,7 +150,7 @@ impl AwsSiteWise {
         let id = convert::id(model.asset_model_id());
         let id = id.map_err(unreadable("describe an asset model"))?;
         let active = match self.describe_version(id, ACTIVE).await {
-            Ok(model) => model.properties.into_iter().map(|composites| composites.id).collect(),
+            Ok(model) => model.properties.into_iter().map(|property| property.id).collect(),
             Err(ApiFault { kind: ApiFaultKind::NotFound, .. }) => Vec::new(),
             Err(fault) => return Err(fault),
         };

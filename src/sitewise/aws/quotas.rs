@@ -74,19 +74,19 @@ fn url(config: &SdkConfig, endpoint: &Endpoint) -> Option<String> {
 pub(super) async fn ask(
     config: &SdkConfig,
     endpoint: &Endpoint,
-    answered: &ResponseInspector,
+    inspector: &ResponseInspector,
 ) -> Option<Result<Quotas, ApiFault>> {
-    Some(ask_at(&url(config, endpoint)?, config, endpoint, answered).await)
+    Some(ask_at(&url(config, endpoint)?, config, endpoint, inspector).await)
 }
 
 pub(super) async fn ask_at(
     url: &str,
     config: &SdkConfig,
     endpoint: &Endpoint,
-    answered: &ResponseInspector,
+    inspector: &ResponseInspector,
 ) -> Result<Quotas, ApiFault> {
     let tried = "read the account's quotas";
-    let operation = operation(config, endpoint, url, answered)
+    let operation = operation(config, endpoint, url, inspector)
         .map_err(|error| fault::of_answer(tried, error))?;
     let answer = operation.invoke(()).await;
     answer.map(|answer| quotas(&answer.quotas)).map_err(|error| fault::of_call(tried, &error))
@@ -96,7 +96,7 @@ fn operation(
     config: &SdkConfig,
     endpoint: &Endpoint,
     url: &str,
-    answered: &ResponseInspector,
+    inspector: &ResponseInspector,
 ) -> Result<Operation<(), QuotasBody, ErrorMetadata>, BoxError> {
     let timeouts = TimeoutConfig::builder().operation_timeout(PATIENCE).build();
     let mut operation = Operation::builder()
@@ -106,7 +106,7 @@ fn operation(
         .no_retry()
         .timeout_config(timeouts)
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .interceptor(answered.clone())
+        .interceptor(inspector.clone())
         .endpoint_url(url);
     if let Some(client) = config.http_client() {
         operation = operation.http_client(client);

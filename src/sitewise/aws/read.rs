@@ -7,7 +7,7 @@ use super::{AwsSiteWise, inexpressible};
 use crate::sitewise::api::{
     ApiFault, ApiFaultKind, LatestValue, PropertyDataType, Quality, Tqv, Variant,
 };
-use crate::sitewise::cause::READ;
+use crate::sitewise::cause::GET_OPERATION;
 use crate::sitewise::{convert, fault};
 use crate::time::Timestamp;
 
@@ -39,8 +39,11 @@ impl AwsSiteWise {
                 }
             }
             for error in page.error_entries() {
-                let fault =
-                    fault::of_entry(READ, error.error_code().as_str(), error.error_message());
+                let fault = fault::of_entry(
+                    GET_OPERATION,
+                    error.error_code().as_str(),
+                    error.error_message(),
+                );
                 let at = error.entry_id().parse::<usize>().ok();
                 match fault.kind {
                     ApiFaultKind::NotFound => {}

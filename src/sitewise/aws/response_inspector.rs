@@ -67,7 +67,7 @@ pub(crate) struct ResponseInspector {
     /// Invalidated when AWS rejects the credentials.
     credentials: Option<RenewableCredentials>,
     started: Instant,
-    /// What time it was there at `began`, in milliseconds.
+    /// What time it was there at `started`, in milliseconds.
     sitewise_time_at_start: Arc<AtomicI64>,
     /// The same, or later, in milliseconds; `i64::MAX` before the first answer.
     latest_time_at_start: Arc<AtomicI64>,
@@ -137,7 +137,7 @@ impl TimeSource for ResponseInspector {
 
 impl Intercept for ResponseInspector {
     fn name(&self) -> &'static str {
-        "Answered"
+        "ResponseInspector"
     }
 
     fn read_before_transmit(
@@ -175,7 +175,7 @@ impl Intercept for ResponseInspector {
             check(metadata.name(), answer.body().bytes().unwrap_or_default())?;
         }
         if let Some(credentials) = self.credentials.as_ref().filter(|_| !taken)
-            && fault::is_of_credentials(answer)
+            && fault::is_credentials_error(answer)
         {
             credentials.invalidate();
         }

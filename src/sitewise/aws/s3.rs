@@ -64,7 +64,7 @@ impl Bucket {
         config: &SdkConfig,
         region: &str,
         bucket: &str,
-        answered: ResponseInspector,
+        inspector: ResponseInspector,
     ) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(super::sdk::CONNECT_TIMEOUT)
@@ -80,7 +80,7 @@ impl Bucket {
             // The whole call has its timeout, and its body is in memory.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .with_connection_poisoning()
-            .interceptor(answered)
+            .interceptor(inspector)
             .endpoint_url(&url);
         if let Some(client) = config.http_client() {
             call = call.http_client(client);
@@ -108,13 +108,13 @@ impl Bucket {
         self.call(put, "s3:PutObject", key).await.map(drop)
     }
 
-    /// Reads the objects below a prefix, `most` bytes of them at most.
+    /// Reads the objects below a prefix, `max_bytes` of them.
     pub(super) async fn read_below(
         &self,
         prefix: &str,
-        most: usize,
+        max_bytes: usize,
     ) -> Result<Vec<Vec<u8>>, ApiFault> {
-        let mut left = most;
+        let mut left = max_bytes;
         let mut objects = Vec::new();
         for Listed { key, size } in self.list(prefix).await? {
             let object = self.read(&key, size.min(left)).await?;

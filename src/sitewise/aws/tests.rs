@@ -86,7 +86,8 @@ async fn answers_without_a_code_are_judged_by_their_status() {
 /// A portal's page was told as an error of SiteWise.
 #[tokio::test]
 async fn what_is_no_answer_of_sitewise_is_told_as_another_ones() {
-    for (status, cause) in [(200, Cause::Foreign), (302, Cause::Foreign), (502, Cause::Failing)] {
+    for (status, cause) in [(200, Cause::Foreign), (302, Cause::Foreign), (502, Cause::ServerError)]
+    {
         let stub =
             Stub::start(move |_| StubReply::text(status, "<html>Please sign in</html>")).await;
         let fault = client(&stub).put(Vec::new()).await.unwrap_err();

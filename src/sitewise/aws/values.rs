@@ -45,7 +45,7 @@ impl PutValues {
         config: &SdkConfig,
         endpoint: &Endpoint,
         timeouts: TimeoutConfig,
-        answered: ResponseInspector,
+        inspector: ResponseInspector,
     ) -> Result<Self, BoxError> {
         let mut operation = Operation::builder()
             .service_name(SERVICE)
@@ -57,7 +57,7 @@ impl PutValues {
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .with_connection_poisoning()
             .interceptor(ServiceClockSkewInterceptor::new())
-            .interceptor(answered);
+            .interceptor(inspector);
         if let Some(client) = config.http_client() {
             operation = operation.http_client(client);
         }

@@ -41,7 +41,7 @@ const HELD_BACK_FOR: Duration = Duration::from_secs(3600);
 
 /// What a message is, as far as it shows the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ClockSign {
+pub(super) enum ClockEvidence {
     /// An NBIRTH that answers a request: it was made after that.
     Answer,
     /// Another NBIRTH.
@@ -121,16 +121,16 @@ impl SenderClock {
 
     /// A live message was `ahead` milliseconds ahead of its arrival. Returns by how much the clock
     /// is off where it is wrong from now on.
-    pub(super) fn record(&mut self, sign: ClockSign, ahead: i64, now: Instant) -> Option<i64> {
+    pub(super) fn record(&mut self, sign: ClockEvidence, ahead: i64, now: Instant) -> Option<i64> {
         let was_wrong = self.off.is_some();
         match sign {
-            ClockSign::Answer | ClockSign::Birth if ahead.abs() < RIGHT_MS => {
+            ClockEvidence::Answer | ClockEvidence::Birth if ahead.abs() < RIGHT_MS => {
                 (self.right_at, self.answer) = (Some(now), None);
             }
-            ClockSign::Answer => self.answer = Some(ahead),
-            ClockSign::Birth => self.answer = None,
-            ClockSign::DeviceBirth => {}
-            ClockSign::Data => self.confirm_answer(ahead, now),
+            ClockEvidence::Answer => self.answer = Some(ahead),
+            ClockEvidence::Birth => self.answer = None,
+            ClockEvidence::DeviceBirth => {}
+            ClockEvidence::Data => self.confirm_answer(ahead, now),
         }
         // What is off by something else begins anew: a clock that jumps is not hidden by what came
         // before.
@@ -138,7 +138,7 @@ impl SenderClock {
         let mut messages = like.unwrap_or_else(|| Messages::new(ahead, now));
         messages.add(ahead);
         self.messages = Some(messages);
-        // None arrives before it is sent, and none is held back by a negative time.
+        // Delay is never negative: messages from the future prove that the clock is ahead.
         let (count, span) = match messages.nearest() > WRONG_MS {
             true => (MIN_MESSAGES_AHEAD, Duration::ZERO),
             false => (MIN_MESSAGES, MIN_SPAN),
@@ -195,7 +195,7 @@ impl DeviceClocks {
     fn record(
         &mut self,
         device: &str,
-        (sign, ahead): (ClockSign, i64),
+        (sign, ahead): (ClockEvidence, i64),
         node: &SenderClock,
         now: Instant,
     ) -> Option<i64> {
@@ -204,7 +204,7 @@ impl DeviceClocks {
                 return None;
             }
             // Its birth came before this, and was right.
-            let right_at = node.right_at.filter(|_| sign == ClockSign::Data);
+            let right_at = node.right_at.filter(|_| sign == ClockEvidence::Data);
             self.0.insert(device.into(), SenderClock { right_at, ..SenderClock::default() });
         }
         let clock = self.0.get_mut(device)?;
@@ -221,10 +221,10 @@ impl EdgeSession {
     pub(super) fn check_clock(&mut self, message: &Incoming<'_>, context: &SessionContext<'_>) {
         let is_answer = self.requests.is_answer_due(context.now.instant, ANSWER_WITHIN);
         let sign = match (message.verb, message.device) {
-            (MessageType::Birth, None) if is_answer => ClockSign::Answer,
-            (MessageType::Birth, None) => ClockSign::Birth,
-            (MessageType::Birth, Some(_)) => ClockSign::DeviceBirth,
-            (MessageType::Data, _) => ClockSign::Data,
+            (MessageType::Birth, None) if is_answer => ClockEvidence::Answer,
+            (MessageType::Birth, None) => ClockEvidence::Birth,
+            (MessageType::Birth, Some(_)) => ClockEvidence::DeviceBirth,
+            (MessageType::Data, _) => ClockEvidence::Data,
             (MessageType::Death, Some(device)) => return self.device_clocks.forget(device),
             // A will is as old as its session.
             (MessageType::Death, None) | (MessageType::Command, _) => return,
@@ -235,7 +235,7 @@ impl EdgeSession {
         }
         let ahead = sent.as_millis().saturating_sub(context.now.wall.as_millis());
         let now = context.now.instant;
-        self.clock.sends_data |= sign == ClockSign::Data && message.device.is_none();
+        self.clock.sends_data |= sign == ClockEvidence::Data && message.device.is_none();
         let speaks_for_node = message.device.is_none() || !self.clock.sends_data;
         let mut off = match speaks_for_node {
             true => self.clock.record(sign, ahead, now),
@@ -245,8 +245,8 @@ impl EdgeSession {
             // A device is born after its node, so that its birth answers as well.
             let after_answer = self.requests.is_answered_within(now, ANSWER_WITHIN);
             let own = match sign {
-                ClockSign::DeviceBirth if after_answer => ClockSign::Answer,
-                ClockSign::DeviceBirth => ClockSign::Birth,
+                ClockEvidence::DeviceBirth if after_answer => ClockEvidence::Answer,
+                ClockEvidence::DeviceBirth => ClockEvidence::Birth,
                 sign => sign,
             };
             let of_device = self.device_clocks.record(device, (own, ahead), &self.clock, now);
@@ -261,10 +261,10 @@ impl EdgeSession {
     }
 
     /// Data of a device that was not born may be made up.
-    fn may_judge(&self, device: &str, sign: ClockSign) -> bool {
+    fn may_judge(&self, device: &str, sign: ClockEvidence) -> bool {
         match &self.state {
             SessionState::Online(online) => {
-                sign == ClockSign::DeviceBirth || online.is_born(device)
+                sign == ClockEvidence::DeviceBirth || online.is_born(device)
             }
             SessionState::Awaited(_) => false,
         }
@@ -319,7 +319,7 @@ mod tests {
     /// Data that is ahead by this, each ten seconds for three minutes.
     fn data(clock: &mut SenderClock, from: u64, ahead: impl Fn(u64) -> i64) -> Vec<i64> {
         let looks =
-            (0..18).filter_map(|n| clock.record(ClockSign::Data, ahead(n), at(from + n * 10)));
+            (0..18).filter_map(|n| clock.record(ClockEvidence::Data, ahead(n), at(from + n * 10)));
         looks.collect()
     }
 
@@ -364,38 +364,38 @@ mod tests {
         ] {
             let mut clock = SenderClock::default();
             // It has connected again just now.
-            clock.record(ClockSign::Birth, -300, at(0));
+            clock.record(ClockEvidence::Birth, -300, at(0));
             assert_eq!(data(&mut clock, 1, ahead), Vec::<i64>::new(), "{name}");
             assert_eq!(clock.off(), None, "{name}");
         }
         // A batch without any birth, at once.
         let mut clock = SenderClock::default();
         for n in 0..1000 {
-            assert_eq!(clock.record(ClockSign::Data, -60 * MINUTE + n, at(5)), None);
+            assert_eq!(clock.record(ClockEvidence::Data, -60 * MINUTE + n, at(5)), None);
         }
-        assert_eq!(clock.record(ClockSign::Data, -100, at(70)), None);
+        assert_eq!(clock.record(ClockEvidence::Data, -100, at(70)), None);
     }
 
     #[test]
     fn the_answer_to_a_request_and_data_after_it_show_it_at_once() {
         let mut clock = SenderClock::default();
         assert_eq!(
-            clock.record(ClockSign::Answer, -47 * MINUTE, at(1)),
+            clock.record(ClockEvidence::Answer, -47 * MINUTE, at(1)),
             None,
             "bytes kept for long"
         );
-        assert_eq!(clock.record(ClockSign::DeviceBirth, -47 * MINUTE, at(1)), None);
+        assert_eq!(clock.record(ClockEvidence::DeviceBirth, -47 * MINUTE, at(1)), None);
         let off = -47 * MINUTE + 900;
-        assert_eq!(clock.record(ClockSign::Data, off, at(2)), Some(off));
+        assert_eq!(clock.record(ClockEvidence::Data, off, at(2)), Some(off));
         // A birth that is repeated as it was, and data that is right.
         let mut clock = SenderClock::default();
-        clock.record(ClockSign::Answer, -47 * MINUTE, at(1));
-        assert_eq!(clock.record(ClockSign::Data, -900, at(2)), None);
-        assert_eq!(clock.record(ClockSign::Data, -47 * MINUTE, at(3)), None);
+        clock.record(ClockEvidence::Answer, -47 * MINUTE, at(1));
+        assert_eq!(clock.record(ClockEvidence::Data, -900, at(2)), None);
+        assert_eq!(clock.record(ClockEvidence::Data, -47 * MINUTE, at(3)), None);
         // A birth of its own accord may have been stored on its way.
         let mut clock = SenderClock::default();
-        clock.record(ClockSign::Birth, -47 * MINUTE, at(1));
-        assert_eq!(clock.record(ClockSign::Data, -47 * MINUTE, at(2)), None);
+        clock.record(ClockEvidence::Birth, -47 * MINUTE, at(1));
+        assert_eq!(clock.record(ClockEvidence::Data, -47 * MINUTE, at(2)), None);
     }
 
     /// It took until the messages were over that were judged together with those before the jump.
@@ -404,10 +404,10 @@ mod tests {
         for right in [1, 7, 20, 40] {
             let mut clock = SenderClock::default();
             for n in 0..right {
-                assert_eq!(clock.record(ClockSign::Data, -200, at(n)), None);
+                assert_eq!(clock.record(ClockEvidence::Data, -200, at(n)), None);
             }
-            assert_eq!(clock.record(ClockSign::Data, 30 * MINUTE, at(right)), None);
-            let second = clock.record(ClockSign::Data, 30 * MINUTE - 900, at(right + 1));
+            assert_eq!(clock.record(ClockEvidence::Data, 30 * MINUTE, at(right)), None);
+            let second = clock.record(ClockEvidence::Data, 30 * MINUTE - 900, at(right + 1));
             assert_eq!(second, Some(30 * MINUTE - 900));
         }
         // A single one is no clock.
@@ -424,7 +424,7 @@ mod tests {
         let mut clock = SenderClock::default();
         let told = (0..200).find(|n| {
             let off = if *n < 65 { -200 } else { -30 * MINUTE };
-            clock.record(ClockSign::Data, off, at(*n)).is_some()
+            clock.record(ClockEvidence::Data, off, at(*n)).is_some()
         });
         assert_eq!(told, Some(125));
     }
@@ -432,7 +432,7 @@ mod tests {
     #[test]
     fn devices_that_are_judged_by_themselves_are_bounded_and_those_that_are_right_not_kept() {
         let (mut devices, node) = (DeviceClocks::default(), SenderClock::default());
-        let data = |ahead| (ClockSign::Data, ahead);
+        let data = |ahead| (ClockEvidence::Data, ahead);
         for n in 0..1_000 {
             devices.record(&format!("right{n}"), data(-500), &node, at(0));
         }

@@ -135,8 +135,9 @@ impl PriorTables {
     }
 }
 
-/// Which of `messages`, sent before `now` was there, can be read by it: all, if the session `of` is
-/// that of the table `before` and they mean the same by both; else those that go by names alone.
+/// Which of `messages`, sent before the table `now` of a birth, can be read with it: all, if the
+/// birth's `session` is that of the table `before` and they mean the same by both; else those that
+/// carry names alone.
 pub(super) fn readable(
     messages: &[SessionMessage],
     before: Option<&PriorTable>,

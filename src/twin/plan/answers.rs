@@ -41,6 +41,31 @@ pub(super) fn failure_action(fault: &ApiFault) -> FailureAction {
     }
 }
 
+/// What was asked of SiteWise for a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ModelCall {
+    Create,
+    Update,
+    Describe,
+}
+
+/// What is known of a model after a call that failed and is retried.
+fn stage_after_failure(stage: ModelStage, call: ModelCall, fault: &ApiFault) -> ModelStage {
+    match (call, fault.kind) {
+        (ModelCall::Create | ModelCall::Update, ApiFaultKind::NotFound) => ModelStage::Unknown,
+        // It may have been written nevertheless, or by somebody else: it is described again.
+        (
+            ModelCall::Update,
+            ApiFaultKind::Unavailable
+            | ApiFaultKind::Busy
+            | ApiFaultKind::Conflict
+            | ApiFaultKind::Foreign
+            | ApiFaultKind::Changed,
+        ) => ModelStage::Unknown,
+        _ => stage,
+    }
+}
+
 impl Plan {
     /// Handles the result of a call; that of an unknown one is ignored.
     pub fn handle_result(
@@ -97,124 +122,138 @@ impl Plan {
         let Some(state) = self.models.get(ix.0 as usize) else {
             return;
         };
-        let writing = match state.stage {
-            ModelStage::Absent
-            | ModelStage::Active
-            | ModelStage::ToRewrite
-            | ModelStage::ToRewriteUnchanged => true,
-            ModelStage::Unknown | ModelStage::Failed => false,
+        let call = match state.stage {
+            ModelStage::Absent => ModelCall::Create,
+            ModelStage::Active | ModelStage::ToRewrite | ModelStage::ToRewriteUnchanged => {
+                ModelCall::Update
+            }
+            ModelStage::Unknown | ModelStage::Failed => ModelCall::Describe,
         };
-        let creating = state.stage == ModelStage::Absent;
-        let undescribed = self.initial_sync.undescribed.contains(&ix);
-        match &answer {
-            Ok(_) if undescribed => {
-                let failed = state.tries.count > 0;
-                self.initial_sync.undescribed.remove(&ix);
-                self.initial_sync.is_reachable = true;
-                if self.initial_sync.done {
-                    self.emit_sync_progress();
-                    if failed {
-                        self.retry_failed_reads(now);
-                    }
+        if self.initial_sync.undescribed.contains(&ix) {
+            match &answer {
+                Ok(_) => self.first_described(ix, now),
+                Err(fault)
+                    if fault.kind != ApiFaultKind::NotFound
+                        || !self.is_missing(models.get(ix).id) =>
+                {
+                    return self.describe_failed(ix, fault, models, now);
+                }
+                Err(_) => {}
+            }
+        }
+        match answer {
+            Ok(CallResult::Model(model)) => self.model_described(ix, model, models, assets, now),
+            Ok(_) => self.model_written(ix, call, now),
+            Err(fault) if fault.kind == ApiFaultKind::NotFound && call == ModelCall::Describe => {
+                self.model_not_found(ix, models, assets, now);
+            }
+            Err(fault) => {
+                let is_narrowed = fault.kind == ApiFaultKind::Invalid
+                    && call != ModelCall::Describe
+                    && self.narrow(ix, &fault.message, models, now);
+                if !is_narrowed {
+                    self.model_call_failed((ix, call), fault, models, assets, now);
                 }
             }
-            Err(fault)
-                if undescribed
-                    && !(fault.kind == ApiFaultKind::NotFound
-                        && self.is_missing(models.get(ix).id)) =>
-            {
-                return self.describe_failed(ix, fault, models, now);
+        }
+    }
+
+    /// A model that SiteWise had at the start is described.
+    fn first_described(&mut self, ix: ModelIx, now: Instant) {
+        let failed = self.models.get(ix.0 as usize).is_some_and(|state| state.tries.count > 0);
+        self.initial_sync.undescribed.remove(&ix);
+        self.initial_sync.is_reachable = true;
+        if self.initial_sync.done {
+            self.emit_sync_progress();
+            if failed {
+                self.retry_failed_reads(now);
             }
-            Ok(_) | Err(_) => {}
         }
-        if let Err(ApiFault { kind: ApiFaultKind::Invalid, message, .. }) = &answer
-            && writing
-            && self.narrow(ix, message, models, now)
-        {
-            return;
-        }
+    }
+
+    /// SiteWise took a model, or a change of it.
+    fn model_written(&mut self, ix: ModelIx, call: ModelCall, now: Instant) {
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
             return;
         };
-        match answer {
-            Ok(CallResult::Model(model)) => self.model_described(ix, model, models, assets, now),
-            Ok(_) => {
+        state.stage = ModelStage::Unknown;
+        state.search.record_accepted();
+        state.failed.clear();
+        state.name_taken = false;
+        state.tries = Backoff { count: 0, at: now + FIRST_POLL };
+        state.update_timing.wanted_since = None;
+        state.failed_state.is_written_here = true;
+        if call == ModelCall::Create {
+            self.figures.models_created += 1;
+            state.update_timing.creation_unfinished = state.unfinished;
+            return;
+        }
+        self.figures.models_updated += 1;
+        // What needs several writes is one growth, or still the creation.
+        if !state.unfinished {
+            let was_creation = std::mem::take(&mut state.update_timing.creation_unfinished);
+            state.update_timing.last_update = if was_creation { None } else { Some(now) };
+        }
+    }
+
+    /// SiteWise does not have a model: it was deleted, or its name is another's.
+    fn model_not_found(
+        &mut self,
+        ix: ModelIx,
+        models: &mut DesiredModels,
+        assets: &DesiredAssets,
+        now: Instant,
+    ) {
+        self.handle_model_deleted(ix, models);
+        let Some(state) = self.models.get_mut(ix.0 as usize) else {
+            return;
+        };
+        let subject = format!("model {}", models.get(ix).name);
+        if !state.name_taken {
+            state.clear();
+        } else if models.rename_taken(ix) {
+            self.problems.remove(&subject);
+            state.name_taken = false;
+            state.stage = ModelStage::Absent;
+            state.tries = Backoff::default();
+        } else {
+            let reason = "a model that Sparkwise did not create has this name and is not touched: \
+                          rename it, or set TWIN_MODEL_PREFIX";
+            self.model_failed(ix, (subject, reason.into()), assets, now);
+        }
+    }
+
+    fn model_call_failed(
+        &mut self,
+        (ix, call): (ModelIx, ModelCall),
+        fault: ApiFault,
+        models: &DesiredModels,
+        assets: &DesiredAssets,
+        now: Instant,
+    ) {
+        let Some(state) = self.models.get_mut(ix.0 as usize) else {
+            return;
+        };
+        let subject = format!("model {}", models.get(ix).name);
+        match failure_action(&fault) {
+            FailureAction::Describe => {
+                state.name_taken = true;
                 state.stage = ModelStage::Unknown;
-                state.search.record_accepted();
-                state.failed.clear();
-                state.name_taken = false;
-                state.tries = Backoff { count: 0, at: now + FIRST_POLL };
-                state.update_timing.wanted_since = None;
-                state.failed_state.is_written_here = true;
-                if creating {
-                    self.figures.models_created += 1;
-                    state.update_timing.creation_unfinished = state.unfinished;
-                } else {
-                    self.figures.models_updated += 1;
-                }
-                // What needs several writes is one growth, or still the creation.
-                if !creating && !state.unfinished {
-                    let founded = std::mem::take(&mut state.update_timing.creation_unfinished);
-                    state.update_timing.last_update = if founded { None } else { Some(now) };
+            }
+            FailureAction::Reject if call != ModelCall::Describe => {
+                self.model_failed(ix, (subject.clone(), fault.message), assets, now);
+                if fault.kind == ApiFaultKind::Limit {
+                    self.note_limit(&subject);
                 }
             }
-            Err(fault) if fault.kind == ApiFaultKind::NotFound && !writing => {
-                self.handle_model_deleted(ix, models);
-                let Some(state) = self.models.get_mut(ix.0 as usize) else {
-                    return;
-                };
-                let named = format!("model {}", models.get(ix).name);
-                if state.name_taken && models.rename_taken(ix) {
-                    self.problems.remove(&named);
-                    state.name_taken = false;
-                    state.stage = ModelStage::Absent;
-                    state.tries = Backoff::default();
-                } else if state.name_taken {
-                    let name = &models.get(ix).name;
-                    let reason = "a model that Sparkwise did not create has this name and is not \
-                                  touched: rename it, or set TWIN_MODEL_PREFIX";
-                    self.model_failed(ix, (format!("model {name}"), reason.into()), assets, now);
-                } else {
-                    state.clear();
+            FailureAction::Retry | FailureAction::Reject => {
+                let (tries, stage) = (state.tries, stage_after_failure(state.stage, call, &fault));
+                let tries = self.backoff(tries, now);
+                if let Some(state) = self.models.get_mut(ix.0 as usize) {
+                    (state.stage, state.tries) = (stage, tries);
                 }
+                self.add_failure(subject, &fault);
             }
-            Err(fault) => match failure_action(&fault) {
-                FailureAction::Describe => {
-                    state.name_taken = true;
-                    state.stage = ModelStage::Unknown;
-                }
-                FailureAction::Reject if writing => {
-                    let subject = format!("model {}", models.get(ix).name);
-                    self.model_failed(ix, (subject.clone(), fault.message), assets, now);
-                    if fault.kind == ApiFaultKind::Limit {
-                        self.note_limit(&subject);
-                    }
-                }
-                FailureAction::Retry | FailureAction::Reject => {
-                    let tries = Backoff { count: state.tries.count, at: now };
-                    let stage = match fault.kind {
-                        // It may have been written nevertheless, or by somebody else: re-check.
-                        ApiFaultKind::NotFound
-                        | ApiFaultKind::Unavailable
-                        | ApiFaultKind::Busy
-                        | ApiFaultKind::Conflict
-                        | ApiFaultKind::Foreign
-                        | ApiFaultKind::Changed
-                            if writing && !creating =>
-                        {
-                            ModelStage::Unknown
-                        }
-                        ApiFaultKind::NotFound if writing => ModelStage::Unknown,
-                        _ => state.stage,
-                    };
-                    let tries = self.backoff(tries, now);
-                    if let Some(state) = self.models.get_mut(ix.0 as usize) {
-                        state.stage = stage;
-                        state.tries = tries;
-                    }
-                    self.add_failure(format!("model {}", models.get(ix).name), &fault);
-                }
-            },
         }
     }
 
@@ -235,7 +274,7 @@ impl Plan {
         let mut taken = FxHashSet::default();
         match model.state {
             ResourceState::Active => {
-                if !state.refused.is_empty() {
+                if !state.rejected_parts.is_empty() {
                     let properties = model.properties.iter().map(|property| property.id);
                     let places = model.hierarchies.iter().map(|place| place.id);
                     taken.extend(properties.chain(places));
@@ -266,7 +305,7 @@ impl Plan {
                 let more = wanted.iter().any(|property| {
                     !tried.contains(&property.id) && !state.leaves_out(property.id)
                 });
-                if self.refuse_named(ix, (&reason, &tried), models, now) || more {
+                if self.reject_named(ix, (&reason, &tried), models, now) || more {
                     let Some(state) = self.models.get_mut(ix.0 as usize) else { return };
                     state.stage = ModelStage::ToRewrite;
                     state.tries = Backoff::default();
@@ -278,7 +317,7 @@ impl Plan {
                 }
             }
             ResourceState::Creating | ResourceState::Updating | ResourceState::Deleting => {
-                let tries = Backoff { count: state.tries.count, at: now };
+                let tries = state.tries;
                 let tries = self.backoff_poll(tries, now);
                 if let Some(state) = self.models.get_mut(ix.0 as usize) {
                     state.tries = tries;
@@ -311,7 +350,7 @@ impl Plan {
                     self.wake_waiters(WaitsFor::Asset(ix));
                 }
                 ResourceState::Creating | ResourceState::Deleting => {
-                    let tries = Backoff { count: state.tries.count, at: now };
+                    let tries = state.tries;
                     let tries = self.backoff_poll(tries, now);
                     if let Some(state) = self.assets.get_mut(ix.0 as usize) {
                         state.tries = tries;

@@ -8,7 +8,7 @@ use crate::sitewise::api::{
     Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, GrowComposite,
     GrowModel, Hierarchy, LatestValue, Model, ModelSummary, Page, Property, UpdateProperty,
 };
-use crate::sitewise::cause::{Plane, READ};
+use crate::sitewise::cause::{GET_OPERATION, Plane};
 use crate::sitewise::tags::{Taggable, Tags};
 
 /// Identifies a call until its result.
@@ -133,7 +133,7 @@ impl ApiCall {
             Self::UpdateProperty(_) => "UpdateAssetProperty",
             Self::ReadTags(_) => "ListTagsForResource",
             Self::Tag(..) => "TagResource",
-            Self::ReadValues(_) => READ,
+            Self::ReadValues(_) => GET_OPERATION,
         }
     }
 

@@ -135,7 +135,7 @@ impl Plan {
                 self.problems.remove(&subject);
             }
             Err(fault) => {
-                let tries = Backoff { count: check.tries.count, at: now };
+                let tries = check.tries;
                 let tries = self.backoff_slow(tries, now);
                 if let Some(check) = self.checks.checks.get_mut(&at) {
                     check.tries = tries;

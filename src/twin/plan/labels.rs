@@ -8,8 +8,9 @@ use crate::labels::{Readiness, TagTarget};
 use crate::twin::assets::{AssetIx, DesiredAssets};
 use crate::twin::models::PropertyIx;
 
-/// Properties of a model are counted below this bit, deletions of an asset from it on.
-const DELETIONS: u32 = 16;
+/// A readiness counts the properties of a model in its lower bits, and deletions of the asset from
+/// this bit on.
+const DELETIONS_SHIFT: u32 = 16;
 
 impl Plan {
     /// Whether the properties of an asset can be given labels.
@@ -24,8 +25,9 @@ impl Plan {
         }
         let properties = model.complete_properties + model.properties.len();
         let deletions = self.units.deletions.get(&ix).copied().unwrap_or_default();
-        let properties = u32::try_from(properties).unwrap_or(u32::MAX) & ((1 << DELETIONS) - 1);
-        Readiness::Ready(properties | deletions << DELETIONS)
+        let properties =
+            u32::try_from(properties).unwrap_or(u32::MAX) & ((1 << DELETIONS_SHIFT) - 1);
+        Readiness::Ready(properties | deletions << DELETIONS_SHIFT)
     }
 
     /// Whether a model or an asset can be tagged. An asset that was deleted and made again is

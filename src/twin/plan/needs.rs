@@ -45,7 +45,7 @@ impl Plan {
                 None => NextNeed::Nothing,
             },
             ProvisioningJob::Model(ix) => {
-                let retry_at = self.retry_refused(ix, now);
+                let retry_at = self.retry_rejected(ix, now);
                 let next = self.next_of_model(ix, models, now);
                 if let NextNeed::Nothing = next
                     && let Some(state) = self.models.get_mut(ix.0 as usize)

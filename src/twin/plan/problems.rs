@@ -60,7 +60,7 @@ impl Plan {
     /// SiteWise's verdict.
     pub fn explain(&self, subject: &str) -> Option<String> {
         let reason = self.problem(subject)?;
-        Some(match self.verdict(subject) {
+        Some(match self.rejection(subject) {
             Some(verdict) => format!("{reason}; {}", verdict.remedy()),
             None => reason.to_owned(),
         })
@@ -88,8 +88,8 @@ impl Plan {
             return;
         }
         let problems = &self.problems;
-        self.verdicts.retain(|rejected, _| problems.contains_key(rejected));
-        self.verdicts.insert(subject.clone(), RejectionKind::Rejected);
+        self.rejections.retain(|rejected, _| problems.contains_key(rejected));
+        self.rejections.insert(subject.clone(), RejectionKind::Rejected);
         if new {
             self.unreported_rejections.push((subject, reason));
         }
@@ -106,7 +106,7 @@ impl Plan {
         self.add_problem(subject.clone(), reason);
         if let Some(problem) = self.problems.get_mut(&subject) {
             problem.denied = match fault.cause {
-                Cause::Action(operation) => Some(operation),
+                Cause::Denied(operation) => Some(operation),
                 _ => None,
             };
         }
@@ -124,17 +124,17 @@ impl Plan {
 
     /// Whether a problem is SiteWise's verdict, rather than a call that failed.
     pub fn is_rejected(&self, subject: &str) -> bool {
-        self.verdict(subject).is_some()
+        self.rejection(subject).is_some()
     }
 
     /// SiteWise's verdict on the subject of a problem, if it is one.
-    pub fn verdict(&self, subject: &str) -> Option<RejectionKind> {
-        self.verdicts.get(subject).copied().filter(|_| self.problems.contains_key(subject))
+    pub fn rejection(&self, subject: &str) -> Option<RejectionKind> {
+        self.rejections.get(subject).copied().filter(|_| self.problems.contains_key(subject))
     }
 
     /// What was just rejected is so because a quota is used up.
     pub(super) fn note_limit(&mut self, subject: &str) {
-        if let Some(verdict) = self.verdicts.get_mut(subject) {
+        if let Some(verdict) = self.rejections.get_mut(subject) {
             *verdict = RejectionKind::Limit;
         }
     }
@@ -176,7 +176,7 @@ impl Plan {
 
     fn add_problem_of(&mut self, subject: String, machine: Option<Source>, reason: String) {
         if self.problems.len() < PROBLEMS || self.problems.contains_key(&subject) {
-            self.verdicts.remove(&subject);
+            self.rejections.remove(&subject);
             // A call says what it tried, which is the subject where that is a call.
             let rest = reason.strip_prefix(&subject).and_then(|rest| rest.strip_prefix(": "));
             let reason = rest.map(str::to_owned).unwrap_or(reason);

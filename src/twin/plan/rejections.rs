@@ -127,14 +127,14 @@ impl RejectionSearch {
 
 impl Plan {
     /// Whether SiteWise rejects anything of a model.
-    pub fn has_refused(&self, model: ModelIx) -> bool {
-        self.models.get(model.0 as usize).is_some_and(|state| !state.refused.is_empty())
+    pub fn has_rejected(&self, model: ModelIx) -> bool {
+        self.models.get(model.0 as usize).is_some_and(|state| !state.rejected_parts.is_empty())
     }
 
     /// SiteWise's words about a property that it rejects. Its values wait; nothing else does.
-    pub fn refused_property(&self, model: ModelIx, property: Uuid) -> Option<&str> {
-        let refused = self.models.get(model.0 as usize)?.refused.get(&property)?;
-        Some(&refused.reason)
+    pub fn rejected_property(&self, model: ModelIx, property: Uuid) -> Option<&str> {
+        let rejected = self.models.get(model.0 as usize)?.rejected_parts.get(&property)?;
+        Some(&rejected.reason)
     }
 
     /// Notes what a write holds, and whether it leaves properties for another one.
@@ -153,7 +153,7 @@ impl Plan {
         }
     }
 
-    /// A write was rejected: the next holds less. False if it is the model itself that is.
+    /// A write was rejected: the next holds less. False where that is the model itself, not a part.
     pub(super) fn narrow(
         &mut self,
         ix: ModelIx,
@@ -161,19 +161,7 @@ impl Plan {
         models: &DesiredModels,
         now: Instant,
     ) -> bool {
-        let below = models.get(ix).hierarchies.iter().map(|(child, _)| *child);
-        let at_rest = |child: ModelIx| {
-            let state = self.models.get(child.0 as usize);
-            state.is_none_or(|state| match state.stage {
-                ModelStage::Active | ModelStage::Failed | ModelStage::Absent => {
-                    self.job_states.get(&ProvisioningJob::Model(child)) != Some(&JobState::InFlight)
-                }
-                ModelStage::Unknown | ModelStage::ToRewrite | ModelStage::ToRewriteUnchanged => {
-                    false
-                }
-            })
-        };
-        let hierarchies_move = !below.into_iter().all(at_rest);
+        let hierarchies_move = !self.is_at_rest_below(ix, models);
         let left = self.lacking(ix, models).count() + self.lacking_hierarchies(ix, models).count();
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
             return false;
@@ -196,7 +184,7 @@ impl Plan {
             }
             return true;
         }
-        let is_new = sent.iter().any(|part| !state.refused.contains_key(part));
+        let is_new = sent.iter().any(|part| !state.rejected_parts.contains_key(part));
         if state.stage == ModelStage::Active && sent.len() == 1 && is_new && !search.redescribed {
             search.redescribed = true;
             state.stage = ModelStage::Unknown;
@@ -216,14 +204,14 @@ impl Plan {
                 let enough = if left > 1 { TOO_MANY } else { ALL };
                 if !search.any_accepted && found >= enough {
                     for part in std::mem::take(search).rejected_parts {
-                        state.refused.remove(&part);
+                        state.rejected_parts.remove(&part);
                         if let Some((subject, _)) = part_of(ix, part, models) {
                             self.problems.remove(&subject);
                         }
                     }
                     return false;
                 }
-                self.refuse(ix, *single, reason, models, now);
+                self.reject_part(ix, *single, reason, models, now);
             }
             // A part was found, but the others were rejected too: it may not have been the cause.
             several if !search.any_accepted && !search.rejected_parts.is_empty() => {
@@ -238,8 +226,25 @@ impl Plan {
         true
     }
 
+    /// Whether no model of a child is being created or changed.
+    fn is_at_rest_below(&self, ix: ModelIx, models: &DesiredModels) -> bool {
+        let is_at_rest = |child: ModelIx| {
+            let stage = self.models.get(child.0 as usize).map(|state| state.stage);
+            match stage {
+                Some(ModelStage::Active | ModelStage::Failed | ModelStage::Absent) => {
+                    self.job_states.get(&ProvisioningJob::Model(child)) != Some(&JobState::InFlight)
+                }
+                Some(
+                    ModelStage::Unknown | ModelStage::ToRewrite | ModelStage::ToRewriteUnchanged,
+                ) => false,
+                None => true,
+            }
+        };
+        models.get(ix).hierarchies.iter().all(|(child, _)| is_at_rest(*child))
+    }
+
     /// Leaves a part out of all writes, for a while.
-    fn refuse(
+    fn reject_part(
         &mut self,
         ix: ModelIx,
         part: Uuid,
@@ -251,14 +256,14 @@ impl Plan {
             return;
         };
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
-            let before = state.refused.get(&part).map(|refused| refused.retry_delay);
+            let before = state.rejected_parts.get(&part).map(|rejected| rejected.retry_delay);
             // Soon at first: it may have been another model, which was just propagating.
             let retry_delay = before
                 .map_or(RETRY_AFTER_REJECTION, |delay| (delay * 2).clamp(FIRST_WAIT, LONGEST_WAIT));
             let (reason, retry_at) = (reason.to_owned(), now + retry_delay);
-            let refused =
+            let rejected =
                 RejectedPart { reason, definition, in_next_write: false, retry_at, retry_delay };
-            state.refused.insert(part, refused);
+            state.rejected_parts.insert(part, rejected);
         }
         self.add_rejection(subject, reason.to_owned());
         let unfinished = self.lacking(ix, models).next().is_some();
@@ -273,15 +278,17 @@ impl Plan {
     }
 
     /// Rejected parts that are due become part of the next write; when the next one is due.
-    pub(super) fn retry_refused(&mut self, ix: ModelIx, now: Instant) -> Option<Instant> {
+    pub(super) fn retry_rejected(&mut self, ix: ModelIx, now: Instant) -> Option<Instant> {
         let state = self.models.get_mut(ix.0 as usize)?;
         let mut next = None;
-        for refused in state.refused.values_mut().filter(|refused| !refused.in_next_write) {
-            if refused.retry_at <= now {
-                refused.in_next_write = true;
+        for rejected in state.rejected_parts.values_mut().filter(|rejected| !rejected.in_next_write)
+        {
+            if rejected.retry_at <= now {
+                rejected.in_next_write = true;
             } else {
-                next =
-                    Some(next.map_or(refused.retry_at, |next: Instant| next.min(refused.retry_at)));
+                next = Some(
+                    next.map_or(rejected.retry_at, |next: Instant| next.min(rejected.retry_at)),
+                );
             }
         }
         next
@@ -292,11 +299,11 @@ impl Plan {
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
             return;
         };
-        let changed = |part: &Uuid, refused: &mut RejectedPart| match part_of(ix, *part, models) {
-            Some((_, definition)) => definition != refused.definition,
+        let changed = |part: &Uuid, rejected: &mut RejectedPart| match part_of(ix, *part, models) {
+            Some((_, definition)) => definition != rejected.definition,
             None => true,
         };
-        let changed = state.refused.extract_if(changed).map(|(part, _)| part);
+        let changed = state.rejected_parts.extract_if(changed).map(|(part, _)| part);
         for (subject, _) in changed.filter_map(|part| part_of(ix, part, models)) {
             self.problems.remove(&subject);
         }
@@ -312,7 +319,8 @@ impl Plan {
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
             return;
         };
-        let taken = state.refused.extract_if(|part, _| has.contains(part)).map(|(part, _)| part);
+        let taken =
+            state.rejected_parts.extract_if(|part, _| has.contains(part)).map(|(part, _)| part);
         for (subject, _) in taken.filter_map(|part| part_of(ix, part, models)) {
             self.problems.remove(&subject);
         }
@@ -321,7 +329,7 @@ impl Plan {
     /// A model ended FAILED: marks as rejected the properties that SiteWise names as the reason, of
     /// those that no version has which came through. Those are left out of what is written next:
     /// they never had a value. False if it names none that was not rejected before.
-    pub(super) fn refuse_named(
+    pub(super) fn reject_named(
         &mut self,
         ix: ModelIx,
         (reason, tried): (&str, &FxHashSet<Uuid>),
@@ -345,11 +353,12 @@ impl Plan {
         });
         let named: Vec<_> = named.map(|(_, property)| property.id).collect();
         for part in &named {
-            self.refuse(ix, *part, reason, models, now);
+            self.reject_part(ix, *part, reason, models, now);
         }
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
-            let refused = state.refused.iter().filter(|(_, refused)| !refused.in_next_write);
-            let failed = refused.map(|(part, _)| *part).filter(|part| {
+            let rejected =
+                state.rejected_parts.iter().filter(|(_, rejected)| !rejected.in_next_write);
+            let failed = rejected.map(|(part, _)| *part).filter(|part| {
                 tried.contains(part) && !state.has(*part, &models.get(ix).properties)
             });
             state.failed = failed.collect();

@@ -53,7 +53,7 @@ pub(super) struct ModelState {
     /// SiteWise said that its id or name is taken when it was to be created.
     pub name_taken: bool,
     /// Properties and hierarchies that SiteWise rejects.
-    pub refused: FxHashMap<Uuid, RejectedPart>,
+    pub rejected_parts: FxHashMap<Uuid, RejectedPart>,
     /// Of these, what the version that FAILED has, and none before it.
     pub failed: Vec<Uuid>,
     pub search: RejectionSearch,
@@ -95,7 +95,7 @@ pub(super) struct FailedState {
 pub(super) struct Backoff {
     /// Failed or premature attempts in a row.
     pub count: u32,
-    /// Not tried before.
+    /// When the next attempt is due.
     pub at: Instant,
 }
 
@@ -113,7 +113,7 @@ impl ModelState {
             unfinished: false,
             complete_properties: 0,
             name_taken: false,
-            refused: FxHashMap::default(),
+            rejected_parts: FxHashMap::default(),
             failed: Vec::new(),
             search: RejectionSearch::default(),
             update_timing: UpdateTiming::default(),
@@ -189,7 +189,7 @@ impl ModelState {
 
     /// Whether a part is left out of writes, since SiteWise rejects it.
     pub(super) fn leaves_out(&self, part: Uuid) -> bool {
-        self.refused.get(&part).is_some_and(|refused| !refused.in_next_write)
+        self.rejected_parts.get(&part).is_some_and(|part| !part.in_next_write)
     }
 
     /// Counts on over the wanted properties that the model has.

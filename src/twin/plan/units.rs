@@ -75,7 +75,7 @@ pub(super) struct DesiredUnit {
     /// None: the model's.
     unit: Option<Box<str>>,
     pub(super) stage: UnitStage,
-    refused: bool,
+    rejected: bool,
     tries: Backoff,
 }
 
@@ -97,7 +97,7 @@ impl Plan {
             return;
         }
         let (stage, tries) = (UnitStage::Unknown, Backoff::default());
-        wanted.insert((asset, property), DesiredUnit { unit, stage, refused: false, tries });
+        wanted.insert((asset, property), DesiredUnit { unit, stage, rejected: false, tries });
         self.mark_dirty(ProvisioningJob::Unit(asset, property));
     }
 
@@ -210,7 +210,7 @@ impl Plan {
         let unit = self.units.wanted.get(&(asset, property))?;
         Some(match unit.stage {
             UnitStage::Done => UnitStatus::Done,
-            UnitStage::Unknown | UnitStage::Other(_) if unit.refused => UnitStatus::Rejected,
+            UnitStage::Unknown | UnitStage::Other(_) if unit.rejected => UnitStatus::Rejected,
             UnitStage::Unknown | UnitStage::Other(_) => UnitStatus::Wanted,
         })
     }
@@ -327,7 +327,7 @@ impl Plan {
         let meant = unit.unit.as_deref().unwrap_or(shown);
         let reason = format!("it should be {meant}, but SiteWise shows {shown}: {}", fault.message);
         let refusal = Backoff { count: 0, at: now + RETRY_AFTER_REJECTION };
-        let (refused, tries, reason) = match fault.kind {
+        let (rejected, tries, reason) = match fault.kind {
             ApiFaultKind::Denied => {
                 self.units.write_paused_until = refusal.at;
                 (true, refusal, format!("{reason}; {REMEDY}"))
@@ -343,12 +343,12 @@ impl Plan {
             | ApiFaultKind::Changed
             | ApiFaultKind::Foreign
             | ApiFaultKind::NotFound => {
-                let refused = unit.refused;
-                (refused, self.backoff(Backoff { count, at: now }, now), reason)
+                let rejected = unit.rejected;
+                (rejected, self.backoff(Backoff { count, at: now }, now), reason)
             }
         };
         if let Some(unit) = self.units.wanted.get_mut(&(asset, property)) {
-            unit.refused = refused;
+            unit.rejected = rejected;
             unit.tries = tries;
         }
         self.add_problem(subject, reason);

@@ -48,7 +48,7 @@ fn one_property_that_is_refused_is_named_and_the_rest_of_a_new_model_is_made() {
     let ix = models.by_id(id).unwrap();
     let refused =
         models.get(ix).properties.iter().filter_map(|property| {
-            Some((&*property.name, plan.refused_property(ix, property.id)?))
+            Some((&*property.name, plan.rejected_property(ix, property.id)?))
         });
     assert_eq!(refused.collect::<Vec<_>>(), [("M17", "something is not valid")]);
     // Whole, without any, whole again, and half as many each time.

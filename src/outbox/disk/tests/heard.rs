@@ -51,7 +51,7 @@ fn what_cannot_be_heard_again_is_counted_once() {
     let mut bytes = fs::read(&file).unwrap();
     bytes[30] ^= 1;
     fs::write(&file, bytes).unwrap();
-    for lost in [Some(DiskEvent::CountsLost(2)), None] {
+    for lost in [Some(DiskEvent::PointsLost(2)), None] {
         world.crash(0);
         assert_eq!(world.disk.stored_inbound().collect::<Vec<_>>(), [1, 2, 3].map(message));
         assert_eq!(world.disk.poll_event(), lost);

@@ -50,7 +50,7 @@ fn what_is_lost_while_the_disk_is_used_is_unreadable_and_not_overwritten() {
         assert_eq!(world.disk.disk().unwrap().cold, 3);
         let changes = loses(&mut world, kept, all);
         let lost = 3 - kept as u64;
-        assert_eq!(changes, [DiskEvent::Recovered, DiskEvent::CountsLost(lost)], "{all}");
+        assert_eq!(changes, [DiskEvent::Recovered, DiskEvent::PointsLost(lost)], "{all}");
         // And the one that came while it took no writes.
         assert_eq!(delivered(&mut world), kept + 1, "{all}");
         let figures = world.disk.disk().unwrap();

@@ -15,22 +15,22 @@ async fn what_lies_behind_faults_is_told_apart() {
     let fault = put(config("http://127.0.0.1:1").build()).await;
     assert_eq!(fault.cause, Cause::Connection, "{fault}");
     let fault = put(config("http://sitewise.invalid").build()).await;
-    assert_eq!(fault.cause, Cause::Name, "{fault}");
+    assert_eq!(fault.cause, Cause::Dns, "{fault}");
     let mut without = config("http://127.0.0.1:1");
     without.set_credentials_provider(None);
     let fault = put(without.build()).await;
     assert_eq!(fault.cause, Cause::NoCredentials, "{fault}");
     let stub = Stub::start(|_| StubReply::Hang).await;
     let fault = put(config(&stub.url()).build()).await;
-    assert_eq!(fault.cause, Cause::Silence, "{fault}");
+    assert_eq!(fault.cause, Cause::NoAnswer, "{fault}");
     let stub = Stub::start(|_| StubReply::text(200, "{}")).await;
     let fault = put(config(&stub.url().replace("http:", "https:")).build()).await;
     assert_eq!(fault.cause, Cause::Tls, "{fault}");
 
     let cases = [
-        (503, "ServiceUnavailableException", Cause::Failing),
+        (503, "ServiceUnavailableException", Cause::ServerError),
         (429, "ThrottlingException", Cause::Throttled),
-        (403, "AccessDeniedException", Cause::Action("BatchPutAssetPropertyValue")),
+        (403, "AccessDeniedException", Cause::Denied("BatchPutAssetPropertyValue")),
         (403, "ExpiredTokenException", Cause::Credentials),
         (403, "UnrecognizedClientException", Cause::Credentials),
         (400, "SomethingNewException", Cause::Foreign),
@@ -41,7 +41,8 @@ async fn what_lies_behind_faults_is_told_apart() {
         let fault = put(config(&stub.url()).build()).await;
         assert_eq!(fault.cause, cause, "{fault}");
     }
-    for (status, cause) in [(401, Cause::Foreign), (403, Cause::Foreign), (502, Cause::Failing)] {
+    for (status, cause) in [(401, Cause::Foreign), (403, Cause::Foreign), (502, Cause::ServerError)]
+    {
         let stub = Stub::start(move |_| StubReply::text(status, "<html>no</html>")).await;
         let fault = put(config(&stub.url()).build()).await;
         assert_eq!(fault.cause, cause, "{status}: {fault}");

@@ -106,7 +106,7 @@ fn a_growth_that_is_refused_whatever_it_holds_is_not_searched_for_ever() {
     assert_eq!(problems, [("model Pump", "Invalid, it says")]);
     let refused = rig.models.get(model).properties.iter();
     let refused =
-        refused.filter(|property| rig.plan.refused_property(model, property.id).is_some());
+        refused.filter(|property| rig.plan.rejected_property(model, property.id).is_some());
     assert_eq!(refused.count(), 0);
     // Again after the time after which a rejected model is tried again, and as often then.
     assert_eq!(refusing(&mut rig, &mut sitewise, 300), first);
