@@ -241,7 +241,9 @@ mod tests {
         let options = doctor::Options { take_over: true, json: false };
         assert_eq!(of(&["doctor", "--take-over"]), Ok(Command::Doctor(options)));
         assert_eq!(of(&["doctor", "-h"]), Ok(Command::Help(HelpPage::Doctor)));
-        assert!(of(&["doctor", "now"]).is_err() && of(&["status", "now"]).is_err());
+        assert!(of(&["doctor", "now"]).is_err() && of(&["status", "--now"]).is_err());
+        let find = status::Command::Find { words: "/Nordsee/gw 1/Load".to_owned(), json: false };
+        assert_eq!(of(&["status", "/Nordsee/gw", "1/Load"]), Ok(Command::Status(find)));
         let json = status::Command::Show { json: true };
         assert_eq!(of(&["status", "--json"]), Ok(Command::Status(json)));
         let template = commands::Command::CloudFormation;

@@ -6,6 +6,7 @@
 
 mod alerts;
 mod layout;
+mod literal;
 mod model;
 mod panel;
 mod plant;
@@ -18,6 +19,7 @@ mod units;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use self::literal::literal;
 use crate::twin::identity::PropertyRole;
 use crate::twin::mapping::ValueForm;
 
@@ -63,7 +65,7 @@ pub struct Model {
     pub properties: Vec<Property>,
     /// The property `Online` of the model that all its assets' parents have, where the parents are
     /// nodes or devices and have one model together.
-    pub parent_online: Option<Uuid>,
+    pub parent_online: Option<Property>,
 }
 
 /// A property of a model.
@@ -71,6 +73,8 @@ pub struct Model {
 pub struct Property {
     /// Its id.
     pub id: Uuid,
+    /// Its name in SiteWise, which the plugin gives its field.
+    pub name: String,
     /// Names of the members down to it; of a static property, its own name last.
     pub path: Vec<String>,
     /// Why it is there.
@@ -202,8 +206,8 @@ fn dashboard(uid: &str, title: &str, description: &str, variables: &[Value]) -> 
     let list: Vec<_> = std::iter::once(datasource).chain(variables.iter().cloned()).collect();
     json!({
         "uid": uid,
-        "title": title,
-        "description": format!("{description} {MARK}."),
+        "title": literal(title),
+        "description": literal(&format!("{description} {MARK}.")),
         "tags": ["sparkwise", "sitewise"],
         "schemaVersion": SCHEMA_VERSION,
         "version": 1,

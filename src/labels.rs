@@ -7,6 +7,7 @@
 //! half of each quota, and waits while provisioning or delivery have work.
 
 mod alias;
+mod kept;
 mod lane;
 mod lane_calls;
 mod lanes;
@@ -168,8 +169,20 @@ pub struct Remark {
     pub kind: RemarkKind,
     /// The property's address; for tags, the model's name or the asset's address.
     pub property: String,
+    /// The ids of the asset and the property: names with slashes make an address ambiguous. None for
+    /// tags.
+    pub ids: Option<(Uuid, Uuid)>,
+    /// The alias that the property keeps in place of the desired one.
+    pub kept: Option<Box<str>>,
     /// The reason in words, with what to do.
     pub reason: String,
+}
+
+impl Remark {
+    /// A remark without ids.
+    pub fn new(kind: RemarkKind, property: String, reason: String) -> Self {
+        Self { kind, property, ids: None, kept: None, reason }
+    }
 }
 
 /// Why a label is not set.

@@ -18,6 +18,16 @@ const REMEDY: &str = "allow the bridge iotsitewise:ListAssetProperties, \
                       iotsitewise:DescribeAssetProperty and iotsitewise:UpdateAssetProperty, or unset \
                       TWIN_ALIASES and TWIN_NOTIFY";
 
+/// The aliases of a property.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Aliases {
+    /// The one that `TWIN_ALIASES` gives it, whether it is set already or not.
+    pub(crate) wanted: String,
+    /// What SiteWise has in place of it, if that is known: another one, or none since something else
+    /// has the wanted one.
+    pub(crate) kept: Option<Option<String>>,
+}
+
 /// The twin as the lane sees it.
 pub(crate) struct LabelledPlant<'a> {
     pub(crate) twin: &'a Twin,
@@ -79,15 +89,26 @@ impl Bridge {
         self.labels.as_deref()
     }
 
-    /// The alias that `TWIN_ALIASES` gives a property of a measurement, whether it is set already or
-    /// not; none without the variable.
+    /// The alias that a property of a measurement has in SiteWise or will get there; none without
+    /// `TWIN_ALIASES`, or where something else has it.
     pub fn alias(&self, stream: Stream) -> Option<String> {
-        let template = self.labels()?.config().aliases.as_ref()?;
+        let Aliases { wanted, kept } = self.aliases(stream)?;
+        kept.unwrap_or(Some(wanted))
+    }
+
+    /// The aliases of a property of a measurement; none without `TWIN_ALIASES`.
+    pub(crate) fn aliases(&self, stream: Stream) -> Option<Aliases> {
+        let labels = self.labels()?;
+        let template = labels.config().aliases.as_ref()?;
         let (ix, asset) = self.twin.asset(stream.asset)?;
         let property = self.twin.property(asset, stream.property)?;
         let is_labelled = self.twin.label_readiness(ix) != Readiness::Never;
         let name = (is_labelled && !property.is_attribute()).then_some(&property.name)?;
-        template.alias(&self.twin.label_place(ix), name).ok()
+        let kept = labels.kept_alias(stream.asset, stream.property);
+        Some(Aliases {
+            wanted: template.alias(&self.twin.label_place(ix), name).ok()?,
+            kept: kept.map(|kept| kept.map(str::to_owned)),
+        })
     }
 
     pub(super) fn stop_labels(&mut self) {

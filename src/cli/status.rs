@@ -1,14 +1,17 @@
 //! `sparkwise status`: the console's overview and problems, for a terminal.
 
+mod find;
+
 use std::fmt::Write;
 
-use lexopt::Arg::{Long, Short};
+use lexopt::Arg::{Long, Short, Value as Word};
+use lexopt::ValueExt;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::config::Console;
 use crate::console::degraded::colon_after;
-use crate::console::probe::{self, HealthcheckError};
+use crate::console::probe::{self, HealthcheckError, ProbeResponse};
 use crate::telemetry::printable;
 use crate::time::Timestamp;
 
@@ -21,25 +24,35 @@ pub const HELP: &str = "\
 sparkwise status: prints the status of the running bridge
 
 Usage: sparkwise status [--json]
+       sparkwise status [--json] WORDS...
 
 It queries the console at CONSOLE_ADDR, with CONSOLE_TOKEN where that is set, and prints whether the
 bridge is ready, its counters, and its problems, the most severe first, each with a remedy. In a
 container the program is /sparkwise: docker exec sparkwise /sparkwise status, or
 kubectl exec statefulset/sparkwise -- /sparkwise status
 
-  --json  print JSON, on one line: the console's overview and its problems
+  --json  print JSON, on one line: the console's overview and all its problems
+  WORDS   print the machines and properties that match instead: an alias, an address, a topic, an id,
+          or parts of names
 
 Exit codes: 0 if it is ready, 2 if it is degraded, 1 if it is not ready or does not respond, 64 for
-invalid arguments or an invalid configuration.
+invalid arguments or an invalid configuration. With WORDS 0 if something matches, otherwise 1.
 ";
 
 /// The parsed arguments of `sparkwise status`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// How it is used.
     Help,
     /// How the bridge is.
     Show {
+        /// As JSON.
+        json: bool,
+    },
+    /// What the console's search finds.
+    Find {
+        /// An alias, an address, a topic, an id, or parts of names.
+        words: String,
         /// As JSON.
         json: bool,
     },
@@ -71,15 +84,19 @@ pub struct StatusReport {
 ///
 /// An argument that there is not.
 pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
-    let mut json = false;
+    let (mut json, mut words) = (false, Vec::new());
     while let Some(argument) = parser.next()? {
         match argument {
             Long("help") | Short('h') => return Ok(Command::Help),
             Long("json") => json = true,
+            Word(word) => words.push(word.string()?),
             argument => return Err(argument.unexpected()),
         }
     }
-    Ok(Command::Show { json })
+    match words.join(" ") {
+        words if words.trim().is_empty() => Ok(Command::Show { json }),
+        words => Ok(Command::Find { words, json }),
+    }
 }
 
 /// Asks the console.
@@ -88,11 +105,15 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
 ///
 /// It cannot be asked, in a sentence.
 pub fn run(command: Command, console: &Console) -> Result<StatusReport, String> {
-    let Command::Show { json } = command else {
-        return Ok(StatusReport { text: HELP.to_owned(), health: Health::Ready });
-    };
     let token = console.token.as_ref().map(|token| token.expose());
     let get = |path: &str| probe::get(console.addr, path, token).map_err(|error| said(&error));
+    let json = match command {
+        Command::Help => {
+            return Ok(StatusReport { text: HELP.to_owned(), health: Health::Ready });
+        }
+        Command::Find { words, json } => return find::find(&words, json, get),
+        Command::Show { json } => json,
+    };
     let (status, ready) = get("/readyz")?;
     let health = match status {
         200 if ready.starts_with("degraded") => Health::Degraded,
@@ -108,26 +129,49 @@ pub fn run(command: Command, console: &Console) -> Result<StatusReport, String> 
         // The engine does not run yet: what is known stands in `/readyz`.
         (_, _) => return Ok(starting(&ready, json)),
     };
-    let problems = match get("/api/problems?limit=500")? {
-        (200, text) => text,
-        (status, text) => return Err(format!("/api/problems answers {status}: {}", text.trim())),
-    };
-    let wrong = |error: serde_json::Error| {
-        format!(
-            "cannot parse the console's response: are the bridge and this program of the same \
-                version? {error}"
-        )
-    };
-    let problems: Page = serde_json::from_str(&problems).map_err(wrong)?;
+    let problems = problems(json, get)?;
     if json {
-        let overview: Value = serde_json::from_str(&overview).map_err(wrong)?;
+        let overview: Value = serde_json::from_str(&overview).map_err(unparsable)?;
         let value = serde_json::json!({
             "health": health.as_str(), "overview": overview, "problems": problems.raw(),
         });
         return Ok(StatusReport { text: format!("{value}\n"), health });
     }
-    let overview: Overview = serde_json::from_str(&overview).map_err(wrong)?;
+    let overview: Overview = serde_json::from_str(&overview).map_err(unparsable)?;
     Ok(StatusReport { text: page(health, &overview, &problems), health })
+}
+
+/// The problems: all of them, or the first page for a terminal.
+fn problems(
+    all: bool,
+    get: impl Fn(&str) -> Result<ProbeResponse, String>,
+) -> Result<Page, String> {
+    let mut problems = Page { rows: Vec::new(), next: Some("0".to_owned()) };
+    while let Some(from) = problems.next.take() {
+        let text = match get(&format!("/api/problems?limit=500&from={from}"))? {
+            (200, text) => text,
+            (status, text) => {
+                return Err(format!("/api/problems answers {status}: {}", text.trim()));
+            }
+        };
+        let page: Page = serde_json::from_str(&text).map_err(unparsable)?;
+        if page.next.as_ref() == Some(&from) {
+            return Err("/api/problems answers the same page again".to_owned());
+        }
+        problems.rows.extend(page.rows);
+        problems.next = page.next;
+        if !all {
+            break;
+        }
+    }
+    Ok(problems)
+}
+
+fn unparsable(error: serde_json::Error) -> String {
+    format!(
+        "cannot parse the console's response: are the bridge and this program of the same version? \
+         {error}"
+    )
 }
 
 pub(super) fn said(error: &HealthcheckError) -> String {
@@ -418,74 +462,4 @@ fn number(number: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn overview() -> Overview {
-        let text = r#"{"version":"1.2.3","host_id":"sparkwise","not_ready":[],"started_at":1764370800000,
-            "servers":[{"url":"mqtt://h:1883","since":1764370801500,"trouble":null,"received":12345}],
-            "nodes":[["unknown",0],["online",46],["offline",1]],"models":8,"assets":1047,
-            "assets_live":1046,"provisioning_pending":3,"oldest":1764370800,
-            "values":{"read":1234501,"points":1234500,"own":67,"restored":0,"buffered":0,"in_outbox":5,"behind_gates":0,
-            "in_delivery":2,"delivered":1234551,"refused_early":[["invalid",1]],
-            "refused":[["invalid",9],["denied",0]],"discarded":[["rate",0]],"dropped":[]},
-            "delivery":{"requests":10,"throttles":0,"billed_messages":99,"values_quota":5000,
-            "quotas_read":false,"sent_per_second":[1.5,1204.2],"messages_per_hour":36000.4,
-            "measured_seconds":1800,"messages_per_month":25920288.0,"cost_per_month":25.92}}"#;
-        serde_json::from_str(text).unwrap()
-    }
-
-    #[test]
-    fn what_is_wrong_and_what_to_do_stands_in_the_terminal() {
-        let problem = Problem {
-            kind: "node_offline".into(),
-            subject: "Nordsee/g\u{1b}[2Jw".into(),
-            reason: "is offline since 2025-11-28T23:00:00Z: see to its power".into(),
-        };
-        let problems = Page { rows: vec![problem], next: None };
-        let text = page(Health::Degraded, &overview(), &problems);
-        for line in [
-            "degraded\n",
-            "bridge          sparkwise 1.2.3, host id sparkwise, running since \
-                2025-11-28T23:00:00Z\n",
-            "mqtt            mqtt://h:1883: connected since 2025-11-28T23:00:01Z, 12,345 messages \
-                received\n",
-            "nodes           46 online, 1 offline\n",
-            "assets          1,046 of 1,047 active, of 8 models, 3 calls pending\n",
-            // The one that was rejected before SiteWise was asked came in as well.
-            "values          1,234,568 in, 1,234,551 delivered, 7 queued (oldest from \
-                2025-11-28T23:00:00Z)\n",
-            "rejected        10 invalid\n",
-            "0 throttled; sends 1,204 values/s, quota 5,000 values/s (configured, or AWS's default)\n",
-            "cost            36,000 billed messages an hour, 25,920,288 in 30 days, which \
-                cost 25.92 (measured for 30 min)\n",
-            "  node_offline: Nordsee/g\\u{1b}[2Jw is offline since",
-        ] {
-            assert!(text.contains(line), "{line:?} is not in:\n{text}");
-        }
-        assert!(!text.contains("discarded"), "{text}");
-    }
-
-    /// The births of the first minutes were taken for a month's messages.
-    #[test]
-    fn while_costs_are_measured_it_says_until_when() {
-        let mut now = overview();
-        now.delivery.messages_per_hour = None;
-        now.delivery.messages_per_month = None;
-        now.delivery.first_figure_at = Some(1_764_374_400_123);
-        let text = page(Health::Ready, &now, &Page { rows: Vec::new(), next: None });
-        let line = "cost            measuring billed messages for an hour, first figure at \
-                    2025-11-29T00:00:00Z\n";
-        assert!(text.contains(line), "{text}");
-    }
-
-    #[test]
-    fn nobody_there_is_told_with_what_to_do() {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let console = Console { addr: Some(free), token: None, emf: false, price: None };
-        let error = run(Command::Show { json: false }, &console).unwrap_err();
-        assert!(error.contains("no bridge runs here"), "{error}");
-        let console = Console { addr: None, token: None, emf: false, price: None };
-        assert!(run(Command::Show { json: true }, &console).is_err());
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::literal::{provisioned, templated};
 use super::{BridgeAsset, DATASOURCE, FOLDER, MARK, MAX_ALERTS, Machine, Plant};
 
 /// Seconds between two looks at a machine: each is a query message.
@@ -64,9 +65,10 @@ fn silent_machine(machine: &Machine) -> Value {
             "responseFormat": SERIES,
         })
     };
-    let mut labels = json!({"group": dollars(&machine.group), "node": dollars(&machine.node)});
+    let label = |name: &str| provisioned(&templated(name));
+    let mut labels = json!({"group": label(&machine.group), "node": label(&machine.node)});
     if let (Some(labels), Some(device)) = (labels.as_object_mut(), &machine.device) {
-        labels.insert("device".into(), dollars(device).into());
+        labels.insert("device".into(), label(device).into());
     }
     let what = if machine.device.is_some() { "device" } else { "edge node" };
     let uid = Uuid::new_v5(&machine.asset, b"offline");
@@ -86,7 +88,7 @@ fn silent_machine(machine: &Machine) -> Value {
         &labels,
         &format!(
             "The {what} {} has been offline for more than {FOR}. Its values in SiteWise are old.",
-            machine.address
+            templated(&machine.address)
         ),
     )
 }
@@ -160,12 +162,6 @@ fn expression() -> Value {
     json!({"type": EXPRESSION, "uid": EXPRESSION})
 }
 
-/// Text of which Grafana would read a dollar sign as a variable of the environment: it does so in
-/// titles and labels, and not in annotations.
-fn dollars(text: &str) -> String {
-    text.replace('$', "$$")
-}
-
 /// A title that Grafana takes: a long name is cut, and a part of the rule's uid tells it from others.
 fn title(name: &str, is: &str, uid: Uuid) -> String {
     let whole = format!("{name} {is}");
@@ -197,7 +193,7 @@ fn rule(
     });
     json!({
         "uid": uid.to_string(),
-        "title": dollars(title),
+        "title": provisioned(title),
         "condition": CONDITION,
         "data": data.collect::<Vec<_>>(),
         "noDataState": without,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::layout::{Layout, Row};
+use super::literal::literal;
 use super::panel::{Panel, Shown};
 use super::query::{self, Selected, variable};
 use super::range::Limits;
@@ -37,7 +38,7 @@ pub(super) fn dashboard(model: &Model, remarks: &mut Vec<String>) -> Option<Dash
         folders.entry(folder).or_default().push(panel(&asset, of, &title, &limits));
     }
     rows.extend(folders.into_iter().map(|(folder, panels)| Row {
-        title: format!("{} · ${ASSET}", folder.as_deref().unwrap_or(&model.name)),
+        title: format!("{} · ${ASSET}", literal(folder.as_deref().unwrap_or(&model.name))),
         repeat: Some(ASSET),
         panels,
     }));
@@ -66,8 +67,8 @@ pub(super) fn dashboard(model: &Model, remarks: &mut Vec<String>) -> Option<Dash
 /// is above these.
 fn variables(model: &Model) -> Vec<Value> {
     let of_model = query::assets_of(model.id);
-    let asset = query::listed(ASSET, &model.name, &of_model, Selected::First);
-    let parent = model.parent_online.map(|_| {
+    let asset = query::listed(ASSET, &literal(&model.name), &of_model, Selected::First);
+    let parent = model.parent_online.as_ref().map(|_| {
         let above = query::parents_of(&variable(ASSET));
         query::listed(PARENT, PARENT, &above, Selected::All)
     });
@@ -77,9 +78,9 @@ fn variables(model: &Model) -> Vec<Value> {
 /// Whether what an instance is connected through is alive. The plugin looks above the first selected
 /// asset alone, so this row is not repeated.
 fn connection(model: &Model) -> Option<Row> {
-    let online = Property::online(model.parent_online?);
+    let online = model.parent_online.as_ref()?;
     let title = "Online: what the first selected asset is connected through";
-    let tile = Panel::tiles(&variable(PARENT), &online, title, Shown::Presence);
+    let tile = Panel::tiles(&variable(PARENT), online, title, Shown::Presence);
     Some(Row { title: "Connection".to_owned(), repeat: None, panels: vec![tile] })
 }
 
@@ -97,20 +98,6 @@ fn overview(model: &Model, asset: &str, measured: &[&Property]) -> Row {
         }
     }
     Row { title: format!("Presence and quality · ${ASSET}"), repeat: Some(ASSET), panels }
-}
-
-impl Property {
-    /// The property `Online` with this id.
-    pub(super) fn online(id: uuid::Uuid) -> Self {
-        Self {
-            id,
-            path: vec!["Online".into()],
-            role: PropertyRole::Presence,
-            form: ValueForm::Boolean,
-            unit: None,
-            value: None,
-        }
-    }
 }
 
 /// The order of panels in a row: curves, states, tables.
@@ -142,7 +129,7 @@ fn limits(model: &Model) -> BTreeMap<&[String], Limits> {
             limits.entry(path).or_default().take(name, value);
         }
     }
-    limits
+    limits.into_iter().map(|(path, limits)| (path, limits.in_order())).collect()
 }
 
 /// The first folder of a name, and what is left.

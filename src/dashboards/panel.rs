@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::literal::literal;
 use super::query::{self, Before, Quality, Target};
 use super::range::Limits;
 use super::{Property, units};
@@ -12,6 +13,10 @@ const CURVE: (u32, u32) = (8, 7);
 const TABLE: (u32, u32) = (12, 7);
 /// Width and height of a row of tiles, and of a line of states.
 const TILES: (u32, u32) = (12, 5);
+/// The column with the names of assets.
+const ASSET_COLUMN: &str = "machine";
+/// Grafana's name for the column of the latest values.
+const LAST: &str = "Last *";
 /// The color of values of quality UNCERTAIN, for which the plugin has none of its own.
 const GREY: &str = "#8e8e8e";
 
@@ -29,6 +34,8 @@ pub(super) struct Panel {
     targets: Vec<Target>,
     field_config: Value,
     options: Value,
+    /// What is made of the answers before they are shown.
+    transformations: Vec<Value>,
 }
 
 impl Panel {
@@ -47,17 +54,21 @@ impl Panel {
             }
             json
         });
-        json!({
+        let mut json = json!({
             "id": id,
             "type": self.kind,
-            "title": self.title,
-            "description": self.description,
+            "title": literal(&self.title),
+            "description": literal(&self.description),
             "datasource": query::datasource(),
             "gridPos": place,
             "targets": named.collect::<Vec<_>>(),
             "fieldConfig": self.field_config,
             "options": self.options,
-        })
+        });
+        if let (false, Some(fields)) = (self.transformations.is_empty(), json.as_object_mut()) {
+            fields.insert("transformations".into(), self.transformations.into());
+        }
+        json
     }
 
     /// A number over time: the line holds each value until the next, since what does not change is
@@ -72,7 +83,7 @@ impl Panel {
             "spanNulls": true,
         });
         let mut defaults = json!({
-            "unit": units::grafana(property.unit.as_deref()),
+            "unit": literal(&units::grafana(property.unit.as_deref())),
             "color": {"mode": "palette-classic"},
         });
         if let Some(custom) = custom.as_object_mut() {
@@ -108,6 +119,7 @@ impl Panel {
             ],
             field_config: json!({"defaults": defaults, "overrides": uncertain}),
             options: curve_options(),
+            transformations: Vec::new(),
         }
     }
 
@@ -135,9 +147,9 @@ impl Panel {
                     "color": {"mode": "thresholds"},
                     "custom": {"fillOpacity": 70, "lineWidth": 0},
                 },
-                // A text as well, which would be a second line.
+                // A text as well, which would be a second line. Not by its name: a tag may have the same.
                 "overrides": [{
-                    "matcher": {"id": "byName", "options": "quality"},
+                    "matcher": {"id": "byType", "options": "string"},
                     "properties": [{
                         "id": "custom.hideFrom",
                         "value": {"viz": true, "legend": true, "tooltip": true},
@@ -152,6 +164,7 @@ impl Panel {
                 "legend": {"displayMode": "list", "placement": "bottom", "showLegend": false, "calcs": []},
                 "tooltip": {"mode": "single", "sort": "none"},
             }),
+            transformations: Vec::new(),
         }
     }
 
@@ -174,6 +187,7 @@ impl Panel {
                 "frameIndex": 0,
                 "sortBy": [{"displayName": "time", "desc": true}],
             }),
+            transformations: Vec::new(),
         }
     }
 
@@ -191,10 +205,9 @@ impl Panel {
                     "false": {"text": "offline", "color": "red", "index": 1},
                 }}]);
                 defaults.as_object_mut().map(|fields| fields.insert("mappings".into(), mappings));
-                // Of several assets Grafana puts the name in front.
-                ("/(^| )Online$/", "background")
+                (named(&property.name), "background")
             }
-            Shown::Number => ("", "value"),
+            Shown::Number => (String::new(), "value"),
         };
         Self {
             id: id_of(property),
@@ -215,6 +228,78 @@ impl Panel {
                 "showPercentChange": false,
                 "wideLayout": true,
             }),
+            transformations: Vec::new(),
+        }
+    }
+
+    /// A line for each asset with the point in time that a property says, in seconds since 1970: Grafana
+    /// takes milliseconds. An asset without a value has no line.
+    pub(super) fn times(assets: &str, property: &Property, title: &str) -> Self {
+        let transformation = |id: &str, options: Value| json!({"id": id, "options": options});
+        Self {
+            id: id_of(property),
+            size: TABLE,
+            kind: "table",
+            title: title.to_owned(),
+            description: String::new(),
+            targets: vec![query::latest(assets, property.id)],
+            field_config: json!({
+                "defaults": {"custom": {"align": "auto"}},
+                "overrides": [{
+                    "matcher": {"id": "byName", "options": title},
+                    "properties": [{"id": "unit", "value": "dateTimeAsIso"}],
+                }],
+            }),
+            options: json!({
+                "showHeader": true,
+                "cellHeight": "sm",
+                "frameIndex": 0,
+                "sortBy": [{"displayName": title, "desc": true}],
+            }),
+            transformations: vec![
+                // An answer has its asset's name beside the values alone, not among them.
+                transformation(
+                    "concatenate",
+                    json!({"frameNameMode": "label", "frameNameLabel": ASSET_COLUMN}),
+                ),
+                transformation(
+                    "reduce",
+                    json!({
+                        "mode": "seriesToRows",
+                        "reducers": ["lastNotNull"],
+                        "fields": {"id": "byType", "options": "number"},
+                        "labelsToFields": true,
+                        "includeTimeField": false,
+                    }),
+                ),
+                transformation(
+                    "filterByValue",
+                    json!({
+                        "type": "include",
+                        "match": "all",
+                        "filters": [{
+                            "fieldName": LAST,
+                            "config": {"id": "greater", "options": {"value": 0}},
+                        }],
+                    }),
+                ),
+                transformation(
+                    "calculateField",
+                    json!({
+                        "mode": "binary",
+                        "binary": {"left": LAST, "operator": "*", "right": "1000"},
+                        "alias": title,
+                    }),
+                ),
+                transformation(
+                    "organize",
+                    json!({
+                        "excludeByName": {"Field": true, LAST: true},
+                        "indexByName": {},
+                        "renameByName": {},
+                    }),
+                ),
+            ],
         }
     }
 
@@ -265,8 +350,22 @@ impl Panel {
                 "legend": {"displayMode": "list", "placement": "bottom", "showLegend": false, "calcs": []},
                 "tooltip": {"mode": "multi", "sort": "desc"},
             }),
+            transformations: Vec::new(),
         }
     }
+}
+
+/// A regular expression for the field of a property: of several assets Grafana puts the asset's name in
+/// front.
+fn named(name: &str) -> String {
+    let mut pattern = String::from("/(^| )");
+    for c in name.chars() {
+        if r"\^$.|?*+()[]{}/".contains(c) {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern + "$/"
 }
 
 /// What a tile shows of the latest value.

@@ -1,12 +1,14 @@
-//! The dashboard of the plant: who is online, and how often messages were missing.
+//! The dashboard of the plant: who is online and since when, and how often messages were missing.
 
 use serde_json::Value;
 
 use super::layout::{Layout, Row};
+use super::literal::literal;
 use super::panel::{Panel, Shown};
 use super::query::{self, Selected, variable};
 use super::{Dashboard, Model, dashboard as frame};
 use crate::twin::identity::short_hash;
+use crate::twin::mapping::ValueForm;
 
 /// Its title.
 const TITLE: &str = "Sparkwise Plant";
@@ -26,7 +28,7 @@ pub(super) fn dashboard(
         let assets = variable(&name);
         variables.push(query::listed(
             &name,
-            &model.name,
+            &literal(&model.name),
             &query::assets_of(model.id),
             Selected::All,
         ));
@@ -36,7 +38,14 @@ pub(super) fn dashboard(
                 panels.push(Panel::tiles(&assets, of, name, Shown::Number));
             }
         }
-        rows.push(Row { title: model.name.clone(), repeat: None, panels });
+        for name in ["Last birth", "Last death"] {
+            let of = model.properties.iter().find(|of| {
+                // A model of before may have one in milliseconds as well.
+                of.is_presence(name) && of.form == ValueForm::Seconds
+            });
+            panels.extend(of.map(|of| Panel::times(&assets, of, name)));
+        }
+        rows.push(Row { title: literal(&model.name), repeat: None, panels });
     }
     let layout = Layout::of(rows);
     if layout.left_out > 0 {
@@ -48,7 +57,7 @@ pub(super) fn dashboard(
     let (panels, cost) = layout.finish(TITLE);
     let uid = format!("sparkwise-plant-{}", short_hash(&[namespace]));
     let description = format!(
-        "Edge nodes and devices: who is online. Each time it is loaded it costs at least {} query \
+        "Edge nodes and devices: who is online, and since when. Each time it is loaded it costs at least {} query \
          messages for a machine of each model; with all rows opened, {}.",
         cost.open, cost.all
     );

@@ -43,9 +43,23 @@ impl Limits {
         *place = Some(value);
     }
 
+    /// Without what is no range: of two ends where the lower is not below the upper, as of a sender that
+    /// fills in zeros, neither says anything.
+    pub(super) fn in_order(mut self) -> Self {
+        for (low, high) in [
+            (&mut self.low, &mut self.high),
+            (&mut self.warn_low, &mut self.warn_high),
+            (&mut self.alarm_low, &mut self.alarm_high),
+        ] {
+            if low.zip(*high).is_some_and(|(low, high)| low >= high) {
+                (*low, *high) = (None, None);
+            }
+        }
+        self
+    }
+
     /// Steps from below: red up to the alarm or the end of the range, yellow up to the warning,
-    /// green, and the same upwards. None where they are not in order, as of a sender that fills in
-    /// zeros.
+    /// green, and the same upwards. None where they are not in order.
     pub(super) fn steps(&self) -> Option<Vec<Value>> {
         let mut steps: Vec<(&str, Option<f64>)> = Vec::new();
         let red_below = self.alarm_low.or(self.low);
@@ -78,7 +92,7 @@ mod tests {
         for (name, value) in of {
             limits.take(name, value);
         }
-        let steps = limits.steps()?;
+        let steps = limits.in_order().steps()?;
         let step = |step: &Value| (step["color"].as_str().unwrap().into(), step["value"].as_f64());
         Some(steps.iter().map(step).collect())
     }
@@ -104,11 +118,31 @@ mod tests {
         assert_eq!(steps(&[("low", "1")]), told(&[("yellow", None), ("green", Some(1.0))]));
     }
 
+    /// The axis ran from 100 to 0, and the warning of a member whose range is 0 to 0 was gone.
+    #[test]
+    fn ends_that_are_reversed_or_equal_are_left_out_alone() {
+        let ends = |of: &[(&str, &str)]| {
+            let mut limits = Limits::default();
+            of.iter().for_each(|(name, value)| limits.take(name, value));
+            let limits = limits.in_order();
+            (limits.low, limits.high)
+        };
+        assert_eq!(ends(&[("engLow", "100"), ("engHigh", "0")]), (None, None));
+        assert_eq!(ends(&[("engHigh", "0"), ("engLow", "0")]), (None, None));
+        assert_eq!(ends(&[("engLow", "-1"), ("engHigh", "0")]), (Some(-1.0), Some(0.0)));
+        assert_eq!(ends(&[("engLow", "7")]), (Some(7.0), None));
+        assert_eq!(
+            steps(&[("engLow", "0"), ("engHigh", "0"), ("high", "80")]),
+            told(&[("green", None), ("yellow", Some(80.0))])
+        );
+    }
+
     #[test]
     fn a_range_that_is_none_has_no_bands() {
         for of in [
             &[("engLow", "0"), ("engHigh", "0")][..],
             &[("engLow", "10"), ("engHigh", "-10")],
+            &[("low", "80"), ("high", "20"), ("lolo", "5"), ("hihi", "5")],
             &[("engHigh", "NaN")],
             &[("engHigh", "inf"), ("documentation", "7")],
             &[],

@@ -22,7 +22,8 @@ pub fn plant(twin: &Twin, namespace: &str) -> Plant {
         of_model.entry(asset.model).or_default().push((asset.id, ix));
         match &asset.kind {
             AssetKind::Source(source) => {
-                let of = |name| presence(twin.model_at(asset.model), name, ValueForm::Seconds);
+                let model = twin.model_at(asset.model);
+                let of = |name| Some(presence(model, name, ValueForm::Seconds)?.id);
                 let times = of("Last birth").zip(of("Last death"));
                 plant.machines.extend(times.map(|(last_birth, last_death)| Machine {
                     asset: asset.id,
@@ -40,7 +41,7 @@ pub fn plant(twin: &Twin, namespace: &str) -> Plant {
                 plant.bridge = plant.bridge.or(heartbeat.map(|heartbeat| BridgeAsset {
                     asset: asset.id,
                     name: asset.name.to_string(),
-                    heartbeat,
+                    heartbeat: heartbeat.id,
                 }));
             }
             AssetKind::Group | AssetKind::Instance | AssetKind::Level(..) => {}
@@ -51,14 +52,8 @@ pub fn plant(twin: &Twin, namespace: &str) -> Plant {
         assets.sort_unstable();
         let values = attribute_values(twin, ix, &assets);
         let model = twin.model_at(ix);
-        let property = |of: &DesiredProperty| Property {
-            id: of.id,
-            path: of.path().map(str::to_owned).collect(),
-            role: of.role,
-            form: of.form,
-            unit: of.unit.as_deref().map(str::to_owned),
-            value: values.get(&of.id).cloned(),
-        };
+        let property =
+            |of: &DesiredProperty| Property { value: values.get(&of.id).cloned(), ..described(of) };
         plant.models.push(Model {
             id: model.id,
             name: model.name.clone(),
@@ -71,11 +66,27 @@ pub fn plant(twin: &Twin, namespace: &str) -> Plant {
 
 /// By its path: where an account has a property of the same path in another form, one of the two
 /// has another name.
-fn presence(model: &DesiredModel, path: &str, form: ValueForm) -> Option<Uuid> {
+fn presence<'a>(
+    model: &'a DesiredModel,
+    path: &str,
+    form: ValueForm,
+) -> Option<&'a DesiredProperty> {
     let is_it = |has: &&DesiredProperty| {
         has.role == PropertyRole::Presence && has.form == form && has.path().eq([path])
     };
-    model.properties.iter().find(is_it).map(|has| has.id)
+    model.properties.iter().find(is_it)
+}
+
+fn described(of: &DesiredProperty) -> Property {
+    Property {
+        id: of.id,
+        name: of.name.to_string(),
+        path: of.path().map(str::to_owned).collect(),
+        role: of.role,
+        form: of.form,
+        unit: of.unit.as_deref().map(str::to_owned),
+        value: None,
+    }
 }
 
 /// What the first assets of a model show of each attribute, where they agree.
@@ -116,7 +127,7 @@ fn text(value: &Variant) -> Option<String> {
 }
 
 /// The `Online` of what is above all of these assets, where that is nodes or devices of one model.
-fn parent_online(twin: &Twin, assets: &[(Uuid, AssetIx)]) -> Option<Uuid> {
+fn parent_online(twin: &Twin, assets: &[(Uuid, AssetIx)]) -> Option<Property> {
     let mut models = BTreeSet::new();
     for (_, asset) in assets {
         let asset = twin.asset_at(*asset);
@@ -130,7 +141,7 @@ fn parent_online(twin: &Twin, assets: &[(Uuid, AssetIx)]) -> Option<Uuid> {
         models.insert(parent.model);
     }
     match models.into_iter().collect::<Vec<_>>().as_slice() {
-        [model] => presence(twin.model_at(*model), "Online", ValueForm::Boolean),
+        [model] => presence(twin.model_at(*model), "Online", ValueForm::Boolean).map(described),
         _ => None,
     }
 }

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use super::*;
 
+mod names;
+
 fn id(number: u128) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, &number.to_be_bytes())
 }
 
 fn property(number: u128, path: &[&str], role: PropertyRole, form: ValueForm) -> Property {
-    let path = path.iter().map(|name| (*name).to_owned()).collect();
-    Property { id: id(number), path, role, form, unit: None, value: None }
+    let path: Vec<_> = path.iter().map(|name| (*name).to_owned()).collect();
+    Property { id: id(number), name: path.join("/"), path, role, form, unit: None, value: None }
 }
 
 fn member(number: u128, path: &[&str], form: ValueForm) -> Property {
@@ -36,12 +38,15 @@ fn turbine() -> Model {
             member(6, &["State"], ValueForm::String),
             member(7, &["Serviced"], ValueForm::Seconds),
         ],
-        parent_online: Some(id(201)),
+        parent_online: Some(presence(201, "Online", ValueForm::Boolean)),
     }
 }
 
+fn presence(number: u128, name: &str, form: ValueForm) -> Property {
+    property(number, &[name], PropertyRole::Presence, form)
+}
+
 fn node() -> Model {
-    let presence = |number, name, form| property(number, &[name], PropertyRole::Presence, form);
     Model {
         id: id(200),
         name: "Sparkplug Edge Node".into(),
@@ -264,11 +269,42 @@ fn a_plant_dashboard_with_too_many_models_says_what_it_leaves_out() {
     assert_eq!(rendered.remarks, [said]);
 }
 
+/// Who is online was there, and not since when.
+#[test]
+fn the_plant_lists_last_births_and_last_deaths_in_milliseconds() {
+    let mut model = node();
+    model.properties.extend([
+        // A model of an older bridge has one in milliseconds as well.
+        presence(205, "Last birth", ValueForm::Integer),
+        presence(203, "Last birth", ValueForm::Seconds),
+        presence(204, "Last death", ValueForm::Seconds),
+    ]);
+    let dashboard =
+        json(&render(&Plant { models: vec![model], ..plant() }), "dashboards/sparkwise-plant");
+    for (title, property) in [("Last birth", 203), ("Last death", 204)] {
+        let panel = titled(&dashboard, title);
+        assert_eq!(
+            (&panel["type"], &panel["targets"][0]["queryType"]),
+            (&json!("table"), &json!("PropertyValue"))
+        );
+        assert_eq!(panel["targets"][0]["propertyIds"], json!([id(property)]));
+        let transformations = panel["transformations"].as_array().unwrap();
+        let ids: Vec<_> = transformations.iter().map(|of| of["id"].as_str().unwrap()).collect();
+        assert_eq!(ids, ["concatenate", "reduce", "filterByValue", "calculateField", "organize"]);
+        let times = &transformations[3]["options"];
+        assert_eq!((&times["binary"]["right"], &times["alias"]), (&json!("1000"), &json!(title)));
+        let shown = &panel["fieldConfig"]["overrides"][0];
+        assert_eq!(shown["matcher"], json!({"id": "byName", "options": title}));
+        assert_eq!(shown["properties"][0]["value"], "dateTimeAsIso");
+    }
+}
+
 #[test]
 fn a_state_timeline_does_not_draw_the_quality() {
     let dashboard = json(&render(&plant()), "dashboards/windturbine");
     let overrides = &titled(&dashboard, "Running")["fieldConfig"]["overrides"];
-    assert_eq!(overrides[0]["matcher"], json!({"id": "byName", "options": "quality"}));
+    // By its type: a Boolean tag may be called `quality`.
+    assert_eq!(overrides[0]["matcher"], json!({"id": "byType", "options": "string"}));
     assert_eq!(overrides[0]["properties"][0]["id"], "custom.hideFrom");
 }
 

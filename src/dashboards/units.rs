@@ -83,8 +83,10 @@ const EXACT: [(&str, &str); 14] = [
 ];
 
 /// Spellings that mean something else in another case, and are nothing that Grafana knows.
-const OTHERS: [&str; 14] =
-    ["MHz", "MA", "MV", "S", "H", "G", "M", "Min", "ML", "MG", "mS", "MS", "T", "Mm"];
+const OTHERS: [&str; 6] = ["S", "H", "G", "mS", "T", "KN"];
+/// Spellings that mean the same with a capital M. In all others it is mega, and no milli, metre or minute.
+const CAPITAL: [&str; 8] =
+    ["megawatt", "megawatts", "metre", "meter", "milliseconds", "minute", "minutes", "mph"];
 
 /// The unit of a field; what Grafana does not know stands behind the number as it was sent.
 pub(super) fn grafana(unit: Option<&str>) -> String {
@@ -96,7 +98,8 @@ pub(super) fn grafana(unit: Option<&str>) -> String {
     }
     let plain: String = unit.to_lowercase().chars().filter(|c| !c.is_whitespace()).collect();
     let known = KNOWN.iter().find(|(spelt, _)| spelt.contains(&&*plain));
-    match known.filter(|_| !OTHERS.contains(&unit)) {
+    let is_mega = unit.starts_with('M') && !CAPITAL.contains(&&*plain);
+    match known.filter(|_| !is_mega && !OTHERS.contains(&unit)) {
         Some((_, known)) => (*known).to_owned(),
         None => format!("suffix: {unit}"),
     }
@@ -134,6 +137,13 @@ mod tests {
             (Some("NM"), "suffix: NM"),
             (Some("ML"), "suffix: ML"),
             (Some("MG"), "suffix: MG"),
+            // Mega is no milli, and a kilonewton no knot.
+            (Some("Ml"), "suffix: Ml"),
+            (Some("Mg"), "suffix: Mg"),
+            (Some("Mbar"), "suffix: Mbar"),
+            (Some("Megawatt"), "megwatt"),
+            (Some("MPH"), "velocitymph"),
+            (Some("KN"), "suffix: KN"),
             (Some("mS"), "suffix: mS"),
             (Some("MS"), "suffix: MS"),
             (Some("T"), "suffix: T"),

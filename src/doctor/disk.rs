@@ -60,6 +60,12 @@ fn flush(folder: &Path) -> io::Result<Duration> {
         return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder"));
     }
     let path = folder.join(format!(".doctor-{}", std::process::id()));
+    // What a run left behind that did not end: in a container every process has the same id.
+    if let Err(error) = fs::remove_file(&path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
     let began = Instant::now();
     let written = File::create_new(&path).and_then(|mut file| {
         file.write_all(&[0; 4_096])?;
@@ -93,6 +99,11 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         // A slow machine may take longer for a flush, and then says so.
         assert!(!matches!(of(Some(&folder)), CheckResult::NotChecked(_)));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+        // The next run called the disk wrong: of a process in a container there is one id.
+        let left = folder.join(format!(".doctor-{}", std::process::id()));
+        fs::write(&left, "").unwrap();
+        assert!(!matches!(of(Some(&folder)), CheckResult::Wrong(_)));
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
         let file = folder.join("file");
         fs::write(&file, "").unwrap();

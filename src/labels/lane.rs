@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use uuid::Uuid;
 
+use super::kept::KeptAliases;
 use super::lane_calls::{LaneCalls, earliest};
-use super::pace::{Pace, Rounds};
+use super::pace::{Pace, Round, Rounds};
 use super::settled::SettledVersions;
 use super::visit::{Decision, Reading, SetLabels, Visit};
 use super::{Config, Figures, Output, Plant, Readiness, Remark};
@@ -87,6 +88,7 @@ pub(super) struct PropertyLane {
     read_pace: Pace,
     /// Remarks that are not among the outputs yet.
     new_remarks: Vec<Remark>,
+    kept: KeptAliases,
     figures: Figures,
 }
 
@@ -106,6 +108,7 @@ impl PropertyLane {
             describe_pace: Pace::new(DESCRIBES),
             read_pace: Pace::new(READS),
             new_remarks: Vec::new(),
+            kept: KeptAliases::default(),
             figures: Figures::default(),
         }
     }
@@ -118,6 +121,11 @@ impl PropertyLane {
     /// The assets that are being visited: nobody else may write their properties.
     pub(super) fn visited(&self) -> impl Iterator<Item = u32> + '_ {
         self.visits.iter().map(|visit| visit.asset)
+    }
+
+    /// What properties have in place of their desired aliases.
+    pub(super) fn kept(&self) -> &KeptAliases {
+        &self.kept
     }
 
     /// The process is about to stop: nothing more is read, but what was just read is still written.
@@ -219,7 +227,8 @@ impl PropertyLane {
                 visit.mark_gone();
             }
             _ if is_update && is_alias_taken(&fault) => {
-                let remark = property.and_then(|property| visit.drop_alias(property));
+                let said = &fault.message;
+                let remark = property.and_then(|property| visit.drop_alias(property, said));
                 self.new_remarks.extend(remark);
             }
             ApiFaultKind::Invalid
@@ -363,7 +372,9 @@ impl PropertyLane {
                     if !self.settled.is_settled(asset, version) && !is_visited =>
                 {
                     found = ScanResult::VisitBegun;
+                    self.rounds.note_begun();
                     let (subject, remarks) = (plant.subject(asset), &mut self.new_remarks);
+                    self.kept.forget(subject.id);
                     let visit = Visit::begin(asset, version, subject, &self.config, remarks);
                     self.emit_remarks();
                     self.keep_or_finish(visit);
@@ -374,7 +385,9 @@ impl PropertyLane {
         }
         if self.cursor >= assets {
             self.cursor = 0;
-            self.rounds.end(now);
+            if self.rounds.end(now) == Round::AllSettled && self.visits.is_empty() {
+                self.calls.outputs.extend(self.calls.pauses.nothing_left());
+            }
         }
         found
     }
@@ -399,6 +412,7 @@ impl PropertyLane {
     }
 
     fn emit_remarks(&mut self) {
+        self.new_remarks.iter().for_each(|remark| self.kept.note(remark));
         self.calls.outputs.extend(self.new_remarks.drain(..).map(Output::Remark));
     }
 }

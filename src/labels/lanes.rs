@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use uuid::Uuid;
+
 use super::lane::PropertyLane;
 use super::tag_lane::TagLane;
 use super::{Config, Figures, Output, Plant, Remark, RemarkKind};
@@ -68,6 +70,18 @@ impl Labels {
     /// The latest thousand remarks, the latest first.
     pub fn remarks(&self) -> impl Iterator<Item = &Remark> {
         self.remarks.iter().rev()
+    }
+
+    /// What SiteWise has in place of a property's desired alias, as far as it is known: another alias, or
+    /// none since something else has the desired one. None if the property has its desired alias, or
+    /// will get it.
+    pub fn kept_alias(&self, asset: Uuid, property: Uuid) -> Option<Option<&str>> {
+        self.properties.as_ref()?.kept().of(asset, property)
+    }
+
+    /// The asset and the property that have this alias in place of their desired one.
+    pub fn holder(&self, alias: &str) -> Option<(Uuid, Uuid)> {
+        self.properties.as_ref()?.kept().holder(alias)
     }
 
     /// Whether a call is one of the lanes'.

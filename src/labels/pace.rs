@@ -50,11 +50,22 @@ pub(super) struct Rounds {
     next: Instant,
     /// In this round some could not be visited.
     is_incomplete: bool,
+    /// In this round a visit began.
+    has_begun: bool,
+}
+
+/// What a round found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Round {
+    /// All that can be visited have their labels, or are being visited.
+    AllSettled,
+    /// Some had to be visited.
+    SomeBegun,
 }
 
 impl Rounds {
     pub(super) fn new() -> Self {
-        Self { next: Instant::START, is_incomplete: false }
+        Self { next: Instant::START, is_incomplete: false, has_begun: false }
     }
 
     /// When the next one may begin.
@@ -67,13 +78,22 @@ impl Rounds {
         self.is_incomplete = true;
     }
 
+    /// A model or an asset needs a visit.
+    pub(super) fn note_begun(&mut self) {
+        self.has_begun = true;
+    }
+
     /// All were scanned.
-    pub(super) fn end(&mut self, now: Instant) {
+    pub(super) fn end(&mut self, now: Instant) -> Round {
         let pause = match std::mem::take(&mut self.is_incomplete) {
             true => AFTER_INCOMPLETE_ROUND,
             false => BETWEEN_ROUNDS,
         };
         self.next = now + pause;
+        match std::mem::take(&mut self.has_begun) {
+            true => Round::SomeBegun,
+            false => Round::AllSettled,
+        }
     }
 }
 
@@ -146,6 +166,13 @@ impl Pauses {
             (self.failing, self.failures) = (None, 0);
         }
         self.reported.take_if(|reported| *reported == operation).map(Output::Allowed)
+    }
+
+    /// Nothing is left to do: an operation that failed is not needed any more. Its answers may have been
+    /// lost, or somebody else has set the labels. Returns an output if it was reported.
+    pub(super) fn nothing_left(&mut self) -> Option<Output> {
+        (self.failing, self.failures) = (None, 0);
+        self.reported.take().map(Output::Allowed)
     }
 
     /// A call was denied. Returns an output the first time.

@@ -8,7 +8,10 @@ use rustc_hash::{FxHashMap, FxHasher};
 
 use super::lane::{READS, UPDATES};
 use super::visit::{PropertyLabels, Visit};
-use super::{Config, Plant, Readiness, Remark, RemarkKind, TagTarget, TagTemplate, tag_lane};
+use super::{
+    Config, Measurement, Plant, Readiness, Remark, RemarkKind, Subject, TagTarget, TagTemplate,
+    tag_lane,
+};
 use crate::sitewise::limits;
 
 /// Remarks that are kept; further ones are only counted.
@@ -71,7 +74,7 @@ impl LabelSurvey {
             let pages = subject.properties.len().div_ceil(limits::PAGE_ITEMS as usize) as u64;
             let mut remarks = Vec::new();
             let visit = Visit::begin(asset, 0, subject, config, &mut remarks);
-            for PropertyLabels { address, alias, notify } in visit.desired() {
+            for PropertyLabels { address, alias, notify, property } in visit.desired() {
                 self.properties += 1;
                 self.notifications += u64::from(notify);
                 let Some(alias) = alias else { continue };
@@ -79,14 +82,15 @@ impl LabelSurvey {
                 let mut hash = FxHasher::default();
                 alias.hash(&mut hash);
                 if let Some(other) = asset_by_alias.insert(hash.finish(), asset) {
-                    let other = plant.subject(other).place.address("");
                     let reason = format!(
-                        "its alias `{alias}` is also that of a property of {}: only the first one \
-                         gets it",
-                        other.trim_end_matches('/')
+                        "property {property} of asset {} has the same alias `{alias}` as {}: only the \
+                         first one gets it",
+                        visit.id,
+                        whose(alias, config, &plant.subject(other))
                     );
-                    let kind = RemarkKind::AliasTaken;
-                    remarks.push(Remark { kind, property: address, reason });
+                    let ids = Some((visit.id, property));
+                    let remark = Remark::new(RemarkKind::AliasTaken, address, reason);
+                    remarks.push(Remark { ids, ..remark });
                 }
             }
             self.assets += u64::from(!visit.is_over());
@@ -121,5 +125,19 @@ impl LabelSurvey {
         let seconds = |calls: u64, per_second: u32| calls as f64 / f64::from(per_second);
         let slower = seconds(self.properties, UPDATES).max(seconds(self.pages, READS));
         Duration::from_secs_f64(slower)
+    }
+}
+
+/// The property of `subject` that gets `alias`, by its ids.
+fn whose(alias: &str, config: &Config, subject: &Subject) -> String {
+    let gets_it = |of: &&Measurement| {
+        let template = config.aliases.as_ref();
+        template.and_then(|of_all| of_all.alias(&subject.place, &of.name).ok()).as_deref()
+            == Some(alias)
+    };
+    let (address, asset) = (subject.place.address(""), subject.id);
+    match subject.properties.iter().find(gets_it) {
+        Some(of) => format!("property {} of asset {asset}", of.id),
+        None => format!("a property of {} (asset {asset})", address.trim_end_matches('/')),
     }
 }

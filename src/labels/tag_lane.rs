@@ -4,7 +4,7 @@
 //! read, and after a pause only once they were read again.
 
 use super::lane_calls::{LaneCalls, earliest};
-use super::pace::{Pace, Rounds};
+use super::pace::{Pace, Round, Rounds};
 use super::settled::SettledVersions;
 use super::tags::TagTemplate;
 use super::{Figures, Output, Plant, Readiness, Remark, RemarkKind, TagSubject, TagTarget};
@@ -241,7 +241,7 @@ impl TagLane {
 
     fn remark(&mut self, kind: RemarkKind, name: &str, reason: String) {
         let property = name.to_owned();
-        self.calls.outputs.push_back(Output::Remark(Remark { kind, property, reason }));
+        self.calls.outputs.push_back(Output::Remark(Remark::new(kind, property, reason)));
     }
 
     /// The lane pauses: what was read before is read again before it is written.
@@ -309,13 +309,16 @@ impl TagLane {
                 TagTarget::Asset(asset) if asset < assets => TagTarget::Asset(asset + 1),
                 TagTarget::Asset(_) => {
                     self.cursor = TagTarget::Model(0);
-                    self.rounds.end(now);
+                    if self.rounds.end(now) == Round::AllSettled && self.visits.is_empty() {
+                        self.calls.outputs.extend(self.calls.pauses.nothing_left());
+                    }
                     return;
                 }
             };
             let is_visited = self.visits.iter().any(|visit| visit.target == target);
             match plant.tag_readiness(target) {
                 Readiness::Ready(version) if !self.is_settled(target, version) && !is_visited => {
+                    self.rounds.note_begun();
                     self.begin(target, version, plant.tag_subject(target));
                 }
                 Readiness::NotNow => self.rounds.note_not_ready(),

@@ -76,7 +76,7 @@ impl TagTemplate {
                      TWIN_TAGS or the names"
                 );
                 let (kind, property) = (RemarkKind::TagTooLong, subject.name.clone());
-                remarks.push(Remark { kind, property, reason });
+                remarks.push(Remark::new(kind, property, reason));
                 continue;
             }
             tags.insert(key.clone(), value);

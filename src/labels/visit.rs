@@ -76,6 +76,7 @@ pub(super) struct PropertyLabels<'a> {
     pub(super) address: String,
     pub(super) alias: Option<&'a str>,
     pub(super) notify: bool,
+    pub(super) property: Uuid,
 }
 
 /// Which labels an update sets.
@@ -108,8 +109,9 @@ impl Visit {
                          TWIN_ALIASES or the names",
                         too_long.0
                     );
-                    let (kind, property) = (RemarkKind::AliasTooLong, place.address(&name));
-                    remarks.push(Remark { kind, property, reason });
+                    let (kind, address) = (RemarkKind::AliasTooLong, place.address(&name));
+                    let ids = Some((id, property));
+                    remarks.push(Remark { ids, ..Remark::new(kind, address, reason) });
                     None
                 }
             };
@@ -150,10 +152,11 @@ impl Visit {
 
     /// The labels that properties should have, in the order of the properties' addresses.
     pub(super) fn desired(&self) -> Vec<PropertyLabels<'_>> {
-        let of_each = self.desired.values().map(|labels| PropertyLabels {
+        let of_each = self.desired.iter().map(|(property, labels)| PropertyLabels {
             address: self.place.address(&labels.name),
             alias: labels.alias.as_deref(),
             notify: labels.notify,
+            property: *property,
         });
         let mut desired: Vec<_> = of_each.collect();
         desired.sort_unstable();
@@ -194,8 +197,12 @@ impl Visit {
             && wanted != other
         {
             let reason = format!("it keeps its alias `{other}`, and does not get `{wanted}`");
-            let property = self.place.address(&labels.name);
-            remarks.push(Remark { kind: RemarkKind::OtherAlias, property, reason });
+            let address = self.place.address(&labels.name);
+            remarks.push(Remark {
+                ids: Some((self.id, property)),
+                kept: Some(other.into()),
+                ..Remark::new(RemarkKind::OtherAlias, address, reason)
+            });
             labels.alias = None;
         }
         let lacks_alias = labels.alias.is_some() && current.alias.is_none();
@@ -245,17 +252,21 @@ impl Visit {
         self.queue.push_front(property);
     }
 
-    /// Another property has the alias: it is not set, but the notification still is.
-    pub(super) fn drop_alias(&mut self, property: Uuid) -> Option<Remark> {
+    /// Something else has the alias, as `said` by SiteWise: it is not set, but the notification still is.
+    pub(super) fn drop_alias(&mut self, property: Uuid, said: &str) -> Option<Remark> {
         let labels = self.desired.get_mut(&property)?;
         let alias = labels.alias.take()?;
+        let asset = self.id;
+        let reason = format!(
+            "property {property} of asset {asset} does not get its alias `{alias}`, which belongs to \
+             another property or data stream ({said}); `aws iotsitewise describe-time-series --alias \
+             {}` says whose it is: remove it there, or change TWIN_ALIASES, and restart",
+            quoted(&alias)
+        );
+        let address = self.place.address(&labels.name);
         let remark = Remark {
-            kind: RemarkKind::AliasTaken,
-            property: self.place.address(&labels.name),
-            reason: format!(
-                "its alias `{alias}` belongs to another property or data stream: remove it there, \
-                 or change TWIN_ALIASES, and restart"
-            ),
+            ids: Some((asset, property)),
+            ..Remark::new(RemarkKind::AliasTaken, address, reason)
         };
         match labels.notify {
             true => self.put_back(property),
@@ -276,7 +287,8 @@ impl Visit {
         let name = self.desired.get(&property).map(|labels| self.place.address(&labels.name));
         self.settle(property);
         let reason = format!("SiteWise rejected its alias or notification: {message}");
-        Some(Remark { kind: RemarkKind::Rejected, property: name?, reason })
+        let ids = Some((self.id, property));
+        Some(Remark { ids, ..Remark::new(RemarkKind::Rejected, name?, reason) })
     }
 
     /// A call failed. After too many the visit is given up.
@@ -313,4 +325,9 @@ impl Visit {
             notification: update.notification != had.notification,
         }
     }
+}
+
+/// A word for a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -1,6 +1,7 @@
 //! Dead letters: points that SiteWise rejected for good, or would have, with the reason.
 
 pub mod files;
+pub mod recent;
 pub mod requests;
 
 use std::collections::VecDeque;
@@ -12,6 +13,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use self::recent::{Recent, RecentRefusals};
 use crate::delivery::figures::RejectedCounts;
 use crate::delivery::point::{Class, Key, Point, RejectReason, Stream};
 use crate::sitewise::api::{PropertyDataType, Quality, Variant};
@@ -38,7 +40,7 @@ pub struct DeadLetter {
     pub at: Timestamp,
     /// The asset's address and the property's name, where that is known.
     pub names: (Option<String>, Option<String>),
-    /// The alias that `TWIN_ALIASES` gives the property, where it is set.
+    /// The alias that the property has in SiteWise or will get, where `TWIN_ALIASES` is set.
     pub alias: Option<String>,
 }
 
@@ -57,7 +59,7 @@ pub struct DeadLetterRecord {
     /// The property's name, where that is known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub property_name: Option<String>,
-    /// The property's alias, where `TWIN_ALIASES` gives it one.
+    /// The property's alias in SiteWise, or the one that it will get, where `TWIN_ALIASES` is set.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub alias: Option<String>,
     /// The value's time, in milliseconds since the epoch.
@@ -167,19 +169,26 @@ fn truncate(mut reason: String) -> String {
 pub struct DeadLetters {
     bound: usize,
     letters: VecDeque<DeadLetter>,
+    recent: Recent,
     refused: RejectedCounts,
 }
 
 impl DeadLetters {
     /// Empty; keeps at most `bound` letters, the oldest go first.
     pub fn new(bound: usize) -> Self {
-        Self { bound, letters: VecDeque::new(), refused: RejectedCounts::default() }
+        Self {
+            bound,
+            letters: VecDeque::new(),
+            recent: Recent::default(),
+            refused: RejectedCounts::default(),
+        }
     }
 
     /// Keeps a letter and counts it.
     pub fn push(&mut self, mut letter: DeadLetter) {
         self.refused.count(letter.refusal);
         letter.reason = truncate(letter.reason);
+        self.recent.count(&letter);
         self.letters.push_back(letter);
         while self.letters.len() > self.bound {
             self.letters.pop_front();
@@ -189,6 +198,12 @@ impl DeadLetters {
     /// The letters kept, the oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &DeadLetter> + ExactSizeIterator {
         self.letters.iter()
+    }
+
+    /// Whose values were rejected since then, within the last hour, and why: also where their letters are
+    /// no longer kept.
+    pub fn recent(&self, since: Timestamp) -> impl Iterator<Item = &RecentRefusals> {
+        self.recent.since(since)
     }
 
     /// The letters kept with a number each after `after`, the oldest first: the first one since the
@@ -250,7 +265,7 @@ mod tests {
         assert_eq!(letters.iter().next().unwrap().reason, "ü".repeat(REASON_CHARS));
     }
 
-    fn letter(at: i64, refusal: RejectReason) -> DeadLetter {
+    pub(super) fn letter(at: i64, refusal: RejectReason) -> DeadLetter {
         DeadLetter {
             point: Point {
                 stream: Stream { asset: Uuid::from_u128(1), property: Uuid::from_u128(2) },

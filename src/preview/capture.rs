@@ -5,7 +5,8 @@
 //! such lines, `-F '%t %x'` those without a time. Lines that are empty or begin with `#` are
 //! left out. A topic alone is a message with an empty payload, as some senders' NDEATH is.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -97,10 +98,15 @@ pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<CapturedEvents, P
     let mut host = Host::new(host.clone(), super::SEED);
     let mut captured = CapturedEvents::default();
     let mut now = Now { instant: Instant::START, wall: clock::wall() };
-    let (mut first, mut last) = (None, None);
+    let (mut first, mut spans) = (None, Vec::new());
     host.handle_connected(ServerId(0), now.wall, now);
     let all: Result<Vec<_>, _> = paths.iter().map(|path| files(path)).collect();
-    'all: for path in all?.concat() {
+    let mut files: Vec<_> =
+        all?.concat().into_iter().map(|path| (first_time(&path), path)).collect();
+    // In the order of their times, not of their names: a session's clock runs forward.
+    files.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    'all: for (_, path) in files {
+        let mut span = None;
         let text = fs::read_to_string(&path);
         let text = text.map_err(|error| PlanError::Capture { path: path.clone(), error })?;
         for (number, text) in (1..).zip(text.lines()) {
@@ -111,7 +117,8 @@ pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<CapturedEvents, P
             let line = line(text).map_err(fault)?;
             if let Some(time) = line.time {
                 let first = *first.get_or_insert(time);
-                last = Some(time);
+                let (begin, _) = span.unwrap_or((time, time));
+                span = Some((begin, time));
                 let since = Duration::try_from_secs_f64(time - first).unwrap_or_default();
                 now.instant = now.instant.max(Instant::from_start(since));
                 now.wall = Timestamp::from_millis((time * 1000.0) as i64);
@@ -120,9 +127,11 @@ pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<CapturedEvents, P
             host.handle_message(ServerId(0), line.topic, &line.payload, false, now);
             captured.take(&mut host, now);
             if captured.is_full() {
+                spans.extend(span);
                 break 'all;
             }
         }
+        spans.extend(span);
     }
     // Lets the session's timers expire: messages that wait for missing ones are processed.
     for _ in 0..2 {
@@ -130,10 +139,29 @@ pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<CapturedEvents, P
         host.handle_timeout(now);
         captured.take(&mut host, now);
     }
-    captured.listened_for =
-        first.zip(last).and_then(|(first, last)| Duration::try_from_secs_f64(last - first).ok());
+    captured.listened_for = listened(spans);
     captured.record_unborn(&host);
     Ok(captured)
+}
+
+/// The time of a capture's first line that has one; what has none comes first.
+fn first_time(path: &Path) -> f64 {
+    let lines = File::open(path).map(|file| BufReader::new(file).lines().map_while(Result::ok));
+    let mut times = lines.into_iter().flatten().filter_map(|text| line(&text).ok()?.time);
+    times.next().unwrap_or(f64::NEG_INFINITY)
+}
+
+/// How long was listened: the time that any of the captures covers. What lies between two of them does
+/// not count, and what several cover counts once. None where none has times.
+fn listened(mut spans: Vec<(f64, f64)>) -> Option<Duration> {
+    spans.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    let (mut seconds, mut end) = (0.0, None);
+    for (from, to) in spans {
+        let from = end.map_or(from, |end: f64| end.max(from));
+        seconds += (to - from).max(0.0);
+        end = Some(to.max(from));
+    }
+    end.and_then(|_| Duration::try_from_secs_f64(seconds).ok())
 }
 
 /// A file, or all files in a folder, by name.

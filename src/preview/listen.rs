@@ -32,7 +32,9 @@ pub(super) async fn listen(
     let reasons =
         if rebirth { rebirth::RebirthReasons::ALL } else { rebirth::RebirthReasons::NONE };
     let policy = rebirth::RebirthPolicy { reasons, ..host.rebirth };
-    let mut host = Host::new(host_config::Config { rebirth: policy, ..host.clone() }, super::SEED);
+    let reorder_timeout = patience(host.reorder_timeout, listen, rebirth);
+    let host = host_config::Config { rebirth: policy, reorder_timeout, ..host.clone() };
+    let mut host = Host::new(host, super::SEED);
     let (inbound, mut messages) = mpsc::channel(INBOUND);
     let cancel = CancellationToken::new();
     let mut connections = JoinSet::new();
@@ -81,6 +83,12 @@ pub(super) async fn listen(
     drop(messages);
     connections.join_all().await;
     if connected { Ok(captured) } else { Err(PlanError::NotConnected) }
+}
+
+/// How long data without a birth waits for one before a rebirth is requested. There has to be time left
+/// for the answer: of a short time it is a small part.
+fn patience(wait: Duration, listen: Duration, rebirth: bool) -> Duration {
+    if rebirth { wait.min(listen / 8) } else { wait }
 }
 
 /// Handles what a server has sent.
@@ -133,4 +141,20 @@ fn is_rebirth(message: &Message) -> bool {
         topic::Topic::parse(&message.topic),
         Ok(topic::Topic::Edge(edge)) if edge.verb == topic::MessageType::Command
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `--for 3s --rebirth` requested no rebirth: data waited for the birth as long as in the bridge.
+    #[test]
+    fn a_rebirth_is_requested_while_there_is_time_for_its_answer() {
+        let of = |seconds, rebirth| {
+            patience(Duration::from_secs(5), Duration::from_secs(seconds), rebirth)
+        };
+        assert_eq!(of(3, true), Duration::from_millis(375));
+        assert_eq!(of(3, false), Duration::from_secs(5));
+        assert_eq!(of(300, true), Duration::from_secs(5));
+    }
 }

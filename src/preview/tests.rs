@@ -208,6 +208,44 @@ async fn planned_with(
     report.unwrap()
 }
 
+/// The day between two captures was billed as listening, and in the wrong order they had no times.
+#[tokio::test]
+async fn a_gap_between_captures_is_no_listening_whatever_their_order() {
+    let usual = [("MQTT_URL", "mqtt://localhost"), ("AWS_REGION", "eu-west-1")];
+    let variables: std::collections::BTreeMap<_, _> =
+        usual.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let config = Config::load(&variables).unwrap();
+    let folder = std::env::temp_dir().join(format!("sparkwise-plan-{:016x}", fastrand::u64(..)));
+    std::fs::create_dir(&folder).unwrap();
+    let minute = |name: &str, begins: usize| {
+        let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
+        let at = |second: usize| Timestamp::from_millis(START + second as i64 * 1000);
+        let mut lines = line_of(begins, &edge.nbirth(at(begins), [Metric::new("Load", 0.0)]));
+        for second in begins + 1..=begins + 60 {
+            let value = Metric::new("Load", second as f64);
+            lines.push_str(&line_of(second, &edge.ndata(at(second), [value])));
+        }
+        let path = folder.join(name);
+        std::fs::write(&path, lines).unwrap();
+        path
+    };
+    let (monday, tuesday) = (minute("mon", 0), minute("tue", 86_400));
+    let cost = async |paths: Vec<PathBuf>| {
+        let options = PlanOptions { from: PlanSource::Captures(paths), json: false };
+        let sitewise = ReadOnly(Mutex::new(FakeSiteWise::default()));
+        run(&config, &options, sitewise, "test").await.unwrap().cost.unwrap()
+    };
+    let one = cost(vec![monday.clone()]).await;
+    assert_eq!((one.listened, one.values), (Duration::from_secs(60), 60));
+    let both = cost(vec![monday.clone(), tuesday.clone()]).await;
+    assert_eq!((both.listened, both.values), (Duration::from_secs(120), 120));
+    assert_eq!(cost(vec![tuesday, monday.clone()]).await, both);
+    // What two captures of one time have was listened to once.
+    let twice = cost(vec![monday.clone(), monday]).await;
+    assert_eq!(twice.listened, Duration::from_secs(60));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[tokio::test]
 async fn the_report_says_what_would_be_done() {
     let report = planned(&captured(), FakeSiteWise::default()).await;

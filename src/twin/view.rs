@@ -133,11 +133,15 @@ impl Twin {
         }
     }
 
-    /// How far a model is in SiteWise, and how many of its wanted properties, from the first on, it
-    /// has.
+    /// How far a model is in SiteWise, and how many of its wanted properties it has.
     pub fn model_provisioning(&self, ix: ModelIx) -> (ProvisioningStatus, usize) {
-        let (status, complete) = self.plan().model_state(ix);
+        let (status, complete) = self.plan().model_state(ix, &self.writer.world.models);
         (self.unless_denied(&format!("model {}", self.model_at(ix).name), status), complete)
+    }
+
+    /// Whether SiteWise has the property at this place of a model.
+    pub fn has_property(&self, ix: ModelIx, place: PropertyIx) -> bool {
+        self.plan().has_property(ix, place, &self.writer.world.models)
     }
 
     /// What the role may not create is rejected, and not on its way.

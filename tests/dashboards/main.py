@@ -201,8 +201,8 @@ class Plant:
         return {asset["assetId"]: asset.get("assetDescription", "") for asset in described}
 
 
-# What the bridge itself tells of a machine; the two counters only after the first time.
-PRESENCE, COUNTERS = {"Online"}, {"Sequence gaps", "Rebirths"}
+# What the bridge itself tells of a machine; the counters and the death only after the first time.
+PRESENCE, COUNTERS = {"Online", "Last birth"}, {"Sequence gaps", "Rebirths", "Last death"}
 
 
 def alike(one: Any, other: Any) -> bool:
@@ -314,7 +314,9 @@ def every_panel_answers_with_what_the_plant_sent(plant: Plant) -> None:
             sent = plant.said.values.get(f"{paths[frame.asset]}/{frame.property_name}")
             if sent is None:
                 assert frame.property_name in PRESENCE, (what, paths[frame.asset])
-                assert frame.rows[-1][1] is True, (what, frame.rows[-1])
+                value = frame.rows[-1][1]
+                is_born = abs(time.time() - value) < HALF_A_DAY if "birth" in frame.property_name else value is True
+                assert is_born, (what, frame.rows[-1])
                 continue
             for time_ms, value, quality in frame.rows:
                 same = [v for t, v in sent if abs(t - time_ms) < 1]

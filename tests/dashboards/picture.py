@@ -93,6 +93,7 @@ def box(panel: Json, frames: list[Any], at: tuple[float, float], size: tuple[flo
     w, h = size
     kinds = {"timeseries": curve, "stat": tiles, "state-timeline": states}
     kind = bars if panel["title"] == "Values by quality" else kinds.get(panel["type"], table)
+    kind = machines if "transformations" in panel else kind
     inner = kind(panel, frames, w, h, span)
     if 'class="value"' not in inner:
         inner += f'<text x="{w / 2:.0f}" y="{h / 2:.0f}" fill="{PALE}" text-anchor="middle">No data</text>'
@@ -266,6 +267,20 @@ def tiles(panel: Json, frames: list[Any], w: float, h: float, span: tuple[float,
             f'<text x="6" y="16" fill="{name_color}">{cut(frame.asset_name, each - 12)}</text>'
             f'<text x="6" y="40" font-size="18" fill="{ink}">{cut(text, each - 12, 10)}</text></g>'
         )
+    return "".join(parts)
+
+
+def machines(panel: Json, frames: list[Any], w: float, h: float, span: tuple[float, float]) -> str:
+    """A line for each machine with a point in time, the latest at the top."""
+    found = [(frame.rows[-1][1], frame.asset_name) for _, frame in frames if frame.rows]
+    found.sort(reverse=True)
+    parts = [label(8, 38, "machine"), label(w / 2, 38, panel["title"])] if found else []
+    for n, (seconds, name) in enumerate(found[: int((h - 56) / 20)]):
+        y = 58 + n * 20
+        parts.append(f'<path d="M8 {y - 14}H{w - 8:.0f}" stroke="{GRID}"/>')
+        shown = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
+        parts.append(f'<g class="value"><text x="8" y="{y}">{cut(name, w / 2 - 16)}</text>')
+        parts.append(f'<text x="{w / 2:.0f}" y="{y}" font-size="12">{shown}</text></g>')
     return "".join(parts)
 
 

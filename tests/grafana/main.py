@@ -168,6 +168,23 @@ def the_process_is_told():
 def configuration_and_rules_are_taken():
     promtool("check", "config", "--syntax-only", "infra/grafana/prometheus.yaml")
     promtool("check", "rules", "infra/grafana/alerts.yaml")
+    promtool("check", "config", "--syntax-only", "localstack/grafana/prometheus.yaml")
+
+
+def the_compose_project_scrapes_its_bridge_with_its_token():
+    compose = (ROOT / "localstack/docker-compose.yml").read_text()
+    scraped = (ROOT / "localstack/grafana/prometheus.yaml").read_text()
+    (token,) = re.findall(r"CONSOLE_TOKEN: (\S+)", compose)
+    assert re.findall(r"credentials: (\S+)", scraped) == [token] and len(token) >= 16
+    (port,) = re.findall(r'CONSOLE_ADDR: "0\.0\.0\.0:(\d+)"', compose)
+    assert f"targets: [sparkwise:{port}]" in scraped
+    for file in ["localstack/grafana/prometheus.yaml", "infra/grafana/alerts.yaml"]:
+        mounted = f"../{file}" if file.startswith("infra") else f"./{file.removeprefix('localstack/')}"
+        assert f"- {mounted}:/etc/prometheus/" in compose, file
+    # What the dashboard of the bridge itself reads has a data source of its type.
+    types = re.findall(r"^    type: (\S+)", (ROOT / "localstack/grafana/datasource.yaml").read_text(), re.M)
+    wanted = {variable["query"] for variable in dashboard()["templating"]["list"] if variable["type"] == "datasource"}
+    assert wanted <= set(types), (wanted, types)
 
 
 def each_alert_fires_when_it_should():
@@ -274,6 +291,7 @@ CHECKS = [
     every_label_is_documented,
     the_process_is_told,
     configuration_and_rules_are_taken,
+    the_compose_project_scrapes_its_bridge_with_its_token,
     each_alert_fires_when_it_should,
     alerts_refer_to_what_there_is,
     alerts_are_evaluated_and_none_fires,

@@ -32,6 +32,24 @@ fn turbine(name: &str) -> Metric {
     Metric::template(name, Template::instance("Turbine").members(members))
 }
 
+/// Twenty of thirty zones were all that was found, without a word on the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_properties_of_one_asset_than_are_listed_are_told() {
+    let mut scene = Scene::start(&[], || Metric::new("Speed", 1.0)).await;
+    let console = scene.console;
+    let zones = (1..=30).map(|zone| Metric::new(&format!("Zone {zone:02}/Temp"), 20.0));
+    scene.publish_birth(zones).await;
+    carried(console, "zone 30 temp").await;
+    let asked = async |words: &str| {
+        let answer = json(console, &format!("/api/search?q={}", words.replace(' ', "+"))).await;
+        (answer["rows"].as_array().unwrap().len(), answer["more"].as_bool().unwrap())
+    };
+    assert_eq!(asked("gw temp").await, (20, true));
+    assert_eq!(asked("Nordsee/gw/Zone").await, (20, true), "by the address");
+    assert_eq!(asked("gw zone 2 temp").await, (12, false));
+    scene.stop().await;
+}
+
 /// The whole address found a tag whose values go nowhere, and none that is carried.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tag_that_is_carried_is_found_by_its_whole_address() {

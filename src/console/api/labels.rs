@@ -1,6 +1,7 @@
 //! What the lanes of aliases, notifications and tags left as it is.
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::query::Query;
 use super::{ApiError, RowPage};
@@ -15,6 +16,11 @@ pub(super) struct LabelRow {
     /// Why, as the metric names it.
     kind: &'static str,
     property: String,
+    /// The asset's id and the property's; none of tags.
+    asset: Option<Uuid>,
+    property_id: Option<Uuid>,
+    /// The alias that the property keeps in place of the wanted one.
+    kept: Option<Box<str>>,
     reason: String,
 }
 
@@ -29,6 +35,9 @@ pub(super) async fn list(
         let rows = remarks.into_iter().flatten().map(|remark| LabelRow {
             kind: remark.kind.name(),
             property: remark.property.clone(),
+            asset: remark.ids.map(|(asset, _)| asset),
+            property_id: remark.ids.map(|(_, property)| property),
+            kept: remark.kept.clone(),
             reason: remark.reason.clone(),
         });
         RowPage::cut(rows, from, limit)

@@ -76,16 +76,30 @@ fn of_subject(twin: &Twin, subject: &str) -> Option<Link> {
     if let Some(id) = address.and_then(|address| by_address(twin, address)) {
         return Some(Link::Plant(id));
     }
-    let mut models = twin.models().map(|(_, model)| model);
-    models.find(|model| is_about_model(subject, &model.name)).map(|model| Link::Models(model.id))
+    model_of(twin, subject).map(Link::Models)
 }
 
-/// Whether a problem with this subject is one of the model with this name.
-pub(super) fn is_about_model(subject: &str, name: &str) -> bool {
-    let whole = ["model ", "assets of model "].iter().find_map(|start| subject.strip_prefix(start));
-    let part = ["property ", "hierarchy "].iter().find_map(|start| subject.strip_prefix(start));
-    let rest = part.and_then(|part| part.strip_prefix(name));
-    whole == Some(name) || rest.is_some_and(|rest| rest.starts_with('/'))
+/// The model that a problem with this subject is about.
+pub(super) fn model_of(twin: &Twin, subject: &str) -> Option<Uuid> {
+    let about = twin.models().filter_map(|(_, model)| {
+        let has = |part: &str| {
+            model.properties.iter().any(|of| *of.name == *part)
+                || model.hierarchies.iter().any(|(_, of)| of.name == part)
+        };
+        Some((fit(subject, &model.name, has)?, model.id))
+    });
+    about.max().map(|(_, id)| id)
+}
+
+/// How well a problem with this subject fits the model with this name, which has some parts; none if it
+/// is about another. Names may have slashes: what reads as a part of `Pump` may be one of `Pump/Seal`.
+fn fit(subject: &str, name: &str, has: impl Fn(&str) -> bool) -> Option<(bool, usize)> {
+    let behind = |starts: [&str; 2]| starts.iter().find_map(|start| subject.strip_prefix(start));
+    if let Some(model) = behind(["model ", "assets of model "]) {
+        return (model == name).then_some((true, name.len()));
+    }
+    let part = behind(["property ", "hierarchy "])?.strip_prefix(name)?.strip_prefix('/')?;
+    Some((has(part), name.len()))
 }
 
 /// The asset with this address; else that of the device, or the node, that the address begins
@@ -122,4 +136,28 @@ pub(super) fn by_address(twin: &Twin, address: &str) -> Option<Uuid> {
         .or_else(|| instance(&own, rest))
         .or_else(|| known(&Address::Source(&device)))
         .or_else(|| known(&Address::Source(&own)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The page of `Pump` showed what was wrong with `Pump/Seal`.
+    #[test]
+    fn a_part_of_a_model_whose_name_has_a_slash_is_that_models() {
+        let models = [("Pump", vec!["Flow", "Seal/Age"]), ("Pump/Seal", vec!["Speed"])];
+        let about = |subject: &str| {
+            let fits = models.iter().filter_map(|(name, parts)| {
+                Some((fit(subject, name, |part| parts.contains(&part))?, *name))
+            });
+            fits.max().map(|(_, name)| name)
+        };
+        assert_eq!(about("property Pump/Seal/Speed"), Some("Pump/Seal"));
+        assert_eq!(about("hierarchy Pump/Seal/none of both"), Some("Pump/Seal"));
+        assert_eq!(about("property Pump/Seal/Age"), Some("Pump"));
+        assert_eq!(about("property Pump/Flow"), Some("Pump"));
+        assert_eq!(about("model Pump"), Some("Pump"));
+        assert_eq!(about("assets of model Pump/Seal"), Some("Pump/Seal"));
+        assert_eq!([about("property Pumps/Flow"), about("asset Pump/Flow")], [None; 2]);
+    }
 }

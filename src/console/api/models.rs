@@ -8,6 +8,7 @@ use super::tree::provisioning;
 use super::{ApiError, RowPage, link};
 use crate::console::queries::EngineQueries;
 use crate::twin::mapping::type_name;
+use crate::twin::view::PropertyIx;
 
 /// Rows of a page unless asked otherwise.
 const ROWS: usize = 100;
@@ -111,8 +112,8 @@ pub(super) async fn model(
         let (stands, complete) = twin.model_provisioning(ix);
         let below = model.hierarchies.iter().map(|(child, _)| twin.model_at(*child));
         let mut subjects = twin.plan().problems().map(|(subject, _)| subject);
-        let subject = subjects.find(|subject| link::is_about_model(subject, &model.name));
-        let properties = model.properties.iter().enumerate();
+        let subject = subjects.find(|subject| link::model_of(twin, subject) == Some(id));
+        let properties = (0..).map(PropertyIx).zip(&model.properties);
         let named =
             properties.filter(|(_, property)| property.name.to_lowercase().contains(&words));
         let shown = named.map(|(place, property)| PropertyRow {
@@ -124,7 +125,7 @@ pub(super) async fn model(
             unit: property.unit.as_deref().map(str::to_owned),
             default: property.default().map(str::to_owned),
             source: property.source.as_ref().map(ToString::to_string),
-            live: place < complete,
+            live: twin.has_property(ix, place),
         });
         Some(ModelDetail {
             id,

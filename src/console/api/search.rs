@@ -17,6 +17,7 @@ use super::query::Query;
 use super::tree::{AssetLink, AssetRow, row};
 use crate::console::queries::EngineQueries;
 use crate::console::view::EngineView;
+use crate::delivery::point::Stream;
 use crate::sparkplug::host::BornCursor;
 use crate::twin::Twin;
 use crate::twin::view::{AssetIx, DesiredProperty, ModelIx};
@@ -72,11 +73,13 @@ fn address(text: &str) -> String {
 }
 
 /// A page of results.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct SearchResult {
     rows: Vec<AssetRow>,
     /// What `from` has to be for the next page; none on the last.
     next: Option<String>,
+    /// An asset has further properties that match, on no page: another word finds them.
+    more: bool,
     /// On the first page: tags whose values are dropped.
     lost: BTreeSet<LostTag>,
     /// There are further such tags.
@@ -88,10 +91,26 @@ pub(super) struct SearchResult {
 /// What was found among some of the assets.
 struct AssetSlice {
     rows: Vec<AssetRow>,
+    /// An asset has further properties that match.
+    more: bool,
     /// Index after the last asset that was searched.
     next: usize,
     /// Number of all assets.
     total: usize,
+}
+
+impl AssetSlice {
+    /// Adds rows for the first properties of an asset.
+    fn add<'a>(
+        &mut self,
+        view: &EngineView<'_>,
+        ix: AssetIx,
+        mut properties: impl Iterator<Item = &'a DesiredProperty>,
+    ) {
+        let first = properties.by_ref().take(MAX_PROPERTIES_PER_ASSET);
+        self.rows.extend(first.map(|property| result_row(view, ix, Some(property))));
+        self.more |= properties.next().is_some();
+    }
 }
 
 /// A page of the assets and properties that the words match.
@@ -104,22 +123,20 @@ pub(super) async fn search(
     let limit = query.limit(DEFAULT_ROWS)?;
     let mut from = query.number("from")?.unwrap_or_default();
     let is_first = from == 0;
-    if is_first && let Some(row) = alias::find(queries, text).await? {
-        let lost = BTreeSet::new();
-        return Ok(SearchResult {
-            rows: vec![row],
-            next: None,
-            lost,
-            lost_more: false,
-            left_out: None,
-        });
+    let mut rows = match is_first {
+        true => alias::find(queries, text).await?,
+        false => Vec::new(),
+    };
+    if !rows.is_empty() {
+        return Ok(SearchResult { rows, ..SearchResult::default() });
     }
-    let mut rows = Vec::new();
+    let mut more = false;
     // Each slice is a query of its own, so that the engine handles messages in between.
     loop {
         let (wanted, room) = (wanted.clone(), limit.saturating_sub(rows.len()));
         let slice = queries.ask(move |view| slice(view, &wanted, from, room)).await?;
         rows.extend(slice.rows);
+        more |= slice.more;
         from = slice.next;
         if from >= slice.total {
             from = usize::MAX;
@@ -136,9 +153,9 @@ pub(super) async fn search(
     let address = address(text.trim());
     let left_out = match rows.is_empty() && lost.is_empty() && address.contains('/') {
         true => queries.ask(move |view| view.bridge.host().leaves_out(&address).then_some(address)),
-        false => return Ok(SearchResult { rows, next, lost, lost_more, left_out: None }),
+        false => return Ok(SearchResult { rows, next, more, lost, lost_more, left_out: None }),
     };
-    Ok(SearchResult { left_out: left_out.await?, rows, next, lost, lost_more })
+    Ok(SearchResult { left_out: left_out.await?, rows, next, more, lost, lost_more })
 }
 
 /// Tags whose values are dropped, and whether there are more.
@@ -160,7 +177,7 @@ async fn search_lost(
 
 fn slice(view: &EngineView<'_>, wanted: &SearchQuery, from: usize, room: usize) -> AssetSlice {
     let twin = view.bridge.twin();
-    let mut slice = AssetSlice { rows: Vec::new(), next: from, total: twin.size().1 };
+    let mut slice = AssetSlice { rows: Vec::new(), more: false, next: from, total: twin.size().1 };
     if let SearchQuery::Id(id) = wanted
         && let Some((ix, _)) = twin.asset(*id)
     {
@@ -199,18 +216,14 @@ fn slice(view: &EngineView<'_>, wanted: &SearchQuery, from: usize, room: usize) 
                     let found = found.fold(0, |all, (bit, _)| all | bit);
                     missing_words(words, |word| name.contains(word)) & missing & !found == 0
                 };
-                let properties = properties.iter().filter(matches).take(MAX_PROPERTIES_PER_ASSET);
-                slice.rows.extend(properties.map(|property| result_row(view, ix, Some(property))));
+                slice.add(view, ix, properties.iter().filter(matches));
             }
             wanted => {
                 let properties = names.of(twin, asset.model, wanted).iter();
                 let properties = properties.filter(|(_, lacks)| lacks & missing == 0);
                 let model = twin.model_at(asset.model);
                 let properties = properties.filter_map(|(at, _)| model.properties.get(*at));
-                let rows = properties
-                    .take(MAX_PROPERTIES_PER_ASSET)
-                    .map(|property| result_row(view, ix, Some(property)));
-                slice.rows.extend(rows);
+                slice.add(view, ix, properties);
             }
         }
         if slice.rows.len() >= room || names.properties_searched >= MAX_NAMES {
@@ -275,6 +288,10 @@ fn result_row(view: &EngineView<'_>, ix: AssetIx, property: Option<&DesiredPrope
     row.address = Some(asset.address.to_string());
     row.property =
         property.map(|property| AssetLink { id: property.id, name: property.name.to_string() });
+    let stream = |of: &DesiredProperty| Stream { asset: asset.id, property: of.id };
+    if let Some(aliases) = property.and_then(|of| view.bridge.aliases(stream(of))) {
+        (row.alias, row.alias_in_sitewise) = (Some(aliases.wanted), aliases.kept);
+    }
     row.problem = property.and_then(|property| delivery_status::rejected(view, asset, property));
     row
 }

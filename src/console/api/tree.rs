@@ -39,6 +39,12 @@ pub(super) struct AssetRow {
     /// In a search: the property that was found, where it is not the asset itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) property: Option<AssetLink>,
+    /// In a search: the alias that `TWIN_ALIASES` gives the property.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) alias: Option<String>,
+    /// In a search: what SiteWise has in place of it; null where something else has the alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) alias_in_sitewise: Option<Option<String>>,
     /// In a search: why SiteWise does not take the property or its last value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) problem: Option<String>,
@@ -214,6 +220,8 @@ pub(super) fn row(twin: &Twin, ix: AssetIx, asset: &DesiredAsset) -> AssetRow {
         provisioning: provisioning(twin.provisioning(ix).status),
         address: None,
         property: None,
+        alias: None,
+        alias_in_sitewise: None,
         problem: None,
     }
 }

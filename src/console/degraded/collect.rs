@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::{DegradedReason, EngineView, RetriedValues, TooOld, drop_order, first_names};
 use crate::delivery::failing::FailingValues;
-use crate::delivery::point::RejectReason;
 use crate::delivery::rejections::OtherProperties;
 use crate::late::Late;
+use crate::outbox::dead_letters::recent::{REMEMBERED_FOR, RecentRefusals};
 use crate::outbox::{DiskState, PassedOver};
 use crate::sitewise::cause::{Cause, Plane};
 use crate::sparkplug::address::{EdgeNode, Source};
@@ -17,8 +17,6 @@ use crate::time::Timestamp;
 use crate::twin::Twin;
 use crate::twin::plan::problems::RejectionKind;
 
-/// How long a rejected value is a reason.
-const REFUSED_FOR: Duration = Duration::from_secs(3600);
 /// How long a finding is one.
 const FOUND_FOR: Duration = Duration::from_secs(3600);
 /// The same where fewer than [`SEVERAL`] messages were damaged: one may be the network's fault.
@@ -460,25 +458,27 @@ fn retried_values(look: &EngineView<'_>, twin: &Twin, all: &mut Vec<DegradedReas
 
 /// Recently rejected values: one reason for each edge node and kind.
 fn refused(look: &EngineView<'_>, twin: &Twin, all: &mut Vec<DegradedReason>) {
-    type Row<'a> = (Machines<'a>, RejectReason, u64, String);
-    let since = look.now.wall.minus(REFUSED_FOR);
+    type Row<'a> = (Machines<'a>, &'a RecentRefusals, u64);
+    let since = look.now.wall.minus(REMEMBERED_FOR);
     let mut rows: BTreeMap<(String, &'static str), Row<'_>> = BTreeMap::new();
-    for letter in look.dead_letters.iter().rev().take_while(|letter| letter.at >= since) {
-        let stream = letter.point.stream;
-        let machine = twin.asset(stream.asset).and_then(|(ix, _)| twin.source_of_asset(ix));
-        let (asset, property) = &letter.names;
-        let asset = || asset.clone().unwrap_or_else(|| stream.asset.to_string());
-        let example = || {
-            let property = property.clone().unwrap_or_else(|| stream.property.to_string());
-            format!("{} / {property}: {}", asset(), letter.reason)
-        };
-        let row = rows.entry((owner(machine, asset), letter.refusal.label()));
-        let row = row.or_insert_with(|| (Machines::new(), letter.refusal, 0, example()));
+    for recent in look.dead_letters.recent(since) {
+        let asset = recent.stream.asset;
+        let machine = twin.asset(asset).and_then(|(ix, _)| twin.source_of_asset(ix));
+        let asset = || recent.names.0.clone().unwrap_or_else(|| asset.to_string());
+        let row = rows.entry((owner(machine, asset), recent.refusal.label()));
+        let row = row.or_insert_with(|| (Machines::new(), recent, 0));
         row.0.extend(machine);
-        row.2 += 1;
+        row.2 += recent.values(since);
+        if recent.last > row.1.last {
+            row.1 = recent;
+        }
     }
-    all.extend(rows.into_iter().map(|((owner, _), (of, refusal, values, example))| {
+    all.extend(rows.into_iter().map(|((owner, _), (of, recent, values))| {
         let (machine, machines) = subject(owner, &of);
-        DegradedReason::ValuesRejected { machine, machines, refusal, values, example }
+        let RecentRefusals { refusal, stream, names: (asset, property), reason, .. } = recent;
+        let asset = asset.clone().unwrap_or_else(|| stream.asset.to_string());
+        let property = property.clone().unwrap_or_else(|| stream.property.to_string());
+        let example = format!("{asset} / {property}: {reason}");
+        DegradedReason::ValuesRejected { machine, machines, refusal: *refusal, values, example }
     }));
 }

@@ -122,11 +122,11 @@ export class Tree {
     try {
       const page = await once(`/api/search?limit=60&q=${encodeURIComponent(words)}${from ? `&from=${from}` : ''}`, asking.signal);
       const before = from ? this.found : { rows: [], lost: page.lost.map(lostRow), more: page.lost_more };
-      this.found = { ...before, rows: [...before.rows, ...page.rows], next: page.next };
+      this.found = { ...before, rows: [...before.rows, ...page.rows], next: page.next, cut: before.cut || page.more };
       const [many, lost] = [this.found.rows.length, this.found.lost.length];
       const gone = lost === 0 ? '' : `${many === 0 ? '' : '; '}${plural(lost, 'tag')}${this.found.more ? ' and more' : ''} whose values are not sent`;
       const nothing = page.left_out ? `The filter leaves out “${page.left_out}”: see SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE.` : `Nothing matches “${words}”.`;
-      set(this.note, many + lost === 0 ? nothing : `${many === 0 ? '' : `${plural(many, 'match', 'matches')}${page.next ? ' so far' : ''}`}${gone}`);
+      set(this.note, many + lost === 0 ? nothing : `${many === 0 ? '' : `${plural(many, 'match', 'matches')}${page.next ? ' so far' : ''}`}${this.found.cut ? '; a machine has more than are listed: add a word' : ''}${gone}`);
       this.note.hidden = false;
       this.show();
     } catch (error) {

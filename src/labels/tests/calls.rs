@@ -99,14 +99,49 @@ fn an_alias_that_belongs_to_something_else_is_told_and_the_notification_set_with
     let has = |at| rig.sitewise.property(0, at);
     assert_eq!((has(0).alias, has(0).notification), (None, NotificationState::Enabled));
     assert_eq!((has(1).alias, has(1).notification), (None, NotificationState::Disabled));
+    let (asset, alias) = (asset_id(0), alias_of(0, 0));
+    // Whose it is SiteWise does not say: who wants it, by ids, and how to find out whose it is.
     let expected = |at| {
+        let alias = alias_of(0, at);
         format!(
-            "alias_taken: Nordsee/gw/T0/p{at}: its alias `/Nordsee/gw/T0/p{at}` belongs to another \
-             property or data stream: remove it there, or change TWIN_ALIASES, and restart"
+            "alias_taken: Nordsee/gw/T0/p{at}: property {} of asset {asset} does not get its alias \
+             `{alias}`, which belongs to another property or data stream (Given alias {alias} already \
+             in use by another property); `aws iotsitewise describe-time-series --alias '{alias}'` says \
+             whose it is: remove it there, or change TWIN_ALIASES, and restart",
+            property_id(at)
         )
     };
     rig.reported.sort_unstable();
     assert_eq!(rig.reported, [expected(0), expected(1)], "once each");
+    let told = rig.lane.remarks().find(|remark| remark.reason.contains(&alias)).unwrap();
+    assert_eq!(told.ids, Some((asset, property_id(0))));
+}
+
+/// Dead letters and search named the alias that was wanted, though SiteWise has another one, or none.
+#[test]
+fn the_alias_that_sitewise_has_is_known_until_it_is_the_wanted_one() {
+    let mut rig = Rig::new(aliases(), 1, 4);
+    let (alias, notification) = (Some("/theirs".to_owned()), NotificationState::Disabled);
+    let theirs = AssetProperty { alias, notification, unit: None };
+    rig.sitewise.has.insert((0, 1), theirs);
+    rig.sitewise.streams.insert(alias_of(0, 2));
+    rig.pass(Duration::from_secs(60));
+    let kept = |rig: &Rig, at| {
+        let kept = rig.lane.kept_alias(asset_id(0), property_id(at));
+        kept.map(|kept| kept.map(str::to_owned))
+    };
+    assert_eq!(kept(&rig, 0), None, "its own");
+    assert_eq!(kept(&rig, 1), Some(Some("/theirs".to_owned())));
+    assert_eq!(kept(&rig, 2), Some(None), "another has it");
+    assert_eq!(rig.lane.holder("/theirs"), Some((asset_id(0), property_id(1))));
+    assert_eq!(rig.lane.holder(&alias_of(0, 0)), None);
+    // Both causes end, and a new property has the asset read again.
+    rig.sitewise.has.remove(&(0, 1));
+    rig.sitewise.streams.clear();
+    (rig.plant.each, rig.sitewise.each) = (5, 5);
+    rig.pass(Duration::from_secs(180));
+    assert_eq!((kept(&rig, 1), kept(&rig, 2)), (None, None));
+    assert_eq!(rig.sitewise.property(0, 2).alias, Some(alias_of(0, 2)));
 }
 
 #[test]
@@ -228,6 +263,27 @@ fn an_update_without_an_answer_is_read_before_it_is_written_again() {
     assert_eq!((rig.lost_answers, rig.lane.figures().settled_assets), (0, 1));
     assert_eq!(rig.sitewise.updates.len(), 3, "once each");
     assert_eq!(rig.count("DescribeAssetProperty"), 6, "once more each");
+}
+
+/// All was set, and the problem stayed: the operation that had failed was never called again.
+#[test]
+fn what_was_told_to_fail_ends_where_nothing_is_left_to_do() {
+    let mut rig = Rig::new(aliases(), 1, 12);
+    rig.lost_answers = 12;
+    rig.pass(Duration::from_secs(900));
+    assert_eq!((rig.lost_answers, rig.sitewise.updates.len()), (0, 12));
+    let starts: Vec<_> = rig.reported.iter().map(|told| told.split(':').next()).collect();
+    assert_eq!(starts, [Some("failing UpdateAssetProperty"), Some("allowed UpdateAssetProperty")]);
+    // Somebody sets the labels by hand in place of granting the right.
+    let mut rig = Rig::new(aliases(), 1, 1);
+    rig.pass_with(Duration::from_secs(60), &mut |call| {
+        call.is_write().then(|| ApiFault::new(ApiFaultKind::Denied, "no"))
+    });
+    let (alias, notification) = (Some(alias_of(0, 0)), NotificationState::Disabled);
+    rig.sitewise.has.insert((0, 0), AssetProperty { alias, notification, unit: None });
+    rig.pass(Duration::from_secs(900));
+    assert_eq!(rig.reported, ["denied UpdateAssetProperty: no", "allowed UpdateAssetProperty"]);
+    assert_eq!(rig.sitewise.updates.len(), 0);
 }
 
 #[test]

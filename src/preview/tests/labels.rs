@@ -65,5 +65,12 @@ async fn two_properties_with_one_alias_are_named_beforehand() {
     let kinds: Vec<_> = labels.remarks.iter().map(|remark| remark.kind).collect();
     assert_eq!((kinds, labels.remark_count), (vec![RemarkKind::AliasTaken], 1));
     let told = report.to_string();
-    assert!(told.contains("  ! Nordsee/gw/T7/Speed: its alias `/Nordsee/gw/T7/Speed`"), "{told}");
+    assert!(told.contains("  ! Nordsee/gw/T7/Speed: property "), "{told}");
+    // Their addresses are the same: the ids tell them apart.
+    let remark = labels.remarks.first().unwrap();
+    let (asset, property) = remark.ids.unwrap();
+    let (wants, has) =
+        remark.reason.split_once(" has the same alias `/Nordsee/gw/T7/Speed` as ").unwrap();
+    assert_eq!(wants, format!("property {property} of asset {asset}"));
+    assert!(has.starts_with("property ") && !has.contains(&property.to_string()), "{has}");
 }

@@ -77,9 +77,8 @@ impl Plan {
         }
     }
 
-    /// Provisioning status of a model, and how many of its wanted properties, from the first on, it
-    /// has.
-    pub fn model_state(&self, ix: ModelIx) -> (ProvisioningStatus, usize) {
+    /// Provisioning status of a model, and how many of its wanted properties it has.
+    pub fn model_state(&self, ix: ModelIx, models: &DesiredModels) -> (ProvisioningStatus, usize) {
         let Some(state) = self.models.get(ix.0 as usize) else {
             return (ProvisioningStatus::Wanted, 0);
         };
@@ -91,6 +90,9 @@ impl Plan {
                 ProvisioningStatus::Rejected
             }
         };
-        (standing, state.complete_properties)
+        // SiteWise may have rejected one in between.
+        let behind = models.get(ix).properties.iter().skip(state.complete_properties);
+        let behind = behind.filter(|property| state.properties.contains(&property.id)).count();
+        (standing, state.complete_properties + behind)
     }
 }

@@ -51,6 +51,12 @@ fn one_property_that_is_refused_is_named_and_the_rest_of_a_new_model_is_made() {
             Some((&*property.name, plan.rejected_property(ix, property.id)?))
         });
     assert_eq!(refused.collect::<Vec<_>>(), [("M17", "something is not valid")]);
+    // The page of the model said "not yet" of all that come after it.
+    let wanted = &models.get(ix).properties;
+    assert_eq!(rig.twin.model_provisioning(ix).1, wanted.len() - 1);
+    let places = (0..).map(PropertyIx).zip(wanted);
+    let missing = places.filter(|(place, _)| !rig.twin.has_property(ix, *place));
+    assert_eq!(missing.map(|(_, of)| &*of.name).collect::<Vec<_>>(), ["M17"]);
     // Whole, without any, whole again, and half as many each time.
     let tries = writes_of(&rig, "asset model \"Turbine\"") + writes_of(&rig, &id.to_string());
     assert!(tries <= 3 + 2 * 6, "{tries}: {:#?}", rig.sitewise.writes);
