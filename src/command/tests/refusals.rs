@@ -47,6 +47,16 @@ fn not_allowed_without_a_rule_and_by_none_that_says_never() {
     assert_eq!(limit(&mut rig, 41), None);
 }
 
+/// It was told to the first of them.
+#[test]
+fn a_metric_that_its_birth_names_twice_is_not_written() {
+    let mut rig = Rig::plain();
+    rig.born([Metric::new(LIMIT, 40.0), Metric::new("Power", 1.0), Metric::new(LIMIT, 40_i16)]);
+    assert_eq!(limit(&mut rig, 41), Some(Code::UnknownProperty));
+    rig.born([Metric::new(LIMIT, 40.0), Metric::new("Power", 1.0)]);
+    assert_eq!(limit(&mut rig, 41), None);
+}
+
 #[test]
 fn what_controls_a_machine_or_is_read_only_is_allowed_by_its_full_name_alone() {
     let metrics = || {
