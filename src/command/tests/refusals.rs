@@ -25,6 +25,18 @@ fn malformed() {
     assert!(rig.published.is_empty());
 }
 
+/// It stays in its queue and comes again each minute; it was answered and counted every twelve.
+#[test]
+fn what_cannot_be_read_is_answered_once_however_long_it_comes() {
+    let mut rig = Rig::plain();
+    for _ in 0..60 {
+        rig.request_of("1", None, b"hello");
+        rig.pass(60_000);
+    }
+    let first = rig.answers.iter().filter(|(_, _, repeated)| !repeated).count();
+    assert_eq!((first, rig.answers.len()), (1, 60));
+}
+
 #[test]
 fn a_reason_is_what_aws_iot_takes() {
     let mut rig = Rig::plain();
