@@ -34,6 +34,7 @@ use self::memory::{CommandRateLimiter, RequestHistory, RequestState};
 use self::metrics::{ArrivedValue, LastValue, MetricKey, Metrics};
 use self::request::{Envelope, RequestKey};
 pub use self::rules::AllowRules;
+use self::rules::Rate;
 use crate::sparkplug::event::{Event, SparkplugQuality};
 use crate::sparkplug::host::Host;
 use crate::sparkplug::value::Value;
@@ -103,6 +104,31 @@ pub enum Uplink {
     Full,
 }
 
+/// Why a command was certainly not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsent {
+    /// The session with the server ended first.
+    NoSession,
+    /// Other messages were written for too long.
+    Late,
+}
+
+impl Unsent {
+    fn explain(self) -> (Code, &'static str) {
+        match self {
+            Self::NoSession => (
+                Code::NodeOffline,
+                "the connection to the edge node's MQTT server ended before the command was sent",
+            ),
+            Self::Late => (
+                Code::TooMany,
+                "other messages were queued for the edge node's MQTT server for too long: nothing \
+                    was sent",
+            ),
+        }
+    }
+}
+
 /// The plant as session and twin know it, lent for a request.
 #[derive(Clone, Copy, Debug)]
 pub struct PlantView<'a> {
@@ -138,6 +164,7 @@ struct InFlightCommand {
     address: Arc<str>,
     value: Value,
     resolution: Option<f64>,
+    rate: Option<Rate>,
     /// What the metric had when the command was sent.
     before: Option<Value>,
     sent_at: Instant,
@@ -156,7 +183,7 @@ struct InFlightCommand {
 pub struct Commander {
     config: Config,
     /// When this process began, or became the one that acts.
-    acts_since: Now,
+    acts_since: Instant,
     role: Role,
     clocks: ClockAgreement,
     metrics: Metrics,
@@ -175,7 +202,7 @@ impl Commander {
     pub fn new(config: Config, now: Now) -> Self {
         Self {
             config,
-            acts_since: now,
+            acts_since: now.instant,
             role: Role::Active,
             clocks: ClockAgreement::Agree,
             metrics: Metrics::default(),
@@ -246,6 +273,9 @@ impl Commander {
             }
             Some(RequestState::Answered(answer)) => {
                 let answer = Arc::clone(answer);
+                if answer.code == Code::Malformed {
+                    self.history.renew_refused(&key, now.instant);
+                }
                 self.figures.repeated += 1;
                 return self.outputs.push_back(Output::Answer { key, answer, repeated: true });
             }
@@ -253,6 +283,21 @@ impl Commander {
         if let Err(answer) = self.decide(&key, envelope.sent, payload, plant, now) {
             self.answer(key, answer, now);
         }
+    }
+
+    /// The command of a request was certainly not sent: it is answered so at once, and counts
+    /// neither towards the rate nor as one in flight. A `pulse` has its answer already.
+    pub fn handle_unsent(&mut self, key: &RequestKey, why: Unsent, now: Now) {
+        let mut of_key = self.in_flight.extract_if(|_, flight| flight.key == *key);
+        let Some((metric, flight)) = of_key.next() else { return };
+        drop(of_key);
+        if flight.rate.is_some() {
+            self.rates.withdraw_write(&metric, flight.sent_at);
+        }
+        self.history.withdraw_sent(key);
+        let (code, reason) = why.explain();
+        self.answer(flight.key, build_answer(code, reason, Some(&flight.address)), now);
+        self.set_due();
     }
 
     /// Our clock and AWS's show the same time again, or no longer.
@@ -264,7 +309,7 @@ impl Commander {
     /// to its end. Requests from before it began to act are refused: another one may have sent them.
     pub fn handle_role(&mut self, role: Role, now: Now) {
         if self.role == Role::Standby && role == Role::Active {
-            self.acts_since = now;
+            self.acts_since = now.instant;
         }
         if self.role != Role::Stopped {
             self.role = role;

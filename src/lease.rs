@@ -20,6 +20,7 @@ pub mod figures;
 pub mod hearing;
 pub mod item;
 pub mod overlap;
+pub mod reach;
 mod sighting;
 pub mod window;
 

@@ -106,8 +106,11 @@ fn write(command: &cli::write::Command) -> ExitCode {
         Err(code) => return code,
     };
     match runtime.block_on(async { Box::pin(cli::write::run(request, &config)).await }) {
-        Ok((text, outcome)) => {
+        Ok(cli::write::Written { text, remark, outcome }) => {
             print(&text);
+            if let Some(remark) = remark {
+                complain(&format!("sparkwise write: {remark}"));
+            }
             match outcome {
                 WriteOutcome::Succeeded => ExitCode::SUCCESS,
                 WriteOutcome::NotSucceeded => ExitCode::FAILURE,

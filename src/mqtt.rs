@@ -17,6 +17,7 @@ mod session;
 mod sieve;
 mod signed;
 mod tls;
+mod unsent;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -28,19 +29,22 @@ pub use connection::Connection;
 pub use inbox::ConnectionStats;
 pub use signed::{SignedAddress, SigningError};
 pub use tls::{Error, check as check_tls};
+pub use unsent::UnsentNotice;
 
 /// A message to be published.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Outgoing {
     /// The message.
     pub message: Message,
     /// Deadline after which it is dropped unsent; none if it may wait.
     pub until: Option<Instant>,
+    /// Who is told if it is not sent.
+    pub unsent: Option<UnsentNotice>,
 }
 
 impl From<Message> for Outgoing {
     fn from(message: Message) -> Self {
-        Self { message, until: None }
+        Self { message, until: None, unsent: None }
     }
 }
 

@@ -15,7 +15,7 @@ mod url;
 use std::sync::Arc;
 
 pub use self::answering::{QueueAnswer, run as answer};
-pub use self::asking::ask;
+pub use self::asking::{Asked, ask};
 pub use self::client::SqsQueues;
 pub use self::receiving::run as receive;
 pub use self::status::{QueueFigures, QueueStatus, explain};

@@ -32,7 +32,7 @@ pub(super) async fn open(
         Some(config) => Some(open_queue(config, tasks).await?),
         None => None,
     };
-    Ok(CommandDoors { iot, queue })
+    Ok(CommandDoors { iot, queue, ..CommandDoors::default() })
 }
 
 /// AWS IoT commands, on a connection of its own.

@@ -23,6 +23,9 @@ const OVERLAP: Duration = Duration::from_secs(10);
 /// edge nodes count as unreachable.
 const REPLACED: Duration = Duration::from_secs(5);
 
+/// Why a server counts as lost then.
+const TOO_SLOW: &str = "the connection was replaced too slowly";
+
 /// As what a connection is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LinkKind {
@@ -244,6 +247,16 @@ impl Links {
         self.hearing.sense(now)
     }
 
+    /// Servers whose connection was to be replaced by another one of the host's, and that are
+    /// without any for too long: the host is told once.
+    pub(super) fn lost(&mut self, now: Instant) -> Vec<Inbound> {
+        let lost = (0..).zip(&mut self.servers).filter_map(|(server, links)| {
+            links.hidden_since.take_if(|since| now.since(*since) >= REPLACED)?;
+            Some(Inbound::Disconnected { server, reason: TOO_SLOW.to_owned() })
+        });
+        lost.collect()
+    }
+
     fn are_all_up(&self) -> bool {
         self.servers.iter().all(|server| server.current.is_up)
     }
@@ -362,8 +375,7 @@ impl ServerLinks {
         }
         self.current.is_up = true;
         if self.hidden_since.take().is_some_and(|since| now.since(since) >= REPLACED) {
-            let reason = "the connection was replaced too slowly".to_owned();
-            routed.inbound.push(Inbound::Disconnected { server, reason });
+            routed.inbound.push(Inbound::Disconnected { server, reason: TOO_SLOW.to_owned() });
         }
         routed.inbound.push(Inbound::Connected { server, session_time });
         routed

@@ -1,8 +1,8 @@
 //! Requests to write to the plant, within the bridge.
 
 use super::Bridge;
-use crate::command::request::Envelope;
-use crate::command::{self, Commander, Uplink};
+use crate::command::request::{Envelope, RequestKey};
+use crate::command::{self, Commander, Unsent, Uplink};
 use crate::time::Now;
 
 impl Bridge {
@@ -26,6 +26,13 @@ impl Bridge {
         if let Some(commands) = commands {
             let plant = command::PlantView { host, twin, uplinks };
             commands.handle_request(envelope, payload, plant, now);
+        }
+    }
+
+    /// The command of a request was certainly not sent.
+    pub fn handle_unsent(&mut self, key: &RequestKey, why: Unsent, now: Now) {
+        if let Some(commands) = &mut self.commands {
+            commands.handle_unsent(key, why, now);
         }
     }
 

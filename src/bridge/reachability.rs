@@ -263,6 +263,11 @@ impl Reachability {
         (trouble.recovered_at.is_none() && lasts).then(|| trouble.cause.explain(&trouble.message))
     }
 
+    /// Whether an operation is denied.
+    pub fn is_denied(&self, plane: Plane) -> bool {
+        self.planes.get(&plane).is_some_and(|calls| !calls.denied.is_empty())
+    }
+
     /// How long calls take, if they succeed slowly.
     pub fn slow(&self, plane: Plane) -> Option<Duration> {
         let slow = self.planes.get(&plane)?.slow.as_ref()?;

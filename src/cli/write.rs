@@ -7,7 +7,7 @@ use lexopt::ValueExt;
 use serde_json::{Value as Json, json};
 
 use crate::config::{Config, duration};
-use crate::sqs::{SqsQueues, ask, explain};
+use crate::sqs::{Asked, SqsQueues, ask, explain};
 
 /// What `sparkwise write --help` prints.
 pub const HELP: &str = "\
@@ -127,12 +127,23 @@ impl Request {
     }
 }
 
-/// Sends it and waits for the answer. Returns what to print, and how it ended.
+/// What to say of a request that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// What to print.
+    pub text: String,
+    /// What went wrong beside it, for stderr.
+    pub remark: Option<String>,
+    /// How it ended.
+    pub outcome: WriteOutcome,
+}
+
+/// Sends it and waits for the answer.
 ///
 /// # Errors
 ///
 /// It cannot be sent, in a sentence.
-pub async fn run(request: &Request, config: &Config) -> Result<(String, WriteOutcome), String> {
+pub async fn run(request: &Request, config: &Config) -> Result<Written, String> {
     let queue = config.commands.as_ref().and_then(|commands| commands.queue.clone());
     let queue = queue.ok_or(
         "needs COMMANDS_QUEUE_URL, over which requests come in; one over AWS IoT is started with \
@@ -142,8 +153,9 @@ pub async fn run(request: &Request, config: &Config) -> Result<(String, WriteOut
     let queues = SqsQueues::from_env(queue.requests, queue.answers).await;
     let queues = queues.map_err(|error| error.to_string())?;
     let asked = Box::pin(ask(&queues, request.body(), request.timeout)).await;
-    let (id, answer) = asked.map_err(|fault| explain(&fault))?;
-    Ok(report(&id, answer.as_ref(), has_answers, request))
+    let Asked { id, answer, trouble } = asked.map_err(|fault| explain(&fault))?;
+    let (text, outcome) = report(&id, answer.as_ref(), has_answers, request);
+    Ok(Written { text, remark: trouble.map(|fault| explain(&fault)), outcome })
 }
 
 /// The text to print, and the outcome.

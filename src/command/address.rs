@@ -77,6 +77,11 @@ fn allowed<'a>(
 ) -> Result<Target<'a>, Refusal> {
     let by_model = by_model(metric, plant.twin);
     match rules.find(&metric.address, by_model.as_deref(), metric.guard()) {
+        // Which of them the edge node would write cannot be known.
+        Some(_) if metric.is_ambiguous => Err(Refusal::new(
+            Code::UnknownProperty,
+            format!("the latest birth has several metrics of the name {}", metric.address),
+        )),
         Some(rule) => Ok(Target { metric, rule }),
         None => Err(not_allowed(&metric.address, metric.guard())),
     }

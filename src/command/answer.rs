@@ -14,7 +14,7 @@ pub enum Status {
     Succeeded,
     /// It was sent, and the machine did not show the value in time.
     Failed,
-    /// It was not sent.
+    /// This process did not send it.
     Rejected,
 }
 
@@ -198,8 +198,8 @@ impl Refusal {
 /// An output of the commands.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// Publish this once, at once or never: it must not wait for a connection.
-    Publish(OutgoingMessage),
+    /// Publish this for the request, once, at once or never: it must not wait for a connection.
+    Publish(RequestKey, OutgoingMessage),
     /// The request was sent to the plant: report IN_PROGRESS on its channel.
     Started {
         /// The request.

@@ -82,7 +82,7 @@ impl Commander {
         }
         self.history.record_sent(key, now.instant);
         self.figures.sent += 1;
-        self.outputs.push_back(Output::Publish(OutgoingMessage { server, message }));
+        self.outputs.push_back(Output::Publish(key.clone(), OutgoingMessage { server, message }));
         if rule.echo == Confirmation::None {
             let reason = "sent; not confirmed, since its rule is `pulse`";
             return Err(build_answer(Code::SentUnconfirmed, reason, Some(address)));
@@ -91,6 +91,7 @@ impl Commander {
         let flight = InFlightCommand {
             key: key.clone(),
             address: Arc::clone(address),
+            rate: rule.rate,
             value: wanted.clone(),
             resolution: rule.step(),
             before: metric.last.value.clone(),
@@ -114,7 +115,7 @@ impl Commander {
                 "the bridge's clock differs from AWS's, so the age of the request is unknown",
             );
         }
-        self.check_not_earlier(sent)?;
+        self.check_not_earlier(sent, now)?;
         let (Sent::OnArrival(sent) | Sent::Before { at: sent, .. }) = sent;
         if sent > now.wall.plus(AHEAD) {
             return expired(
@@ -138,27 +139,32 @@ impl Commander {
             Ok(millis_left) if millis_left > 0 => {
                 Ok(longest.min(Duration::from_millis(millis_left)))
             }
-            _ => expired("the sender's timeout has passed"),
+            _ => expired(
+                "the sender's timeout is over in a second, which the answer needs, or has passed: \
+                    give at least 2 seconds",
+            ),
         }
     }
 
     /// Refuses a request from before this process began, or began to act: another one may have sent it
     /// to the plant. Where two clocks leave doubt, it is refused as well.
-    fn check_not_earlier(&self, sent: Sent) -> Result<(), Refusal> {
+    fn check_not_earlier(&self, sent: Sent, now: Now) -> Result<(), Refusal> {
+        // By this host's clock as it shows the time now: it may have been set since.
+        let of_host = now.wall.minus(now.instant.since(self.acts_since));
         let (sent, acts_since, reason) = match sent {
             Sent::OnArrival(at) => {
-                (at, self.acts_since.wall, "the request was sent before this process began to act")
+                (at, of_host, "the request was sent before this process began to act")
             }
             // Both by AWS's clock, whatever this host's shows.
             Sent::Before { at, start: Some(start) } => (
                 at,
-                start.plus(self.acts_since.instant.since_start()),
+                start.plus(self.acts_since.since_start()),
                 "the request was sent before this process began to act, or so few seconds after it \
                     that another process may have sent its command",
             ),
             Sent::Before { at, start: None } => (
                 at,
-                self.acts_since.wall.plus(AHEAD),
+                of_host.plus(AHEAD),
                 "the request was sent before this process began to act, or less than a minute after \
                     it: clocks may differ by so much, so that another process may have sent its command",
             ),

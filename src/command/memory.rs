@@ -65,6 +65,15 @@ impl RequestHistory {
         self.states.insert(key.clone(), RequestState::InFlight);
     }
 
+    /// A request was not sent after all.
+    pub(super) fn withdraw_sent(&mut self, key: &RequestKey) {
+        self.states.remove(key);
+        // It is one of the last.
+        if let Some(at) = self.sent_order.iter().rposition(|(_, of)| of == key) {
+            self.sent_order.remove(at);
+        }
+    }
+
     /// A request is answered.
     pub(super) fn record_answered(&mut self, key: &RequestKey, answer: Arc<Answer>, now: Instant) {
         if self.states.insert(key.clone(), RequestState::Answered(answer)).is_some() {
@@ -75,6 +84,16 @@ impl RequestHistory {
             && let Some((_, oldest)) = self.rejected_order.pop_front()
         {
             self.states.remove(&oldest);
+        }
+    }
+
+    /// A request that was not sent came again, and is kept for as long once more: one that cannot be
+    /// read stays in its queue.
+    pub(super) fn renew_refused(&mut self, key: &RequestKey, now: Instant) {
+        if let Some(at) = self.rejected_order.iter().position(|(_, of)| of == key)
+            && let Some((_, key)) = self.rejected_order.remove(at)
+        {
+            self.rejected_order.push_back((now, key));
         }
     }
 
@@ -114,6 +133,15 @@ impl CommandRateLimiter {
         times.push_back(now);
         while times.len() > rate.count {
             times.pop_front();
+        }
+    }
+
+    /// A metric was not written after all.
+    pub(super) fn withdraw_write(&mut self, metric: &MetricKey, at: Instant) {
+        if let Some((_, times)) = self.0.get_mut(metric)
+            && times.back() == Some(&at)
+        {
+            times.pop_back();
         }
     }
 }

@@ -59,6 +59,8 @@ pub(super) struct Writable {
     pub low: Option<f64>,
     pub high: Option<f64>,
     pub read_only: bool,
+    /// Whether the birth has another metric by its name, of another type.
+    pub is_ambiguous: bool,
     pub last: LastValue,
 }
 
@@ -153,6 +155,7 @@ impl Metrics {
         }
         let mut found = Finder {
             source: &birth.source,
+            ambiguous: &birth.ambiguous,
             rules,
             levels: Vec::new(),
             path: Vec::new(),
@@ -211,7 +214,7 @@ impl Metrics {
                 metric.limit(&attribute.property);
             }
         }
-        for (slot, sample) in data.samples.iter().filter(|(_, sample)| !sample.without_value) {
+        for (slot, sample) in &data.samples {
             if let Some(metric) = place(slot).and_then(|at| metrics.get_mut(at))
                 && metric.last.apply_sample(sample, data.order, now)
             {
@@ -254,11 +257,6 @@ impl LastValue {
         if sample.historical || sample.alarm {
             return Self { quality: SparkplugQuality::Bad, ..Self::default() };
         }
-        let is_number = |value: &Value| match value {
-            Value::Float(number) => number.is_finite(),
-            Value::Double(number) => number.is_finite(),
-            _ => true,
-        };
         let unknown = sample.rejected_value.is_some()
             || sample.without_value
             || !sample.value.as_ref().is_some_and(is_number);
@@ -271,17 +269,31 @@ impl LastValue {
         }
     }
 
-    /// Takes a value, if it is the metric's current one. Another one, which may be newer for all
-    /// that is known, puts this one in doubt.
+    /// The same value with the quality that is said alone: nothing makes a value GOOD that is null,
+    /// no number, or older than one known before.
+    fn requalified(&self, sample: &Sample) -> Self {
+        let quality = match self.value.as_ref().is_some_and(is_number) {
+            false => SparkplugQuality::Bad,
+            true if self.doubt == LastValueDoubt::FromOldBirth => {
+                sample.quality.max(SparkplugQuality::Uncertain)
+            }
+            true => sample.quality,
+        };
+        Self { quality, time: sample.time, ..self.clone() }
+    }
+
+    /// Takes a value, or a quality that is said alone, if it is the metric's current one. Another
+    /// one, which may be newer for all that is known, puts this one in doubt. Returns whether it is
+    /// a current value.
     fn apply_sample(&mut self, sample: &Sample, order: SequenceOrder, now: Now) -> bool {
         if sample.historical || sample.alarm {
             return false;
         }
         let current = sample.time >= self.time || self.is_ahead(now);
-        let other = Self::of(sample);
+        let other = if sample.without_value { self.requalified(sample) } else { Self::of(sample) };
         if current && !order.is_past() {
             *self = other;
-            return true;
+            return !sample.without_value;
         }
         let may_be_newer = match order {
             SequenceOrder::InOrder | SequenceOrder::AfterGap => true,
@@ -324,6 +336,8 @@ impl LastValue {
 /// Finds the metrics of a birth that may be written.
 struct Finder<'a> {
     source: &'a Source,
+    /// Leaves whose name another metric has too.
+    ambiguous: &'a [Slot],
     rules: &'a AllowRules,
     levels: Vec<EnclosingInstance>,
     path: Vec<Arc<str>>,
@@ -383,6 +397,7 @@ impl Finder<'_> {
             low: None,
             high: None,
             read_only: false,
+            is_ambiguous: self.ambiguous.contains(&slot),
             last: LastValue::of(sample),
         };
         // What the instance says itself comes last, and so holds.
@@ -405,6 +420,15 @@ fn level(name: &Arc<str>, instance: &Instance) -> EnclosingInstance {
 fn properties<'a>(definition: &'a Definition, member: &str) -> Option<&'a [StaticProperty]> {
     let member = definition.members.iter().find(|own| *own.name == *member)?;
     Some(&member.properties)
+}
+
+/// Whether a value is not one of the numbers that are none.
+fn is_number(value: &Value) -> bool {
+    match value {
+        Value::Float(number) => number.is_finite(),
+        Value::Double(number) => number.is_finite(),
+        _ => true,
+    }
 }
 
 fn is_true(value: &Value) -> bool {

@@ -154,12 +154,13 @@ impl WriteRequest {
         }
         let expires = expires.map(|expires| {
             let millis = whole(&expires).and_then(|millis| i64::try_from(millis).ok());
-            let millis = millis.ok_or("`expires` is not a number of milliseconds since 1970")?;
+            let millis =
+                millis.ok_or("`expires` is not a whole number of milliseconds since 1970")?;
             Ok::<_, String>(Timestamp::from_millis(millis))
         });
         let timeout = timeout.map(|timeout| {
             let seconds = whole(&timeout).filter(|seconds| *seconds > 0);
-            let seconds = seconds.ok_or("`timeout` is not a number of seconds above 0")?;
+            let seconds = seconds.ok_or("`timeout` is not a whole number of seconds above 0")?;
             Ok::<_, String>(Duration::from_secs(seconds.min(MOST_SECONDS)))
         });
         Ok(Self {
@@ -219,6 +220,7 @@ mod tests {
             (r#"{"asset":"A","property":"P","value":1,"expires":1.5}"#, "`expires` is not"),
             (r#"{"asset":"A","property":"P","value":1,"timeout":0}"#, "`timeout` is not"),
             (r#"{"asset":"A","property":"P","value":1,"timeout":"soon"}"#, "`timeout` is not"),
+            (r#"{"asset":"A","property":"P","value":1,"timeout":0.5}"#, "not a whole number"),
         ] {
             let said = WriteRequest::parse(text.as_bytes()).unwrap_err();
             assert!(said.contains(reason), "{text}: {said}");

@@ -162,16 +162,9 @@ impl AllowRules {
     /// Whether a rule may allow to write a metric, of which so far only the address is known: its
     /// model's name may be any.
     pub(super) fn may_take(&self, address: &str) -> bool {
-        let last = |text: &str| text.rsplit('/').next().unwrap_or(text).to_owned();
-        let leaf = last(address);
+        let leaf = address.rsplit('/').next();
         let allowing = self.0.iter().filter(|rule| rule.effect != Effect::Never);
-        allowing.map(|rule| &rule.pattern).any(|pattern| match pattern {
-            Pattern::Name(name) => last(name) == leaf,
-            Pattern::Glob(_, text) => {
-                let end = last(text);
-                is_pattern(&end) || end == leaf
-            }
-        })
+        allowing.map(|rule| rule.pattern.end()).any(|end| end.is_none() || end == leaf)
     }
 }
 
@@ -271,7 +264,18 @@ impl Pattern {
                 let asset = asset.contains('/').then(|| asset.to_owned());
                 (text.clone(), asset, Some(property.to_owned()))
             }
-            Self::Glob(..) => (text.clone(), None, plain(property)),
+            Self::Glob(..) => (text.clone(), None, self.end().and_then(|_| plain(property))),
+        }
+    }
+
+    /// What all of its metrics are called in the end; none where a wildcard decides that. A slash
+    /// within braces or brackets ends nothing.
+    fn end(&self) -> Option<&str> {
+        let (Self::Name(text) | Self::Glob(_, text)) = self;
+        let end = text.rsplit('/').next().unwrap_or(text);
+        match self {
+            Self::Glob(..) if is_pattern(end) || end.contains(['}', ']']) => None,
+            Self::Name(_) | Self::Glob(..) => Some(end),
         }
     }
 

@@ -184,6 +184,7 @@ mod tests {
             time: Timestamp::default(),
             definitions: Vec::new(),
             slots: u32::try_from(metrics.len()).unwrap(),
+            ambiguous: Vec::new(),
             metrics,
         }
     }

@@ -359,7 +359,7 @@ impl MqttSession<'_> {
         outgoing: Outgoing,
         progress: &mut SessionProgress,
     ) -> Result<(), SessionEnd> {
-        let Outgoing { message, until } = outgoing;
+        let Outgoing { message, until, unsent } = outgoing;
         progress.state_published |= self.filters.first() == Some(&message.topic);
         let is_before_birth = !progress.state_published;
         if is_before_birth && until.is_none() {
@@ -379,6 +379,9 @@ impl MqttSession<'_> {
                     false => "it was queued for too long",
                 }
             );
+            if let Some(unsent) = unsent.filter(|_| !is_before_birth) {
+                unsent.late();
+            }
             return Ok(());
         }
         let qos = match message.qos {
@@ -389,6 +392,9 @@ impl MqttSession<'_> {
         let topic = message.topic.clone();
         match client.try_publish(message.topic, message.payload, options) {
             Ok(()) => {
+                if let Some(unsent) = unsent {
+                    unsent.sent();
+                }
                 progress.last_publish = Some((Instant::now(), topic));
                 progress.unsent += 1;
                 self.inbox.set_uplink(progress.unsent);

@@ -78,6 +78,7 @@ pub(crate) fn read(
         table: BirthTable::with_room(room),
         repeated_values: Vec::new(),
         historical_slots: BTreeSet::new(),
+        ambiguous: Vec::new(),
         source: &source,
         keeps_some: false,
         excluded: 0,
@@ -91,6 +92,7 @@ pub(crate) fn read(
         path,
         mut table,
         repeated_values,
+        ambiguous,
         keeps_some,
         excluded: excluded_values,
         skipped,
@@ -105,7 +107,7 @@ pub(crate) fn read(
         Some(_) => definitions.used(&metrics),
     };
     let taken = slots > 0 || filter.is_none_or(|filter| filter.takes(&path));
-    let birth = Birth { source, time, definitions: read, metrics, slots };
+    let birth = Birth { source, time, definitions: read, metrics, slots, ambiguous };
     (
         ParsedBirth {
             birth,
@@ -155,6 +157,8 @@ struct BirthReader<'a> {
     repeated_values: Vec<(Slot, Sample)>,
     /// Leaves whose first value is of the past.
     historical_slots: BTreeSet<Slot>,
+    /// Leaves by whose name there is another metric of another type.
+    ambiguous: Vec<Slot>,
     /// Whose birth it is.
     source: &'a Source,
     keeps_some: bool,

@@ -34,6 +34,8 @@ pub struct Birth {
     pub metrics: Vec<BirthMetric>,
     /// How many leaves are numbered: every [`Slot`] is below it.
     pub slots: u32,
+    /// Leaves by whose name the payload has another metric as well, of another type.
+    pub ambiguous: Vec<Slot>,
 }
 
 /// The number of a leaf within its source's latest birth.

@@ -227,6 +227,15 @@ impl RebirthTrigger {
         )
     }
 
+    /// What a request is for that another process has decided on, whatever its reason: any whose
+    /// reason is not switched off. None where nothing is asked for at all.
+    pub(crate) fn any_of(reasons: RebirthReasons) -> Option<Self> {
+        let unknown = [Self::UnknownMetric(0), Self::UnknownAlias(0), Self::Undecodable];
+        let silent = [Self::Probe, Self::Expected, Self::Silence];
+        let mut any = [Self::Dropped, Self::BeforeBirth].into_iter().chain(unknown).chain(silent);
+        any.find(|trigger| reasons.contains(trigger.reason()))
+    }
+
     pub(crate) fn reason(self) -> RebirthReason {
         match self {
             Self::Gap => RebirthReason::Gap,

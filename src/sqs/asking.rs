@@ -15,17 +15,27 @@ const WAIT_SECONDS: i32 = 1;
 /// The visibility timeout: how long answers to others are hidden from their readers.
 const HIDDEN_SECONDS: i32 = 1;
 
+/// Pause after a call for answers that failed.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// What became of a request that was sent.
+#[derive(Debug)]
+pub struct Asked {
+    /// The request's id.
+    pub id: String,
+    /// Its answer; none if there was none in time.
+    pub answer: Option<Json>,
+    /// Why the answer could not be received or, where there is one, deleted.
+    pub trouble: Option<ApiFault>,
+}
+
 /// Sends a request, and waits for its answer where a queue for answers is named. Answers to others
-/// stay in that queue. Returns the request's id, and its answer; none if there was none in time.
+/// stay in that queue.
 ///
 /// # Errors
 ///
-/// What SQS answered.
-pub async fn ask(
-    queues: &SqsQueues,
-    request: String,
-    within: Duration,
-) -> Result<(String, Option<Json>), ApiFault> {
+/// What SQS answered to the request. Once it is sent, nothing that fails undoes that.
+pub async fn ask(queues: &SqsQueues, request: String, within: Duration) -> Result<Asked, ApiFault> {
     let (client, url) = &queues.requests;
     let operation = "send the request";
     let sent = client.send_message().queue_url(url.as_str()).message_body(request).send().await;
@@ -33,7 +43,8 @@ pub async fn ask(
     let Some(id) = sent.message_id else {
         return Err(fault::of_answer(operation, "the message has no id"));
     };
-    let Some((client, url)) = &queues.answers else { return Ok((id, None)) };
+    let mut asked = Asked { id, answer: None, trouble: None };
+    let Some((client, url)) = &queues.answers else { return Ok(asked) };
     let deadline = Instant::now() + within;
     while Instant::now() < deadline {
         let received = client
@@ -43,17 +54,25 @@ pub async fn ask(
             .wait_time_seconds(WAIT_SECONDS)
             .visibility_timeout(HIDDEN_SECONDS)
             .send()
-            .await
-            .map_err(|error| fault::of_call("receive the answer", &error))?;
+            .await;
+        let received = match received {
+            Ok(received) => received,
+            Err(error) => {
+                asked.trouble = Some(fault::of_call("receive the answer", &error));
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        asked.trouble = None;
         for message in received.messages() {
-            let Some(answer) = answer_to(&id, message) else { continue };
+            let Some(answer) = answer_to(&asked.id, message) else { continue };
             let deleted = client.delete_message().queue_url(url.as_str());
             let deleted = deleted.set_receipt_handle(message.receipt_handle.clone()).send().await;
-            deleted.map_err(|error| fault::of_call("delete the answer", &error))?;
-            return Ok((id, Some(answer)));
+            let fault = deleted.err().map(|error| fault::of_call("delete the answer", &error));
+            return Ok(Asked { answer: Some(answer), trouble: fault, ..asked });
         }
     }
-    Ok((id, None))
+    Ok(asked)
 }
 
 fn answer_to(id: &str, message: &Message) -> Option<Json> {

@@ -264,6 +264,7 @@ mod tests {
             definitions: Vec::new(),
             metrics: names.iter().map(leaf).collect(),
             slots: 1,
+            ambiguous: Vec::new(),
         }
     }
 

@@ -381,7 +381,8 @@ fn birth_at(
     layout::leaves(&metrics, &mut found);
     let slots = found.iter().map(|(slot, _)| slot.0 + 1).max().unwrap_or(0);
     let time = Timestamp::from_millis(START + offset_ms);
-    Event::Birth(Birth { source, time, definitions, metrics, slots })
+    let ambiguous = Vec::new();
+    Event::Birth(Birth { source, time, definitions, metrics, slots, ambiguous })
 }
 
 fn data(source: Source, samples: Vec<(u32, Sample)>) -> Event {

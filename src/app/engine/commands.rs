@@ -11,7 +11,6 @@ use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 use super::{Engine, TIME_SLICE};
-use crate::command;
 use crate::command::answer::{Answer, Code, Output};
 use crate::command::iot::Topics;
 use crate::command::iot::updates::{
@@ -19,8 +18,9 @@ use crate::command::iot::updates::{
 };
 use crate::command::queue;
 use crate::command::request::{CommandChannel, Envelope, RequestKey, Sent, WriteRequest};
+use crate::command::{self, Unsent};
 use crate::console::{CommandDoors as DoorStatuses, DoorStatus};
-use crate::mqtt::{ConnectionStats, Inbound, Outgoing};
+use crate::mqtt::{ConnectionStats, Inbound, Outgoing, UnsentNotice};
 use crate::sitewise::client::SiteWise;
 use crate::sparkplug::message::Message;
 use crate::sqs::{QueueAnswer, QueueRequest, QueueStatus};
@@ -36,6 +36,21 @@ const LOGGED_CHARS: usize = 200;
 pub(in crate::app) struct CommandDoors {
     pub iot: Option<IotCommandChannel>,
     pub queue: Option<QueueCommandChannel>,
+    pub unsent: UnsentCommands,
+}
+
+/// Word of commands that were not sent.
+#[derive(Debug)]
+pub(in crate::app) struct UnsentCommands {
+    notices: mpsc::UnboundedSender<(RequestKey, Unsent)>,
+    told: mpsc::UnboundedReceiver<(RequestKey, Unsent)>,
+}
+
+impl Default for UnsentCommands {
+    fn default() -> Self {
+        let (notices, told) = mpsc::unbounded_channel();
+        Self { notices, told }
+    }
 }
 
 /// The door of AWS IoT commands.
@@ -76,12 +91,14 @@ pub(super) enum DoorInbound {
     Queue(QueueRequest),
     /// Nothing more comes from the queue.
     QueueDrained,
+    /// From an MQTT connection: the command of a request was not sent.
+    Unsent(RequestKey, Unsent),
 }
 
 impl CommandDoors {
     /// What comes next; pending for ever without a door.
     pub(super) async fn next(&mut self) -> DoorInbound {
-        let Self { iot, queue } = self;
+        let Self { iot, queue, unsent } = self;
         let iot = async {
             let next = match iot {
                 Some(door) => door.requests.recv().await,
@@ -106,13 +123,17 @@ impl CommandDoors {
         tokio::select! {
             inbound = iot => DoorInbound::Iot(inbound),
             request = queue => request.map_or(DoorInbound::QueueDrained, DoorInbound::Queue),
+            Some((key, why)) = unsent.told.recv() => DoorInbound::Unsent(key, why),
         }
     }
 
     /// Another one from the same door, if there is one already.
     fn next_now(&mut self, of: DoorKind) -> Option<DoorInbound> {
-        let Self { iot, queue } = self;
+        let Self { iot, queue, unsent } = self;
         match of {
+            DoorKind::Unsent => {
+                unsent.told.try_recv().ok().map(|(key, why)| DoorInbound::Unsent(key, why))
+            }
             DoorKind::Iot => iot.as_mut()?.requests.try_recv().ok().map(DoorInbound::Iot),
             DoorKind::Queue => queue.as_mut()?.requests.try_recv().ok().map(DoorInbound::Queue),
         }
@@ -154,6 +175,7 @@ impl CommandDoors {
 enum DoorKind {
     Iot,
     Queue,
+    Unsent,
 }
 
 impl DoorStatuses for CommandDoors {
@@ -302,6 +324,7 @@ impl<S: SiteWise> Engine<S> {
         let of = match first {
             DoorInbound::Iot(_) => DoorKind::Iot,
             DoorInbound::Queue(_) | DoorInbound::QueueDrained => DoorKind::Queue,
+            DoorInbound::Unsent(..) => DoorKind::Unsent,
         };
         let end = self.clock.now().instant + TIME_SLICE;
         let mut now = self.now();
@@ -324,6 +347,10 @@ impl<S: SiteWise> Engine<S> {
                 self.handle_request(envelope, body.as_bytes(), now);
             }
             DoorInbound::QueueDrained => {}
+            DoorInbound::Unsent(key, why) => {
+                self.bridge.handle_unsent(&key, why, now);
+                self.drain_commands();
+            }
         }
     }
 
@@ -380,7 +407,10 @@ impl<S: SiteWise> Engine<S> {
     pub(super) fn drain_commands(&mut self) {
         while let Some(output) = self.bridge.poll_command() {
             match output {
-                Output::Publish(command) => self.servers.command(command),
+                Output::Publish(key, command) => {
+                    let unsent = UnsentNotice::new(self.doors.unsent.notices.clone(), key);
+                    self.servers.command(command, unsent);
+                }
                 Output::Started { key, metric, value } => {
                     let words = command::display_text(&value);
                     info!(
@@ -402,7 +432,7 @@ impl<S: SiteWise> Engine<S> {
 
     fn answer(&mut self, key: &RequestKey, answer: &Arc<Answer>, repeated: bool) {
         log_answer(key, answer, repeated);
-        let CommandDoors { iot, queue } = &mut self.doors;
+        let CommandDoors { iot, queue, .. } = &mut self.doors;
         match key.channel {
             CommandChannel::Iot => {
                 if let Some(door) = iot {

@@ -12,10 +12,12 @@ use tracing::{debug, info, warn};
 
 use super::{Engine, Error};
 use crate::app::links::{LinkKind, Links, Switched};
+use crate::bridge::Bridge;
 use crate::console::queries::EngineQuery;
 use crate::console::{LeaseStatus, LeaseView};
 use crate::delivery::point::GateState;
 use crate::dynamodb::LeaseTable;
+use crate::lease::reach::{OwnCalls, Reach};
 use crate::lease::window::{Window, WindowFigures};
 use crate::lease::{Ability, Answer, CallId, Lease, Output, RENEW, Role, Sense, StopReason, item};
 use crate::mqtt::Inbound;
@@ -28,8 +30,6 @@ use crate::time::{Instant, Now};
 
 /// How often it is looked at what this bridge can do, and what it lacks.
 const CHECK: Duration = Duration::from_millis(500);
-/// How often a follower, which has no other reason to, asks SiteWise for anything at all.
-const PROBE: Duration = Duration::from_secs(10);
 
 /// What the lease is made of.
 pub(in crate::app) struct LeaseParts {
@@ -65,9 +65,7 @@ pub(super) struct Keeper {
     mode: Mode,
     next_check: Instant,
     probes: JoinSet<Sense>,
-    next_probe: Instant,
-    /// Whether the last probe reached SiteWise.
-    probed: Sense,
+    reach: Reach,
     /// Whether it was logged that the table cannot be reached.
     fault_logged: bool,
     /// Whether it was logged that the window is full.
@@ -149,8 +147,7 @@ impl<S: SiteWise> Engine<S> {
             mode: Mode::Follows,
             next_check: now.instant,
             probes: JoinSet::new(),
-            next_probe: now.instant + PROBE,
-            probed: Sense::Unknown,
+            reach: Reach::new(now.instant),
             fault_logged: false,
             crowding_logged: false,
         }));
@@ -226,15 +223,13 @@ impl<S: SiteWise> Engine<S> {
             return;
         }
         keeper.next_check = now.instant + CHECK;
-        let reachability = self.bridge.reachability();
-        let planes = [Plane::Control, Plane::Write, Plane::Read];
-        let fails = planes.iter().any(|plane| reachability.failing(*plane, now.instant).is_some());
-        let reaches = match (fails, keeper.mode) {
-            (_, Mode::Follows) if keeper.probed != Sense::Unknown => keeper.probed,
-            (true, _) => Sense::No,
-            (false, _) if self.bridge.twin().plan().is_synced() => Sense::Yes,
-            (false, _) => Sense::Unknown,
-        };
+        for lost in keeper.links.lost(now.instant) {
+            self.handle_routed(lost, now);
+        }
+        let Some(keeper) = &mut self.keeper else { return };
+        let waits = self.bridge.delivery().waiting() > 0 || !self.outbox.is_empty();
+        let own = own_calls(&self.bridge, waits, now.instant);
+        let reaches = keeper.reach.sense(own, now.instant);
         let ability = Ability { hears: keeper.links.hears(now.instant), reaches };
         keeper.lease.handle_hears_since(keeper.links.hears_since());
         keeper.lease.handle_ability(ability, now.instant);
@@ -245,8 +240,7 @@ impl<S: SiteWise> Engine<S> {
             let is_synced = self.bridge.twin().plan().is_synced();
             let renewed = figures.renewed_at.filter(|_| is_synced);
             let unheard = renewed.map(|at| keeper.window.handle_renewed(at, figures.heard));
-            if keeper.next_probe <= now.instant && keeper.probes.is_empty() {
-                keeper.next_probe = now.instant + PROBE;
+            if keeper.reach.poll_probe(now.instant) {
                 let sitewise = Arc::clone(&self.sitewise);
                 keeper.probes.spawn(async move {
                     match sitewise.list_models(None).await {
@@ -307,7 +301,7 @@ impl<S: SiteWise> Engine<S> {
                 }
                 keeper.lease.handle_answer(id, answer.unwrap_or(Answer::Failed), now.instant);
             }
-            LeaseEvent::Probed(reached) => keeper.probed = reached,
+            LeaseEvent::Probed(reached) => keeper.reach.handle_probed(reached),
             LeaseEvent::LinkEnded => {}
         }
         Ok(())
@@ -316,7 +310,7 @@ impl<S: SiteWise> Engine<S> {
     fn begin_acting(&mut self, epoch: u64, now: Now) {
         let Some(keeper) = &mut self.keeper else { return };
         keeper.mode = Mode::Acts;
-        keeper.probed = Sense::Unknown;
+        keeper.reach.handle_role(false, now.instant);
         keeper.links.begin(LinkKind::Host, now.instant);
         let kept: Vec<_> = keeper.window.take().collect();
         info!(
@@ -339,7 +333,7 @@ impl<S: SiteWise> Engine<S> {
             }
             StopReason::Lapsed | StopReason::Lost | StopReason::Deaf | StopReason::Unreachable => {
                 keeper.mode = Mode::Follows;
-                keeper.next_probe = now.instant;
+                keeper.reach.handle_role(true, now.instant);
                 keeper.links.retire_host();
                 keeper.links.begin(LinkKind::Observer, now.instant);
             }
@@ -374,6 +368,7 @@ impl<S: SiteWise> Engine<S> {
     ) -> Result<(), Error> {
         let now = self.now();
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        let had_lapsed = keeper.lease.role(now.instant) == Role::Lapsed;
         keeper.lease.handle_leave(now.instant);
         let ends = sleep_until(self.clock.when(end));
         tokio::pin!(ends);
@@ -418,6 +413,11 @@ impl<S: SiteWise> Engine<S> {
             // Somebody else delivers what both have heard.
             (Mode::Follows, _) => {
                 keeper.mode = Mode::Leaves;
+                // STATE says still that this bridge is there. Another one that acts by now, unseen,
+                // answers it.
+                if had_lapsed && renewed.is_none() {
+                    self.bridge.speak(now);
+                }
                 match renewed {
                     Some(at) => {
                         let unheard = keeper.window.release_all(at, figures.heard);
@@ -431,5 +431,19 @@ impl<S: SiteWise> Engine<S> {
             }
         }
         Ok(())
+    }
+}
+
+/// What is known of this bridge's calls to SiteWise. What is only read is not what a bridge is there
+/// for; `waits` says whether there are values to be written.
+fn own_calls(bridge: &Bridge, waits: bool, now: Instant) -> OwnCalls {
+    let reachability = bridge.reachability();
+    let fails = |plane| reachability.failing(plane, now).is_some();
+    let planes = [Plane::Control, Plane::Write];
+    OwnCalls {
+        fails: planes.into_iter().any(fails),
+        fails_beyond_probe: waits && fails(Plane::Write)
+            || planes.into_iter().any(|plane| fails(plane) && reachability.is_denied(plane)),
+        is_synced: bridge.twin().plan().is_synced(),
     }
 }

@@ -202,3 +202,31 @@ async fn that_a_leaving_bridge_loses_its_connection_is_no_news() {
     }
     broker.stop().await;
 }
+
+/// Its old connection was to be replaced by one under the same identifier, and the server could not be
+/// reached: that was told only once it was back, and its edge nodes counted as online all the while.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_lost_while_a_connection_replaces_another_is_told() {
+    let broker = Broker::start(0).await.unwrap();
+    let mut rig = Rig::start(&broker.url(), "tester-follows");
+    rig.begin(LinkKind::Host);
+    rig.until(|rig| rig.kinds == [LinkKind::Host]).await;
+    // The lease lapses and is renewed at once; meanwhile the server goes.
+    rig.links.retire_host();
+    broker.stop().await;
+    rig.begin(LinkKind::Observer);
+    rig.begin(LinkKind::Host);
+    let ended =
+        |rig: &mut Rig| rig.links.servers.iter().any(|server| server.hidden_since.is_some());
+    while !ended(&mut rig) {
+        let inbound = timeout(PATIENCE, rig.messages.recv()).await.unwrap().unwrap();
+        let routed = rig.links.route(inbound, now(rig.began));
+        assert!(!routed.inbound.iter().any(|it| matches!(it, Inbound::Disconnected { .. })));
+    }
+    let at = now(rig.began);
+    assert!(rig.links.lost(at).is_empty(), "it may be back in no time");
+    let lost = rig.links.lost(at + REPLACED);
+    assert!(matches!(lost.as_slice(), [Inbound::Disconnected { server: 0, .. }]), "{lost:?}");
+    assert!(rig.links.lost(at + REPLACED * 2).is_empty(), "once");
+    rig.links.finish(true).await.unwrap();
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AllowRule, Confirmation, Effect, Item, Pattern, Rate, is_pattern};
+use super::{AllowRule, Confirmation, Effect, Item, Pattern, Rate};
 
 /// How a rule is written, for messages.
 const EXAMPLE: &str = "write it as in `WindTurbine/Pitch Limit = 0..90`";
@@ -80,16 +80,10 @@ impl Pattern {
 
     /// Whether two may be for a metric of one name.
     fn may_share_end(&self, other: &Self) -> bool {
-        let (own, other) = (self.end(), other.end());
-        match (is_pattern(own), is_pattern(other)) {
-            (false, false) => own == other,
-            _ => true,
+        match (self.end(), other.end()) {
+            (Some(own), Some(other)) => own == other,
+            (None, _) | (_, None) => true,
         }
-    }
-
-    fn end(&self) -> &str {
-        let (Self::Name(text) | Self::Glob(_, text)) = self;
-        text.rsplit('/').next().unwrap_or(text)
     }
 }
 

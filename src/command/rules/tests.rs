@@ -103,6 +103,11 @@ fn only_what_a_rule_may_be_for_is_remembered() {
         assert_eq!(rules.may_take(address), expected, "{address}");
     }
     assert!(parsed("G/N/*it = 0..1").may_take("a/b/c"));
+    // A slash within braces ends no name.
+    let braces = parsed("Nordsee/gw/{T1/Limit,T2/Pitch} = 0..90");
+    assert!(braces.find("Nordsee/gw/T1/Limit", None, WriteGuard::Open).is_some());
+    assert!(braces.may_take("Nordsee/gw/T1/Limit") && braces.may_take("Nordsee/gw/T2/Pitch"));
+    assert_eq!(braces.members().remove(0).property, None);
     let rules = parsed("Nordsee/* = never\nG/N/Derate = on, off");
     assert!(!rules.may_take("Nordsee/N/Speed"), "what is never written takes no room");
     assert!(rules.may_take("Nordsee/N/Derate"));
@@ -151,6 +156,7 @@ fn rules_that_cannot_be_meant_are_named_with_what_to_do() {
         ("A/B = on\nG/*/Test/* = never", "put the one with `never` first"),
         ("A/B = on\nG/N/D/B = never", "put the one with `never` first"),
         ("G/* = on\nA/B = never", "put the one with `never` first"),
+        ("M/B = on\nG/N/{T1/B,T2/B} = never", "put the one with `never` first"),
     ] {
         let said = AllowRules::parse(text).unwrap_err();
         assert!(said.contains(reason), "{text}: {said}");

@@ -226,3 +226,39 @@ fn the_same_metric_of_two_devices_is_two() {
     assert_eq!(rig.answered("2").unwrap().code, Code::Confirmed);
     assert_eq!(code(&mut rig), None);
 }
+
+/// It was answered after ten seconds as if it had been sent, used up the rate, and kept the metric
+/// busy.
+#[test]
+fn a_command_that_was_not_sent_is_answered_so_at_once() {
+    let mut rig = Rig::new("Nordsee/gw/Limit = 0..90 rate 1/10s");
+    rig.born([Metric::new("Limit", 40.0)]);
+    for (id, why, code) in
+        [("1", Unsent::NoSession, Code::NodeOffline), ("2", Unsent::Late, Code::TooMany)]
+    {
+        let request = json!({ "asset": "Nordsee/gw", "property": "Limit", "value": 41 });
+        rig.request(id, &request);
+        assert_eq!(rig.published.len(), 1, "{why:?}");
+        rig.published.clear();
+        rig.pass(1_000);
+        let key = RequestKey::new(crate::command::request::CommandChannel::Queue, id);
+        rig.bridge.handle_unsent(&key, why, rig.now);
+        rig.drain();
+        let answer = rig.answered(id).unwrap();
+        assert_eq!((answer.code, answer.metric.is_some()), (code, true));
+        assert_eq!(rig.bridge.commands().unwrap().figures().in_flight, 0);
+        // The request has its answer, and only one.
+        rig.bridge.handle_unsent(&key, why, rig.now);
+        rig.request(id, &request);
+        assert_eq!(rig.answers.remove(0).1.code, code);
+        assert!(rig.answers.is_empty() && rig.published.is_empty());
+    }
+    // Nor is anything undone that has its answer already.
+    rig.request("3", &json!({ "asset": "Nordsee/gw", "property": "Limit", "value": 42 }));
+    rig.told([Metric::new("Limit", 42.0)]);
+    let key = RequestKey::new(crate::command::request::CommandChannel::Queue, "3");
+    rig.bridge.handle_unsent(&key, Unsent::NoSession, rig.now);
+    rig.drain();
+    assert_eq!(rig.answered("3").unwrap().code, Code::Confirmed);
+    assert_eq!(rig.ask("Nordsee/gw", "Limit", 43), Some(Code::TooMany), "it counts");
+}

@@ -135,3 +135,46 @@ fn what_may_have_been_lost_in_a_gap_puts_all_last_values_of_the_node_in_doubt() 
     rig.told([Metric::new(LIMIT, 40.0)]);
     assert_eq!(limit(&mut rig, 40.0), Some(Code::Already));
 }
+
+/// A quality that an instance says alone was not seen: a command went to a metric that SiteWise showed
+/// as BAD, and one that was GOOD again stayed out of reach until it spoke.
+#[test]
+fn the_quality_that_an_instance_says_alone_counts() {
+    let turbine = |quality: Option<i32>| {
+        let mut template = Template::instance("Turbine");
+        if quality.is_none() {
+            template = template.member(Metric::new(LIMIT, 40.0));
+        }
+        let metric = Metric::template("T1", template);
+        quality.map_or(metric.clone(), |code| metric.quality(code))
+    };
+    let definition = || Template::definition().member(Metric::new(LIMIT, 0.0));
+    let mut rig = Rig::new("Turbine/Limit = 0..90");
+    rig.born([Metric::template("Turbine", definition()), turbine(None)]);
+    let ask = |rig: &mut Rig, value: f64| {
+        let code = rig.ask("Nordsee/gw/T1", LIMIT, value);
+        rig.published.clear();
+        code
+    };
+    rig.pass(10);
+    rig.told([turbine(Some(0))]);
+    assert_eq!(ask(&mut rig, 41.0), Some(Code::Stale));
+    assert_eq!(ask(&mut rig, 40.0), Some(Code::Stale), "not there already either");
+    rig.pass(10);
+    rig.told([turbine(Some(192))]);
+    assert_eq!(ask(&mut rig, 40.0), Some(Code::Already));
+    assert_eq!(ask(&mut rig, 41.0), None);
+    // That it is GOOD confirms nothing by itself.
+    rig.pass(10);
+    rig.told([turbine(Some(192))]);
+    assert!(rig.answers.is_empty());
+    rig.pass(20_000);
+    rig.answers.clear();
+    // What had no value has none by its quality.
+    rig.born([Metric::template("Turbine", definition()), {
+        Metric::template("T1", Template::instance("Turbine"))
+    }]);
+    rig.pass(10);
+    rig.told([turbine(Some(192))]);
+    assert_eq!(ask(&mut rig, 41.0), Some(Code::Stale));
+}

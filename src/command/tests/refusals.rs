@@ -25,6 +25,18 @@ fn malformed() {
     assert!(rig.published.is_empty());
 }
 
+/// It stays in its queue and comes again each minute; it was answered and counted every twelve.
+#[test]
+fn what_cannot_be_read_is_answered_once_however_long_it_comes() {
+    let mut rig = Rig::plain();
+    for _ in 0..60 {
+        rig.request_of("1", None, b"hello");
+        rig.pass(60_000);
+    }
+    let first = rig.answers.iter().filter(|(_, _, repeated)| !repeated).count();
+    assert_eq!((first, rig.answers.len()), (1, 60));
+}
+
 #[test]
 fn a_reason_is_what_aws_iot_takes() {
     let mut rig = Rig::plain();
@@ -44,6 +56,16 @@ fn not_allowed_without_a_rule_and_by_none_that_says_never() {
         assert_eq!(code, Some(Code::NotAllowed), "{property}");
     }
     assert_eq!(rig.ask("Nordsee", LIMIT, 2), Some(Code::UnknownAsset), "a group has no node");
+    assert_eq!(limit(&mut rig, 41), None);
+}
+
+/// It was told to the first of them.
+#[test]
+fn a_metric_that_its_birth_names_twice_is_not_written() {
+    let mut rig = Rig::plain();
+    rig.born([Metric::new(LIMIT, 40.0), Metric::new("Power", 1.0), Metric::new(LIMIT, 40_i16)]);
+    assert_eq!(limit(&mut rig, 41), Some(Code::UnknownProperty));
+    rig.born([Metric::new(LIMIT, 40.0), Metric::new("Power", 1.0)]);
     assert_eq!(limit(&mut rig, 41), None);
 }
 

@@ -84,3 +84,37 @@ fn what_was_sent_before_this_bridge_took_over_is_not_sent_again() {
     rig.pass(60_000);
     assert_eq!(asked(&mut rig, 43, doubtful), Some(Code::Expired));
 }
+
+/// All requests were refused for as long as the clock had been ahead at the start. One that had been
+/// behind let those of before the start through.
+#[test]
+fn a_clock_that_is_set_after_the_start_moves_no_request_before_it() {
+    for set in [-7_200_000, 7_200_000] {
+        let mut rig = Rig::plain();
+        rig.pass(300_000);
+        let by = |wall: Timestamp, millis: i64| Timestamp::from_millis(wall.as_millis() + millis);
+        rig.now.wall = by(rig.now.wall, set);
+        rig.told([Metric::new("Limit", 40.0)]);
+        let began = by(rig.now.wall, -300_010);
+        let far = by(rig.now.wall, 600_000).as_millis();
+        let mut asked = |value: u32, sent: Sent| {
+            let request = json!({
+                "asset": "Nordsee/gw", "property": "Limit", "value": value, "expires": far,
+            });
+            rig.request_sent(&value.to_string(), sent, request.to_string().as_bytes());
+            let code = rig.answered(&value.to_string()).map(|answer| answer.code);
+            rig.published.clear();
+            code
+        };
+        let before = Sent::Before { at: by(began, 59_000), start: None };
+        assert_eq!(asked(41, before), Some(Code::Expired), "{set}");
+        assert_eq!(asked(42, Sent::OnArrival(by(began, -1_000))), Some(Code::Expired), "{set}");
+        let after = Sent::Before { at: by(began, 61_000), start: None };
+        assert_eq!(asked(43, after), None, "{set}");
+        rig.pass(11_000);
+        let now = Sent::OnArrival(rig.now.wall);
+        let request = json!({ "asset": "Nordsee/gw", "property": "Limit", "value": 44 });
+        rig.request_sent("44", now, request.to_string().as_bytes());
+        assert_eq!(rig.published.len(), 1, "{set}");
+    }
+}

@@ -167,7 +167,7 @@ impl Rig {
         }
         while let Some(output) = self.bridge.poll_command() {
             match output {
-                Output::Publish(message) => self.published.push(message),
+                Output::Publish(_, message) => self.published.push(message),
                 Output::Started { key, .. } => self.started.push(key.id.to_string()),
                 Output::Answer { key, answer, repeated } => {
                     self.answers.push((key.id.to_string(), answer, repeated));

@@ -1,6 +1,8 @@
 //! Commands to the plant: never queued, and never over a reconnect.
 
 use super::*;
+use crate::command::Unsent;
+use crate::command::request::{CommandChannel, RequestKey};
 
 #[tokio::test]
 async fn a_command_leaves_at_once_or_never() {
@@ -10,6 +12,7 @@ async fn a_command_leaves_at_once_or_never() {
     assert_eq!(bridge.figures.uplink(), None);
     bridge.connected().await;
     assert_eq!(bridge.figures.uplink(), Some(0));
+    let (told, mut unsent) = mpsc::unbounded_channel();
     let command = |payload: &str, life: Duration| Outgoing {
         message: Message {
             topic: "spBv1.0/Nordsee/NCMD/Gateway".to_owned(),
@@ -18,6 +21,10 @@ async fn a_command_leaves_at_once_or_never() {
             retain: false,
         },
         until: Some(tokio::time::Instant::now() + life),
+        unsent: Some(UnsentNotice::new(
+            told.clone(),
+            RequestKey::new(CommandChannel::Queue, payload),
+        )),
     };
     let mut plant = Watcher::start(broker.addr, "spBv1.0/#").await;
     // Before STATE it is of an earlier session, and after its time it is late.
@@ -38,5 +45,16 @@ async fn a_command_leaves_at_once_or_never() {
     bridge.publish(STATE, "online", Qos::AtLeastOnce).await;
     bridge.outbound.send(command("after", PATIENCE)).await.unwrap();
     assert_eq!(plant.message("spBv1.0/Nordsee/NCMD/Gateway").await.0, "after");
+    // Who asked for what was not sent is told; it was waited for as if it had been.
+    let mut unsent = || unsent.try_recv().ok().map(|(key, why)| (key.id.to_string(), why));
+    for (id, why) in
+        [("early", Unsent::NoSession), ("late", Unsent::Late), ("between", Unsent::NoSession)]
+    {
+        assert_eq!(unsent(), Some((id.to_owned(), why)));
+    }
     broker.stop().await;
+    bridge.outbound.send(command("last", PATIENCE)).await.unwrap();
+    while !matches!(bridge.next().await, Inbound::Disconnected { .. }) {}
+    drop(bridge);
+    assert!(unsent().is_none_or(|(id, _)| id == "last"));
 }

@@ -41,6 +41,9 @@ impl BirthReader<'_> {
             let target = if is_other { NameTarget::Ambiguous } else { known };
             self.table.add_alias(alias, target, self.findings);
         }
+        if is_other && let NameTarget::Leaf(slot) = known {
+            self.ambiguous.push(slot);
+        }
         let slot = match known {
             NameTarget::Leaf(slot) if !is_other => slot,
             NameTarget::Excluded => return self.excluded += 1,

@@ -2,7 +2,6 @@
 
 use super::{EdgeSession, Host, NodePhase, ServerId};
 use crate::sparkplug::address::EdgeNode;
-use crate::sparkplug::rebirth::RefreshReason;
 use crate::time::Now;
 
 /// Whether this host is the one that speaks.
@@ -41,13 +40,15 @@ impl Host {
     /// whatever this host knows of it.
     pub fn request_for_other(&mut self, edge: &str, now: Now) {
         let Some((group, node)) = edge.split_once('/') else { return };
-        let session = self.session_index(group, node).and_then(|index| self.sessions.get(index));
-        let edge = EdgeNode::new(group, node);
-        match session.map(EdgeSession::phase) {
-            Some(NodePhase::Online) => self.request_refresh(&edge, RefreshReason::Dropped, now),
-            Some(NodePhase::Unknown | NodePhase::Awaited | NodePhase::Offline) | None => {
-                self.request_birth_if_back(&edge, now);
+        let index = self.session_index(group, node);
+        let phase = |index: &usize| self.sessions.get(*index).map(EdgeSession::phase);
+        match index.filter(|index| phase(index) == Some(NodePhase::Online)) {
+            Some(index) => {
+                self.update_session(index, now, |session, context| {
+                    session.refresh_for_other(context);
+                });
             }
+            None => self.request_birth_if_back(&EdgeNode::new(group, node), now),
         }
     }
 
@@ -66,6 +67,7 @@ mod tests {
     use crate::sparkplug::edge::{Edge, Metric};
     use crate::sparkplug::host::Output;
     use crate::sparkplug::host::state::state_payload;
+    use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
     use crate::time::{Instant, Timestamp};
 
     const SERVER: ServerId = ServerId(0);
@@ -169,5 +171,29 @@ mod tests {
         assert_eq!(published(&mut host), ["spBv1.0/Farm/NCMD/gw", "spBv1.0/Farm/NCMD/other"]);
         host.request_for_other("no node", at(3_000));
         assert_eq!(published(&mut host), [""; 0]);
+    }
+
+    /// The follower had decided to ask, and the holder asked for nothing, since it would not have for
+    /// a gap of its own.
+    #[test]
+    fn what_the_other_lacks_is_asked_for_by_its_own_reasons() {
+        for (reasons, asked) in [
+            (RebirthReasons::ALL.without(RebirthReason::Gap), true),
+            (RebirthReasons::NONE.with(RebirthReason::UnknownAlias), true),
+            (RebirthReasons::NONE, false),
+        ] {
+            let mut config = Config::new("plant");
+            config.rebirth.reasons = reasons;
+            let mut host = Host::new(config, 7);
+            host.handle_connected(SERVER, at(0).wall, at(0));
+            let mut edge = Edge::new(EdgeNode::new("Farm", "gw"), 0);
+            let birth = edge.nbirth(at(0).wall, [Metric::new("Wind", 1.0_f64)]);
+            host.handle_message(SERVER, &birth.topic, &birth.payload, false, at(10));
+            published(&mut host);
+            host.request_for_other("Farm/gw", at(1_000));
+            pass(&mut host, 1_000, 1_500);
+            let commands = published(&mut host);
+            assert_eq!(commands == ["spBv1.0/Farm/NCMD/gw"], asked, "{reasons} {commands:?}");
+        }
     }
 }

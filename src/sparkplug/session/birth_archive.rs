@@ -213,9 +213,9 @@ fn emit_as_history<T>(
     let events = &mut *context.events;
     let mut as_history = |event| {
         events(match event {
-            Event::Birth(Birth { source, definitions, mut metrics, slots, .. }) => {
-                mark_history(&mut metrics);
-                Event::Birth(Birth { source, time: now.wall, definitions, metrics, slots })
+            Event::Birth(mut birth) => {
+                mark_history(&mut birth.metrics);
+                Event::Birth(Birth { time: now.wall, ..birth })
             }
             Event::Data(mut data) => {
                 data.samples.iter_mut().for_each(|(_, sample)| sample.historical = true);

@@ -274,6 +274,13 @@ impl EdgeSession {
         }
     }
 
+    /// The other one of two bridges lacks its births, and has decided to ask.
+    pub(crate) fn refresh_for_other(&mut self, context: &SessionContext<'_>) {
+        if let Some(trigger) = RebirthTrigger::any_of(context.config.rebirth.reasons) {
+            self.request(trigger, context);
+        }
+    }
+
     /// A birth of the node has come that can be read.
     pub(super) fn note_birth(&mut self, context: &SessionContext<'_>) {
         // A birth may be made up, or of long ago; one that is not the first, or an answer, shows

@@ -185,3 +185,35 @@ async fn answers_of_any_size_are_told_as_foreign_and_not_read() {
         assert!(fault.message.contains("it has 34603008 bytes"), "{fault}");
     }
 }
+
+/// A request that was sent and an answer that was read were given up for what failed after them: the
+/// machine had the value, and `write` said that it failed.
+#[tokio::test]
+async fn what_fails_after_a_request_was_sent_does_not_undo_it() {
+    let receives = Arc::new(AtomicI64::new(0));
+    let stub = Stub::start(move |request| match &*request.headers["x-amz-target"] {
+        "AmazonSQS.SendMessage" => StubReply::json(200, &json!({ "MessageId": "m-1" })),
+        "AmazonSQS.ReceiveMessage" if receives.fetch_add(1, Ordering::Relaxed) == 0 => {
+            StubReply::error(503, "ServiceUnavailable")
+        }
+        "AmazonSQS.ReceiveMessage" => {
+            let body = json!({ "id": "m-1", "status": "SUCCEEDED" }).to_string();
+            let message = json!({ "MessageId": "a", "ReceiptHandle": "r", "Body": body });
+            StubReply::json(200, &json!({ "Messages": [message] }))
+        }
+        _ => StubReply::error(403, "AccessDeniedException"),
+    })
+    .await;
+    let asked = ask(&client(&stub), "{}".to_owned(), Duration::from_secs(20)).await.unwrap();
+    assert_eq!(asked.answer.unwrap()["status"], "SUCCEEDED");
+    assert!(asked.trouble.unwrap().message.contains("delete the answer"));
+
+    let stub = Stub::start(|request| match &*request.headers["x-amz-target"] {
+        "AmazonSQS.SendMessage" => StubReply::json(200, &json!({ "MessageId": "m-2" })),
+        _ => StubReply::error(503, "ServiceUnavailable"),
+    })
+    .await;
+    let asked = ask(&client(&stub), "{}".to_owned(), Duration::from_secs(1)).await.unwrap();
+    assert_eq!((&*asked.id, asked.answer), ("m-2", None));
+    assert!(asked.trouble.unwrap().message.contains("receive the answer"));
+}

@@ -427,7 +427,7 @@ impl World {
         }
         while let Some(output) = self.bridge.poll_command() {
             match output {
-                Output::Publish(message) => match plant::read(&message.message) {
+                Output::Publish(_, message) => match plant::read(&message.message) {
                     Ok(command) => self.published(&command),
                     Err(what) => self.violations.push(format!("it published {what}")),
                 },

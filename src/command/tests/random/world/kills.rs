@@ -62,7 +62,7 @@ impl World {
         }
         self.decide(id, sent);
         let told = self.bridge.poll_command().and_then(|output| match output {
-            Output::Publish(message) => Some(message),
+            Output::Publish(_, message) => Some(message),
             Output::Started { .. } | Output::Answer { .. } => None,
         });
         match (told, moment) {
