@@ -103,7 +103,7 @@ pub(super) struct Engine<S> {
     outbox: Box<dyn Outbox>,
     /// Notified when the outbox has something to be polled.
     outbox_event: Arc<Notify>,
-    dead_letters: DeadLetters,
+    dead_letters: Box<DeadLetters>,
     /// Outcomes for assets whose page is open in the console; a query marks them.
     watched: RefCell<Watched>,
     sitewise: Arc<S>,
@@ -185,7 +185,7 @@ impl<S: SiteWise> Engine<S> {
             bridge,
             outbox,
             outbox_event,
-            dead_letters: DeadLetters::new(DEAD_LETTERS),
+            dead_letters: Box::new(DeadLetters::new(DEAD_LETTERS)),
             watched: RefCell::default(),
             senders: RequestWorkers::new(Arc::clone(&sitewise)),
             sitewise_hosts: Plane::ALL.map(|plane| (plane, sitewise.host(plane))).into(),

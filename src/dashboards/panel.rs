@@ -11,6 +11,8 @@ use super::{Property, units};
 const CURVE: (u32, u32) = (8, 7);
 /// Width and height of a table.
 const TABLE: (u32, u32) = (12, 7);
+/// Width and height of a table of times, two of which stand beside tiles.
+const TIMES: (u32, u32) = (6, 5);
 /// Width and height of a row of tiles, and of a line of states.
 const TILES: (u32, u32) = (12, 5);
 /// The column with the names of assets.
@@ -238,7 +240,7 @@ impl Panel {
         let transformation = |id: &str, options: Value| json!({"id": id, "options": options});
         Self {
             id: id_of(property),
-            size: TABLE,
+            size: TIMES,
             kind: "table",
             title: title.to_owned(),
             description: String::new(),

@@ -33,17 +33,17 @@ pub(super) fn dashboard(
             Selected::All,
         ));
         let mut panels = vec![Panel::tiles(&assets, online, "Online", Shown::Presence)];
-        for name in ["Sequence gaps", "Rebirths"] {
-            if let Some(of) = presence(name) {
-                panels.push(Panel::tiles(&assets, of, name, Shown::Number));
-            }
-        }
         for name in ["Last birth", "Last death"] {
             let of = model.properties.iter().find(|of| {
                 // A model of before may have one in milliseconds as well.
                 of.is_presence(name) && of.form == ValueForm::Seconds
             });
             panels.extend(of.map(|of| Panel::times(&assets, of, name)));
+        }
+        for name in ["Sequence gaps", "Rebirths"] {
+            if let Some(of) = presence(name) {
+                panels.push(Panel::tiles(&assets, of, name, Shown::Number));
+            }
         }
         rows.push(Row { title: literal(&model.name), repeat: None, panels });
     }
