@@ -81,7 +81,9 @@ impl Bridge {
     /// Sets labels from now on; `seed` is for the jitter of retries.
     #[must_use]
     pub fn with_labels(self, config: labels::Config, seed: u64) -> Self {
-        Self { labels: Some(Box::new(Labels::new(config, seed))), ..self }
+        let mut labels = Box::new(Labels::new(config, seed));
+        labels.handle_hold(self.twin.plan().holds_writes());
+        Self { labels: Some(labels), ..self }
     }
 
     /// The lane of labels, read-only; none where no labels are wanted.
@@ -114,6 +116,13 @@ impl Bridge {
     pub(super) fn stop_labels(&mut self) {
         if let Some(labels) = &mut self.labels {
             labels.handle_stop();
+        }
+    }
+
+    /// Whether another bridge acts, which sets them.
+    pub(super) fn hold_labels(&mut self, held: bool) {
+        if let Some(labels) = &mut self.labels {
+            labels.handle_hold(held);
         }
     }
 

@@ -12,12 +12,14 @@ impl Bridge {
     pub fn follow(&mut self, now: Now) {
         self.host.handle_role(HostRole::Listens);
         self.twin.follow();
+        self.hold_labels(true);
         self.handle_role(command::Role::Standby, now);
     }
 
     /// This bridge provisions from now on. It publishes nothing before [`speak`](Self::speak).
     pub fn act(&mut self, now: Now) {
         self.twin.act(now);
+        self.hold_labels(false);
     }
 
     /// It has a connection under the host's own client identifier, and publishes from now on.

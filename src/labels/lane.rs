@@ -133,6 +133,14 @@ impl PropertyLane {
         self.calls.turn.stop();
     }
 
+    /// Whether another bridge acts. It may write what was read here before.
+    pub(super) fn handle_hold(&mut self, held: bool) {
+        self.calls.is_held = held;
+        if held {
+            self.put_back_prepared(None);
+        }
+    }
+
     /// When there may be an output.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.calls.poll_timeout(self.next_step())
@@ -187,7 +195,7 @@ impl PropertyLane {
             }
             // Somebody may set a label during the pause: it is read again after it.
             (Job::Describe { property, .. }, CallResult::Property(_))
-                if self.calls.pauses.until() > now =>
+                if self.calls.is_held || self.calls.pauses.until() > now =>
             {
                 visit.put_back(property);
             }
@@ -292,11 +300,17 @@ impl PropertyLane {
             Some(property) => visit.put_back(property),
             None => visit.reading = Reading::Page(None),
         }
+        self.put_back_prepared(Some(visit));
+    }
+
+    /// What was read is read again before it is written. `at_hand` is a visit that is not among the
+    /// others now.
+    fn put_back_prepared(&mut self, mut at_hand: Option<&mut Visit>) {
         for PreparedUpdate { asset, update, .. } in std::mem::take(&mut self.prepared) {
-            if asset == visit.asset {
+            let at_hand = at_hand.as_deref_mut().filter(|visit| visit.asset == asset);
+            let other = self.visits.iter_mut().find(|of| of.asset == asset);
+            if let Some(visit) = at_hand.or(other) {
                 visit.put_back(update.property);
-            } else if let Some(of) = self.visits.iter_mut().find(|of| of.asset == asset) {
-                of.put_back(update.property);
             }
         }
     }

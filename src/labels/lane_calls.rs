@@ -15,6 +15,8 @@ pub(super) struct LaneCalls<J> {
     pub(super) outputs: VecDeque<Output>,
     pub(super) pauses: Pauses,
     pub(super) turn: TurnWatch,
+    /// Another bridge acts: no call is made.
+    pub(super) is_held: bool,
 }
 
 impl<J> LaneCalls<J> {
@@ -26,6 +28,7 @@ impl<J> LaneCalls<J> {
             outputs: VecDeque::new(),
             pauses: Pauses::new(seed),
             turn: TurnWatch::new(),
+            is_held: false,
         }
     }
 
@@ -50,7 +53,7 @@ impl<J> LaneCalls<J> {
     /// When there may be an output, with the lane's `next` step.
     pub(super) fn poll_timeout<S>(&self, next: Option<(Instant, S)>) -> Option<Instant> {
         match self.outputs.is_empty() {
-            true => next.map(|(at, _)| at),
+            true => next.filter(|_| !self.is_held).map(|(at, _)| at),
             false => Some(Instant::START),
         }
     }
@@ -64,7 +67,7 @@ impl<J> LaneCalls<J> {
         plant: &impl Plant,
         now: Instant,
     ) -> Option<S> {
-        let (_, step) = next.filter(|(at, _)| *at <= now)?;
+        let (_, step) = next.filter(|(at, _)| *at <= now && !self.is_held)?;
         (step == write || self.turn.ask(plant, now) == Turn::Go).then_some(step)
     }
 }

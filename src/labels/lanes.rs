@@ -104,6 +104,17 @@ impl Labels {
         }
     }
 
+    /// Whether another bridge acts: no call is made then, and what was read is read again before it
+    /// is written.
+    pub fn handle_hold(&mut self, held: bool) {
+        if let Some(lane) = &mut self.properties {
+            lane.handle_hold(held);
+        }
+        if let Some(lane) = &mut self.tags {
+            lane.handle_hold(held);
+        }
+    }
+
     /// When there may be an output.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let of_properties = self.properties.as_ref().and_then(PropertyLane::poll_timeout);

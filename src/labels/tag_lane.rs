@@ -113,6 +113,16 @@ impl TagLane {
         self.calls.turn.stop();
     }
 
+    /// Whether another bridge acts. It may write what was read here before.
+    pub(super) fn handle_hold(&mut self, held: bool) {
+        self.calls.is_held = held;
+        for visit in self.visits.iter_mut().filter(|_| held) {
+            if matches!(visit.stage, Stage::ToWrite(_)) {
+                visit.stage = Stage::ToRead;
+            }
+        }
+    }
+
     /// When there may be an output.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.calls.poll_timeout(self.next_step())
@@ -193,7 +203,9 @@ impl TagLane {
     fn succeeded(&mut self, mut visit: Visit, call: TagCall, result: CallResult, now: Instant) {
         match result {
             // Somebody may set a tag during the pause: they are read again after it.
-            CallResult::Tags(_) if self.calls.pauses.until() > now => self.read_again(visit),
+            CallResult::Tags(_) if self.calls.is_held || self.calls.pauses.until() > now => {
+                self.read_again(visit);
+            }
             CallResult::Tags(current) => {
                 let missing = self.missing(&visit, &current);
                 if missing.is_empty() {

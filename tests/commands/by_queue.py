@@ -151,6 +151,7 @@ class Queues:
             "COMMANDS_ANSWER_QUEUE_URL": self.url("answers"),
             "CONSOLE_ADDR": f"127.0.0.1:{self.console}",
             "SPARKPLUG_HOST_ID": "queues",
+            "COMMANDS_CONFIRM": "2s",
         }
         for name in ("COMMANDS_THING", "COMMANDS_IOT_URL"):
             environment.pop(name)

@@ -95,7 +95,6 @@ class Loop:
             "AWS_SECRET_ACCESS_KEY": "commands",
             "AWS_ENDPOINT_URL_IOTSITEWISE": f"http://127.0.0.1:{sitewise}",
             "COMMANDS_ALLOW": ALLOW,
-            "COMMANDS_CONFIRM": "2s",
             "COMMANDS_THING": "plant-1",
             "COMMANDS_IOT_URL": url,
         }

@@ -266,3 +266,36 @@ fn models_and_assets_are_tagged_by_their_place_in_the_plant() {
     );
     assert_eq!(world.updates(), 0, "nothing of properties");
 }
+
+/// Its lane knew no lease: it wrote aliases beside the holder, and took away units that the holder had
+/// set meanwhile.
+#[test]
+fn a_bridge_that_follows_sets_no_labels_until_it_acts() {
+    let mut world = World::new(1);
+    world.birth_with_units(0, &["rpm", "rpm"]);
+    world.pass(Duration::from_secs(60));
+    world.restart_on_disk();
+    let mut world = labelled(world);
+    let writes = world.sitewise.writes.len();
+    world.bridge.follow(world.now);
+    world.birth_with_units(0, &["rpm", "rpm"]);
+    world.pass(Duration::from_secs(600));
+    assert_eq!(world.sitewise.writes[writes..], [""; 0]);
+    world.bridge.act(world.now);
+    world.pass(Duration::from_secs(120));
+    let named =
+        |(asset, property): &&(String, String)| asset.ends_with("T0") && property == "Speed";
+    let own = world.own();
+    let (_, speed) = own.iter().find(|(key, _)| named(key)).unwrap();
+    assert_eq!(speed.alias.as_deref(), Some("/Nordsee/gw1/Row 1/T0/Speed"));
+    // What it had read when it stopped is not written by the other's side, nor after it unread.
+    for millis in 0..200 {
+        world.birth_with_units(1, &["rpm", "1/s", "Hz"]);
+        world.pass(Duration::from_millis(10 * millis));
+        world.bridge.follow(world.now);
+        let writes = world.sitewise.writes.len();
+        world.pass(Duration::from_secs(30));
+        assert_eq!(world.sitewise.writes[writes..], [""; 0], "{millis}");
+        world.bridge.act(world.now);
+    }
+}
