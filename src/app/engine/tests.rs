@@ -225,7 +225,7 @@ async fn an_end_before_sitewise_was_reached_is_at_once_and_loses_nothing() {
     inbox.try_send(inbound(edge.ndata(session_time, [Metric::new("a", 2.0_f64)]))).unwrap();
     let (_, answers) = EngineQueries::new("starting");
     let ended = engine.run(messages, answers, (async {}, pending()), Duration::from_secs(60));
-    let EngineResult { ledger, shutdown_took, .. } = ended.await.unwrap();
+    let EngineResult { ledger, shutdown_took, .. } = Box::pin(ended).await.unwrap();
     assert!(shutdown_took < Duration::from_secs(20), "{shutdown_took:?}");
     assert!(ledger.buffered >= 2, "{ledger:?}");
     assert_eq!(ledger.lost_in_crash(), 0, "{ledger:?}");
@@ -338,7 +338,7 @@ async fn an_end_does_not_try_all_that_is_on_disk_where_sitewise_accepts_nothing(
     let (_inbox, messages) = mpsc::channel(1);
     let (_, answers) = EngineQueries::new("starting");
     let ended = engine.run(messages, answers, (async {}, pending()), Duration::from_secs(300));
-    let EngineResult { ledger, .. } = ended.await.unwrap();
+    let EngineResult { ledger, .. } = Box::pin(ended).await.unwrap();
     let requests = requests.load(Ordering::Relaxed);
     assert!(requests < 500, "{requests} requests");
     assert_eq!((ledger.waiting(), ledger.lost_in_crash()), (POINTS as usize, 0), "{ledger:?}");
