@@ -259,7 +259,7 @@ async fn a_server_that_is_away_at_the_start_is_one_row_and_nobody_behind_it_is_a
     let urls = format!("mqtt://127.0.0.1:1,{}", broker.url());
     let bridge = Bridge::start(&broker, &emulator, &[("MQTT_URL", urls.as_str())]);
     let console = bridge.console().await;
-    let behind = "; 1 edge node not heard since the start may be behind it";
+    let behind = "; 2 edge nodes not heard since the start may be behind it";
     eventually("the row", || async {
         let rows = problems(console, "mqtt_not_connected").await;
         rows.first()?["reason"].as_str()?.ends_with(behind).then_some(())
