@@ -29,7 +29,7 @@ async fn problems(console: SocketAddr, kind: &str) -> Vec<Value> {
 async fn becomes_online(console: SocketAddr, node: &str) {
     eventually("its birth", || async {
         let nodes = json(console, "/api/nodes").await;
-        let rows = nodes["rows"].as_array()?.clone();
+        let rows = nodes.get("rows")?.as_array()?.clone();
         let is_online = |row: &Value| row["node"] == node && row["phase"] == "online";
         rows.iter().any(is_online).then_some(())
     })
