@@ -172,7 +172,10 @@ impl Twin {
             let sample = (*slot, sample, sent_early.get(index).copied().flatten());
             match values.born.filter(|_| is_of_birth && !without_value) {
                 // What a birth says more than once: its time may be that of an old change.
-                Some(born) => values.write_birth_value(writer, sample, born, &mut lost, now),
+                Some(born) => {
+                    values.write_birth_value(writer, sample, born, &mut lost, now);
+                    values.show_after_history(writer, (sample.0, sample.1), born, now);
+                }
                 None => values.write_data_value(writer, sample, data.order, &mut lost, now),
             }
         }

@@ -150,3 +150,24 @@ fn a_birth_that_has_old_values_of_a_metric_twice_shows_the_later_one_each_time()
         assert_eq!(last.unwrap().2, Variant::Double(4.0));
     }
 }
+
+/// History that is later than the last change of the value hid that until the next birth.
+#[test]
+fn the_history_of_a_birth_does_not_hide_what_it_says_of_the_present() {
+    let turbine = |value: f64, offset: i64| {
+        let speed = Metric::new("Speed", value).at(Plant::at(offset));
+        Metric::template("T1", Template::instance("Turbine").member(speed))
+    };
+    let flat = |value: f64, offset: i64| Metric::new("Speed", value).at(Plant::at(offset));
+    let mut plant = Plant::new(|_| {});
+    let past = [turbine(1.0, -1_000).historical(), flat(1.0, -1_000).historical()];
+    let now = [turbine(2.0, -5_000), flat(2.0, -5_000)];
+    let all = [define("?", None), gearbox()].into_iter();
+    plant.nbirth(0, all.chain(now).chain(past));
+    plant.pass(Duration::from_secs(10));
+    for asset in ["gw", "T1"] {
+        let written = plant.written(asset, "Speed").into_iter();
+        let (_, quality, value) = written.max_by_key(|(time, ..)| *time).unwrap();
+        assert_eq!((quality, value), (Quality::Good, Variant::Double(2.0)), "{asset}");
+    }
+}

@@ -39,6 +39,21 @@ impl SourceValues {
         }
     }
 
+    /// The history of a birth does not hide what the same birth says of the present.
+    pub(super) fn show_after_history(
+        &mut self,
+        writer: &mut PointWriter,
+        (slot, sample): (Slot, &Sample),
+        birth_time: Timestamp,
+        now: Now,
+    ) {
+        if let Some(LeafSlotState::Leaf(leaf)) = self.slots.get_mut(slot.0 as usize)
+            && sample.historical
+        {
+            leaf.rewrite(writer, birth_time, now);
+        }
+    }
+
     /// A birth says the quality of an instance and nothing of this member: its last value is no
     /// better than that. It becomes better only where it was BAD and nobody died meanwhile, since
     /// what a death has marked stays so until the member is said again.
