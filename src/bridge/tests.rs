@@ -31,6 +31,7 @@ mod late;
 mod latin;
 mod nested;
 mod plant;
+mod repeated;
 mod spellings;
 mod times;
 mod values;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use self::declared::DeclaredMembers;
+use self::repeated::Repeated;
 use super::address::Source;
 use super::case_folded::CaseFoldedNames;
 use super::datatype::DataType;
@@ -76,9 +77,8 @@ pub(crate) fn read(
         path: source.to_string(),
         folded: CaseFoldedNames::default(),
         table: BirthTable::with_room(room),
-        repeated_values: Vec::new(),
-        historical_slots: BTreeSet::new(),
         ambiguous: Vec::new(),
+        repeated: Repeated::default(),
         source: &source,
         keeps_some: false,
         excluded: 0,
@@ -86,18 +86,19 @@ pub(crate) fn read(
         enclosing_definitions: Vec::new(),
     };
     let top = TreePosition { owner: None, inherited: Inherited::from_payload(time) };
-    let metrics = reader.metrics(top, &payload.metrics, None);
+    let mut metrics = reader.metrics(top, &payload.metrics, None);
     let BirthReader {
         filter,
         path,
         mut table,
-        repeated_values,
         ambiguous,
+        repeated,
         keeps_some,
         excluded: excluded_values,
         skipped,
         ..
     } = reader;
+    let repeated_values = repeated.into_values(&mut metrics);
     table.trim();
     table.born = metric::time(payload.timestamp);
     let slots = table.slots();
@@ -154,11 +155,9 @@ struct BirthReader<'a> {
     path: String,
     folded: CaseFoldedNames,
     table: BirthTable,
-    repeated_values: Vec<(Slot, Sample)>,
-    /// Leaves whose first value is of the past.
-    historical_slots: BTreeSet<Slot>,
     /// Leaves by whose name there is another metric of another type.
     ambiguous: Vec<Slot>,
+    repeated: Repeated,
     /// Whose birth it is.
     source: &'a Source,
     keeps_some: bool,
@@ -184,10 +183,7 @@ impl BirthReader<'_> {
         self.folded.reserve(room);
         let mut metrics = Vec::with_capacity(room);
         let mut declared = defined.map(DeclaredMembers::new);
-        // Alarms go by the name of their tag, and must not take its place.
-        let values = wire_metrics.iter().filter(|metric| !metric::is_alarm(metric));
-        let alarms = wire_metrics.iter().filter(|metric| metric::is_alarm(metric));
-        for wire in values.chain(alarms) {
+        for wire in repeated::in_reading_order(wire_metrics) {
             let definition = template::definition(wire).is_some();
             if definition && position.owner.is_none() {
                 continue;
@@ -203,7 +199,7 @@ impl BirthReader<'_> {
             };
             let name = self.names.get(&name);
             if let Some(known) = self.table.named(position.owner, &name) {
-                self.repeated_leaf(&name, known, wire, position.inherited);
+                self.repeated_metric(&name, known, wire, position.inherited);
                 continue;
             }
             if self.folded.clashes(position.owner, &name) {
@@ -306,7 +302,7 @@ impl BirthReader<'_> {
                 let slot = self.table.add_leaf(datatype);
                 let sample = metric::sample(wire, datatype, place.inherited, self.findings);
                 if sample.historical {
-                    self.historical_slots.insert(slot);
+                    self.repeated.past_slots.insert(slot);
                 }
                 Some((NameTarget::Leaf(slot), Some(Content::Leaf { slot, datatype, sample })))
             }
@@ -349,7 +345,7 @@ impl BirthReader<'_> {
         }
         let defined = definition.filter(|_| !is_cycle).map(|found| &*found.members);
         let id = self.table.open_instance(Arc::clone(&template));
-        self.table.set_quality(id, inherited.own_quality, inherited.time);
+        self.table.set_quality(id, &inherited, true);
         self.enclosing_definitions.push(kind);
         let (before, leaves) = (self.enter(name), self.table.slots());
         let members =

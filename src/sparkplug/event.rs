@@ -197,7 +197,7 @@ pub struct AttributeSample {
 }
 
 /// What a value that is not measured is to its sender.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AttributeKind {
     /// A parameter of a template instance.
     Parameter,
@@ -206,7 +206,7 @@ pub enum AttributeKind {
 }
 
 /// What has a parameter or a static property.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AttributeHolder {
     /// The leaf of this number.
     Leaf(Slot),

@@ -175,8 +175,13 @@ pub(crate) fn says_quality_alone(metric: &wire::Metric) -> bool {
         Some(wire::metric::Value::TemplateValue(value)) => value.metrics.is_empty(),
         Some(_) => false,
     };
-    let keys = metric.properties.iter().flat_map(|set| &set.keys);
-    is_empty && keys.into_iter().any(|key| key == quality::QUALITY.as_bytes())
+    is_empty && says_quality(metric)
+}
+
+/// Whether a metric says its quality.
+pub(crate) fn says_quality(metric: &wire::Metric) -> bool {
+    let mut keys = metric.properties.iter().flat_map(|set| &set.keys);
+    keys.any(|key| key == quality::QUALITY.as_bytes())
 }
 
 /// The sample in a metric whose leaf is a `datatype`.

@@ -99,9 +99,11 @@ struct InstanceMembers {
     names: Arc<NameTargets>,
     /// Leaves are numbered depth first, so an instance's own stand together.
     leaves: Range<u32>,
-    /// What it said last of its own quality.
+    /// Its own quality in its last message: GOOD where that did not say any.
     quality: SparkplugQuality,
-    /// When it said that.
+    /// What it said last of its own quality.
+    said_quality: SparkplugQuality,
+    /// When that message was sent.
     quality_time: Timestamp,
 }
 
@@ -197,23 +199,22 @@ impl BirthTable {
             names: Arc::default(),
             leaves,
             quality: SparkplugQuality::Good,
+            said_quality: SparkplugQuality::Good,
             quality_time: Timestamp::default(),
         });
         id
     }
 
-    /// An instance says this of its own quality at `time`, unless it has said something later.
-    pub(crate) fn set_quality(
-        &mut self,
-        id: InstanceId,
-        quality: SparkplugQuality,
-        time: Timestamp,
-    ) {
-        if let Some(members) = self.instances.get_mut(id.0 as usize)
-            && time >= members.quality_time
-        {
-            (members.quality, members.quality_time) = (quality, time);
+    /// An instance's own quality in a message, unless there was a later one. True if it says another
+    /// than it said last: a message without any says nothing of members that are not in it.
+    pub(crate) fn set_quality(&mut self, id: InstanceId, own: &Inherited, is_said: bool) -> bool {
+        let Some(members) = self.instances.get_mut(id.0 as usize) else { return false };
+        if own.historical || own.time < members.quality_time {
+            return false;
         }
+        (members.quality, members.quality_time) = (own.own_quality, own.time);
+        let said = if is_said { own.own_quality } else { members.said_quality };
+        std::mem::replace(&mut members.said_quality, said) != said
     }
 
     /// How many leaves an instance has, with those of the instances within it.

@@ -108,6 +108,10 @@ fn compare(
         let existing = models.find(ix, wanted);
         named.extend(existing);
         let existing = existing.and_then(|place| models.get(ix).properties.get(place.0 as usize));
+        // A default shows as GOOD. What is rounded is UNCERTAIN, and so a value of the asset's own.
+        if sent.value.as_ref().is_some_and(|value| mapping::is_rounded(value, form)) {
+            return true;
+        }
         match existing {
             Some(existing) => existing.default() != default.as_deref(),
             None => is_changed(in_base, sent),

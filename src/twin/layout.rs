@@ -10,6 +10,7 @@ mod losses;
 mod own_tags;
 mod tags;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -55,6 +56,9 @@ pub(super) struct AttributeTarget {
 /// Where an instance is: its asset, and the names of the members from there down to it.
 pub(super) type InstancePlace = (AssetIx, Option<Box<[Box<str>]>>);
 
+/// The asset of a leaf that has no place for its values, and the names of the members down to it.
+pub(super) type Unplaced = BTreeMap<Slot, (AssetIx, Box<[Box<str>]>)>;
+
 /// Where a leaf's values go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LeafPlace {
@@ -81,6 +85,10 @@ pub(super) struct Layout {
     /// By the number of an instance: its asset, and the names of the members down to it where it
     /// has none of its own.
     pub instances: Vec<Option<InstancePlace>>,
+    /// Where leaves are that have static properties, and no place for their values.
+    pub unplaced: Unplaced,
+    /// The assets of instances that are null, and of which nothing else is known.
+    pub null_instances: Vec<AssetIx>,
     /// Instances whose asset was made for another template: the asset, and what the template is
     /// called now.
     pub template_changed: Vec<(AssetIx, String)>,
@@ -150,6 +158,8 @@ pub(super) fn lay_out(
         attributes: Vec::new(),
         assets: vec![asset],
         instances: Vec::new(),
+        unplaced: Unplaced::new(),
+        null_instances: Vec::new(),
         definition_diffs: Vec::new(),
         unnamed: Vec::new(),
         undefined: Vec::new(),
@@ -182,6 +192,8 @@ pub(super) fn lay_out(
         attributes,
         assets,
         instances,
+        unplaced,
+        null_instances,
         template_changed,
         placed_beside,
         unmappable,
@@ -197,6 +209,8 @@ pub(super) fn lay_out(
         attributes,
         assets,
         instances,
+        unplaced,
+        null_instances,
         template_changed,
         placed_beside,
         on_shared_model: shares,
@@ -227,6 +241,8 @@ struct LayoutBuilder<'a> {
     attributes: Vec<AttributeTarget>,
     assets: Vec<AssetIx>,
     instances: Vec<Option<InstancePlace>>,
+    unplaced: Unplaced,
+    null_instances: Vec<AssetIx>,
     /// What the definitions of the current instances declare, outermost first; none where there is
     /// no definition.
     definition_diffs: Vec<Option<Arc<DefinitionDiff>>>,
@@ -299,8 +315,12 @@ impl<'a> LayoutBuilder<'a> {
         self.path.push(&metric.name);
         match &metric.content {
             Content::Leaf { slot, datatype, sample } => {
-                let place = self.leaf(spot, *slot, metric, (*datatype, sample));
+                let place = match self.is_null_instance(asset_path, (*datatype, sample)) {
+                    true => LeafPlace::None(DropReason::NotCarried),
+                    false => self.leaf(spot, *slot, metric, (*datatype, sample)),
+                };
                 self.set(*slot, place);
+                self.note_unplaced(spot, *slot, metric);
                 self.statics(spot, &metric.properties);
             }
             Content::Instance(instance) if top || self.config.nested == Nested::Child => {

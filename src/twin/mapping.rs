@@ -57,6 +57,17 @@ pub struct Converted {
     pub adjusted: Option<Adjustment>,
 }
 
+impl Converted {
+    /// The best quality that a value can have after its conversion, whatever its sender says.
+    pub fn best_quality(&self) -> Quality {
+        match (&self.value, self.adjusted) {
+            (Variant::Null(_), _) => Quality::Bad,
+            (_, Some(Adjustment::Rounded)) => Quality::Uncertain,
+            _ => Quality::Good,
+        }
+    }
+}
+
 /// A value that has no form in SiteWise.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Unmappable {
@@ -236,6 +247,12 @@ pub fn default_text(value: &Value, form: ValueForm) -> Option<String> {
         Variant::Null(_) => return None,
     };
     (!text.is_empty()).then_some(text)
+}
+
+/// Whether SiteWise shows another number for an integer.
+pub fn is_rounded(value: &Value, form: ValueForm) -> bool {
+    let converted = convert(Some(value), SparkplugQuality::Good, form);
+    converted.is_ok_and(|converted| converted.adjusted == Some(Adjustment::Rounded))
 }
 
 /// What a default shows, as SiteWise parses it; none for what is no value of that type.

@@ -5,6 +5,7 @@ mod back;
 mod leaf;
 mod lookup;
 mod losses;
+mod missing;
 mod offline_at_start;
 mod presence;
 mod rejected;
@@ -24,7 +25,7 @@ pub(super) use self::restored::RestoredValues;
 use self::times::{STILL, TICK, behind, is_ahead, later, stale_mark};
 use super::assets::{AssetIx, AtStart};
 use super::counts::DropReason;
-use super::layout::{self, InstancePlace, Layout};
+use super::layout::{self, InstancePlace, Layout, Unplaced};
 use super::models::PropertyIx;
 use super::plan::presence::PriorPresence;
 use super::view::Liveness;
@@ -63,6 +64,10 @@ pub(super) struct SourceValues {
     times_since_birth: Option<Box<TimesSinceBirth>>,
     /// Where its instances are, by their numbers.
     instances: Vec<Option<InstancePlace>>,
+    /// Where leaves are that have static properties, and no place for their values.
+    unplaced: Unplaced,
+    /// The time of its latest birth as sent, until the first data after it.
+    birth_sent: Option<Timestamp>,
     /// When it was born and when it died, as written.
     born: Option<Timestamp>,
     died: Option<Timestamp>,
@@ -86,7 +91,17 @@ impl Twin {
         if let Some((due, _)) = old.as_ref().and_then(|old| old.stale_mark_due) {
             stale_due.remove(&(due, source.clone()));
         }
-        let Layout { asset, presence, places, attributes, assets, instances, .. } = match laid {
+        let Layout {
+            asset,
+            presence,
+            places,
+            attributes,
+            assets,
+            instances,
+            unplaced,
+            null_instances,
+            ..
+        } = match laid {
             Ok(layout) => {
                 writer.emit_layout_findings(source, &layout);
                 layout
@@ -102,23 +117,19 @@ impl Twin {
         let birth_time = if in_window(birth.time, now) { birth.time } else { now.wall };
         let mut values = SourceValues::new(asset, presence);
         values.last_presence_time = writer.world.plan.last_presence_time(source);
-        values.instances = instances;
+        (values.instances, values.unplaced) = (instances, unplaced);
+        values.birth_sent = Some(birth.time);
         values.clock_lag = behind(birth.time, now);
         values.take_over(places, old);
         let doubt = values.message_times.birth(birth_time, now);
         writer.doubt_clock(source, doubt);
-        for leaf in values.missing_leaves.values_mut().filter(|leaf| leaf.needs_mark()) {
-            // A metric of the last birth that is missing from this one.
-            if let Some(last) = leaf.last() {
-                let mark = stale_mark(last, birth_time, now);
-                leaf.write(mark.clone());
-                writer.write_own(leaf.target(), mark, Class::Stale);
-            }
-        }
+        values.write_missing(writer, &null_instances, birth_time, now);
         let (mut lost, mut first) = (MessageLosses::default(), Vec::new());
         for (index, (slot, sample)) in leaves.into_iter().enumerate() {
             let sent_early = sent_early.get(index).copied().flatten();
-            if !sample.without_value {
+            if sample.without_value {
+                values.write_birth_quality(writer, (slot, sample), birth_time, now);
+            } else {
                 let leaf = values.leaf_at(slot).filter(|leaf| leaf.is_new());
                 let known = |leaf: &&Leaf| writer.world.assets.get(leaf.asset).known != AtStart::No;
                 first.extend(leaf.filter(known).map(Leaf::target));
@@ -154,9 +165,19 @@ impl Twin {
             writer.world.counts.drop_values(why, data.samples.len() as u64);
             return lost.report(writer, &data.source);
         };
+        let is_of_birth = values.birth_sent.take().is_some_and(|sent| data.sent == Some(sent))
+            && data.order == SequenceOrder::InOrder;
         for (index, (slot, sample)) in data.samples.iter().enumerate() {
+            let without_value = sample.without_value;
             let sample = (*slot, sample, sent_early.get(index).copied().flatten());
-            values.write_data_value(writer, sample, data.order, &mut lost, now);
+            match values.born.filter(|_| is_of_birth && !without_value) {
+                // What a birth says more than once: its time may be that of an old change.
+                Some(born) => {
+                    values.write_birth_value(writer, sample, born, &mut lost, now);
+                    values.show_after_history(writer, (sample.0, sample.1), born, now);
+                }
+                None => values.write_data_value(writer, sample, data.order, &mut lost, now),
+            }
         }
         lost.report(writer, &data.source);
         values.clock_lag = values.clock_lag.min(lost.least_lag);
@@ -271,6 +292,8 @@ impl SourceValues {
             attributes: Attributes::default(),
             times_since_birth: None,
             instances: Vec::new(),
+            unplaced: Unplaced::new(),
+            birth_sent: None,
             born: None,
             died: None,
             clock_lag: Duration::ZERO,
@@ -330,8 +353,9 @@ impl SourceValues {
             return leaf.write_past(writer, value, sent_early, now);
         }
         let own_time = in_window(sample.time, now);
-        leaf.said_itself(sample, value.tqv.quality);
+        let best_quality = value.best_quality;
         if leaf.is_unchanged_by(&value.tqv) && !doubted {
+            leaf.said_itself(sample, best_quality);
             // During the initial sync it may have been sent nevertheless.
             if let Some(time) = writer.early_time_of(value.target, sent_early) {
                 leaf.shown_at(time);
@@ -349,6 +373,7 @@ impl SourceValues {
         let tqv = Tqv { time, ..value.tqv };
         let value = PlantValue { tqv: tqv.clone(), ..value };
         if writer.write_plant_value(value, sent_early, now).reaches_sitewise() {
+            leaf.said_itself(sample, best_quality);
             // A repeated timestamp is not a step back.
             let sender_time = match leaf.sender_time() {
                 _ if own_time && time == sample.time => time,
@@ -403,7 +428,7 @@ impl SourceValues {
         if !latest {
             return leaf.write_past(writer, value, sent_early, now);
         }
-        leaf.said_itself(sample, value.tqv.quality);
+        let best_quality = value.best_quality;
         // Of one time, SiteWise keeps a value for each quality: the later one needs a later time.
         let time = match leaf.time.cmp(&sample.time) {
             _ if leaf.is_new() || is_ahead(leaf.time, now) => sample.time,
@@ -414,6 +439,7 @@ impl SourceValues {
         let tqv = Tqv { time, ..value.tqv };
         let value = PlantValue { tqv: tqv.clone(), ..value };
         if writer.write_plant_value(value, sent_early, now).reaches_sitewise() {
+            leaf.said_itself(sample, best_quality);
             leaf.write_with_sender_time(tqv, sample.time);
         }
     }

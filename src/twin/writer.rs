@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::assets::AssetIx;
 use super::counts::DropReason;
 use super::layout::{Layout, LeafTarget};
-use super::mapping::{self, Unmappable, ValueForm};
+use super::mapping::{self, Converted, Unmappable, ValueForm};
 use super::models::PropertyIx;
 use super::world::DesiredWorld;
 use super::{Output, in_window};
@@ -52,6 +52,8 @@ pub(super) struct PlantValue {
     pub tqv: Tqv,
     pub class: Class,
     pub origin: ValueOrigin,
+    /// The best quality that its conversion allows.
+    pub best_quality: Quality,
 }
 
 /// Where a value comes from.
@@ -115,18 +117,12 @@ impl PointWriter {
             let point = self.point(target, tqv, class);
             self.reject_part(point, RejectReason::Invalid, OTHER_TYPE);
         }
-        let (value, quality) =
+        let (value, quality, best_quality) =
             match mapping::convert(sample.value.as_ref(), sample.quality, target.form) {
                 Ok(converted) => {
-                    if let Some(how) = converted.adjusted {
-                        self.world.counts.adjust(how);
-                    }
-                    if let Variant::Double(number) = converted.value
-                        && number.abs() > limits::DOUBLE_MAGNITUDE_OF_MODEL
-                    {
-                        self.emit_number_finding(target, number, Finding::NumberTooLarge);
-                    }
-                    (converted.value, converted.quality)
+                    self.note_conversion(target, &converted);
+                    let best_quality = converted.best_quality();
+                    (converted.value, converted.quality, best_quality)
                 }
                 Err(unmappable) => {
                     let (value, reason) = match unmappable {
@@ -140,10 +136,23 @@ impl PointWriter {
                         self.point(target, Tqv { time: sample.time, quality, value }, class);
                     self.reject_part(point, RejectReason::Invalid, reason);
                     origin = ValueOrigin::ReplacesRejected;
-                    (Variant::Null(target.form.data_type()), Quality::Bad)
+                    (Variant::Null(target.form.data_type()), Quality::Bad, Quality::Bad)
                 }
             };
-        PlantValue { target, tqv: Tqv { time: sample.time, quality, value }, class, origin }
+        let tqv = Tqv { time: sample.time, quality, value };
+        PlantValue { target, tqv, class, origin, best_quality }
+    }
+
+    /// Counts what was done to a value, and names a number that SiteWise may not accept.
+    pub(super) fn note_conversion(&mut self, target: LeafTarget, converted: &Converted) {
+        if let Some(how) = converted.adjusted {
+            self.world.counts.adjust(how);
+        }
+        if let Variant::Double(number) = converted.value
+            && number.abs() > limits::DOUBLE_MAGNITUDE_OF_MODEL
+        {
+            self.emit_number_finding(target, number, Finding::NumberTooLarge);
+        }
     }
 
     /// Writes a value of the plant, unless it is what was `sent_early` of its sample.
@@ -153,7 +162,7 @@ impl PointWriter {
         sent_early: Option<Key>,
         now: Now,
     ) -> WriteResult {
-        let PlantValue { target, tqv, class, origin } = value;
+        let PlantValue { target, tqv, class, origin, .. } = value;
         let is_in_window = self.clocks == ClockAgreement::Differ || in_window(tqv.time, now);
         let point = self.point(target, tqv, class);
         if sent_early == Some(point.key()) {

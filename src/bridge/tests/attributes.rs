@@ -6,7 +6,7 @@ use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::edge::Typed;
 use crate::twin::Nested;
 
-fn define(serial: &str, unit: Option<&str>) -> Metric {
+pub(super) fn define(serial: &str, unit: Option<&str>) -> Metric {
     let speed = Metric::new("Speed", 0.0).property("engHigh", 20.0);
     let speed = unit.into_iter().fold(speed, |speed, unit| speed.property("engUnit", unit));
     let turbine = Template::definition()
@@ -16,12 +16,12 @@ fn define(serial: &str, unit: Option<&str>) -> Metric {
     Metric::template("Turbine", turbine)
 }
 
-fn gearbox() -> Metric {
+pub(super) fn gearbox() -> Metric {
     let gearbox = Template::definition().parameter("Ratio", 1.0).member(Metric::new("Heat", 0.0));
     Metric::template("Gearbox", gearbox)
 }
 
-fn turbine(name: &str) -> Metric {
+pub(super) fn turbine(name: &str) -> Metric {
     let gearbox = Template::instance("Gearbox").member(Metric::new("Heat", 60.0));
     let turbine = Template::instance("Turbine")
         .member(Metric::new("Speed", 12.0))
@@ -30,7 +30,7 @@ fn turbine(name: &str) -> Metric {
 }
 
 /// What SiteWise shows of an attribute.
-fn shown(plant: &Plant, asset: &str, name: &str) -> String {
+pub(super) fn shown(plant: &Plant, asset: &str, name: &str) -> String {
     plant.show()[asset].attributes[name].1.clone().unwrap_or_default()
 }
 

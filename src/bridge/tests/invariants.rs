@@ -95,6 +95,7 @@ fn what() -> impl Strategy<Value = What> {
         12 => Just(What::Data),
         4 => Just(What::Birth),
         8 => change,
+        2 => prop::sample::select(vec![What::Quality, What::Quality, What::Null]),
         6 => fate,
         2 => Just(What::Death),
         3 => Just(What::Return),
@@ -129,7 +130,7 @@ fn run((spec, acts): &(Spec, Vec<Act>)) -> (World, Vec<Violation>) {
 
 /// What the plants reach of themselves and of their surroundings, each in at least so many of a
 /// thousand cases.
-const CORNERS: [(&str, u32); 66] = [
+const CORNERS: [(&str, u32); 68] = [
     ("alarm", 15),
     ("aliases", 265),
     ("assets for all instances", 450),
@@ -153,7 +154,9 @@ const CORNERS: [(&str, u32); 66] = [
     ("history", 135),
     ("instance added", 180),
     ("instance's quality", 80),
+    ("instance's quality alone", 60),
     ("instance's quality changed", 120),
+    ("instance null", 30),
     ("kill", 165),
     ("kinds", 100),
     ("late", 30),

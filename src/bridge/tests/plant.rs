@@ -181,7 +181,7 @@ impl Plant {
     }
 }
 
-fn text(value: &Variant) -> String {
+pub(super) fn text(value: &Variant) -> String {
     match value {
         Variant::Integer(value) => value.to_string(),
         Variant::Double(value) => value.to_string(),

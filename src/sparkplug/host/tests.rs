@@ -33,6 +33,7 @@ mod prior_tables;
 mod proven;
 mod quiet;
 mod rebirths;
+mod repeated;
 mod room;
 mod sessions;
 mod states;

@@ -1,5 +1,7 @@
 //! Reading data by the table of its birth.
 
+use rustc_hash::FxHashSet;
+
 use super::*;
 use crate::sparkplug::event::AttributeKind;
 
@@ -12,6 +14,44 @@ pub(super) struct DataReader<'a> {
     pub(super) nulls_left: usize,
     /// It was sent before the birth, so that aliases mean nothing.
     pub(super) sent_before_birth: bool,
+}
+
+impl BirthTable {
+    /// Reads an instance that a birth has once more, as data is read. `nulls_left` is for the birth
+    /// as a whole.
+    pub(crate) fn read_repeated(
+        &mut self,
+        id: InstanceId,
+        metric: &wire::Metric,
+        inherited: Inherited,
+        (nulls_left, findings): (&mut usize, &mut FindingCounts),
+    ) -> DataRead {
+        let mut reader = DataReader {
+            table: self,
+            findings,
+            read: DataRead::default(),
+            nulls_left: *nulls_left,
+            sent_before_birth: false,
+        };
+        reader.read_instance(id, metric, inherited);
+        *nulls_left = reader.nulls_left;
+        reader.read
+    }
+
+    /// Whether a metric is, by what it declares and refers to, an instance of the same template.
+    pub(crate) fn is_instance_alike(&self, id: InstanceId, metric: &wire::Metric) -> bool {
+        let Some(instance) = self.instances.get(id.0 as usize) else { return false };
+        let declared = DataType::declared(metric.datatype);
+        match &metric.value {
+            _ if declared.is_some_and(|datatype| datatype != DataType::Template) => false,
+            Some(wire::metric::Value::TemplateValue(value)) => {
+                let reference = template::reference(value, &mut FindingCounts::default());
+                reference.is_none_or(|name| *name == *instance.template)
+            }
+            Some(_) => metric.is_null == Some(true),
+            None => true,
+        }
+    }
 }
 
 impl DataReader<'_> {
@@ -42,6 +82,19 @@ impl DataReader<'_> {
         });
         let name = metric.name.as_deref().filter(|name| !name.is_empty());
         match (target, name, metric.alias) {
+            (Some(NameTarget::Leaf(slot)), name, alias)
+                if self.is_instance_of_null(slot, metric) =>
+            {
+                self.read.skipped += metric::values(metric);
+                let trigger = match (name, alias) {
+                    (None, Some(alias)) => RebirthTrigger::UnknownAlias(alias),
+                    (name, _) => {
+                        let name = name.unwrap_or_default();
+                        RebirthTrigger::metric(&String::from_utf8_lossy(name))
+                    }
+                };
+                self.unknown(Finding::UnknownMetric, trigger);
+            }
             (Some(NameTarget::Leaf(slot)), _, _) => self.read_leaf(slot, metric, inherited),
             (Some(NameTarget::Instance(id)), _, _) => self.read_instance(id, metric, inherited),
             (Some(NameTarget::Ambiguous), _, _) => self.read.skipped += metric::values(metric),
@@ -66,6 +119,12 @@ impl DataReader<'_> {
                 self.findings.note(Finding::Nameless);
             }
         }
+    }
+
+    /// Whether a metric is an instance whose members nobody knows: its birth said that it was null,
+    /// and not of which template.
+    fn is_instance_of_null(&self, slot: Slot, metric: &wire::Metric) -> bool {
+        self.table.datatype(slot) == Some(DataType::Template) && metric::template(metric).is_some()
     }
 
     fn read_leaf(&mut self, slot: Slot, metric: &wire::Metric, inherited: Inherited) {
@@ -110,8 +169,13 @@ impl DataReader<'_> {
                     return self.findings.note(Finding::TooManyLeaves);
                 };
                 self.nulls_left = left;
+                let leaves = members.leaves.clone();
+                let own = inherited.by(metric, self.findings);
+                if !own.historical {
+                    self.note_instance(id, metric, &own);
+                }
                 let null = wire::Metric { value: None, ..shallow(metric) };
-                for slot in members.leaves.clone().map(Slot) {
+                for slot in leaves.map(Slot) {
                     let sample = metric::sample(&null, None, inherited, self.findings);
                     self.read.samples.push((slot, sample));
                 }
@@ -122,12 +186,14 @@ impl DataReader<'_> {
                     self.findings.note(Finding::ChangedTemplate);
                 }
                 let own = inherited.by(metric, self.findings);
-                if !own.historical {
-                    self.note_instance(id, metric, &own);
-                }
+                let changed = !own.historical && self.note_instance(id, metric, &own);
+                let before = self.read.samples.len();
                 self.read.samples.reserve(value.metrics.len());
                 for member in &value.metrics {
                     self.read_member(id, member, own);
+                }
+                if changed {
+                    self.quality_of_the_rest(id, &own, before);
                 }
             }
             Some(_) => {
@@ -141,9 +207,10 @@ impl DataReader<'_> {
         }
     }
 
-    /// Takes note of an instance's own quality, parameters and static properties.
-    fn note_instance(&mut self, id: InstanceId, metric: &wire::Metric, own: &Inherited) {
-        self.table.set_quality(id, own.own_quality, own.time);
+    /// Takes note of an instance's own quality, parameters and static properties. True if it says
+    /// another quality than it said last.
+    fn note_instance(&mut self, id: InstanceId, metric: &wire::Metric, own: &Inherited) -> bool {
+        let changed = self.table.set_quality(id, own, metric::says_quality(metric));
         let holder = AttributeHolder::Instance(id.0);
         if let Some(wire::metric::Value::TemplateValue(value)) = &metric.value {
             let parameters = template::parameters(value, self.findings);
@@ -151,6 +218,7 @@ impl DataReader<'_> {
         }
         let properties = metric::properties(metric, self.findings);
         self.add_attributes((holder, AttributeKind::Property), own.time, properties);
+        changed
     }
 
     /// An instance says its quality, and nothing of its members: theirs follows.
@@ -160,13 +228,23 @@ impl DataReader<'_> {
             self.read.skipped += 1;
             return self.findings.note(Finding::NoValue);
         }
+        self.note_instance(id, metric, &own);
+        let from = self.read.samples.len();
+        self.quality_of_the_rest(id, &own, from);
+    }
+
+    /// The quality of an instance for its members that are not among the samples `from` there on.
+    fn quality_of_the_rest(&mut self, id: InstanceId, own: &Inherited, from: usize) {
         let count = self.table.leaf_count(id);
         let Some(left) = self.nulls_left.checked_sub(count) else {
             return self.findings.note(Finding::TooManyLeaves);
         };
         self.nulls_left = left;
-        self.note_instance(id, metric, &own);
-        for (slot, quality) in self.table.qualities(id) {
+        let said = self.read.samples.iter().skip(from);
+        let said = said.filter(|(_, sample)| !sample.historical && !sample.alarm);
+        let said: FxHashSet<Slot> = said.map(|(slot, _)| *slot).collect();
+        let rest = self.table.qualities(id).into_iter().filter(|(slot, _)| !said.contains(slot));
+        for (slot, quality) in rest {
             let (quality, transient) = (quality.max(own.quality), own.transient);
             let sample = Sample {
                 time: own.time,

@@ -3,7 +3,7 @@
 use super::{LayoutBuilder, LeafPlace, Spot, leaves};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::datatype::DataType as SparkplugType;
-use crate::sparkplug::event::{BirthMetric, Content};
+use crate::sparkplug::event::{BirthMetric, Content, Sample, Slot};
 use crate::twin::caps::Cap;
 use crate::twin::counts::DropReason;
 use crate::twin::identity::Address;
@@ -29,6 +29,33 @@ impl LayoutBuilder<'_> {
         let address = &world.assets.get(spot.asset).address;
         let path = [path, names].concat().join("/");
         unmappable.get_or_insert_with(|| self::unmappable(&format!("{address}/{path}"), datatype));
+    }
+
+    /// Notes where a leaf is that has static properties, but no place for its values: data may change
+    /// them.
+    pub(super) fn note_unplaced(&mut self, spot: Spot, slot: Slot, metric: &BirthMetric) {
+        let place = self.places.get(slot.0 as usize);
+        if matches!(place, Some(LeafPlace::None(_))) && !metric.properties.is_empty() {
+            let path = self.path.iter().map(|name| Box::from(*name)).collect();
+            self.unplaced.insert(slot, (spot.asset, path));
+        }
+    }
+
+    /// Whether a leaf is an instance that has an asset from before, and is null now.
+    pub(super) fn is_null_instance(
+        &mut self,
+        asset_path: &[&str],
+        (datatype, sample): (Option<SparkplugType>, &Sample),
+    ) -> bool {
+        if datatype != Some(SparkplugType::Template) || sample.value.is_some() || sample.historical
+        {
+            return false;
+        }
+        let path = [asset_path, &self.path].concat();
+        let assets = &self.world.assets;
+        let known = assets.by_id(assets.id(&Address::Instance(self.source, &path)));
+        self.null_instances.extend(known);
+        known.is_some()
     }
 
     /// Nothing of an instance has a place.

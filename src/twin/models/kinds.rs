@@ -11,6 +11,7 @@
 //! drift.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ops::RangeInclusive;
 
 use rustc_hash::FxHashMap;
@@ -22,6 +23,7 @@ use crate::sparkplug::text;
 use crate::twin::caps::Cap;
 use crate::twin::identity::{Address, PropertyRole};
 use crate::twin::mapping::ValueForm;
+use crate::twin::property::DesiredProperty;
 use crate::twin::{assets, names};
 
 /// Buckets of a [`NameSketch`].
@@ -57,6 +59,9 @@ pub(super) struct DeviceKind {
     /// How many tags its founder had: the first members of the model.
     founder_tags: usize,
     sketch: NameSketch,
+    /// Those of them that are called otherwise in SiteWise than their tags, and are not in the
+    /// sketch.
+    renamed: usize,
 }
 
 impl DeviceKind {
@@ -118,6 +123,9 @@ impl<'a> Tags<'a> {
     }
 }
 
+/// Tags by the ids that they have in one model.
+type TagsById<'a> = OnceCell<FxHashMap<Uuid, &'a (ValueForm, Option<String>)>>;
+
 /// What a founder is called in the description of the model that it founded.
 const FOUNDER: &str = "Founded by ";
 
@@ -153,7 +161,8 @@ impl DesiredModels {
             let largest = kind.largest(model.properties.len());
             let required = needed(largest, count).saturating_sub(largest - kind.founder_tags);
             if kind.founder_tags.min(count) < required
-                || kind.sketch.distance(&sketch) > kind.founder_tags + count - 2 * required
+                || kind.sketch.distance(&sketch)
+                    > kind.founder_tags + count - 2 * required + kind.renamed
             {
                 continue;
             }
@@ -170,6 +179,7 @@ impl DesiredModels {
     /// none if these are too few in each of the sets, or if a unit differs.
     fn common(&self, ix: ModelIx, sets: RangeInclusive<usize>, tags: &Tags<'_>) -> Option<usize> {
         let (mut common, mut best, mut size) = (0, None, 0);
+        let by_id = TagsById::new();
         let members = self.get(ix).properties.iter();
         let members = members.filter(|property| property.role == PropertyRole::Member);
         for member in members {
@@ -177,12 +187,7 @@ impl DesiredModels {
                 best = best.max(Some(common));
             }
             size += 1;
-            let mut path = member.path();
-            let (Some(name), None) = (path.next(), path.next()) else { continue };
-            let Some((form, unit)) = tags.0.get(&*text::shown(name)) else { continue };
-            if *form != member.form {
-                continue;
-            }
+            let Some((_, unit)) = self.tag_of(ix, member, tags, &by_id) else { continue };
             if unit.as_deref() != member.unit.as_deref() {
                 return None;
             }
@@ -202,20 +207,47 @@ impl DesiredModels {
             let name = path.next().filter(|_| path.next().is_none());
             member.role == PropertyRole::Member
                 && name.is_some_and(|name| tags.0.contains_key(&*text::shown(name)))
+        }) || self.ids(ix, tags).any(|(id, _)| self.get(ix).property_ix(id).is_some())
+    }
+
+    /// The ids that tags have in a model.
+    fn ids<'a>(
+        &self,
+        ix: ModelIx,
+        tags: &'a Tags<'_>,
+    ) -> impl Iterator<Item = (Uuid, &'a (ValueForm, Option<String>))> {
+        let (namespace, model) = (self.namespace, self.get(ix).id);
+        tags.0.iter().map(move |(name, tag)| {
+            (namespace.property(model, PropertyRole::Member, &[name], tag.0), tag)
         })
+    }
+
+    /// The tag that a member of a model stands for. What SiteWise calls it may not be the tag's name
+    /// (`Online (BOOLEAN)`), and until a birth asks for it only its id tells which that is.
+    fn tag_of<'a>(
+        &self,
+        ix: ModelIx,
+        member: &DesiredProperty,
+        tags: &'a Tags<'_>,
+        by_id: &TagsById<'a>,
+    ) -> Option<&'a (ValueForm, Option<String>)> {
+        let mut path = member.path();
+        let name = path.next().filter(|_| path.next().is_none())?;
+        let named = tags.0.get(&*text::shown(name)).filter(|(form, _)| *form == member.form);
+        if named.is_some() || !member.imported {
+            return named;
+        }
+        by_id.get_or_init(|| self.ids(ix, tags).collect()).get(&member.id).copied()
     }
 
     /// Whether all that a model has is among the tags.
     fn has_only(&self, ix: ModelIx, tags: &Tags<'_>) -> bool {
         let members = self.get(ix).properties.iter();
         let mut members = members.filter(|property| property.role == PropertyRole::Member);
+        let by_id = TagsById::new();
         members.all(|member| {
-            let mut path = member.path();
-            let name = path.next().filter(|_| path.next().is_none());
-            let tag = name.and_then(|name| tags.0.get(&*text::shown(name)));
-            tag.is_some_and(|(form, unit)| {
-                *form == member.form && unit.as_deref() == member.unit.as_deref()
-            })
+            let tag = self.tag_of(ix, member, tags, &by_id);
+            tag.is_some_and(|(_, unit)| unit.as_deref() == member.unit.as_deref())
         })
     }
 
@@ -249,6 +281,7 @@ impl DesiredModels {
             scope,
             founder_tags: tags.0.len(),
             sketch: NameSketch::of(tags.0.keys().map(|name| &**name)),
+            renamed: 0,
         };
         // It may have been here before, and have founded one. With other tags it is of another kind.
         let mut id = self.namespace.kind(founder, 1);
@@ -335,7 +368,8 @@ impl DesiredModels {
             let founder =
                 Source { edge: EdgeNode::new(group, node), device: device.map(Into::into) };
             let founder_tags = count.parse().ok()?;
-            let kind = DeviceKind { scope: KindScope::source(&founder), founder_tags, sketch };
+            let scope = KindScope::source(&founder);
+            let kind = DeviceKind { scope, founder_tags, sketch, renamed: 0 };
             let founded = (1..=FOUNDED).map(|number| self.namespace.kind(&founder, number));
             return founded.into_iter().any(|founded| founded == id).then_some(kind);
         }
@@ -346,19 +380,27 @@ impl DesiredModels {
                 hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
             })
         })?;
-        let kind = DeviceKind { scope, founder_tags: usize::MAX, sketch };
+        let kind = DeviceKind { scope, founder_tags: usize::MAX, sketch, renamed: 0 };
         (self.namespace.model(name) == id).then_some(kind)
     }
 
     /// Takes the tags of a kind from the properties that SiteWise has.
     pub(super) fn import_kind(&mut self, ix: ModelIx) {
+        let namespace = self.namespace;
         let model = self.get_mut(ix);
         let Some(kind) = model.kind.as_deref_mut() else { return };
         let members = model.properties.iter();
         let members = members.filter(|property| property.role == PropertyRole::Member);
         kind.founder_tags = kind.founder_tags.min(members.clone().count());
-        kind.sketch =
-            NameSketch::of(members.take(kind.founder_tags).map(|property| &*property.name));
+        let members = members.take(kind.founder_tags);
+        let is_tags_name = |member: &&DesiredProperty| {
+            let name = [&*member.name];
+            !member.imported
+                || member.id == namespace.property(model.id, member.role, &name, member.form)
+        };
+        let named = members.clone().filter(is_tags_name).count();
+        let names = members.filter(is_tags_name).map(|property| &*property.name);
+        (kind.sketch, kind.renamed) = (NameSketch::of(names), kind.founder_tags - named);
     }
 }
 

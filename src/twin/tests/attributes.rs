@@ -1,7 +1,10 @@
 //! Attributes: an instance's own, or the default.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::sparkplug::event::{AttributeHolder, AttributeKind, AttributeSample};
+use crate::twin::mapping::Adjustment;
 
 pub(super) fn with_serial(serial: Option<&str>, offset: i64) -> Event {
     let mut metric = turbine("T1", 0, 1.0, 0);
@@ -422,4 +425,56 @@ fn where_no_definition_of_a_flattened_instance_is_known_the_defaults_of_its_mode
         });
     let name = second.map(|asset| asset.name.clone()).unwrap();
     assert_eq!([rig.shown(&name, "P/Max"), rig.shown(&name, "P/v/hi")], [None, None]);
+}
+
+/// It was rounded and shown as GOOD, and nobody was told.
+#[test]
+fn an_attribute_that_is_rounded_is_uncertain_and_counted() {
+    let serial = || property("Serial", DataType::Int64, Value::Int((1 << 53) + 1));
+    let far = || property("Range", DataType::Double, Value::Double(2e10));
+    let rounded = || Some((Quality::Uncertain, Variant::Double(9_007_199_254_740_992.0)));
+    let mut defined = definitions();
+    defined[0].parameters = vec![serial()];
+    let with =
+        |mut metric: BirthMetric, parameters: Vec<StaticProperty>, defined: &[Definition]| {
+            if let Content::Instance(instance) = &mut metric.content {
+                instance.parameters = parameters;
+                instance.defined = Some(Arc::new(defined[0].clone()));
+            }
+            metric
+        };
+    // An instance's own, also where the default is rounded to the same, and the default itself.
+    for (defined, parameters) in [
+        (definitions(), vec![serial(), far()]),
+        (defined.clone(), vec![serial(), far()]),
+        (defined, vec![far()]),
+    ] {
+        let born = |offset| {
+            let tag = BirthMetric {
+                properties: vec![serial()],
+                ..leaf(3, "Wind", DataType::Double, sample(offset, Value::Double(1.0)))
+            };
+            let metric = with(turbine("T1", 0, 1.0, offset), parameters.clone(), &defined);
+            birth_at(offset, node(), defined.clone(), vec![metric, tag])
+        };
+        let mut rig = Rig::new();
+        rig.event(born(0));
+        rig.seconds(30);
+        for _ in 0..2 {
+            let attributes: Vec<_> = rig.properties("T1").into_iter().map(str::to_owned).collect();
+            let serial = attributes.iter().rfind(|name| name.starts_with("Serial")).unwrap();
+            assert_eq!(rig.shown("T1", serial), rounded(), "{serial}");
+            assert_eq!(rig.shown("gw", "Wind/Serial"), rounded());
+            rig.event(born(rig.offset()));
+            rig.seconds(30);
+        }
+        let counts = rig.twin.counts();
+        assert_eq!(counts.adjusted(Adjustment::Rounded), 2, "once each");
+        let far = rig.found.iter().filter(|(finding, _)| *finding == Finding::NumberTooLarge);
+        assert_eq!(far.count(), 3, "what is rounded is that far as well");
+        let mut rig = rig.restart();
+        rig.event(born(rig.offset()));
+        rig.seconds(30);
+        assert_eq!(rig.shown("gw", "Wind/Serial"), rounded());
+    }
 }

@@ -1,6 +1,7 @@
 //! What lies past a cap takes nothing with it that fits, and is told by name.
 
 use super::*;
+use crate::sparkplug::event::{AttributeHolder, AttributeKind, AttributeSample};
 
 fn flat(count: u32) -> Vec<BirthMetric> {
     (0..count)
@@ -403,4 +404,40 @@ fn a_device_that_sitewise_has_is_alive_although_its_node_is_gone() {
         let online = rig.shown("D", "Online");
         assert_eq!(online, Some((Quality::Good, Variant::Boolean(!dies))));
     }
+}
+
+/// It showed empty on every machine of that model, and the next birth did not name the machine.
+#[test]
+fn data_adds_no_attribute_to_a_shared_model_past_the_cap_of_models() {
+    let five = Config { max_models: 5, ..config() };
+    let mut rig = Rig::with(five.clone(), FakeSiteWise::default());
+    rig.event(birth(node(), Vec::new(), vec![]));
+    // On the shared model since there were no tags, with a tag from when there was room for it.
+    rig.event(birth(device("Pump"), Vec::new(), flat(2)));
+    rig.seconds(30);
+    rig.event(birth(device("Stranger"), Vec::new(), vec![]));
+    rig.seconds(90);
+    let high = || property("engHigh", DataType::Double, Value::Double(90.0));
+    let tag = |offset, properties| BirthMetric {
+        properties,
+        ..leaf(0, "Temp", DataType::Double, sample(offset, Value::Double(1.0)))
+    };
+    let mut rig = rig.restart();
+    let offset = rig.offset();
+    rig.event(birth_at(offset, device("Stranger"), Vec::new(), vec![tag(offset, vec![])]));
+    rig.seconds(90);
+    let mut rig = rig.restart_with(five);
+    let offset = rig.offset();
+    rig.event(birth_at(offset, device("Stranger"), Vec::new(), vec![tag(offset, vec![])]));
+    rig.seconds(30);
+    let before = rig.properties("Stranger").len();
+    let (holder, kind) = (AttributeHolder::Leaf(Slot(0)), AttributeKind::Property);
+    let attributes = vec![AttributeSample { holder, kind, time: rig.now.wall, property: high() }];
+    let (source, samples, order) = (device("Stranger"), Vec::new(), SequenceOrder::InOrder);
+    rig.event(Event::Data(Data { source, samples, attributes, order, sent: None }));
+    rig.seconds(90);
+    assert_eq!(rig.properties("Stranger").len(), before);
+    let offset = rig.offset();
+    rig.event(birth_at(offset, device("Stranger"), Vec::new(), vec![tag(offset, vec![high()])]));
+    assert_eq!(rig.capped, ["Nordsee/gw/Stranger models: Nordsee/gw/Stranger/Temp/engHigh"]);
 }

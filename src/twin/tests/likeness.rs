@@ -109,3 +109,57 @@ fn a_founder_that_comes_back_with_more_tags_is_of_the_kind_that_it_founded() {
         assert_eq!(model_of(&rig, "one") == founded, is_same, "{unit:?}");
     }
 }
+
+/// The name that such a tag has in SiteWise is not its own, so that each new device founded a model.
+#[test]
+fn a_kind_with_a_tag_that_is_called_otherwise_in_sitewise_is_found_after_a_restart() {
+    let long = "x".repeat(300);
+    for odd in ["Online", " Flow", "Flow ", "a\tb", &long, "Last birth"] {
+        for reborn in [false, true] {
+            let names = [odd, "Head", "Speed"];
+            let mut rig = begin(config());
+            born(&mut rig, "Pump 1", tags(names));
+            rig.seconds(30);
+            let mut rig = rig.restart();
+            if reborn {
+                born(&mut rig, "Pump 1", tags(names));
+            }
+            born(&mut rig, "Pump 2", tags(names));
+            // One that lacks it is of another kind, and so is one with another in its place.
+            born(&mut rig, "Valve", tags(["Head", "Speed"]));
+            born(&mut rig, "Fan", tags(["Other", "Head", "Speed"]));
+            rig.seconds(30);
+            assert_eq!(model_of(&rig, "Pump 2"), model_of(&rig, "Pump 1"), "{odd:?}");
+            for other in ["Valve", "Fan"] {
+                assert_ne!(model_of(&rig, other), model_of(&rig, "Pump 1"), "{odd:?}");
+            }
+        }
+    }
+}
+
+/// As one that has all its tags, or lacks as many as four fifths allow.
+#[test]
+fn a_device_that_lacks_optional_tags_finds_its_kind_with_odd_names_after_a_restart() {
+    let names = ["Online", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+    let mut rig = begin(config());
+    born(&mut rig, "Pump 1", tags(names));
+    rig.seconds(30);
+    let mut rig = rig.restart();
+    born(&mut rig, "Pump 2", tags(names.into_iter().take(8)));
+    rig.seconds(30);
+    assert_eq!(model_of(&rig, "Pump 2"), model_of(&rig, "Pump 1"));
+}
+
+/// Its asset was deleted, and it founded a second model with the same tags.
+#[test]
+fn a_founder_with_odd_names_that_comes_back_after_a_restart_founds_no_other_kind() {
+    let mut rig = begin(config());
+    born(&mut rig, "Pump 1", tags(["Online", "Head", "Speed"]));
+    rig.seconds(30);
+    let (id, _) = rig.sitewise.asset("Pump 1");
+    rig.sitewise.assets.remove(&id);
+    let mut rig = rig.restart();
+    born(&mut rig, "Pump 1", tags(["Online", "Head", "Speed"]));
+    rig.seconds(30);
+    assert!(rig.sitewise.writes.iter().all(|write| !write.contains("create asset model")));
+}

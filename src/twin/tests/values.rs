@@ -338,3 +338,75 @@ fn the_quality_that_an_instance_says_alone_is_that_of_its_members() {
     assert_eq!(say(&mut rig, sample(19_000, Value::Double(9.0))), (GOOD, double(9.0)));
     rig.check_conservation();
 }
+
+/// A null became GOOD, which SiteWise does not take, and a rounded number too.
+#[test]
+fn what_is_null_or_rounded_is_made_no_better_by_its_instance() {
+    let null = || (Quality::Bad, Variant::Null(crate::sitewise::api::PropertyDataType::Double));
+    let alone = |at: i64, quality| Sample { quality, without_value: true, ..sample(at, None) };
+    let say = |rig: &mut Rig, sample: Sample| {
+        rig.event(data(device("mast"), vec![(0, sample)]));
+        rig.seconds(1);
+        rig.shown("mast", "Wind").unwrap()
+    };
+    // A value that cannot be decoded, within an instance that is GOOD.
+    let mut rig = mast();
+    let unread = Sample { quality: Sent::Bad, ..sample(11_000, None) };
+    assert_eq!(say(&mut rig, unread), null());
+    assert_eq!(say(&mut rig, alone(12_000, Sent::Good)), null());
+    // One that SiteWise rejects.
+    say(&mut rig, sample(13_000, Value::Double(2e10)));
+    let point = rig.points.last().unwrap().point.clone();
+    rig.twin.handle_rejected(&point);
+    rig.drain();
+    assert_eq!(say(&mut rig, alone(14_000, Sent::Good)), null());
+    // A death makes it no better either.
+    rig.event(death(device("mast"), rig.offset()));
+    rig.seconds(90);
+    assert_eq!(rig.shown("mast", "Wind"), Some(null()));
+    // A value that never reached SiteWise says nothing of the one that is there.
+    assert_eq!(say(&mut rig, sample(15_000, Value::Double(8.0))), (GOOD, double(8.0)));
+    say(&mut rig, Sample { own_quality: Sent::Bad, quality: Sent::Bad, ..sample(1 << 40, None) });
+    assert_eq!(say(&mut rig, alone(16_000, Sent::Uncertain)), (Quality::Uncertain, double(8.0)));
+    assert_eq!(say(&mut rig, alone(17_000, Sent::Good)), (GOOD, double(8.0)));
+    rig.check_conservation();
+    // In births, of an instance that is BAD or stale.
+    for (quality, value, shown) in [
+        (Sent::Bad, None, null()),
+        (Sent::Uncertain, Some(1 << 53), (Quality::Uncertain, double(9_007_199_254_740_992.0))),
+    ] {
+        let value = value.map(|value: i64| Value::Int(value + 1));
+        let born = Sample { quality, ..sample(0, value) };
+        let mut rig = Rig::new();
+        rig.event(birth(node(), Vec::new(), Vec::new()));
+        let metrics = vec![leaf(0, "Wind", DataType::Int64, born)];
+        rig.event(birth(device("mast"), Vec::new(), metrics));
+        rig.seconds(10);
+        assert_eq!(say(&mut rig, alone(11_000, Sent::Good)), shown);
+    }
+}
+
+/// A birth that said that an instance was BAD, and nothing of its members, left them GOOD.
+#[test]
+fn the_quality_that_a_birth_says_of_an_instance_is_that_of_the_members_it_lacks() {
+    let mut rig = mast();
+    let born = |rig: &mut Rig, quality| {
+        let absent = Sample { quality, without_value: true, ..sample(rig.offset(), None) };
+        let metrics = vec![leaf(0, "Wind", DataType::Double, absent)];
+        rig.event(birth_at(rig.offset(), device("mast"), Vec::new(), metrics));
+        rig.seconds(1);
+        rig.shown("mast", "Wind").unwrap()
+    };
+    assert_eq!(born(&mut rig, Sent::Good), (GOOD, double(7.0)));
+    assert_eq!(born(&mut rig, Sent::Bad), (Quality::Bad, double(7.0)));
+    assert_eq!(born(&mut rig, Sent::Good), (GOOD, double(7.0)));
+    assert_eq!(rig.written("mast", "Wind").len(), 3);
+    // What a death has marked stays so until the member is said again.
+    rig.event(death(device("mast"), rig.offset()));
+    rig.seconds(90);
+    for _ in 0..2 {
+        assert_eq!(born(&mut rig, Sent::Good), (Quality::Uncertain, double(7.0)));
+    }
+    assert_eq!(born(&mut rig, Sent::Bad), (Quality::Bad, double(7.0)));
+    rig.check_conservation();
+}

@@ -19,7 +19,7 @@ use crate::time::{Now, Timestamp};
 use crate::twin::assets::AssetIx;
 use crate::twin::identity::PropertyRole;
 use crate::twin::layout::{self, AttributeDeclaration, AttributeTarget, LeafTarget};
-use crate::twin::mapping::{self, ValueForm};
+use crate::twin::mapping::{self, Converted, ValueForm};
 use crate::twin::models::{PropertyIx, PropertyRequest};
 use crate::twin::world::DesiredWorld;
 use crate::twin::writer::PointWriter;
@@ -88,6 +88,10 @@ impl Twin {
             let unit = layout::unit(&[], form);
             let wanted =
                 PropertyRequest { role, path: &path, name: None, form, unit, default: None };
+            let lacks = world.models.find(model, wanted).is_none();
+            if lacks && world.models.is_full() && world.is_shared(model) {
+                continue;
+            }
             // One beyond the cap was reported with the birth, or will be with the next.
             if let Ok(place) = world.ensure_property(model, wanted)
                 && values.record_if_latest((asset, place), *time, data.order, now)
@@ -147,7 +151,10 @@ impl SourceValues {
     ) -> Option<(AssetIx, Vec<Box<str>>)> {
         match holder {
             AttributeHolder::Leaf(slot) => {
-                let leaf = self.leaf_at(slot)?;
+                let Some(leaf) = self.leaf_at(slot) else {
+                    let (asset, path) = self.unplaced.get(&slot)?;
+                    return Some((*asset, path.to_vec()));
+                };
                 let model = world.models.get(world.assets.get(leaf.asset).model);
                 let path = model.properties.get(leaf.property.0 as usize)?.path();
                 let path = path.into_iter().map(Box::from).collect();
@@ -223,17 +230,26 @@ impl SourceValues {
         let place = (target.asset, target.property);
         let last = self.attributes.get(&place);
         let default = writer.default_of(target);
-        let Some(value) = desired_value(declared, default.as_deref(), target.form) else { return };
-        let quality = quality(&value);
+        let Some(desired) = desired_value(declared, default.as_deref(), target.form) else {
+            return;
+        };
+        let Converted { value, quality, .. } = &desired;
         let time = match last {
-            Some(last) if last.value == value => return,
+            Some(last) if (&last.value, last.quality) == (value, *quality) => return,
             Some(last) => later(fallback_time, last.time, now),
             // It shows the default, or nothing, already.
             None if *declared == AttributeDeclaration::Default => return,
             None if *declared == AttributeDeclaration::NoDefault && default.is_none() => return,
-            None if is_default(&value, default.as_deref(), target.form) => return,
+            // A default shows as GOOD.
+            None if *quality == Quality::Good
+                && is_default(value, default.as_deref(), target.form) =>
+            {
+                return;
+            }
             None => fallback_time,
         };
+        writer.note_conversion(target, &desired);
+        let Converted { value, quality, .. } = desired;
         self.write_attribute(writer, target, Tqv { time, quality, value });
     }
 
@@ -256,8 +272,8 @@ impl SourceValues {
     ) {
         let default = writer.default_of(target);
         let value = desired_value(&AttributeDeclaration::Default, default.as_deref(), target.form);
-        let Some(value) = value else { return };
-        self.write_attribute(writer, target, Tqv { time, quality: quality(&value), value });
+        let Some(Converted { value, quality, .. }) = value else { return };
+        self.write_attribute(writer, target, Tqv { time, quality, value });
     }
 
     /// SiteWise shows another value of an attribute: writes the one that the machine declared, or its
@@ -273,21 +289,21 @@ impl SourceValues {
         let place = (target.asset, target.property);
         let default = writer.default_of(target);
         let last = self.attributes.get(&place);
-        let value = match last {
+        let (value, quality) = match last {
             Some(last) if last.time > found.time => return,
-            Some(last) => last.value.clone(),
+            Some(last) => (last.value.clone(), last.quality),
             None => {
                 let value =
                     desired_value(&AttributeDeclaration::Default, default.as_deref(), target.form);
-                let Some(value) = value else { return };
-                value
+                let Some(Converted { value, quality, .. }) = value else { return };
+                (value, quality)
             }
         };
-        let written = match found.value == value {
+        let written = match (&found.value, found.quality) == (&value, quality) {
             true => found.clone(),
             false => {
                 let time = later(fallback_time, found.time, now);
-                let tqv = Tqv { time, quality: quality(&value), value };
+                let tqv = Tqv { time, quality, value };
                 writer.write_own(target, tqv.clone(), Class::Static);
                 tqv
             }
@@ -302,24 +318,22 @@ fn desired_value(
     declared: &AttributeDeclaration,
     default: Option<&str>,
     form: ValueForm,
-) -> Option<Variant> {
+) -> Option<Converted> {
+    let is = |value, quality| Converted { value, quality, adjusted: None };
+    let null = || is(Variant::Null(form.data_type()), Quality::Bad);
     match (declared, default) {
         (AttributeDeclaration::Value(value), _) => {
             let converted = mapping::convert(Some(value), SparkplugQuality::Good, form);
-            Some(converted.map_or(Variant::Null(form.data_type()), |converted| converted.value))
+            Some(converted.unwrap_or_else(|_| null()))
         }
-        (AttributeDeclaration::Default, Some(default)) => mapping::of_default(default, form),
+        (AttributeDeclaration::Default, Some(default)) => {
+            mapping::of_default(default, form).map(|value| is(value, Quality::Good))
+        }
         (AttributeDeclaration::Default, None)
-        | (AttributeDeclaration::Null | AttributeDeclaration::NoDefault, _) => {
-            Some(Variant::Null(form.data_type()))
-        }
+        | (AttributeDeclaration::Null | AttributeDeclaration::NoDefault, _) => Some(null()),
     }
 }
 
 fn is_default(value: &Variant, default: Option<&str>, form: ValueForm) -> bool {
     default.is_some_and(|default| mapping::of_default(default, form).as_ref() == Some(value))
-}
-
-fn quality(value: &Variant) -> Quality {
-    if matches!(value, Variant::Null(_)) { Quality::Bad } else { Quality::Good }
 }

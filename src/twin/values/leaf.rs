@@ -120,6 +120,10 @@ impl Leaf {
     /// As [`write`](Self::write), for a value with the sender's timestamp.
     pub(super) fn write_with_sender_time(&mut self, last: Tqv, sender_time: Timestamp) {
         let Tqv { time, quality, value } = last;
+        // SiteWise takes a null as BAD or UNCERTAIN alone: no instance around it makes it better.
+        if matches!(value, Variant::Null(_)) {
+            self.own_quality = Quality::Bad;
+        }
         (self.quality, self.value) = (quality, Some(value));
         self.hidden_by_history = false;
         self.set_time(time, sender_time);
@@ -135,13 +139,15 @@ impl Leaf {
         self.time = self.time.max(time);
     }
 
-    /// The latest value has a quality of its own: what it lost when it was converted, else what the
-    /// sender says of it.
-    pub(super) fn said_itself(&mut self, sample: &Sample, converted: Quality) {
-        self.own_quality = match converted > mapping::quality(sample.quality) {
-            true => converted,
-            false => mapping::quality(sample.own_quality),
-        };
+    /// The latest value has a quality of its own: what the sender says of it, and no better than
+    /// its conversion allows.
+    pub(super) fn said_itself(&mut self, sample: &Sample, best_quality: Quality) {
+        self.own_quality = mapping::quality(sample.own_quality).max(best_quality);
+    }
+
+    /// The quality of its latest value within instances that say this.
+    pub(super) fn quality_within(&self, sample: &Sample) -> Quality {
+        mapping::quality(sample.quality).max(self.own_quality)
     }
 
     /// An instance around it says its quality, and nothing of its members.
@@ -164,7 +170,7 @@ impl Leaf {
             SequenceOrder::BeforeBirth => true,
         };
         let is_past = is_past || sample.historical;
-        let quality = mapping::quality(sample.quality).max(self.own_quality);
+        let quality = self.quality_within(sample);
         let Some(last) = self.last().filter(|last| !is_past && last.quality != quality) else {
             return writer.count_unchanged(ValueOrigin::Plant);
         };
@@ -174,7 +180,8 @@ impl Leaf {
         };
         let tqv = Tqv { time, quality, ..last };
         let (target, class, origin) = (self.target(), Class::Live, ValueOrigin::Plant);
-        let value = PlantValue { target, tqv: tqv.clone(), class, origin };
+        let value =
+            PlantValue { target, tqv: tqv.clone(), class, origin, best_quality: self.own_quality };
         if writer.write_plant_value(value, None, now).reaches_sitewise() {
             // A value that was sent later may have an earlier time of its own.
             self.write(tqv);

@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 
 pub(super) mod change;
 mod draw;
+mod instances;
 mod speak;
 
 pub(super) use draw::plant;
@@ -192,6 +193,7 @@ pub(super) struct Statement {
     pub(super) member: String,
     pub(super) kind: Kind,
     pub(super) value: Val,
+    pub(super) own: Option<Code>,
     /// Its own, and those of the instances around it.
     pub(super) qualities: Vec<Code>,
     /// None: that of its arrival.
@@ -247,6 +249,12 @@ pub(super) struct Speech {
     pub(super) values: Vec<Statement>,
     pub(super) traits: Vec<Trait>,
     pub(super) pieces: Vec<Vec<String>>,
+    /// The instances in it, with the quality that each says there.
+    pub(super) around: Vec<(Vec<String>, Option<Code>)>,
+    /// It says the quality of an instance alone.
+    pub(super) alone: bool,
+    /// An instance that is null.
+    pub(super) nulled: Option<Vec<String>>,
     /// Its own time, if it has one.
     pub(super) time: Option<i64>,
     /// It names metrics by aliases.

@@ -6,11 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::around::Around;
 use self::shown::shown;
 use super::plant::{Kind, Manner, Speech, Statement, Trait, Unit, Val, Verb};
 use crate::sitewise::api::{PropertyDataType, Quality, Variant};
 use crate::sparkplug::address::Source;
 
+mod around;
 mod shown;
 mod unsure;
 
@@ -62,6 +64,8 @@ pub(super) enum Mark {
 pub(super) struct Fact {
     pub(super) value: Variant,
     pub(super) quality: Quality,
+    /// That of the value, whatever the instances around it are.
+    own: Quality,
     /// What may stand there as well.
     pub(super) others: Vec<(Variant, Quality)>,
     pub(super) mark: Mark,
@@ -122,6 +126,7 @@ pub(super) struct Truth {
     dead_unheard: BTreeSet<Source>,
     /// Data that may have overtaken a birth, and when it came.
     early: Vec<(i64, Speech)>,
+    around: Around,
 }
 
 impl Truth {
@@ -160,6 +165,7 @@ impl Truth {
                     for statement in &speech.values {
                         self.told(&speech.source, statement, arrival);
                     }
+                    self.around_told(speech, arrival);
                     self.changed(speech, arrival, true);
                 }
                 Known::Perhaps => {
@@ -215,6 +221,7 @@ impl Truth {
                 (fact.unit, fact.had_unit) = (Unit::Unsaid, true);
             }
         }
+        self.around_whispered(speech);
         self.changed(speech, arrival, false);
     }
 
@@ -324,6 +331,7 @@ impl Truth {
             let fact = Fact {
                 value,
                 quality,
+                own: around::own(statement),
                 others: Vec::new(),
                 mark: Mark::Fresh,
                 unit,
@@ -350,6 +358,7 @@ impl Truth {
                 fact.mark = if heard { Mark::Marked } else { Mark::Either };
             }
         }
+        self.around_born(speech, &said, arrival);
         self.traits(speech, arrival, &said);
         self.pieces.insert(source.clone(), speech.pieces.iter().cloned().collect());
     }
@@ -464,7 +473,7 @@ impl Truth {
         fact.tied &= time == fact.time;
         self.said.entry(place).or_default().insert((time, self.process, quality));
         (fact.value, fact.quality, fact.time, fact.high) = (value, quality, time, time);
-        (fact.claimed, fact.process) = (true, self.process);
+        (fact.claimed, fact.process, fact.own) = (true, self.process, around::own(statement));
         fact.others.clear();
     }
 }

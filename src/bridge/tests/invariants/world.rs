@@ -44,6 +44,10 @@ pub(super) enum What {
     Data,
     Birth,
     Change(Change),
+    /// An instance says its quality alone.
+    Quality,
+    /// An instance is null.
+    Null,
     Death,
     Return,
     /// The node is back before its will is published.
@@ -273,6 +277,18 @@ impl World {
                 }
                 if !tags.is_empty() {
                     let said = self.nodes[node].data(device, tags, wall);
+                    self.transmit(node, said);
+                }
+            }
+            What::Quality | What::Null if speaks => {
+                let wall = self.wall();
+                let of = &mut self.nodes[node];
+                let (said, corner) = match act.what {
+                    What::Null => (of.say_null(device, rng, wall), "instance null"),
+                    _ => (of.say_quality(device, rng, wall), "instance's quality alone"),
+                };
+                if let Some(said) = said {
+                    self.reach(corner);
                     self.transmit(node, said);
                 }
             }

@@ -192,3 +192,35 @@ fn an_instance_that_says_its_quality_alone_says_that_of_its_members() {
         assert_eq!(stage.host.counters().skipped_values, [0; SkipReason::ALL.len()]);
     }
 }
+
+/// They stayed BAD after their instance had said that it was GOOD, until each was said again.
+#[test]
+fn the_quality_that_an_instance_says_with_some_members_is_that_of_the_others_too() {
+    let speed = |code: Option<i32>, speed: f64| {
+        let turbine = Template::instance("Turbine").member(Metric::new("Speed", speed));
+        let metric = Metric::template("T1", turbine);
+        code.into_iter().fold(metric, Metric::quality)
+    };
+    for aliased in [false, true] {
+        let mut stage = Stage::new();
+        let mut edge = if aliased { edge().with_aliases() } else { edge() };
+        let born = kind().into_iter().chain([turbine([192, 500, 192, 192])]);
+        stage.send(&edge.nbirth(stage.time(), born));
+        stage.look();
+        for (said, told) in [
+            (speed(Some(192), 1.0), "data g/n: #2=1"),
+            (speed(Some(0), 2.0), "data g/n: #2=2 bad, #3=absent bad"),
+            // It has said so already.
+            (speed(Some(0), 3.0), "data g/n: #2=3 bad"),
+            // A message without a quality says nothing of who is not in it.
+            (speed(None, 4.0), "data g/n: #2=4"),
+            (speed(Some(192), 5.0), "data g/n: #2=5, #3=absent uncertain"),
+            // What is past says nothing of what it is now.
+            (speed(Some(0), 6.0).historical(), "data g/n: #2=6 bad historical"),
+        ] {
+            stage.send(&edge.ndata(stage.time(), [said]));
+            stage.check(&[told]);
+        }
+        stage.check_found(&[]);
+    }
+}

@@ -36,18 +36,21 @@ impl Node {
         self.still.unwrap_or(wall + self.offset)
     }
 
-    fn stamp(&self, time: i64) -> Timestamp {
+    pub(super) fn stamp(&self, time: i64) -> Timestamp {
         // A time before the epoch is none on the wire.
         Timestamp::from_millis(if self.stamps == Stamps::Nowhere { -1 } else { time })
     }
 
-    fn speech(&self, device: Option<usize>, verb: Verb, time: i64) -> Speech {
+    pub(super) fn speech(&self, device: Option<usize>, verb: Verb, time: i64) -> Speech {
         Speech {
             source: self.source(device),
             verb,
             values: Vec::new(),
             traits: Vec::new(),
             pieces: Vec::new(),
+            around: Vec::new(),
+            alone: false,
+            nulled: None,
             time: (self.stamps != Stamps::Nowhere).then_some(time),
             by_alias: self.aliases && verb == Verb::Data,
         }
@@ -78,12 +81,16 @@ impl Node {
             metrics.extend((0..self.shapes.len()).map(|shape| self.definition(shape)));
         }
         for tag in body.tags.iter().filter(|tag| !tag.hidden) {
+            metrics.extend(self.past_tag(tag, time));
             metrics.push(self.say_tag(tag, (&[], &[]), time, (None, false), &mut speech));
         }
         for piece in body.pieces.iter().filter(|piece| !piece.hidden) {
             match self.spelling {
                 Spelling::Rules => self.say_flat(piece, &[], time, &mut metrics, &mut speech),
-                _ => metrics.push(self.say_piece(piece, (&[], &[]), time, &mut speech)),
+                _ => {
+                    metrics.extend(self.past_piece(piece, time));
+                    metrics.push(self.say_piece(piece, (&[], &[]), time, &mut speech));
+                }
             }
         }
         let stamp = self.stamp(time);
@@ -154,12 +161,15 @@ impl Node {
                 Spelling::Rules => Vec::new(),
                 _ => self.pieces_on(device, &path),
             };
-            for (name, (shape, quality)) in path.iter().zip(pieces).rev() {
+            for (depth, (name, (shape, quality))) in path.iter().zip(pieces).enumerate().rev() {
                 let around = Template::instance(&self.reference(shape)).member(metric);
                 // Some say it with each message, some with births alone.
                 let quality = quality.filter(|_| time % 2 == 0);
                 metric = with_quality(Metric::template(name, around), quality);
                 qualities.extend(quality);
+                if manner != Manner::History {
+                    speech.around.push((path[..=depth].to_vec(), quality));
+                }
             }
             metrics.push(metric);
             speech.values.push(Statement {
@@ -167,6 +177,7 @@ impl Node {
                 member: tag.name,
                 kind: tag.kind,
                 value: tag.value,
+                own: tag.quality,
                 qualities,
                 time: own.or((self.stamps != Stamps::Nowhere).then_some(time)),
                 manner,
@@ -239,6 +250,7 @@ impl Node {
             member: tag.name.clone(),
             kind: tag.kind,
             value: tag.value.clone(),
+            own: tag.quality,
             qualities: around.iter().copied().chain(tag.quality).collect(),
             time: own.or((self.stamps != Stamps::Nowhere).then_some(time)),
             manner: Manner::Current,
@@ -282,6 +294,7 @@ impl Node {
             template = template.version("2.1");
         }
         to.pieces.push(path.clone());
+        to.around.push((path.clone(), piece.quality));
         for tag in piece.members.iter().filter(|tag| !tag.hidden) {
             let part = shape.parts.iter().find(|part| part.name == tag.name);
             let part = (part, piece.reshaped);
@@ -346,7 +359,7 @@ impl Node {
     }
 
     /// By which name instances refer to a template.
-    fn reference(&self, shape: usize) -> String {
+    pub(super) fn reference(&self, shape: usize) -> String {
         let name = self.shapes[shape].name;
         match self.habit {
             Habit::Plain | Habit::Folder | Habit::Silent => name.to_owned(),
@@ -388,7 +401,7 @@ impl Node {
     }
 
     /// The message with the degree signs of its strings in Latin-1, if that is how it writes.
-    fn spelled(&self, mut message: Message) -> Message {
+    pub(super) fn spelled(&self, mut message: Message) -> Message {
         if self.latin {
             for place in 1..message.payload.len() {
                 if message.payload[place - 1..=place] == [0xc2, 0xb0] {
@@ -405,7 +418,7 @@ impl Node {
     }
 }
 
-fn with_quality(metric: Metric, quality: Option<Code>) -> Metric {
+pub(super) fn with_quality(metric: Metric, quality: Option<Code>) -> Metric {
     match quality {
         None => metric,
         Some(Code::Number(code)) => metric.quality(code),

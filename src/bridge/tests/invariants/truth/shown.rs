@@ -26,7 +26,7 @@ pub(super) fn shown(statement: &Statement) -> (Variant, Quality) {
 
 /// By the tables of the field: the specification's codes, OPC's eight bits, both of Ignition's
 /// generations, and words.
-fn quality(code: Code) -> Quality {
+pub(super) fn quality(code: Code) -> Quality {
     match code {
         Code::Word("Good") => Quality::Good,
         Code::Word("Bad") => Quality::Bad,

@@ -39,6 +39,7 @@ impl Truth {
     }
 
     pub(super) fn whisper(&mut self, speech: &Speech) {
+        self.around_whispered(speech);
         for statement in speech.values.iter().filter(|said| said.manner == Manner::Current) {
             let place = place(&speech.source, &statement.path, &statement.member, statement.kind);
             let (_, quality) = shown(statement);
