@@ -267,7 +267,7 @@ impl ColdPoints {
                 GateState::Closed => self.parked.add(&point),
                 GateState::Open => {
                     self.points = self.points.saturating_sub(1);
-                    if point.class != Class::Static {
+                    if matches!(point.class, Class::Live | Class::Birth) {
                         point.class = Class::History;
                     }
                     taken.push(point);

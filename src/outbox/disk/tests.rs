@@ -309,6 +309,52 @@ fn points_of_an_earlier_process_fill_entries() {
     assert!(points.iter().all(|point| point.class == Class::History));
 }
 
+/// Stale marks that were read back from disk counted as values of measurements: they were sent by
+/// bulk import.
+#[test]
+fn a_point_of_an_earlier_process_is_still_an_attribute_or_a_stale_mark() {
+    let mut world = World::new(u64::MAX, 100_000);
+    let classes = [Class::Live, Class::Birth, Class::Static, Class::Stale, Class::History];
+    for (class, time) in classes.into_iter().zip(1..) {
+        let point = Point { class, ..point(1, time * 100, 1.0) };
+        let _ = world.disk.put(vec![QueuedPoint { point, gate: None }]);
+    }
+    world.rest();
+    world.crash(0);
+    world.rest();
+    world.disk.take_cold(9.into(), &|_| GateState::Open);
+    world.rest();
+    let points = world.disk.take_cold(9.into(), &|_| GateState::Open);
+    let classes: Vec<Class> = points.iter().map(|point| point.class).collect();
+    let history = Class::History;
+    assert_eq!(classes, [history, history, Class::Static, Class::Stale, history]);
+}
+
+/// An attribute's value that was denied came back from the dead letters as one of a measurement.
+#[test]
+fn a_dead_letter_of_an_attribute_comes_back_as_one() {
+    use crate::delivery::point::RejectReason;
+    use crate::outbox::dead_letters::DeadLetterRecord;
+
+    for class in [Class::Static, Class::Stale, Class::History, Class::Live] {
+        let point = Point { class, ..point(1, 100, 1.0) };
+        let letter = DeadLetter {
+            point,
+            refusal: RejectReason::Denied,
+            reason: "no".to_owned(),
+            at: Timestamp::from_millis(1),
+            names: (None, None),
+            alias: None,
+        };
+        let line = serde_json::to_string(&DeadLetterRecord::new(1, letter, None)).unwrap();
+        let again: DeadLetterRecord = serde_json::from_str(&line).unwrap();
+        let expected = if class == Class::Live { Class::History } else { class };
+        assert_eq!(again.point().map(|point| point.class), Some(expected), "{line}");
+        // Earlier versions did not write it.
+        assert_eq!(line.contains("class"), class != Class::History && class != Class::Live);
+    }
+}
+
 #[test]
 fn a_backlog_is_not_held_in_memory() {
     let mut world = World::new(u64::MAX, 10_000);
