@@ -265,7 +265,7 @@ impl ColdPoints {
                     break;
                 }
                 GateState::Closed => self.parked.add(&point),
-                GateState::Open => {
+                GateState::Open | GateState::Others => {
                     self.points = self.points.saturating_sub(1);
                     if matches!(point.class, Class::Live | Class::Birth) {
                         point.class = Class::History;

@@ -26,6 +26,7 @@ enum Step {
     Put(Vec<(u8, u8)>),
     Take(usize),
     Settle(usize),
+    PutBack(usize),
     Work(usize),
     Sync,
     Poll,
@@ -40,6 +41,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => prop::collection::vec((0..4u8, 0..12u8), 0..6).prop_map(Step::Put),
         4 => (0..6usize).prop_map(Step::Take),
         6 => any::<usize>().prop_map(Step::Settle),
+        2 => any::<usize>().prop_map(Step::PutBack),
         4 => (0..4usize).prop_map(Step::Work),
         2 => Just(Step::Sync),
         4 => Just(Step::Poll),
@@ -57,6 +59,7 @@ fn run(world: &mut World, steps: Vec<Step>) {
             Step::Put(points) => world.put(points),
             Step::Take(room) => world.take(room),
             Step::Settle(which) => world.settle(which),
+            Step::PutBack(which) => world.put_back(which),
             Step::Work(jobs) => world.work(jobs),
             Step::Sync => world.writer.handle_timeout(),
             Step::Poll => world.poll(),
@@ -68,6 +71,7 @@ fn run(world: &mut World, steps: Vec<Step>) {
                 let asset = Uuid::from_u128(asset.into());
                 if open && world.closed.remove(&asset) {
                     world.disk.open(Gate::Asset(asset), &|_| None);
+                    world.disk.open(Gate::Rejected(world::stream(asset)), &|_| None);
                 } else if !open {
                     world.closed.insert(asset);
                 }
