@@ -80,6 +80,8 @@ fn answer(delivery: &mut Delivery, outbox: &mut MemoryOutbox, now: Now) -> usize
             | Output::Discarded { .. }
             | Output::ValuesFailing { .. }
             | Output::LatestDiscarded(_)
+            | Output::PutBack(..)
+            | Output::Released(_)
             | Output::NotFound(_) => {}
         }
     }

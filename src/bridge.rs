@@ -211,9 +211,12 @@ impl Bridge {
         self.twin.handle_restored(points, now);
     }
 
-    /// Whether a point that an earlier process left can be handed over.
+    /// Whether a point that is only on disk can be handed over.
     pub fn gate_state(&self, stream: Stream) -> GateState {
-        self.twin.gate_state(stream)
+        match self.twin.gate_state(stream) {
+            GateState::Open => self.delivery.gate_state(stream),
+            other => other,
+        }
     }
 
     /// How many points can be taken out of the outbox.

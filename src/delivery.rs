@@ -14,6 +14,7 @@ mod flush;
 pub mod output;
 mod pacing;
 pub mod point;
+mod put_back;
 mod ready;
 pub mod rejections;
 mod request;
@@ -37,6 +38,7 @@ use flush::FlushState;
 use output::{Output, RequestId, Room};
 use pacing::RateLimiter;
 use point::{Class, DiscardReason, Key, Point, RejectReason, Stream};
+use put_back::PutBack;
 use ready::ReadyQueue;
 use rejections::RejectionTracker;
 use request::InFlight;
@@ -110,6 +112,10 @@ pub struct Delivery {
     /// Points queued or in flight, and those of history among them.
     waiting: usize,
     waiting_history: usize,
+    /// Those among them that failed at least once.
+    failed: usize,
+    /// What went back to the outbox.
+    put_back: PutBack,
     figures: DeliveryFigures,
     what_if: WhatIf,
     failing: FailingProperties,
@@ -156,6 +162,8 @@ impl Delivery {
             outputs: VecDeque::new(),
             waiting: 0,
             waiting_history: 0,
+            failed: 0,
+            put_back: PutBack::default(),
             figures: DeliveryFigures::default(),
             what_if: WhatIf::default(),
             failing: FailingProperties::default(),
@@ -183,11 +191,9 @@ impl Delivery {
                 self.what_if.count(stream, &point.value, now.instant);
                 let value = PendingValue::new(point, now.instant);
                 if self.clocks == ClockAgreement::Agree && (time < oldest || time > newest) {
-                    let reason = format!(
-                        "timestamp outside the range that SiteWise accepts at {}",
-                        now.wall
-                    );
-                    self.reject(stream, value, RejectReason::OutOfRange, reason);
+                    let (refusal, reason) = self.reason_out_of_range(stream, time, now.wall);
+                    self.put_back.forget_one(stream);
+                    self.reject(stream, value, refusal, reason);
                     continue;
                 }
                 self.lookup_batch.push((self.streams.get_or_insert(stream, now.instant), value));
@@ -208,6 +214,7 @@ impl Delivery {
                     OfferResult::Queued => {}
                     OfferResult::Replaced(dropped, why) => self.discard(stream, &dropped, why),
                     OfferResult::SecondFull(dropped) => self.discard_second_full(stream, &dropped),
+                    OfferResult::PutBack(value) => self.put_back(slot, value),
                 }
             }
             self.schedule(slot, now);
@@ -277,10 +284,12 @@ impl Delivery {
         self.outputs.pop_front()
     }
 
-    /// How many more points fit into the working set.
+    /// How many more points fit into the working set. What SiteWise rejects takes no room of the
+    /// others.
     pub fn room(&self) -> Room {
-        let points = WORKING_SET.saturating_sub(self.waiting);
-        let history = HISTORY_SET.saturating_sub(self.waiting_history);
+        let failed = self.failed.min(put_back::FAILED_SET);
+        let points = WORKING_SET.saturating_sub(self.waiting.saturating_sub(failed));
+        let history = HISTORY_SET.saturating_sub(self.waiting_history.saturating_sub(failed));
         Room { points, history: history.min(points) }
     }
 
@@ -366,7 +375,11 @@ impl Delivery {
                         self.ready.push(slot, lane, &mut self.streams, now.instant);
                     }
                 }
-                None if state.is_empty() => self.streams.list_empty(slot, now.instant),
+                None if state.is_empty() => {
+                    let stream = state.end_put_back_when_empty();
+                    self.streams.list_empty(slot, now.instant);
+                    stream.into_iter().for_each(|stream| self.release(stream));
+                }
                 None => {}
             }
         }
@@ -397,7 +410,7 @@ impl Delivery {
         refusal: RejectReason,
         reason: String,
     ) {
-        self.count_settled(value.class);
+        self.count_settled(value.class, value.failures);
         self.figures.refused.count(refusal);
         self.outputs.push_back(Output::Rejected {
             point: value.into_point(stream),
@@ -407,7 +420,7 @@ impl Delivery {
     }
 
     fn discard(&mut self, stream: Stream, value: &PendingValue, why: DiscardReason) {
-        self.count_settled(value.class);
+        self.count_settled(value.class, value.failures);
         self.figures.discarded.count(why);
         let key = Key { stream, time: value.tqv.time, quality: value.tqv.quality };
         self.outputs.push_back(Output::Discarded { key, why });
@@ -425,6 +438,7 @@ impl Delivery {
     pub fn drop_stream(&mut self, stream: Stream, now: Now) {
         let Some(slot) = self.streams.find(stream) else { return };
         let values = self.streams.get_mut(slot).map(stream::StreamState::drain);
+        self.ready.remove(slot, &mut self.streams);
         for value in values.into_iter().flatten() {
             self.discard(stream, &value, DiscardReason::Misrouted);
         }
@@ -441,9 +455,10 @@ impl Delivery {
     }
 
     /// A point was delivered, rejected or discarded.
-    fn count_settled(&mut self, class: Class) {
+    fn count_settled(&mut self, class: Class, failures: u8) {
         self.waiting -= 1;
         self.waiting_history -= usize::from(class == Class::History);
+        self.failed -= usize::from(failures > 0);
     }
 }
 

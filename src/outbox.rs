@@ -51,6 +51,17 @@ pub trait Outbox: Send {
         PutResult { dropped: self.put(points), taken: Vec::new() }
     }
 
+    /// Takes back points that delivery has and does not want now, behind a gate, and returns those
+    /// that were dropped for it, as [`put`](Self::put) does. One that has been overwritten meanwhile
+    /// is dropped.
+    #[must_use = "points given back are to be counted"]
+    fn put_back(&mut self, points: Vec<Point>, gate: Gate) -> Vec<(Point, DiscardReason)> {
+        self.put(points.into_iter().map(|point| QueuedPoint { point, gate: Some(gate) }).collect())
+    }
+
+    /// Unparks the points that came first to a gate, as long as their time is before `oldest`.
+    fn expire(&mut self, _gate: Gate, _oldest: Timestamp) {}
+
     /// Unparks the points behind a gate, except those for which `next_gate` returns another closed gate.
     fn open(&mut self, gate: Gate, next_gate: &dyn Fn(&Point) -> Option<Gate>);
 

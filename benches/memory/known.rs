@@ -212,6 +212,7 @@ impl World {
             }
             Output::Rejected { .. } | Output::Discarded(..) => self.given_up += 1,
             Output::Store(_)
+            | Output::PutBack(..)
             | Output::RuleSuggested(..)
             | Output::Late(_)
             | Output::OverRate(..)

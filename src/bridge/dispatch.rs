@@ -3,6 +3,7 @@
 
 use super::{Bridge, Output};
 use crate::delivery;
+use crate::delivery::point::Gate;
 use crate::sitewise::cause::Plane;
 use crate::time::Now;
 use crate::twin;
@@ -75,6 +76,10 @@ impl Bridge {
                 self.outputs.extend(over_rate);
                 Output::Discarded(key, why)
             }
+            delivery::output::Output::PutBack(stream, points) => {
+                Output::PutBack(points, Gate::Rejected(stream))
+            }
+            delivery::output::Output::Released(stream) => Output::Open(Gate::Rejected(stream)),
             delivery::output::Output::LatestDiscarded(key) => {
                 self.twin.handle_over_rate_discard(key, now);
                 return None;

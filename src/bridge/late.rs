@@ -152,8 +152,8 @@ impl Bridge {
         let mut live = Vec::with_capacity(points.len());
         for point in points {
             let route = match route::of(&point, wait, clocks, now.wall) {
-                // Presence is the bridge's own value, for which other rules hold.
-                Route::Late if self.twin.is_presence(point.stream) => {
+                // Presence and attributes, whatever class they come back with.
+                Route::Late if self.twin.is_no_measurement(point.stream) => {
                     route::of_own(&point, now.wall)
                 }
                 route => route,
@@ -242,7 +242,7 @@ impl Bridge {
             return Some(Output::Rejected { point, refusal, reason, stored: true });
         }
         let result = match route::of_rejected(&point) {
-            Route::Late if self.twin.is_presence(point.stream) => {
+            Route::Late if self.twin.is_no_measurement(point.stream) => {
                 Err((point, NotLate::Form(NoRoute::Class)))
             }
             Route::Late | Route::Live => self.put_into_file(point, now),

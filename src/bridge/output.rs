@@ -30,6 +30,8 @@ pub enum Output {
     Store(Vec<QueuedPoint>),
     /// The points parked behind this gate can be taken from the outbox.
     Open(Gate),
+    /// Take these points back into the outbox, behind this gate.
+    PutBack(Vec<Point>, Gate),
     /// The outbox can forget these points.
     Settled(Vec<Key>),
     /// A rejected point: a dead letter.

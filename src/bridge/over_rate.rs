@@ -9,8 +9,8 @@ use crate::sparkplug::address::Source;
 use crate::time::Instant;
 use crate::twin::Twin;
 
-/// How long a machine stays a reason for `degraded` after its last dropped value, and how often it
-/// is logged.
+/// How long a machine stays a reason for `degraded` after its last dropped value, and the time
+/// between two lines about one that goes on.
 const SHOWN_FOR: Duration = Duration::from_secs(3_600);
 /// Machines that are remembered at most; values of further ones count only in the totals.
 const MAX_MACHINES: usize = 1_000;
@@ -22,7 +22,8 @@ pub struct MachineOverRate {
     pub values: u64,
     /// The property of the first.
     pub example: Stream,
-    /// When the last was dropped.
+    /// When it was logged, and when the last value was dropped.
+    logged: Instant,
     last: Instant,
 }
 
@@ -49,18 +50,20 @@ impl MachinesOverRate {
 
     fn count(&mut self, machine: &Source, stream: Stream, now: Instant) -> Option<Source> {
         if let Some(entry) = self.0.get_mut(machine)
-            && now.since(entry.last) < SHOWN_FOR
+            && now.since(entry.logged) < SHOWN_FOR
         {
             (entry.values, entry.last) = (entry.values + 1, now);
             return None;
         }
-        if self.0.len() >= MAX_MACHINES {
+        let is_known = self.0.contains_key(machine);
+        if self.0.len() >= MAX_MACHINES && !is_known {
             self.0.retain(|_, entry| now.since(entry.last) < SHOWN_FOR);
         }
-        if self.0.len() >= MAX_MACHINES {
+        if self.0.len() >= MAX_MACHINES && !is_known {
             return None;
         }
-        self.0.insert(machine.clone(), MachineOverRate { values: 1, example: stream, last: now });
+        let entry = MachineOverRate { values: 1, example: stream, logged: now, last: now };
+        self.0.insert(machine.clone(), entry);
         Some(machine.clone())
     }
 
@@ -78,7 +81,7 @@ mod tests {
     use crate::sparkplug::address::EdgeNode;
 
     #[test]
-    fn a_machine_that_is_too_fast_is_told_once_and_shown_for_an_hour() {
+    fn a_machine_that_is_too_fast_is_told_once_an_hour_and_shown_for_an_hour() {
         let at = |seconds| Instant::START + Duration::from_secs(seconds);
         let machine =
             |n: usize| Source { edge: EdgeNode::new("G", format!("N{n}").as_str()), device: None };
@@ -95,6 +98,16 @@ mod tests {
         assert_eq!(shown(&crowded, at(6_000)), [3_000]);
         assert!(shown(&crowded, at(6_700)).is_empty());
         assert!(crowded.count(&machine(0), stream, at(7_000)).is_some(), "it does so again");
+        // One that goes on for hours is told each hour.
+        let mut told = Vec::new();
+        let mut crowded_for_long = MachinesOverRate::default();
+        for second in 0..10_800 {
+            if crowded_for_long.count(&machine(0), stream, at(second)).is_some() {
+                told.push((second, shown(&crowded_for_long, at(second))));
+            }
+        }
+        assert_eq!(told, [0, 3_600, 7_200].map(|second| (second, vec![1])));
+        assert_eq!(shown(&crowded_for_long, at(10_800)), [3_600]);
         // Thousands of machines are bounded.
         for n in 0..2 * MAX_MACHINES {
             crowded.count(&machine(n), stream, at(7_001));

@@ -31,6 +31,7 @@ mod late;
 mod latin;
 mod nested;
 mod plant;
+mod put_back;
 mod repeated;
 mod spellings;
 mod times;
@@ -95,7 +96,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (node, prop::collection::vec(any::<u8>(), 0..40))
             .prop_map(|(node, bytes)| Act::Garbage { node, bytes }),
         1 => (0..60u8, 0..60u8, 0..60u8).prop_map(|(steps, requests, entries)| {
-            Act::Weather(Weather { steps, requests, entries })
+            Act::Weather(Weather { steps, requests, entries, denied: None })
         }),
         1 => (-4_320..4_320i64).prop_map(Act::Step),
         6 => (0..20_000u32).prop_map(Act::Pass),
@@ -302,6 +303,9 @@ impl World {
             Output::Open(gate) => {
                 let twin = self.bridge.twin();
                 self.outbox.open(gate, &|point| twin.gate(point.stream));
+            }
+            Output::PutBack(points, gate) => {
+                self.discarded += self.outbox.put_back(points, gate).len() as u64;
             }
             Output::Settled(keys) => {
                 self.kept.retain(|key, _| !keys.contains(key));

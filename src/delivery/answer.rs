@@ -142,7 +142,7 @@ impl Delivery {
                     if value.class == Class::Live {
                         self.figures.latencies.observe(now.instant.since(value.queued_at));
                     }
-                    self.count_settled(value.class);
+                    self.count_settled(value.class, value.failures);
                     if !errors.is_empty() {
                         billed.push(value.tqv.value);
                     }
@@ -377,7 +377,7 @@ impl Delivery {
         let stream = state.stream;
         self.figures.retries += retryable.len() as u64;
         let worst =
-            retryable.iter().map(|(_, fault)| fault.kind).max_by_key(|kind| severity(*kind));
+            retryable.iter().map(|(_, fault)| fault.kind).max_by_key(|kind| retry::severity(*kind));
         let any_settled = retryable.len() < state.in_flight;
         let any_first_failure = retryable.iter().any(|(value, _)| value.failures == 0);
         // Foreign, busy and missing responses are attributed to single values, never to the
@@ -393,6 +393,8 @@ impl Delivery {
             Some(_) if !any_settled => {}
             _ => state.failures = 0,
         }
+        state.note_rejection(worst.filter(|_| !is_about_values), any_settled);
+        let has_failed = worst.is_some() || state.has_put_back();
         let set_aside = is_about_values
             || any_settled
             || !any_first_failure
@@ -402,6 +404,7 @@ impl Delivery {
                 return;
             };
             let wait = self.rejections.backoff(fault.kind, value.failures, &mut self.random);
+            self.failed += usize::from(value.failures == 0);
             value.failures = value.failures.saturating_add(failure_weight);
             value.last_failure = Some(fault.kind);
             if value.failures >= FAILURES_BEFORE_ISOLATION {
@@ -414,6 +417,9 @@ impl Delivery {
             };
             self.discard_overwritten(slot, overwritten);
             self.report_failing(stream, failures, fault, now);
+        }
+        if has_failed {
+            self.keep_few(slot);
         }
         self.entry_answered(slot, now);
         self.clear_failing(slot);
@@ -476,22 +482,5 @@ fn outcome<'a>(
         | ApiFaultKind::Limit
         | ApiFaultKind::Foreign
         | ApiFaultKind::Denied => ValueOutcome::Retry(fault),
-    }
-}
-
-/// Which of several faults decides the stream's backoff.
-fn severity(kind: ApiFaultKind) -> u8 {
-    match kind {
-        ApiFaultKind::Denied => 2,
-        ApiFaultKind::NotFound | ApiFaultKind::Conflict => 1,
-        ApiFaultKind::Throttled
-        | ApiFaultKind::Busy
-        | ApiFaultKind::Unavailable
-        | ApiFaultKind::AlreadyExists
-        | ApiFaultKind::Changed
-        | ApiFaultKind::Limit
-        | ApiFaultKind::Foreign
-        | ApiFaultKind::Invalid
-        | ApiFaultKind::OutOfRange => 0,
     }
 }

@@ -144,7 +144,7 @@ impl Delivery {
             let values = state.map_or(0, |state| state.failed_at_least(MIN_FAILURES_BEFORE_REPORT));
             FailingValues {
                 stream: *stream,
-                values: values.max(1),
+                values: values.max(1) + self.put_back.values(*stream),
                 words,
                 cause: *cause,
                 others: self.rejections.others(*stream),

@@ -46,6 +46,12 @@ pub enum Output {
         /// The rule.
         why: DiscardReason,
     },
+    /// These points of a property go back to the outbox, behind its gate
+    /// ([`Gate::Rejected`](super::point::Gate::Rejected)): SiteWise keeps rejecting such values of it,
+    /// and delivery has enough of them to notice when that ends.
+    PutBack(Stream, Vec<Point>),
+    /// What was put back of this property can be taken again.
+    Released(Stream),
     /// The point with this key was just discarded because its second is full, but may be the
     /// latest: if so, the twin writes it with another timestamp.
     LatestDiscarded(Key),

@@ -84,6 +84,8 @@ pub enum Gate {
     Asset(Uuid),
     /// Its model lacks the property yet.
     Property(Uuid),
+    /// SiteWise keeps rejecting values of the property.
+    Rejected(Stream),
 }
 
 /// Whether a point that was left on disk can be sent.
@@ -93,6 +95,8 @@ pub enum GateState {
     Open,
     /// Its gate is closed; an event follows when it opens.
     Closed,
+    /// SiteWise rejects some values of the property, which were put back: others can be sent.
+    Others,
     /// Unknown until the initial sync with SiteWise.
     Unknown,
 }

@@ -78,6 +78,13 @@ impl ReadyQueue {
         self.suspects.pop(SendLane::Suspect, streams)
     }
 
+    /// A stream has nothing more to send.
+    pub(super) fn remove(&mut self, slot: StreamSlot, streams: &mut Streams) {
+        if let Some(lane) = streams.get_mut(slot).and_then(|state| state.lane.take()) {
+            self.queue(lane).queued -= 1;
+        }
+    }
+
     /// A request was filled.
     pub(super) fn request_filled(&mut self, now: Instant) {
         self.ready_since = (self.len() > 0).then_some(now);
@@ -111,7 +118,12 @@ impl ReadyQueue {
 impl LaneQueue {
     fn pop(&mut self, lane: SendLane, streams: &mut Streams) -> Option<StreamSlot> {
         loop {
-            let slot = self.slots.pop_front()?;
+            let Some(slot) = self.slots.pop_front() else {
+                // Never counted on: who waits for the queue to become empty would wait for ever.
+                debug_assert_eq!(self.queued, 0, "a stream left its lane");
+                self.queued = 0;
+                return None;
+            };
             if let Some(state) = streams.get_mut(slot)
                 && state.lane == Some(lane)
             {

@@ -79,6 +79,23 @@ fn add_jitter(base: Duration, random: &mut Rng) -> Duration {
     base + base.mul_f64(random.f64() / 2.0)
 }
 
+/// Which of several faults decides the stream's backoff.
+pub(super) fn severity(kind: ApiFaultKind) -> u8 {
+    match kind {
+        ApiFaultKind::Denied => 2,
+        ApiFaultKind::NotFound | ApiFaultKind::Conflict => 1,
+        ApiFaultKind::Throttled
+        | ApiFaultKind::Busy
+        | ApiFaultKind::Unavailable
+        | ApiFaultKind::AlreadyExists
+        | ApiFaultKind::Changed
+        | ApiFaultKind::Limit
+        | ApiFaultKind::Foreign
+        | ApiFaultKind::Invalid
+        | ApiFaultKind::OutOfRange => 0,
+    }
+}
+
 /// The circuit breaker: while SiteWise is unreachable, one request at a time probes it.
 #[derive(Clone, Debug)]
 pub(super) struct CircuitBreaker {

@@ -104,6 +104,15 @@ impl Seconds {
         self.recent.iter().find(is_same).is_some_and(|count| count.admitted >= MAX_PER_SECOND)
     }
 
+    /// A value that was admitted goes back to the outbox: it will be admitted again.
+    pub(super) fn withdraw(&mut self, time: Timestamp, quality: Quality) {
+        let second = time.seconds();
+        let is_same = |count: &&mut SecondCount| count.second == second && count.quality == quality;
+        if let Some(count) = self.recent.iter_mut().find(is_same) {
+            count.admitted = count.admitted.saturating_sub(1);
+        }
+    }
+
     /// A value that waits in a tenth place.
     pub(super) fn find(&mut self, time: Timestamp, quality: Quality) -> Option<&mut PendingValue> {
         let mut values = self.tenth_values.iter_mut().map(|held| &mut held.value);

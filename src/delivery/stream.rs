@@ -1,5 +1,6 @@
 //! The queued values of one property, and which of them the next entry takes.
 
+pub(super) mod put_back;
 mod status;
 mod value;
 
@@ -14,6 +15,7 @@ use crate::sitewise::limits::{
     ATTRIBUTE_ENTRIES_PER_SECOND, MEASUREMENT_ENTRIES_PER_SECOND, VALUES_PER_ENTRY,
 };
 use crate::time::{Instant, Now, Timestamp};
+use put_back::RejectedInARow;
 
 /// Time between two entries of a measurement. SiteWise takes ten a second; a tenth more than that
 /// demands, because they do not arrive as regularly as they leave.
@@ -22,8 +24,6 @@ const SPACING: Duration = Duration::from_millis(1100 / MEASUREMENT_ENTRIES_PER_S
 const STATIC_SPACING: Duration = Duration::from_millis(1100 / ATTRIBUTE_ENTRIES_PER_SECOND as u64);
 /// Values that a queue has room for once it has more than one.
 const FEW: usize = 4;
-/// Values of a stream that may be set aside; further ones go back into the queue.
-const MAX_SET_ASIDE: usize = 128;
 
 /// A value in delivery.
 #[derive(Clone, Debug)]
@@ -73,6 +73,8 @@ pub(super) struct StreamState {
     not_before: Instant,
     /// Consecutive entries of which nothing was accepted.
     pub(super) failures: u8,
+    /// Whether SiteWise keeps rejecting its values.
+    rejections: RejectedInARow,
     /// Values in flight, all in one entry: there are never two.
     pub(super) in_flight: usize,
     /// The lane it is queued in.
@@ -94,6 +96,8 @@ pub(super) enum OfferResult {
     Replaced(PendingValue, DiscardReason),
     /// Its second is full, but it may be the latest.
     SecondFull(PendingValue),
+    /// SiteWise rejects the property's values, and enough of them are here.
+    PutBack(PendingValue),
 }
 
 /// The values of a stream that wait beside those of the main queue.
@@ -126,6 +130,7 @@ impl StreamState {
             oldest_queued_at: Instant::START,
             not_before: Instant::START,
             failures: 0,
+            rejections: RejectedInARow::default(),
             in_flight: 0,
             lane: None,
             timer: None,
@@ -147,6 +152,9 @@ impl StreamState {
                 None => OfferResult::Queued,
             };
         }
+        if self.rejections.are_many() && !self.is_empty() {
+            return OfferResult::PutBack(value);
+        }
         match self.seconds.admit(value, linger, now) {
             Admission::Now(value) => {
                 self.enqueue(value);
@@ -167,16 +175,12 @@ impl StreamState {
         None
     }
 
-    /// Sets a failed value aside until its backoff has passed, if there is room.
+    /// Sets a failed value aside until its backoff has passed.
     pub(super) fn set_aside(
         &mut self,
         value: PendingValue,
         until: Instant,
     ) -> Option<PendingValue> {
-        if self.secondary_queues().set_aside.len() >= MAX_SET_ASIDE {
-            self.delay_until(until);
-            return self.requeue(value);
-        }
         if self.has_later(&value) {
             return Some(value);
         }

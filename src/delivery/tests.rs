@@ -3,8 +3,11 @@ mod bill;
 mod flush;
 mod foreign;
 mod laws;
+mod put_back;
 mod refusals;
 mod silent;
+
+use std::collections::{BTreeMap, btree_map};
 
 use uuid::Uuid;
 
@@ -319,6 +322,9 @@ struct Plant {
     new: VecDeque<Vec<Entry>>,
     in_flight: VecDeque<(RequestId, Vec<Entry>)>,
     told: Vec<Output>,
+    /// What the outbox took back, and what it was given back of it that was overwritten.
+    parked: BTreeMap<Key, Point>,
+    overwritten: Vec<Key>,
 }
 
 impl Plant {
@@ -329,12 +335,23 @@ impl Plant {
             new: VecDeque::new(),
             in_flight: VecDeque::new(),
             told: Vec::new(),
+            parked: BTreeMap::new(),
+            overwritten: Vec::new(),
         }
     }
 
     fn give(&mut self, points: impl IntoIterator<Item = Point>) {
+        let points: Vec<Point> = points.into_iter().collect();
+        for point in &points {
+            self.overwritten.extend(self.parked.remove(&point.key()).map(|point| point.key()));
+        }
         self.delivery.handle_points(points, self.now);
         self.drain();
+    }
+
+    /// Values that are not decided, in delivery or put back.
+    fn undecided(&self) -> usize {
+        self.delivery.waiting() + self.parked.len()
     }
 
     /// Lets time pass, with every timeout on its way.
@@ -362,11 +379,27 @@ impl Plant {
 
     fn drain(&mut self) {
         while let Some(output) = self.delivery.poll_output() {
-            if let Output::Send { id, entries } = output {
-                self.in_flight.push_back((id, entries.clone()));
-                self.new.push_back(entries);
-            } else {
-                self.told.push(output);
+            match output {
+                Output::Send { id, entries } => {
+                    self.in_flight.push_back((id, entries.clone()));
+                    self.new.push_back(entries);
+                }
+                Output::PutBack(stream, points) => {
+                    for point in points {
+                        assert_eq!(point.stream, stream);
+                        let key = point.key();
+                        match self.parked.entry(key) {
+                            btree_map::Entry::Vacant(entry) => _ = entry.insert(point),
+                            btree_map::Entry::Occupied(_) => self.overwritten.push(key),
+                        }
+                    }
+                }
+                Output::Released(stream) => {
+                    let released = self.parked.extract_if(.., |key, _| key.stream == stream);
+                    let released: Vec<Point> = released.map(|(_, point)| point).collect();
+                    self.delivery.handle_points(released, self.now);
+                }
+                told => self.told.push(told),
             }
         }
     }

@@ -67,7 +67,7 @@ pub fn of(point: &Point, wait: Duration, clocks: ClockAgreement, wall: Timestamp
     if near && of_rejected(point) == Route::Late { Route::Late } else { Route::Live }
 }
 
-/// How a value of the bridge's own is sent, such as presence: never by file.
+/// How presence or an attribute is sent: never by file.
 pub fn of_own(point: &Point, wall: Timestamp) -> Route {
     if is_too_old(point, wall) { Route::None(NoRoute::Class) } else { Route::Live }
 }

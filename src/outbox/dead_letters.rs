@@ -70,6 +70,9 @@ pub struct DeadLetterRecord {
     pub data_type: String,
     /// The value as text; none for null.
     pub value: Option<String>,
+    /// What it is where it is no value of a measurement: an attribute's, or a stale mark.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub class: Option<String>,
     /// Why it was rejected, by kind.
     pub refusal: String,
     /// Why it was rejected, in words.
@@ -104,6 +107,7 @@ impl DeadLetterRecord {
             quality: name_of(&QUALITIES, &point.quality),
             data_type: name_of(&TYPES, &data_type),
             value,
+            class: Some(name_of(&CLASSES, &point.class)).filter(|name| !name.is_empty()),
             refusal: refusal.label().to_owned(),
             reason: truncate(reason),
             first_attempt: before.map_or(at.as_millis(), |before| before.first_attempt),
@@ -135,12 +139,14 @@ impl DeadLetterRecord {
             (Some(text), PropertyDataType::Boolean) => Variant::Boolean(text.parse().ok()?),
             (Some(text), PropertyDataType::String) => Variant::String(text.as_str().into()),
         };
-        Some(Point { stream, time, quality, value, class: Class::History })
+        let class = self.class.as_deref().and_then(|name| value_of(&CLASSES, name));
+        Some(Point { stream, time, quality, value, class: class.unwrap_or(Class::History) })
     }
 }
 
 const QUALITIES: [(Quality, &str); 3] =
     [(Quality::Good, "GOOD"), (Quality::Uncertain, "UNCERTAIN"), (Quality::Bad, "BAD")];
+const CLASSES: [(Class, &str); 2] = [(Class::Static, "attribute"), (Class::Stale, "stale")];
 const TYPES: [(PropertyDataType, &str); 4] = [
     (PropertyDataType::Integer, "INTEGER"),
     (PropertyDataType::Double, "DOUBLE"),

@@ -24,6 +24,16 @@ impl MemoryOutbox {
     pub fn new(bound: usize) -> Self {
         Self { bound, queues: Queues::default(), positions: FxHashMap::default() }
     }
+
+    /// Drops what exceeds the bound.
+    fn drop_excess(&mut self, dropped: &mut Vec<(Point, DiscardReason)>) {
+        while self.queues.bytes() > self.bound
+            && let Some(point) = self.queues.drop_oldest()
+        {
+            self.positions.remove(&point.key());
+            dropped.push((point, DiscardReason::Full));
+        }
+    }
 }
 
 impl Outbox for MemoryOutbox {
@@ -41,12 +51,22 @@ impl Outbox for MemoryOutbox {
                 }
             }
         }
-        while self.queues.bytes() > self.bound
-            && let Some(point) = self.queues.drop_oldest()
-        {
-            self.positions.remove(&point.key());
-            dropped.push((point, DiscardReason::Full));
+        self.drop_excess(&mut dropped);
+        dropped
+    }
+
+    fn put_back(&mut self, points: Vec<Point>, gate: Gate) -> Vec<(Point, DiscardReason)> {
+        let mut dropped = Vec::new();
+        for point in points {
+            match self.positions.entry(point.key()) {
+                // What came meanwhile is later.
+                Entry::Occupied(_) => dropped.push((point, DiscardReason::Overwritten)),
+                Entry::Vacant(entry) => {
+                    entry.insert(self.queues.push(QueuedPoint { point, gate: Some(gate) }));
+                }
+            }
         }
+        self.drop_excess(&mut dropped);
         dropped
     }
 
@@ -74,6 +94,15 @@ impl Outbox for MemoryOutbox {
     fn open(&mut self, gate: Gate, next: &dyn Fn(&Point) -> Option<Gate>) {
         let positions = &mut self.positions;
         self.queues.open(gate, next, |key| {
+            if let Some(position) = positions.get_mut(&key) {
+                position.mark_takeable();
+            }
+        });
+    }
+
+    fn expire(&mut self, gate: Gate, oldest: Timestamp) {
+        let positions = &mut self.positions;
+        self.queues.expire(gate, oldest, |key| {
             if let Some(position) = positions.get_mut(&key) {
                 position.mark_takeable();
             }

@@ -161,6 +161,21 @@ impl Queues {
         }
     }
 
+    /// Lets those of the points behind a gate go on that came first, as long as their time is before
+    /// `oldest`. Calls `freed` with them.
+    pub(super) fn expire(&mut self, gate: Gate, oldest: Timestamp, mut freed: impl FnMut(Key)) {
+        let Some(parked) = self.parked.get_mut(&gate) else { return };
+        while let Some(first) = parked.first_entry().filter(|first| first.get().time < oldest) {
+            let (arrival, point) = first.remove_entry();
+            freed(point.key());
+            self.gates.get_mut(point.class).remove(&arrival);
+            self.takeable.get_mut(point.class).insert(arrival, point);
+        }
+        if parked.is_empty() {
+            self.parked.remove(&gate);
+        }
+    }
+
     /// Takes out what goes next.
     pub(super) fn take(&mut self, room: Room) -> Vec<Point> {
         let mut taken = Vec::new();
@@ -199,7 +214,8 @@ impl Queues {
         let own = self.parked.get(&own).into_iter().map(|points| (Some(own), points));
         let properties = self.parked.iter().filter_map(|(gate, points)| match gate {
             Gate::Asset(_) => None,
-            Gate::Property(_) => Some((Some(*gate), points)),
+            Gate::Rejected(stream) if stream.asset != asset => None,
+            Gate::Property(_) | Gate::Rejected(_) => Some((Some(*gate), points)),
         });
         let takeable = CLASSES.iter().map(|&class| (None, self.takeable.get(class)));
         let queues = own.chain(properties).chain(takeable);

@@ -70,14 +70,15 @@ impl Twin {
         self.sources.get_mut(source)
     }
 
-    /// Whether a property is presence, or the heartbeat: the bridge's own, and not the plant's.
-    pub fn is_presence(&self, stream: Stream) -> bool {
+    /// Whether a property is known not to be a measurement of the plant: presence and the heartbeat
+    /// are the bridge's own, and attributes have no values to import.
+    pub fn is_no_measurement(&self, stream: Stream) -> bool {
         let world = &self.writer.world;
         let Some(asset) = world.assets.by_id(stream.asset) else { return false };
         let model = world.models.get(world.assets.get(asset).model);
         let property = model.property_ix(stream.property);
         let property = property.and_then(|ix| model.properties.get(ix.0 as usize));
-        property.is_some_and(|property| property.role == PropertyRole::Presence)
+        property.is_some_and(|property| property.role != PropertyRole::Member)
     }
 
     /// Where the plant has a measurement, as the filters write it: the address of its asset, and the

@@ -23,6 +23,7 @@ impl<S: SiteWise> Engine<S> {
         // answered, or after a step of our clock, the time is unknown.
         let judged =
             self.sync_state == SyncState::Done && self.clock.clocks() == ClockAgreement::Agree;
+        let is_too_old = move |point: &Point| judged && point.time < oldest;
         // By bulk import, it is rejected unless its asset exists: it waits for that as long again.
         let oldest = match bridge.late() {
             Some(_) => oldest.minus(limits::OLDEST_VALUE),
@@ -30,9 +31,21 @@ impl<S: SiteWise> Engine<S> {
         };
         let gate_state = |point: &Point| match judged && point.time < oldest {
             true => GateState::Open,
+            // Whether SiteWise rejects its property no longer matters then.
+            false if is_too_old(point) => bridge.twin().gate_state(point.stream),
             false => bridge.gate_state(point.stream),
         };
         self.outbox.take_cold(bridge.room(), &gate_state)
+    }
+
+    /// What SiteWise rejected until it was too old waits no longer.
+    pub(super) fn expire_rejected(&mut self, now: Now) {
+        if self.sync_state == SyncState::Done && self.clock.clocks() == ClockAgreement::Agree {
+            let oldest = now.wall.minus(limits::OLDEST_VALUE);
+            for stream in self.bridge.delivery().put_back_of() {
+                self.outbox.expire(Gate::Rejected(stream), oldest);
+            }
+        }
     }
 
     pub(super) fn handle_output(&mut self, output: Output, now: Now) {
@@ -52,6 +65,10 @@ impl<S: SiteWise> Engine<S> {
             Output::Open(gate) => {
                 let twin = self.bridge.twin();
                 self.outbox.open(gate, &|point| twin.gate(point.stream));
+            }
+            Output::PutBack(points, gate) => {
+                let dropped = self.outbox.put_back(points, gate);
+                self.count_dropped(&dropped, now);
             }
             Output::Settled(keys) => {
                 self.watched.get_mut().record_accepted(&keys, now.wall);
@@ -139,17 +156,22 @@ impl<S: SiteWise> Engine<S> {
         self.remember_machines(&points);
         let PutResult { dropped: gone, taken } =
             self.outbox.put_and_take(points, self.bridge.room());
+        self.count_dropped(&gone, now);
+        if !taken.is_empty() {
+            self.bridge.handle_points(taken, now);
+        }
+    }
+
+    /// The outbox dropped these.
+    fn count_dropped(&mut self, gone: &[(Point, DiscardReason)], now: Now) {
         let full = gone.iter().filter(|(_, why)| *why == DiscardReason::Full).count();
-        for (point, why) in &gone {
+        for (point, why) in gone {
             self.watched.get_mut().record_discarded(&point.key(), *why, now.wall);
         }
         self.losses.full += full as u64;
         self.losses.overwritten += (gone.len() - full) as u64;
         if full > 0 {
             self.note_outbox_full(now);
-        }
-        if !taken.is_empty() {
-            self.bridge.handle_points(taken, now);
         }
     }
 

@@ -25,8 +25,12 @@ impl World {
     /// What can go of what lies on disk.
     pub(super) fn restore(&mut self) -> Vec<Point> {
         let bridge = &self.bridge;
-        let can_go = |point: &mut Point| bridge.gate_state(point.stream) == GateState::Open;
-        let mut points: Vec<_> = self.disk.extract_if(.., can_go).collect();
+        let can_go = |point: &mut Point| {
+            matches!(bridge.gate_state(point.stream), GateState::Open | GateState::Others)
+        };
+        let room = bridge.room();
+        let mut points: Vec<_> =
+            self.disk.extract_if(.., can_go).take(room.history.min(room.points)).collect();
         for point in &mut points {
             point.class = Class::History;
             self.kept.insert(point.key(), point.clone());

@@ -244,6 +244,32 @@ fn presence_that_waited_for_a_week_goes_by_no_file_and_is_told_again_while_it_ho
     }
 }
 
+/// An attribute's value that came back from the dead letters, or from disk, was a row of a file,
+/// although an attribute has no values to import.
+#[test]
+fn an_old_value_of_an_attribute_goes_by_no_file_whatever_its_class() {
+    let mut world = World::with_late(1, 0);
+    world.birth(0, 2, false);
+    world.pass(Duration::from_secs(60));
+    let (asset, of) = world.sitewise.asset("T1");
+    let model = &world.sitewise.models[&of.model];
+    let serial = model.properties.iter().find(|p| p.name == "Serial").unwrap().id;
+    let point = Point {
+        stream: crate::delivery::point::Stream { asset, property: serial },
+        time: world.now.wall.minus(Duration::from_secs(10 * 86_400)),
+        quality: crate::sitewise::api::Quality::Good,
+        value: Variant::String("17".into()),
+        class: crate::delivery::point::Class::History,
+    };
+    world.bridge.handle_points(vec![point], world.now);
+    world.restored += 1;
+    world.drain();
+    world.pass(Duration::from_secs(600));
+    world.check_conservation();
+    assert!(world.files.rows.is_empty(), "{:?}", world.files.rows);
+    assert_eq!(world.not_late(NotLate::Form(crate::late::route::NoRoute::Class)), 1);
+}
+
 /// Without a tier they become dead letters, which say what to switch on.
 #[test]
 fn without_a_tier_old_values_are_rejected_with_the_reason() {

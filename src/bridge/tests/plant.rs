@@ -108,6 +108,7 @@ impl Plant {
                 | Output::RuleSuggested(..)
                 | Output::Send(..)
                 | Output::Open(_)
+                | Output::PutBack(..)
                 | Output::Settled(_)
                 | Output::Discarded(..)
                 | Output::Capped { .. }

@@ -16,6 +16,8 @@ pub(super) struct Weather {
     pub(super) requests: u8,
     /// Entries that are throttled.
     pub(super) entries: u8,
+    /// An asset that nothing may be written to.
+    pub(super) denied: Option<uuid::Uuid>,
 }
 
 /// SiteWise in this weather.
@@ -81,6 +83,8 @@ impl Moody<'_> {
                 model.is_some_and(|model| model.all_properties().any(|p| p.id == entry.property));
             let kind = if !known {
                 Some(ApiFaultKind::NotFound)
+            } else if self.weather.denied == Some(entry.asset) {
+                Some(ApiFaultKind::Denied)
             } else if self.chance(self.weather.entries) {
                 Some(ApiFaultKind::Throttled)
             } else {

@@ -19,6 +19,7 @@ fn letter(id: u64, asset: &str, reason: &str, at: i64) -> DeadLetterRecord {
         quality: "GOOD".into(),
         data_type: "DOUBLE".into(),
         value: None,
+        class: None,
         refusal: "invalid".into(),
         reason: reason.into(),
         first_attempt: at,

@@ -14,6 +14,8 @@ enum Step {
     /// A request in flight, by place, and what it is answered.
     Answer(usize, Reply),
     Flush,
+    /// A stream turns out not to exist.
+    Drop(u8),
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +63,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => prop_oneof![0..200_u64, 0..5_000_u64, 0..100_000_u64].prop_map(Step::Wait),
         8 => (0..8_usize, reply).prop_map(|(at, reply)| Step::Answer(at, reply)),
         1 => Just(Step::Flush),
+        1 => (0..14_u8).prop_map(Step::Drop),
     ];
     prop::collection::vec(step, 1..80)
 }
@@ -137,6 +140,11 @@ impl World {
                     self.plant.delivery.flush(self.plant.now);
                     self.plant.drain();
                 }
+                Step::Drop(stream) => {
+                    let stream = point(stream, 0, Class::Live).stream;
+                    self.plant.delivery.drop_stream(stream, self.plant.now);
+                    self.plant.drain();
+                }
             }
             self.check();
         }
@@ -146,7 +154,7 @@ impl World {
     /// longest delays one after the other.
     fn end(&mut self) {
         let until = self.plant.now.plus(Duration::from_secs(600));
-        while !self.plant.delivery.is_idle() {
+        while !self.plant.delivery.is_idle() || self.plant.undecided() > 0 {
             assert!(self.plant.now.instant < until.instant, "{:?}", self.plant.delivery.figures());
             if self.plant.in_flight.is_empty() {
                 let due = self.plant.delivery.poll_timeout().expect("something is due");
@@ -237,6 +245,8 @@ impl World {
                 Output::ValuesFailing { .. }
                 | Output::LatestDiscarded(_)
                 | Output::NotFound(_)
+                | Output::PutBack(..)
+                | Output::Released(_)
                 | Output::Send { .. } => Vec::new(),
             };
             for key in decided {
@@ -245,11 +255,21 @@ impl World {
             }
         }
         self.read = self.plant.told.len();
+        for key in std::mem::take(&mut self.plant.overwritten) {
+            let count = self.undecided.get_mut(&key).expect("a point that was handed in");
+            *count = count.checked_sub(1).expect("a point is decided once");
+        }
 
         let figures = self.plant.delivery.figures();
         let decided = figures.delivered + figures.refused.total() + figures.discarded.total();
         assert_eq!(figures.handled, decided + figures.waiting as u64);
-        assert_eq!(figures.waiting, self.undecided.values().sum::<usize>());
+        assert_eq!(self.plant.undecided(), self.undecided.values().sum::<usize>());
+        let back = self.plant.parked.keys().map(|key| key.stream).collect::<BTreeSet<_>>();
+        let told: BTreeSet<Stream> = self.plant.delivery.put_back_of().collect();
+        assert!(back.is_subset(&told), "what was put back would never come again");
+        let busy = |stream: &Stream| self.plant.delivery.status_of(*stream);
+        let busy = |stream| busy(stream).waiting + busy(stream).in_flight > 0;
+        assert!(told.iter().all(busy), "nothing is tried of what was put back");
         assert_eq!(figures.waiting == 0, figures.oldest.is_none());
         assert_eq!(figures.in_flight, self.plant.in_flight.len());
         assert!(figures.in_flight <= self.config.in_flight);

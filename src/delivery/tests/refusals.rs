@@ -163,7 +163,7 @@ fn what_sitewise_limits_below_ten_a_second_is_held_and_told_and_never_dropped() 
         }
     }
     assert_eq!(plant.delivery.figures().discarded.rate, 0);
-    assert_eq!(plant.delivery.waiting(), 120);
+    assert_eq!(plant.undecided(), 120);
     let rows: Vec<_> = plant.delivery.failing_values().map(|row| (row.cause, row.others)).collect();
     assert_eq!(rows, [(Cause::PropertyLimit, OtherProperties::NotTried)]);
     assert_eq!(held(&plant), 1);

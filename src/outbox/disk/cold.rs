@@ -265,9 +265,9 @@ impl ColdPoints {
                     break;
                 }
                 GateState::Closed => self.parked.add(&point),
-                GateState::Open => {
+                GateState::Open | GateState::Others => {
                     self.points = self.points.saturating_sub(1);
-                    if point.class != Class::Static {
+                    if matches!(point.class, Class::Live | Class::Birth) {
                         point.class = Class::History;
                     }
                     taken.push(point);

@@ -8,6 +8,7 @@
 //! | delivery takes what is queued: [`take`](MemoryPoints::take) | | taken | | |
 //! | delivery takes it from disk: [`restore`](MemoryPoints::restore) | taken | | | |
 //! | delivery has decided: [`settle`](MemoryPoints::settle) | | | no state | queued |
+//! | delivery gives it back: [`put_back`](MemoryPoints::put_back) | | | queued | queued |
 //! | memory is full: [`spill`](MemoryPoints::spill), [`drop_oldest`](MemoryPoints::drop_oldest) | | no state | | |
 //! | the disk fails: [`mark_unwritten`](MemoryPoints::mark_unwritten) | | queued | taken | the same |
 //! | the disk lost some: [`mark_all_unwritten`](MemoryPoints::mark_all_unwritten) | | queued | taken | the same |
@@ -226,6 +227,39 @@ impl MemoryPoints {
         }
     }
 
+    /// Delivery does not want a point now: it waits behind a gate, unless its successor waits.
+    pub(super) fn put_back(&mut self, point: Point, gate: Gate) -> PutBackResult {
+        let key = point.key();
+        let queued = QueuedPoint { point, gate: Some(gate) };
+        let Entry::Occupied(mut entry) = self.states.entry(key) else {
+            return PutBackResult::Unknown(queued);
+        };
+        let KeyState::Taken { record, with } = entry.get_mut() else {
+            return PutBackResult::Overwritten(queued.point);
+        };
+        let record = *record;
+        let own = TakenPoint::Own(queued.point.clone());
+        let (waiting, result) = match std::mem::replace(&mut **with, own) {
+            TakenPoint::Own(_) => (queued, PutBackResult::Queued),
+            TakenPoint::Successor(waiting) => {
+                self.successors -= 1;
+                (waiting, PutBackResult::Overwritten(queued.point))
+            }
+        };
+        entry.insert(KeyState::Queued { place: self.head.push(waiting), record });
+        result
+    }
+
+    /// The points that came first to a gate and are too old wait there no longer.
+    pub(super) fn expire(&mut self, gate: Gate, oldest: Timestamp) {
+        let states = &mut self.states;
+        self.head.expire(gate, oldest, |key| {
+            if let Some(KeyState::Queued { place, .. }) = states.get_mut(&key) {
+                place.mark_takeable();
+            }
+        });
+    }
+
     /// Leaves the point that came to the head first on disk alone, if it is flushed there.
     pub(super) fn spill(&mut self, last_flushed: u64) -> Option<QueuedPoint> {
         let (place, point) = self.head.oldest()?;
@@ -313,6 +347,17 @@ pub(super) enum SettleResult {
     SuccessorQueued,
     /// Nothing with this key is left in memory; what the record tells of is to be removed.
     Removed(SavingWrite),
+}
+
+/// What became of a point that delivery gave back.
+#[derive(Debug)]
+pub(super) enum PutBackResult {
+    /// It waits.
+    Queued,
+    /// A later one with its key waits.
+    Overwritten(Point),
+    /// Delivery did not have it from here.
+    Unknown(QueuedPoint),
 }
 
 impl KeyState {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::cold::PageRequest;
 use super::disk_writer::{DiskJob, ReadPurpose};
 use super::inbound::InboundReread;
-use super::memory_points::{SavingWrite, SettleResult};
+use super::memory_points::{PutBackResult, SavingWrite, SettleResult};
 use super::record::RecordKey;
 use super::{DiskOutbox, MAX_UNSAVED_REMOVES, inbound};
 use crate::delivery::output::Room;
@@ -33,20 +33,28 @@ impl Outbox for DiskOutbox {
             self.flush_writes();
         }
         self.spill();
-        while !self.write_queue.is_writable()
-            && self.memory.bytes() > self.head_bound
-            && let Some((point, record)) = self.memory.drop_oldest()
-        {
-            if record.is_flushed(self.write_queue.last_flushed()) {
-                self.cold.add(1);
-                continue;
-            }
-            if record != SavingWrite::UNSENT {
-                self.write_queue.remove(point.key());
-            }
-            dropped.push((point, DiscardReason::Full));
-        }
+        self.drop_excess(&mut dropped);
         dropped
+    }
+
+    fn put_back(&mut self, points: Vec<Point>, gate: Gate) -> Vec<(Point, DiscardReason)> {
+        let mut dropped = Vec::new();
+        for point in points {
+            let overwritten = match self.memory.put_back(point, gate) {
+                PutBackResult::Queued => None,
+                PutBackResult::Overwritten(point) => Some(point),
+                // Delivery got it elsewhere.
+                PutBackResult::Unknown(queued) => self.enqueue(queued),
+            };
+            dropped.extend(overwritten.map(|point| (point, DiscardReason::Overwritten)));
+        }
+        self.spill();
+        self.drop_excess(&mut dropped);
+        dropped
+    }
+
+    fn expire(&mut self, gate: Gate, oldest: Timestamp) {
+        self.memory.expire(gate, oldest);
     }
 
     fn open(&mut self, gate: Gate, next: &dyn Fn(&Point) -> Option<Gate>) {
@@ -255,6 +263,23 @@ impl DiskOutbox {
             writer.add(op);
         }
         put.overwritten
+    }
+
+    /// Drops what exceeds the limit of memory while the disk fails.
+    fn drop_excess(&mut self, dropped: &mut Vec<(Point, DiscardReason)>) {
+        while !self.write_queue.is_writable()
+            && self.memory.bytes() > self.head_bound
+            && let Some((point, record)) = self.memory.drop_oldest()
+        {
+            if record.is_flushed(self.write_queue.last_flushed()) {
+                self.cold.add(1);
+                continue;
+            }
+            if record != SavingWrite::UNSENT {
+                self.write_queue.remove(point.key());
+            }
+            dropped.push((point, DiscardReason::Full));
+        }
     }
 
     /// Removes a record, if there is one.

@@ -26,6 +26,7 @@ enum Step {
     Put(Vec<(u8, u8)>),
     Take(usize),
     Settle(usize),
+    PutBack(usize),
     Work(usize),
     Sync,
     Poll,
@@ -40,6 +41,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => prop::collection::vec((0..4u8, 0..12u8), 0..6).prop_map(Step::Put),
         4 => (0..6usize).prop_map(Step::Take),
         6 => any::<usize>().prop_map(Step::Settle),
+        2 => any::<usize>().prop_map(Step::PutBack),
         4 => (0..4usize).prop_map(Step::Work),
         2 => Just(Step::Sync),
         4 => Just(Step::Poll),
@@ -57,6 +59,7 @@ fn run(world: &mut World, steps: Vec<Step>) {
             Step::Put(points) => world.put(points),
             Step::Take(room) => world.take(room),
             Step::Settle(which) => world.settle(which),
+            Step::PutBack(which) => world.put_back(which),
             Step::Work(jobs) => world.work(jobs),
             Step::Sync => world.writer.handle_timeout(),
             Step::Poll => world.poll(),
@@ -68,6 +71,7 @@ fn run(world: &mut World, steps: Vec<Step>) {
                 let asset = Uuid::from_u128(asset.into());
                 if open && world.closed.remove(&asset) {
                     world.disk.open(Gate::Asset(asset), &|_| None);
+                    world.disk.open(Gate::Rejected(world::stream(asset)), &|_| None);
                 } else if !open {
                     world.closed.insert(asset);
                 }
@@ -307,6 +311,52 @@ fn points_of_an_earlier_process_fill_entries() {
     let assets: Vec<u128> = points.iter().map(|point| point.stream.asset.as_u128()).collect();
     assert_eq!(assets, [1, 1, 1, 2, 2, 2, 3, 3, 3]);
     assert!(points.iter().all(|point| point.class == Class::History));
+}
+
+/// Stale marks that were read back from disk counted as values of measurements: they were sent by
+/// bulk import.
+#[test]
+fn a_point_of_an_earlier_process_is_still_an_attribute_or_a_stale_mark() {
+    let mut world = World::new(u64::MAX, 100_000);
+    let classes = [Class::Live, Class::Birth, Class::Static, Class::Stale, Class::History];
+    for (class, time) in classes.into_iter().zip(1..) {
+        let point = Point { class, ..point(1, time * 100, 1.0) };
+        let _ = world.disk.put(vec![QueuedPoint { point, gate: None }]);
+    }
+    world.rest();
+    world.crash(0);
+    world.rest();
+    world.disk.take_cold(9.into(), &|_| GateState::Open);
+    world.rest();
+    let points = world.disk.take_cold(9.into(), &|_| GateState::Open);
+    let classes: Vec<Class> = points.iter().map(|point| point.class).collect();
+    let history = Class::History;
+    assert_eq!(classes, [history, history, Class::Static, Class::Stale, history]);
+}
+
+/// An attribute's value that was denied came back from the dead letters as one of a measurement.
+#[test]
+fn a_dead_letter_of_an_attribute_comes_back_as_one() {
+    use crate::delivery::point::RejectReason;
+    use crate::outbox::dead_letters::DeadLetterRecord;
+
+    for class in [Class::Static, Class::Stale, Class::History, Class::Live] {
+        let point = Point { class, ..point(1, 100, 1.0) };
+        let letter = DeadLetter {
+            point,
+            refusal: RejectReason::Denied,
+            reason: "no".to_owned(),
+            at: Timestamp::from_millis(1),
+            names: (None, None),
+            alias: None,
+        };
+        let line = serde_json::to_string(&DeadLetterRecord::new(1, letter, None)).unwrap();
+        let again: DeadLetterRecord = serde_json::from_str(&line).unwrap();
+        let expected = if class == Class::Live { Class::History } else { class };
+        assert_eq!(again.point().map(|point| point.class), Some(expected), "{line}");
+        // Earlier versions did not write it.
+        assert_eq!(line.contains("class"), class != Class::History && class != Class::Live);
+    }
 }
 
 #[test]

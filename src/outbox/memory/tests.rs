@@ -189,6 +189,9 @@ enum Step {
     Put(Vec<(u8, u8, Class, Option<u8>, usize)>),
     Open(u8),
     Take(usize, usize),
+    /// What was taken last comes back, so many of it, behind this gate.
+    PutBack(usize, u8),
+    Expire(u8, u8),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -198,6 +201,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => prop::collection::vec(put, 0..12).prop_map(Step::Put),
         1 => (0..3_u8).prop_map(Step::Open),
         2 => (0..8_usize, 0..8_usize).prop_map(|(points, history)| Step::Take(points, history)),
+        2 => (0..8_usize, 0..3_u8).prop_map(|(points, gate)| Step::PutBack(points, gate)),
+        1 => (0..3_u8, 0..20_u8).prop_map(|(gate, oldest)| Step::Expire(gate, oldest)),
     ];
     prop::collection::vec(step, 0..60)
 }
@@ -210,6 +215,7 @@ proptest! {
         let mut outbox = MemoryOutbox::new(bound);
         // Keys that wait, with the bytes of their value and their gate.
         let mut waiting: BTreeMap<Key, (usize, Option<Gate>)> = BTreeMap::new();
+        let mut last_taken: Vec<Point> = Vec::new();
         for step in steps {
             match step {
                 Step::Put(points) => {
@@ -245,9 +251,46 @@ proptest! {
                     let taken = outbox.take(Room { points, history });
                     let historic = taken.iter().filter(|point| point.class == Class::History);
                     prop_assert!(taken.len() <= points && historic.count() <= history);
-                    for point in taken {
-                        prop_assert_eq!(waiting.remove(&point.key()), Some((cost(&point), None)));
+                    for point in &taken {
+                        prop_assert_eq!(waiting.remove(&point.key()), Some((cost(point), None)));
                     }
+                    last_taken = taken;
+                }
+                Step::PutBack(points, gate) => {
+                    let at = points.min(last_taken.len());
+                    let points: Vec<Point> = last_taken.drain(..at).collect();
+                    let gate = gate_number(gate);
+                    let mut later: Vec<Key> = Vec::new();
+                    for point in &points {
+                        match waiting.contains_key(&point.key()) {
+                            true => later.push(point.key()),
+                            false => _ = waiting.insert(point.key(), (cost(point), Some(gate))),
+                        }
+                    }
+                    for (point, why) in outbox.put_back(points, gate) {
+                        match why {
+                            DiscardReason::Full => prop_assert!(waiting.remove(&point.key()).is_some()),
+                            DiscardReason::Overwritten => prop_assert!(later.contains(&point.key())),
+                            other => prop_assert!(false, "{:?}", other),
+                        }
+                    }
+                }
+                Step::Expire(gate, oldest) => {
+                    let (gate, oldest) = (gate_number(gate), Timestamp::from_millis(oldest.into()));
+                    let before = outbox.parked();
+                    outbox.expire(gate, oldest);
+                    let mut freed = before - outbox.parked();
+                    // Those that came first to it, of which the test does not know the order.
+                    let taken = outbox.take(1_000.into());
+                    for point in &taken {
+                        let (bytes, behind) = waiting.remove(&point.key()).unwrap();
+                        prop_assert_eq!(bytes, cost(point));
+                        if let Some(behind) = behind {
+                            prop_assert!(behind == gate && point.time < oldest);
+                            freed -= 1;
+                        }
+                    }
+                    prop_assert_eq!(freed, 0);
                 }
             }
             prop_assert_eq!(outbox.len(), waiting.len());

@@ -361,7 +361,7 @@ impl World {
             What::Storm => {
                 let mut percent = || rng.u8(..60);
                 let (steps, requests, entries) = (percent(), percent(), percent());
-                self.weather = Weather { steps, requests, entries };
+                self.weather = Weather { steps, requests, entries, denied: None };
                 self.sitewise.slowness = rng.u32(..4);
                 self.reach("storm");
             }

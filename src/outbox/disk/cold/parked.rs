@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use super::SpanRange;
-use crate::delivery::point::{Gate, Point};
+use crate::delivery::point::{Gate, Point, Stream};
 use crate::outbox::PassedOver;
 use crate::outbox::disk::record::RecordKey;
 
@@ -103,9 +103,21 @@ impl ParkedPoints {
 
     /// Where to look for what waits for a gate that opens; none if nothing does.
     pub(super) fn behind(&mut self, gate: Gate) -> Option<SpanRange> {
+        if let Gate::Rejected(stream) = gate {
+            return self.of_stream(stream);
+        }
         match self.gates.remove(&gate) {
             Some(first) => Some(SpanRange::from(first)),
             None => self.has_untracked_gates.then_some(SpanRange::ALL),
+        }
+    }
+
+    /// Where to look for what waits of a property of an asset: it stands under both.
+    fn of_stream(&self, stream: Stream) -> Option<SpanRange> {
+        let gates = [Gate::Asset(stream.asset), Gate::Property(stream.property)];
+        match gates.map(|gate| self.gates.get(&gate)) {
+            [Some(asset), Some(property)] => Some(SpanRange::from(*asset.max(property))),
+            _ => self.has_untracked_gates.then_some(SpanRange::ALL),
         }
     }
 
@@ -138,7 +150,7 @@ impl ParkedPoints {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::point::{Class, Stream};
+    use crate::delivery::point::Class;
     use crate::sitewise::api::{Quality, Variant};
     use crate::time::Timestamp;
 

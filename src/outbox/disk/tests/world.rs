@@ -233,6 +233,31 @@ impl World {
         self.disk.settle(&[*key]);
     }
 
+    /// Delivery gives one of the points back that it has; its property is rejected from now on.
+    pub(super) fn put_back(&mut self, which: usize) {
+        let keys: Vec<Key> = self.taken.keys().copied().collect();
+        let Some(key) = which.checked_rem(keys.len()).and_then(|at| keys.get(at)) else { return };
+        let Some(value) = self.taken.remove(key) else { return };
+        self.closed.insert(key.stream.asset);
+        let point = Point {
+            stream: key.stream,
+            time: key.time,
+            quality: key.quality,
+            value: Variant::Double(value),
+            class: Class::History,
+        };
+        for (point, why) in self.disk.put_back(vec![point], Gate::Rejected(key.stream)) {
+            self.gone += 1;
+            match why {
+                DiscardReason::Full => {
+                    assert_eq!(self.undecided.remove(&point.key()), Some(number(&point)));
+                    self.given_up.insert(point.key());
+                }
+                _ => assert!(self.undecided.get(&point.key()) > Some(&number(&point))),
+            }
+        }
+    }
+
     pub(super) fn work(&mut self, jobs: usize) {
         for _ in 0..jobs {
             let Ok(job) = self.jobs.try_recv() else { return };
@@ -268,7 +293,9 @@ impl World {
         self.disk.settle(&delivered.keys().copied().collect::<Vec<_>>());
         self.closed.clear();
         for asset in 0..4 {
-            self.disk.open(Gate::Asset(Uuid::from_u128(asset)), &|_| None);
+            let asset = Uuid::from_u128(asset);
+            self.disk.open(Gate::Asset(asset), &|_| None);
+            self.disk.open(Gate::Rejected(stream(asset)), &|_| None);
         }
         for _ in 0..50 {
             self.rest();
@@ -307,6 +334,11 @@ pub(in crate::outbox::disk) fn point(asset: u8, time: i64, value: f64) -> Point 
         value: Variant::Double(value),
         class: Class::Live,
     }
+}
+
+/// The property of an asset.
+pub(super) fn stream(asset: Uuid) -> Stream {
+    Stream { asset, property: Uuid::from_u128(1) }
 }
 
 pub(in crate::outbox::disk) fn number(point: &Point) -> f64 {

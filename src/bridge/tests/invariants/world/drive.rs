@@ -53,6 +53,9 @@ impl World {
                 let twin = self.bridge.twin();
                 self.outbox.open(gate, &|point| twin.gate(point.stream));
             }
+            Output::PutBack(points, gate) => {
+                self.discarded += self.outbox.put_back(points, gate).len() as u64;
+            }
             Output::Settled(keys) => {
                 self.outbox.settle(&keys);
                 for key in keys {
