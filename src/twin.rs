@@ -46,8 +46,8 @@ use self::counts::{DropReason, ValueCounts};
 pub use self::differences::{DiffPart, Difference};
 use self::early_sender::EarlySender;
 pub(crate) use self::event_buffer::parts;
-use self::event_buffer::{BufferLoss, EarlySend, EventBuffer};
-use self::heartbeat::Heartbeat;
+use self::event_buffer::{BufferLoss, EventBuffer};
+use self::heartbeat::{ClockWatch, Heartbeat};
 use self::identity::Namespace;
 pub use self::kinds::Kinds;
 pub use self::layout::is_control;
@@ -177,9 +177,8 @@ pub struct Twin {
     sources: FxHashMap<Source, SourceValues>,
     stale_due: BTreeSet<(Instant, Source)>,
     heartbeat: Option<Heartbeat>,
-    /// Wall clock minus monotonic clock, in milliseconds since the epoch: if it changes, the wall
-    /// clock was stepped.
-    wall_offset_ms: Option<i64>,
+    /// How the wall clock stands to the monotonic one.
+    clock: ClockWatch,
     /// Edge nodes whose flat metrics the rules made assets of.
     grouped: BTreeSet<EdgeNode>,
     buffer: EventBuffer,
@@ -202,7 +201,7 @@ impl Twin {
             sources: FxHashMap::default(),
             stale_due: BTreeSet::new(),
             heartbeat: None,
-            wall_offset_ms: None,
+            clock: ClockWatch::default(),
             grouped: BTreeSet::new(),
             buffer: EventBuffer::default(),
             deferred: 0,
