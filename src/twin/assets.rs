@@ -210,21 +210,23 @@ impl DesiredAssets {
         self.get_mut(parent).children += 1;
     }
 
-    /// Gives an asset another name: SiteWise says that the one it has is taken.
-    pub fn rename(&mut self, ix: AssetIx) {
+    /// Gives an asset another name: SiteWise says that the one it has is taken. False if it has had
+    /// every name that there is for it.
+    pub fn rename(&mut self, ix: AssetIx) -> bool {
         let asset = self.get_mut(ix);
         let old = (asset.parent, Arc::clone(&asset.name), ix);
         let by_address = names::clean(&asset.address);
-        let name = if *asset.name == *by_address {
-            names::with_suffix(&by_address, &short_hash(&[&asset.id.to_string()]))
-        } else {
-            by_address
-        };
+        let hashed = names::with_suffix(&by_address, &short_hash(&[&asset.id.to_string()]));
+        if *asset.name == *hashed {
+            return false;
+        }
+        let name = if *asset.name == *by_address { hashed } else { by_address };
         asset.name = name.into();
         let (model, parent, name) = (asset.model, asset.parent, Arc::clone(&asset.name));
         self.of_parent.remove(&old);
         self.of_parent.insert((parent, Arc::clone(&name), ix));
         self.of_model.insert((model, name));
+        true
     }
 
     /// The asset at `ix`.
@@ -435,10 +437,11 @@ mod tests {
             kind: AssetKind::Group,
         };
         let (ix, _) = assets.get_or_create(wanted.clone(), None).unwrap();
-        assets.rename(ix);
+        assert!(assets.rename(ix));
         assert_eq!(&*assets.get(ix).name, "Nordsee");
-        assets.rename(ix);
+        assert!(assets.rename(ix));
         assert!(assets.get(ix).name.starts_with("Nordsee "));
+        assert!(!assets.rename(ix), "there is no other");
         let other = Address::Group("Alpen");
         let other = AssetRequest { address: &other, ..wanted };
         assert_eq!(assets.get_or_create(other.clone(), None), Err(Cap::Assets));

@@ -6,6 +6,7 @@
 
 mod answers;
 pub mod api_call;
+mod asset_answers;
 mod asset_checks;
 mod calls;
 mod failures;
@@ -259,6 +260,7 @@ impl Plan {
     pub fn model_wanted(&mut self, ix: ModelIx, models: &DesiredModels, now: Instant) {
         self.follow_models(ix, models);
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
+            state.is_wanted = true;
             state.update_timing.wanted_since.get_or_insert(now);
             state.update_timing.wanted_last = now;
             state.count_complete(&models.get(ix).properties);

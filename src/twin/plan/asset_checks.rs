@@ -264,7 +264,6 @@ impl Plan {
             list.done = true;
             self.problems.remove(&assets_of(&model.name));
         }
-        self.problems.remove(&format!("model {}", model.name));
         self.finish_sync();
     }
 

@@ -33,6 +33,8 @@ pub(super) enum ModelStage {
 #[derive(Debug)]
 pub(super) struct ModelState {
     pub stage: ModelStage,
+    /// A birth has asked for something of it: without that it is not created.
+    pub is_wanted: bool,
     /// Ids of the properties it has beyond the complete ones.
     pub properties: FxHashSet<Uuid>,
     /// The names of its properties that are not what the wanted ones are called.
@@ -103,6 +105,7 @@ impl ModelState {
     pub(super) fn new(stage: ModelStage) -> Self {
         Self {
             stage,
+            is_wanted: false,
             properties: FxHashSet::default(),
             names: FxHashSet::default(),
             hierarchies: FxHashSet::default(),
@@ -170,6 +173,7 @@ impl ModelState {
     /// It is not in SiteWise: nothing of what it had is.
     pub(super) fn clear(&mut self) {
         self.stage = ModelStage::Absent;
+        self.name_taken = false;
         self.usable = false;
         self.complete_properties = 0;
         self.root_properties = 0;

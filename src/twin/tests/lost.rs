@@ -70,3 +70,34 @@ fn new_assets_of_a_model_that_people_have_filled_are_made() {
     let mut problems = rig.twin.plan().problems();
     assert!(problems.any(|(_, why)| why.contains("no room for all of its properties")));
 }
+
+/// They stayed at the root until a restart, and the failed list in `/readyz`.
+#[test]
+fn children_of_an_asset_that_goes_before_they_are_listed_are_placed() {
+    for unlistable in [ApiFaultKind::Throttled, ApiFaultKind::NotFound] {
+        let mut rig = Rig::new();
+        rig.event(turbines(2));
+        rig.seconds(60);
+        let mut rig = rig.restart();
+        rig.seconds(10);
+        let (id, _) = rig.sitewise.asset("gw");
+        rig.sitewise.unlistable.insert(id, unlistable);
+        if unlistable == ApiFaultKind::Throttled {
+            rig.event(turbines(2));
+            rig.seconds(10);
+        }
+        rig.sitewise.assets.remove(&id);
+        let below = rig.sitewise.assets.values_mut().filter(|a| a.parent == Some(id));
+        below.for_each(|a| a.parent = None);
+        if unlistable == ApiFaultKind::Throttled {
+            rig.twin.handle_missing(id, rig.now);
+        } else {
+            rig.event(turbines(2));
+        }
+        rig.seconds(300);
+        for name in ["T0", "T1"] {
+            assert_eq!(rig.sitewise.path(name), ["Nordsee", "gw", name], "{unlistable:?}");
+        }
+        assert_eq!(rig.twin.plan().problems().collect::<Vec<_>>(), [], "{unlistable:?}");
+    }
+}
