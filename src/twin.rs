@@ -23,6 +23,7 @@ mod layout;
 pub mod mapping;
 mod models;
 mod names;
+mod other_model;
 pub mod plan;
 mod presence;
 mod property;
@@ -302,6 +303,10 @@ impl Twin {
                     self.rewrite_asset(ix, now);
                     continue;
                 }
+                plan::Output::OnOtherModel(ix, model) => {
+                    self.found_on_other_model(ix, model, now);
+                    continue;
+                }
                 plan::Output::NoPlace(ix, why) => {
                     self.writer.world.place_elsewhere(ix, why, now.instant);
                     self.writer.world.settle_changes(now.instant);
@@ -418,19 +423,6 @@ impl Twin {
     /// Models and assets wanted so far.
     pub fn size(&self) -> (usize, usize) {
         (self.writer.world.models.iter().count(), self.writer.world.assets.len())
-    }
-
-    /// Sends what can be sent before the assets are listed.
-    fn send_early(&mut self, now: Now) {
-        let Self { buffer, early, writer, config, .. } = self;
-        if !writer.world.plan.models_known() || writer.world.plan.is_synced() {
-            return;
-        }
-        for (event, early_send) in buffer.untried() {
-            let points = early.points(event, config, &writer.world.plan, now);
-            *early_send = EarlySend::Tried(early_sender::keys(&points));
-            writer.send_early(points.into_iter().flatten());
-        }
     }
 
     fn sync_complete(&mut self, now: Now) {

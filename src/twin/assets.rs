@@ -210,6 +210,19 @@ impl DesiredAssets {
         self.get_mut(parent).children += 1;
     }
 
+    /// An asset turned out to be on another model. Returns the one that it was to have.
+    pub fn move_to_model(&mut self, ix: AssetIx, to: ModelIx) -> ModelIx {
+        let asset = self.get_mut(ix);
+        let from = std::mem::replace(&mut asset.model, to);
+        let name = Arc::clone(&asset.name);
+        if let Some(count) = self.count.get_mut(&from) {
+            *count = count.saturating_sub(1);
+        }
+        *self.count.entry(to).or_default() += 1;
+        self.of_model.insert((to, name));
+        from
+    }
+
     /// Gives an asset another name: SiteWise says that the one it has is taken. False if it has had
     /// every name that there is for it.
     pub fn rename(&mut self, ix: AssetIx) -> bool {

@@ -16,8 +16,8 @@ const STEP: Duration = Duration::from_secs(60);
 /// The heartbeat of the bridge.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
-    asset: AssetIx,
-    property: PropertyIx,
+    pub asset: AssetIx,
+    pub property: PropertyIx,
     pub next: Instant,
 }
 
@@ -80,8 +80,8 @@ impl Twin {
         if !self.writer.world.plan.holds_writes() {
             return;
         }
-        let DesiredWorld { models, plan, .. } = &mut self.writer.world;
-        plan.allow_writes(models, now.instant);
+        let DesiredWorld { models, assets, plan, .. } = &mut self.writer.world;
+        plan.allow_writes(models, assets, now.instant);
         if let Some(beat) = &mut self.heartbeat {
             beat.next = now.instant;
         }

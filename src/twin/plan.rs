@@ -83,6 +83,8 @@ pub enum Output {
     NoPlace(AssetIx, &'static str),
     /// Somebody deleted an asset, and its values with it. It is created again.
     AssetDeleted(AssetIx),
+    /// An asset is there, on this model, which is not the desired one.
+    OnOtherModel(AssetIx, Uuid),
     /// The initial sync is complete, except for what cannot be read.
     SyncComplete,
     /// More of what existed at the start is known.

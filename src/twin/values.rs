@@ -278,6 +278,16 @@ impl SourceValues {
         }
     }
 
+    /// Its asset.
+    pub(super) fn asset(&self) -> AssetIx {
+        self.asset
+    }
+
+    /// Its presence is written to these properties.
+    pub(super) fn set_presence(&mut self, presence: PresenceProperties) {
+        self.presence = presence;
+    }
+
     /// What was written last of an asset's properties, the bridge's own excepted.
     pub(super) fn last_values(&self, asset: AssetIx) -> impl Iterator<Item = (PropertyIx, Tqv)> {
         let leaves = self.slots.iter().filter_map(LeafSlotState::leaf);

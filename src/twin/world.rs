@@ -61,7 +61,7 @@ pub(super) struct DesiredWorld {
     /// For a full model: the number of its first part with room.
     first_with_room: FxHashMap<ModelIx, usize>,
     max_models: usize,
-    changed_models: BTreeSet<ModelIx>,
+    pub(super) changed_models: BTreeSet<ModelIx>,
     pub defined: DefinitionCache,
     /// Properties of assets that SiteWise had at the start, whose unit should be their model's.
     units_to_verify: BTreeMap<AssetIx, Vec<PropertyIx>>,

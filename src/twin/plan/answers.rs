@@ -41,6 +41,10 @@ pub(super) fn failure_action(fault: &ApiFault) -> FailureAction {
     }
 }
 
+/// Why a model is left alone that assets are on.
+const NOT_OURS: &str = "assets of this bridge are on it, and Sparkwise did not create it, so it is \
+                        not touched: delete these assets and restart the bridge";
+
 /// The subject under which people find what a model cannot get.
 fn growth_of(model: &str) -> String {
     format!("growth of model {model}")
@@ -100,7 +104,7 @@ impl Plan {
             ProvisioningJob::Check(at) => self.handle_check_result(at, answer, assets, now),
             ProvisioningJob::LookUp(part) => self.handle_part_result(part, answer, now),
             ProvisioningJob::Model(ix) => self.handle_model_answer(ix, answer, models, assets, now),
-            ProvisioningJob::Asset(ix) => self.handle_asset_answer(ix, answer, assets, now),
+            ProvisioningJob::Asset(ix) => self.handle_asset_answer(ix, answer, models, assets, now),
             ProvisioningJob::Children(ix) => self.handle_children_result(ix, answer, assets, now),
             ProvisioningJob::Link(ix) => self.handle_link_result(ix, answer, assets, now),
             ProvisioningJob::Units(asset) => {
@@ -214,6 +218,9 @@ impl Plan {
             return;
         };
         let subject = format!("model {}", models.get(ix).name);
+        if state.is_found {
+            return self.model_failed(ix, (subject, NOT_OURS.into()), assets, now);
+        }
         if !state.name_taken || state.stage == ModelStage::Failed {
             // Whether its name is still taken, creating it tells.
             if state.stage != ModelStage::Failed || !state.is_wanted {
@@ -283,9 +290,14 @@ impl Plan {
         models.import(ix, &model);
         let models = &*models;
         let subject = format!("model {}", models.get(ix).name);
+        let is_ours = self.namespace.owns(model.id, model.external_id.as_deref());
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
             return;
         };
+        if state.is_found && !is_ours {
+            return self.model_failed(ix, (subject, NOT_OURS.into()), assets, now);
+        }
+        state.is_found = false;
         // It is there: its name is not what kept it from being created.
         state.name_taken = false;
         let mut taken = FxHashSet::default();

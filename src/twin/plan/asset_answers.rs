@@ -9,12 +9,14 @@ use super::{FIRST_POLL, Output, Plan, ProvisioningJob, RETRY_AFTER_REJECTION, Wa
 use crate::sitewise::api::{ApiFault, ApiFaultKind, Asset, ResourceState};
 use crate::time::Instant;
 use crate::twin::assets::{AssetIx, DesiredAssets};
+use crate::twin::models::DesiredModels;
 
 impl Plan {
     pub(super) fn handle_asset_answer(
         &mut self,
         ix: AssetIx,
         answer: Result<CallResult, ApiFault>,
+        models: &DesiredModels,
         assets: &mut DesiredAssets,
         now: Instant,
     ) {
@@ -24,7 +26,7 @@ impl Plan {
         let creating = state.stage == AssetStage::Absent;
         state.recheck = false;
         match answer {
-            Ok(CallResult::Asset(asset)) => self.asset_described(ix, asset, assets, now),
+            Ok(CallResult::Asset(asset)) => self.asset_described(ix, asset, (models, assets), now),
             Ok(_) => {
                 state.stage = AssetStage::Unknown;
                 state.name_taken = false;
@@ -44,7 +46,7 @@ impl Plan {
         &mut self,
         ix: AssetIx,
         asset: Asset,
-        assets: &DesiredAssets,
+        (models, assets): (&DesiredModels, &DesiredAssets),
         now: Instant,
     ) {
         let Some(state) = self.assets.get_mut(ix.0 as usize) else {
@@ -59,6 +61,10 @@ impl Plan {
                 state.had_values = true;
                 state.tries = Backoff::default();
                 self.problems.remove(&subject);
+                // Another process made it, and had founded its kind otherwise.
+                if asset.model != models.get(assets.get(ix).model).id {
+                    self.outputs.push_back(Output::OnOtherModel(ix, asset.model));
+                }
                 self.wake_waiters(WaitsFor::Asset(ix));
             }
             ResourceState::Creating | ResourceState::Deleting => {
@@ -94,6 +100,8 @@ impl Plan {
         self.unlink(ix, assets);
         self.forget_children(ix, assets);
         self.drop_units(ix, assets);
+        // Where it was to be found out first whether it is there.
+        self.asset_requested(assets.get(ix).model);
     }
 
     /// An asset cannot be created, and not for its name.

@@ -33,6 +33,8 @@ pub(super) enum ModelStage {
 #[derive(Debug)]
 pub(super) struct ModelState {
     pub stage: ModelStage,
+    /// An asset turned out to be on it: whether it is ours its description tells.
+    pub is_found: bool,
     /// A birth has asked for something of it: without that it is not created.
     pub is_wanted: bool,
     /// Ids of the properties it has beyond the complete ones.
@@ -105,6 +107,7 @@ impl ModelState {
     pub(super) fn new(stage: ModelStage) -> Self {
         Self {
             stage,
+            is_found: false,
             is_wanted: false,
             properties: FxHashSet::default(),
             names: FxHashSet::default(),
