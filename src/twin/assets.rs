@@ -1,10 +1,12 @@
 //! Desired assets: one for every group, node, device and template instance.
 
+mod alive;
+
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
 use super::caps::Cap;
@@ -106,6 +108,8 @@ pub struct DesiredAssets {
     count: FxHashMap<ModelIx, usize>,
     /// Every asset under its parent; those without one under none.
     of_parent: BTreeSet<(Option<AssetIx>, Arc<str>, AssetIx)>,
+    /// Nodes and devices that have died since.
+    dead: FxHashSet<AssetIx>,
 }
 
 impl DesiredAssets {
@@ -121,6 +125,7 @@ impl DesiredAssets {
             of_model: BTreeSet::new(),
             count: FxHashMap::default(),
             of_parent: BTreeSet::new(),
+            dead: FxHashSet::default(),
         }
     }
 

@@ -231,6 +231,9 @@ pub(super) enum ParentLink {
     ParentFull,
     /// The tree has no place for it.
     Unplaced,
+    /// Its machine is dead, and SiteWise has no such asset: whoever deleted it wants it gone. Looked
+    /// up again with its next birth.
+    Dead,
 }
 
 /// What is known of an asset.

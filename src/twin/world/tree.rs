@@ -56,6 +56,15 @@ impl DesiredWorld {
         parent
     }
 
+    /// A birth has these assets, of which the first is its node's or device's: whoever deleted one
+    /// gets it again.
+    pub(in crate::twin) fn born(&mut self, source: AssetIx, all: &[AssetIx]) {
+        self.assets.born(source);
+        for asset in all {
+            self.plan.asset_born(*asset);
+        }
+    }
+
     /// The asset that an overflow level was made for; any other is its own.
     fn without_level(&self, ix: AssetIx) -> AssetIx {
         match self.assets.get(ix).kind {
