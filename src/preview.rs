@@ -279,7 +279,7 @@ async fn observe<S: SiteWise>(
     let mut run = PlanRun {
         labels: (!config.twin.labels.is_empty()).then(|| config.twin.labels.clone()),
         allow: config.commands.as_ref().map(|commands| commands.rules.allow.clone()),
-        twin: Twin::new(bridge.twin, SEED),
+        twin: Twin::new(bridge.twin, SEED).without_clock_watch(),
         dry_run: DryRun::new(sitewise),
         what_if: WhatIf::default(),
         buffered: BufferSurvey::new(config),

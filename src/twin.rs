@@ -23,6 +23,7 @@ mod layout;
 pub mod mapping;
 mod models;
 mod names;
+mod other_model;
 pub mod plan;
 mod presence;
 mod property;
@@ -46,8 +47,8 @@ use self::counts::{DropReason, ValueCounts};
 pub use self::differences::{DiffPart, Difference};
 use self::early_sender::EarlySender;
 pub(crate) use self::event_buffer::parts;
-use self::event_buffer::{BufferLoss, EarlySend, EventBuffer};
-use self::heartbeat::Heartbeat;
+use self::event_buffer::{BufferLoss, EventBuffer};
+use self::heartbeat::{ClockWatch, Heartbeat};
 use self::identity::Namespace;
 pub use self::kinds::Kinds;
 pub use self::layout::is_control;
@@ -177,9 +178,8 @@ pub struct Twin {
     sources: FxHashMap<Source, SourceValues>,
     stale_due: BTreeSet<(Instant, Source)>,
     heartbeat: Option<Heartbeat>,
-    /// Wall clock minus monotonic clock, in milliseconds since the epoch: if it changes, the wall
-    /// clock was stepped.
-    wall_offset_ms: Option<i64>,
+    /// How the wall clock stands to the monotonic one.
+    clock: ClockWatch,
     /// Edge nodes whose flat metrics the rules made assets of.
     grouped: BTreeSet<EdgeNode>,
     buffer: EventBuffer,
@@ -202,7 +202,7 @@ impl Twin {
             sources: FxHashMap::default(),
             stale_due: BTreeSet::new(),
             heartbeat: None,
-            wall_offset_ms: None,
+            clock: ClockWatch::default(),
             grouped: BTreeSet::new(),
             buffer: EventBuffer::default(),
             deferred: 0,
@@ -301,6 +301,10 @@ impl Twin {
                 }
                 plan::Output::AssetDeleted(ix) => {
                     self.rewrite_asset(ix, now);
+                    continue;
+                }
+                plan::Output::OnOtherModel(ix, model) => {
+                    self.found_on_other_model(ix, model, now);
                     continue;
                 }
                 plan::Output::NoPlace(ix, why) => {
@@ -419,19 +423,6 @@ impl Twin {
     /// Models and assets wanted so far.
     pub fn size(&self) -> (usize, usize) {
         (self.writer.world.models.iter().count(), self.writer.world.assets.len())
-    }
-
-    /// Sends what can be sent before the assets are listed.
-    fn send_early(&mut self, now: Now) {
-        let Self { buffer, early, writer, config, .. } = self;
-        if !writer.world.plan.models_known() || writer.world.plan.is_synced() {
-            return;
-        }
-        for (event, early_send) in buffer.untried() {
-            let points = early.points(event, config, &writer.world.plan, now);
-            *early_send = EarlySend::Tried(early_sender::keys(&points));
-            writer.send_early(points.into_iter().flatten());
-        }
     }
 
     fn sync_complete(&mut self, now: Now) {

@@ -440,3 +440,20 @@ async fn what_has_no_place_in_the_tree_is_foretold_by_name() {
     assert_eq!(report.associations, 1 + levels + names.len() - report.conflicts.len());
     assert!((1..60).contains(&report.conflicts.len()), "{text}");
 }
+
+/// Each pause of more than a minute was taken for a stepped clock, which writes presence anew.
+#[tokio::test]
+async fn a_pause_between_two_messages_is_no_step_of_the_clock() {
+    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
+    let at = |second: usize| Timestamp::from_millis(START + second as i64 * 1000);
+    let mut lines = line_of(0, &edge.nbirth(at(0), []));
+    for device in ["P1", "P2", "P3"] {
+        lines.push_str(&line_of(0, &edge.dbirth(device, at(0), [Metric::new("Flow", 1.0)])));
+    }
+    for (n, second) in [100, 200, 300].into_iter().enumerate() {
+        let flow = Metric::new("Flow", n as f64 + 2.0);
+        lines.push_str(&line_of(second, &edge.ddata("P1", at(second), [flow])));
+    }
+    let report = planned(&lines, FakeSiteWise::default()).await;
+    assert_eq!(report.cost.as_ref().map(|cost| cost.values), Some(3), "{report}");
+}

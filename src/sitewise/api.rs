@@ -457,6 +457,11 @@ impl ApiFault {
     }
 }
 
+/// Why a list cannot be read that names the same page as the next one again.
+pub const SAME_PAGE: &str = "the answer names the same page as the next one again; the list is begun \
+                             anew; check what is between the bridge and SiteWise, such as a \
+                             caching proxy";
+
 /// Faults by what can be done about them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ApiFaultKind {

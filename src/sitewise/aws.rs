@@ -5,6 +5,7 @@ pub(super) mod bounded;
 mod credentials;
 mod import;
 mod models;
+mod pages;
 mod property;
 mod quotas;
 mod read;

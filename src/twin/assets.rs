@@ -1,10 +1,12 @@
 //! Desired assets: one for every group, node, device and template instance.
 
+mod alive;
+
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
 use super::caps::Cap;
@@ -106,6 +108,8 @@ pub struct DesiredAssets {
     count: FxHashMap<ModelIx, usize>,
     /// Every asset under its parent; those without one under none.
     of_parent: BTreeSet<(Option<AssetIx>, Arc<str>, AssetIx)>,
+    /// Nodes and devices that have died since.
+    dead: FxHashSet<AssetIx>,
 }
 
 impl DesiredAssets {
@@ -121,6 +125,7 @@ impl DesiredAssets {
             of_model: BTreeSet::new(),
             count: FxHashMap::default(),
             of_parent: BTreeSet::new(),
+            dead: FxHashSet::default(),
         }
     }
 
@@ -210,21 +215,36 @@ impl DesiredAssets {
         self.get_mut(parent).children += 1;
     }
 
-    /// Gives an asset another name: SiteWise says that the one it has is taken.
-    pub fn rename(&mut self, ix: AssetIx) {
+    /// An asset turned out to be on another model. Returns the one that it was to have.
+    pub fn move_to_model(&mut self, ix: AssetIx, to: ModelIx) -> ModelIx {
+        let asset = self.get_mut(ix);
+        let from = std::mem::replace(&mut asset.model, to);
+        let name = Arc::clone(&asset.name);
+        if let Some(count) = self.count.get_mut(&from) {
+            *count = count.saturating_sub(1);
+        }
+        *self.count.entry(to).or_default() += 1;
+        self.of_model.insert((to, name));
+        from
+    }
+
+    /// Gives an asset another name: SiteWise says that the one it has is taken. False if it has had
+    /// every name that there is for it.
+    pub fn rename(&mut self, ix: AssetIx) -> bool {
         let asset = self.get_mut(ix);
         let old = (asset.parent, Arc::clone(&asset.name), ix);
         let by_address = names::clean(&asset.address);
-        let name = if *asset.name == *by_address {
-            names::with_suffix(&by_address, &short_hash(&[&asset.id.to_string()]))
-        } else {
-            by_address
-        };
+        let hashed = names::with_suffix(&by_address, &short_hash(&[&asset.id.to_string()]));
+        if *asset.name == *hashed {
+            return false;
+        }
+        let name = if *asset.name == *by_address { hashed } else { by_address };
         asset.name = name.into();
         let (model, parent, name) = (asset.model, asset.parent, Arc::clone(&asset.name));
         self.of_parent.remove(&old);
         self.of_parent.insert((parent, Arc::clone(&name), ix));
         self.of_model.insert((model, name));
+        true
     }
 
     /// The asset at `ix`.
@@ -435,10 +455,11 @@ mod tests {
             kind: AssetKind::Group,
         };
         let (ix, _) = assets.get_or_create(wanted.clone(), None).unwrap();
-        assets.rename(ix);
+        assert!(assets.rename(ix));
         assert_eq!(&*assets.get(ix).name, "Nordsee");
-        assets.rename(ix);
+        assert!(assets.rename(ix));
         assert!(assets.get(ix).name.starts_with("Nordsee "));
+        assert!(!assets.rename(ix), "there is no other");
         let other = Address::Group("Alpen");
         let other = AssetRequest { address: &other, ..wanted };
         assert_eq!(assets.get_or_create(other.clone(), None), Err(Cap::Assets));

@@ -8,12 +8,13 @@
 
 use rustc_hash::FxHashMap;
 
+use super::event_buffer::EarlySend;
 use super::identity::{Address, Namespace, PropertyRole};
 use super::layout::{self, form};
 use super::mapping::{self, ValueForm};
 use super::models::DesiredModels;
 use super::plan::Plan;
-use super::{Config, Nested, in_window, names};
+use super::{Config, Nested, Twin, in_window, names};
 use crate::delivery::point::{Class, Key, Point, Stream};
 use crate::sitewise::api::Tqv;
 use crate::sparkplug::address::Source;
@@ -183,4 +184,19 @@ impl<'a> Guessing<'a> {
 /// The keys of the values that were sent early, in the order of the event's samples.
 pub(super) fn keys(points: &[Option<Point>]) -> Vec<Option<Key>> {
     points.iter().map(|point| point.as_ref().map(Point::key)).collect()
+}
+
+impl Twin {
+    /// Sends what can be sent before the assets are listed.
+    pub(super) fn send_early(&mut self, now: Now) {
+        let Self { buffer, early, writer, config, .. } = self;
+        if !writer.world.plan.models_known() || writer.world.plan.is_synced() {
+            return;
+        }
+        for (event, early_send) in buffer.untried() {
+            let points = early.points(event, config, &writer.world.plan, now);
+            *early_send = EarlySend::Tried(keys(&points));
+            writer.send_early(points.into_iter().flatten());
+        }
+    }
 }

@@ -16,12 +16,30 @@ const STEP: Duration = Duration::from_secs(60);
 /// The heartbeat of the bridge.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
-    asset: AssetIx,
-    property: PropertyIx,
+    pub asset: AssetIx,
+    pub property: PropertyIx,
     pub next: Instant,
 }
 
+/// How the wall clock stands to the monotonic one: if that changes, it was stepped.
+#[derive(Debug, Default)]
+pub(super) enum ClockWatch {
+    /// Not known yet.
+    #[default]
+    Unknown,
+    /// By so many milliseconds since the epoch.
+    Offset(i64),
+    /// Time is that of a capture, where a pause between two messages is no step.
+    Off,
+}
+
 impl Twin {
+    /// For a dry run: takes the wall clock as it comes with each message.
+    #[must_use]
+    pub fn without_clock_watch(self) -> Self {
+        Self { clock: ClockWatch::Off, ..self }
+    }
+
     /// Creates the bridge's own asset and starts its heartbeat.
     pub(super) fn start_heartbeat(&mut self, now: Now) {
         // Without room for its own asset the bridge goes on without a heartbeat.
@@ -62,8 +80,8 @@ impl Twin {
         if !self.writer.world.plan.holds_writes() {
             return;
         }
-        let DesiredWorld { models, plan, .. } = &mut self.writer.world;
-        plan.allow_writes(models, now.instant);
+        let DesiredWorld { models, assets, plan, .. } = &mut self.writer.world;
+        plan.allow_writes(models, assets, now.instant);
         if let Some(beat) = &mut self.heartbeat {
             beat.next = now.instant;
         }
@@ -77,8 +95,13 @@ impl Twin {
     pub(super) fn watch_clock(&mut self, now: Now) {
         let since_start = i64::try_from(now.instant.since(Instant::START).as_millis());
         let began = now.wall.as_millis() - since_start.unwrap_or(i64::MAX);
-        let before = self.wall_offset_ms.replace(began);
-        if before.is_some_and(|before| before.abs_diff(began) > STEP.as_millis() as u64) {
+        let is_step = match self.clock {
+            ClockWatch::Off => return,
+            ClockWatch::Unknown => false,
+            ClockWatch::Offset(before) => before.abs_diff(began) > STEP.as_millis() as u64,
+        };
+        self.clock = ClockWatch::Offset(began);
+        if is_step {
             for values in self.sources.values_mut() {
                 values.rewrite_after_clock_step(&mut self.writer, now);
             }

@@ -6,6 +6,7 @@
 
 mod answers;
 pub mod api_call;
+mod asset_answers;
 mod asset_checks;
 mod calls;
 mod failures;
@@ -82,6 +83,8 @@ pub enum Output {
     NoPlace(AssetIx, &'static str),
     /// Somebody deleted an asset, and its values with it. It is created again.
     AssetDeleted(AssetIx),
+    /// An asset is there, on this model, which is not the desired one.
+    OnOtherModel(AssetIx, Uuid),
     /// The initial sync is complete, except for what cannot be read.
     SyncComplete,
     /// More of what existed at the start is known.
@@ -259,6 +262,7 @@ impl Plan {
     pub fn model_wanted(&mut self, ix: ModelIx, models: &DesiredModels, now: Instant) {
         self.follow_models(ix, models);
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
+            state.is_wanted = true;
             state.update_timing.wanted_since.get_or_insert(now);
             state.update_timing.wanted_last = now;
             state.count_complete(&models.get(ix).properties);

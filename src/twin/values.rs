@@ -141,6 +141,7 @@ impl Twin {
         values.write_birth_attributes(writer, attributes, &assets, birth_time, now);
         values.write_birth_presence(writer, birth_time, now);
         values.presence_unreliable = false;
+        writer.world.born(asset, &assets);
         writer.world.verify_units();
         lookups.request_reads(&mut writer.world, source, first, &assets, birth_time);
         lookups.request_instance_reads(&mut writer.world.plan, source, birth_time);
@@ -213,6 +214,7 @@ impl Twin {
         }
         let event_time = if in_window(death.time, now) { death.time } else { now.wall };
         values.write_death_presence(&mut self.writer, event_time, now);
+        self.writer.world.assets.died(values.asset);
         let due = now.instant + self.config.stale_after;
         // By the sender's own clock: what it says next must not be hidden by the mark.
         let by_its_clock = match death.clock {
@@ -299,6 +301,16 @@ impl SourceValues {
             clock_lag: Duration::ZERO,
             stale_mark_due: None,
         }
+    }
+
+    /// Its asset.
+    pub(super) fn asset(&self) -> AssetIx {
+        self.asset
+    }
+
+    /// Its presence is written to these properties.
+    pub(super) fn set_presence(&mut self, presence: PresenceProperties) {
+        self.presence = presence;
     }
 
     /// What was written last of an asset's properties, the bridge's own excepted.

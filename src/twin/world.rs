@@ -61,7 +61,7 @@ pub(super) struct DesiredWorld {
     /// For a full model: the number of its first part with room.
     first_with_room: FxHashMap<ModelIx, usize>,
     max_models: usize,
-    changed_models: BTreeSet<ModelIx>,
+    pub(super) changed_models: BTreeSet<ModelIx>,
     pub defined: DefinitionCache,
     /// Properties of assets that SiteWise had at the start, whose unit should be their model's.
     units_to_verify: BTreeMap<AssetIx, Vec<PropertyIx>>,
@@ -133,14 +133,16 @@ impl DesiredWorld {
         }
     }
 
-    /// Existing assets that became known late; their names are reserved.
+    /// Existing assets of which something became known late. The names of those that were not known
+    /// at all are reserved.
     pub(super) fn take_newly_known(&mut self) -> Vec<Uuid> {
-        let newly_known = self.plan.take_newly_known();
+        let mut newly_known = self.plan.take_newly_known();
         for known in newly_known.iter().filter_map(|id| self.plan.known_asset(*id)) {
             if let Some(model) = self.models.by_id(known.model) {
                 self.assets.note_existing(model, &known.name);
             }
         }
+        newly_known.extend(self.plan.take_found_offline());
         newly_known
     }
 

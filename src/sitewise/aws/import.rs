@@ -7,7 +7,7 @@ use aws_sdk_iotsitewise::types::{
 };
 
 use super::s3::Bucket;
-use super::{AwsSiteWise, inexpressible};
+use super::{AwsSiteWise, inexpressible, pages};
 use crate::late::Tiers;
 use crate::late::course::JobState;
 use crate::sitewise::api::ApiFault;
@@ -83,7 +83,7 @@ impl BulkImport for AwsBulkImport {
                 .client
                 .list_bulk_import_jobs()
                 .max_results(PAGE_ITEMS)
-                .set_next_token(token)
+                .set_next_token(token.clone())
                 .send()
                 .await
                 .map_err(|error| fault::of_call(tried, &error))?;
@@ -91,7 +91,7 @@ impl BulkImport for AwsBulkImport {
             if let Some(found) = jobs.find(|job| job.name == name) {
                 return Ok(Some(found.id));
             }
-            token = page.next_token;
+            token = pages::next(tried, token, page.next_token)?;
             if token.is_none() {
                 return Ok(None);
             }

@@ -8,7 +8,7 @@ use aws_sdk_iotsitewise::types::{
 };
 use uuid::Uuid;
 
-use super::{AwsSiteWise, inexpressible, unreadable};
+use super::{AwsSiteWise, inexpressible, pages, unreadable};
 use crate::sitewise::api::{
     ActiveVersion, ApiFault, ApiFaultKind, Composite, CreateComposite, GrowComposite, GrowModel,
     Model, ResourceState,
@@ -89,7 +89,7 @@ impl AwsSiteWise {
                 .asset_model_version(version)
                 .filter(ListAssetModelPropertiesFilter::All)
                 .max_results(PAGE_ITEMS)
-                .set_next_token(token)
+                .set_next_token(token.clone())
                 .send()
                 .await
                 .map_err(|error| fault::of_call(tried(), &error))?;
@@ -103,7 +103,7 @@ impl AwsSiteWise {
                     composite.properties += 1;
                 }
             }
-            token = page.next_token;
+            token = pages::next(tried(), token, page.next_token)?;
             if token.is_none() {
                 return Ok(());
             }

@@ -3,7 +3,7 @@
 use aws_sdk_iotsitewise::types as sdk;
 use uuid::Uuid;
 
-use super::{AwsSiteWise, inexpressible};
+use super::{AwsSiteWise, inexpressible, pages};
 use crate::sitewise::api::{
     ApiFault, ApiFaultKind, LatestValue, PropertyDataType, Quality, Tqv, Variant,
 };
@@ -28,7 +28,7 @@ impl AwsSiteWise {
                 .client
                 .batch_get_asset_property_value()
                 .set_entries(Some(entries.clone()))
-                .set_next_token(token)
+                .set_next_token(token.clone())
                 .send()
                 .await
                 .map_err(|error| fault::of_call(tried, &error))?;
@@ -64,7 +64,7 @@ impl AwsSiteWise {
                     }
                 }
             }
-            token = page.next_token;
+            token = pages::next(tried, token, page.next_token)?;
             if token.is_none() {
                 return Ok(values);
             }

@@ -28,6 +28,10 @@ impl DesiredModels {
 
     /// Takes what SiteWise has of a model.
     pub fn import(&mut self, ix: ModelIx, described_model: &api::Model) {
+        // Of one that an asset was found on nothing else was known.
+        if self.get(ix).name.is_empty() {
+            self.rename(ix, described_model.name.clone());
+        }
         let (namespace, model_id) = (self.namespace, self.get(ix).id);
         let role = |property: &api::ModelProperty| match &property.kind {
             PropertyKind::Attribute { .. } => PropertyRole::Property,

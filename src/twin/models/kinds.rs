@@ -331,7 +331,7 @@ impl DesiredModels {
     }
 
     /// Gives a model that is not in SiteWise another name, and the places for its assets with it.
-    fn rename(&mut self, ix: ModelIx, name: String) {
+    pub(super) fn rename(&mut self, ix: ModelIx, name: String) {
         let external_id = self.namespace.external_id(&name, self.get(ix).id);
         for parent in &mut self.list {
             let taken = parent.hierarchies.iter().any(|(of, has)| *of != ix && has.name == name);

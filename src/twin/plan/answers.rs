@@ -3,15 +3,15 @@
 use rustc_hash::FxHashSet;
 
 use super::api_call::{CallId, CallResult};
-use super::state::{AssetStage, Backoff, Children, ModelStage, NotFoundCount};
+use super::state::{Backoff, ModelStage};
 use super::{
-    FIRST_POLL, FIRST_RETRY, LONGEST_POLL, LONGEST_RETRY, LONGEST_SLOW_RETRY, Output, Plan,
+    FIRST_POLL, FIRST_RETRY, LONGEST_POLL, LONGEST_RETRY, LONGEST_SLOW_RETRY, Plan,
     ProvisioningJob, RETRY_AFTER_REJECTION, WaitsFor,
 };
 use crate::sitewise::api::{ApiFault, ApiFaultKind, Model, ResourceState};
 use crate::time::Instant;
-use crate::twin::assets::{AssetIx, DesiredAssets};
-use crate::twin::models::{DesiredModels, ModelIx};
+use crate::twin::assets::DesiredAssets;
+use crate::twin::models::{DesiredModel, DesiredModels, ModelIx};
 
 /// What can be done about a fault of the control plane.
 pub(super) enum FailureAction {
@@ -39,6 +39,15 @@ pub(super) fn failure_action(fault: &ApiFault) -> FailureAction {
             FailureAction::Reject
         }
     }
+}
+
+/// Why a model is left alone that assets are on.
+const NOT_OURS: &str = "assets of this bridge are on it, and Sparkwise did not create it, so it is \
+                        not touched: delete these assets and restart the bridge";
+
+/// The subject under which people find what a model cannot get.
+fn growth_of(model: &str) -> String {
+    format!("growth of model {model}")
 }
 
 /// What was asked of SiteWise for a model.
@@ -95,7 +104,7 @@ impl Plan {
             ProvisioningJob::Check(at) => self.handle_check_result(at, answer, assets, now),
             ProvisioningJob::LookUp(part) => self.handle_part_result(part, answer, now),
             ProvisioningJob::Model(ix) => self.handle_model_answer(ix, answer, models, assets, now),
-            ProvisioningJob::Asset(ix) => self.handle_asset_answer(ix, answer, assets, now),
+            ProvisioningJob::Asset(ix) => self.handle_asset_answer(ix, answer, models, assets, now),
             ProvisioningJob::Children(ix) => self.handle_children_result(ix, answer, assets, now),
             ProvisioningJob::Link(ix) => self.handle_link_result(ix, answer, assets, now),
             ProvisioningJob::Units(asset) => {
@@ -209,7 +218,14 @@ impl Plan {
             return;
         };
         let subject = format!("model {}", models.get(ix).name);
-        if !state.name_taken {
+        if state.is_found {
+            return self.model_failed(ix, (subject, NOT_OURS.into()), assets, now);
+        }
+        if !state.name_taken || state.stage == ModelStage::Failed {
+            // Whether its name is still taken, creating it tells.
+            if state.stage != ModelStage::Failed || !state.is_wanted {
+                self.problems.remove(&subject);
+            }
             state.clear();
         } else if models.rename_taken(ix) {
             self.problems.remove(&subject);
@@ -239,6 +255,12 @@ impl Plan {
             FailureAction::Describe => {
                 state.name_taken = true;
                 state.stage = ModelStage::Unknown;
+                if call == ModelCall::Update {
+                    // Somebody else's composite model. No asset waits for what may never come.
+                    state.unfinished = false;
+                    state.update_timing.last_update = Some(now);
+                    self.add_failure(growth_of(&models.get(ix).name), &fault);
+                }
             }
             FailureAction::Reject if call != ModelCall::Describe => {
                 self.model_failed(ix, (subject.clone(), fault.message), assets, now);
@@ -268,9 +290,16 @@ impl Plan {
         models.import(ix, &model);
         let models = &*models;
         let subject = format!("model {}", models.get(ix).name);
+        let is_ours = self.namespace.owns(model.id, model.external_id.as_deref());
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
             return;
         };
+        if state.is_found && !is_ours {
+            return self.model_failed(ix, (subject, NOT_OURS.into()), assets, now);
+        }
+        state.is_found = false;
+        // It is there: its name is not what kept it from being created.
+        state.name_taken = false;
         let mut taken = FxHashSet::default();
         match model.state {
             ResourceState::Active => {
@@ -281,20 +310,13 @@ impl Plan {
                 }
                 self.outputs.extend(state.apply_description(model, &models.get(ix).properties));
                 state.stage = ModelStage::Active;
-                state.name_taken = false;
                 state.tries = Backoff::default();
                 (state.failed_state.count, state.failed_state.retry_at) = (0, None);
                 self.problems.remove(&subject);
                 self.forget_accepted(ix, &taken, models);
+                self.note_complete(ix, models);
                 self.wake_waiters(WaitsFor::Model(ix));
-                let parents = models
-                    .iter()
-                    .filter(|(_, parent)| parent.hierarchies.iter().any(|(child, _)| *child == ix));
-                for (parent, _) in parents {
-                    if (parent.0 as usize) < self.models.len() {
-                        self.mark_dirty(ProvisioningJob::Model(parent));
-                    }
-                }
+                self.mark_parents_dirty(ix, models);
             }
             ResourceState::Failed(ref reason) => {
                 let reason = reason.clone();
@@ -315,6 +337,8 @@ impl Plan {
                     self.model_failed(ix, (subject, reason), assets, now);
                     self.retry_failed(ix, now);
                 }
+                // What it had before is usable.
+                self.mark_parents_dirty(ix, models);
             }
             ResourceState::Creating | ResourceState::Updating | ResourceState::Deleting => {
                 let tries = state.tries;
@@ -326,93 +350,21 @@ impl Plan {
         }
     }
 
-    fn handle_asset_answer(
-        &mut self,
-        ix: AssetIx,
-        answer: Result<CallResult, ApiFault>,
-        assets: &mut DesiredAssets,
-        now: Instant,
-    ) {
-        let Some(state) = self.assets.get_mut(ix.0 as usize) else {
-            return;
-        };
-        let creating = state.stage == AssetStage::Absent;
-        state.recheck = false;
-        let subject = format!("asset {}", assets.get(ix).address);
-        match answer {
-            Ok(CallResult::Asset(asset)) => match asset.state {
-                ResourceState::Active | ResourceState::Updating => {
-                    state.stage = AssetStage::Active;
-                    state.name_taken = false;
-                    state.had_values = true;
-                    state.tries = Backoff::default();
-                    self.problems.remove(&subject);
-                    self.wake_waiters(WaitsFor::Asset(ix));
-                }
-                ResourceState::Creating | ResourceState::Deleting => {
-                    let tries = state.tries;
-                    let tries = self.backoff_poll(tries, now);
-                    if let Some(state) = self.assets.get_mut(ix.0 as usize) {
-                        state.tries = tries;
-                    }
-                }
-                ResourceState::Failed(reason) => {
-                    state.tries = Backoff { count: 0, at: now + RETRY_AFTER_REJECTION };
-                    self.add_rejection(subject, reason);
-                }
-            },
-            Ok(_) => {
-                state.stage = AssetStage::Unknown;
-                state.name_taken = false;
-                state.tries = Backoff { count: 0, at: now + FIRST_POLL };
-                state.children = Children::Known(FxHashSet::default());
-                state.just_created = true;
-                self.figures.assets_created += 1;
-            }
-            Err(fault) if fault.kind == ApiFaultKind::NotFound && !creating => {
-                if state.name_taken {
-                    assets.rename(ix);
-                }
-                state.name_taken = false;
-                state.just_created = false;
-                state.not_found = NotFoundCount::default();
-                state.stage = AssetStage::Absent;
-                state.tries = Backoff::default();
-                if std::mem::take(&mut state.had_values) {
-                    self.outputs.push_back(Output::AssetDeleted(ix));
-                }
-                self.unlink(ix, assets);
-                self.drop_units(ix);
-            }
-            Err(fault) => {
-                let count = state.tries.count;
-                // Somebody deleted what it was to be made of.
-                let model = (creating && fault.kind == ApiFaultKind::NotFound)
-                    .then(|| assets.get(ix).model);
-                let tries = match failure_action(&fault) {
-                    FailureAction::Describe => {
-                        state.name_taken = true;
-                        state.stage = AssetStage::Unknown;
-                        Backoff { count, at: now }
-                    }
-                    FailureAction::Reject => Backoff { count, at: now + RETRY_AFTER_REJECTION },
-                    FailureAction::Retry => self.backoff(Backoff { count, at: now }, now),
-                };
-                if let Some(state) = self.assets.get_mut(ix.0 as usize) {
-                    state.tries = tries;
-                }
-                if matches!(failure_action(&fault), FailureAction::Reject) {
-                    let limit = fault.kind == ApiFaultKind::Limit;
-                    self.add_rejection(subject.clone(), fault.message);
-                    if limit {
-                        self.note_limit(&subject);
-                    }
-                } else {
-                    self.add_failure(subject, &fault);
-                }
-                if let Some(model) = model {
-                    self.recheck_model(model, now);
-                }
+    /// What was left for another write may have been written by somebody else.
+    fn note_complete(&mut self, ix: ModelIx, models: &DesiredModels) {
+        let is_complete = self.lacking(ix, models).next().is_none();
+        if let Some(state) = self.models.get_mut(ix.0 as usize).filter(|_| is_complete) {
+            (state.unfinished, state.update_timing.creation_unfinished) = (false, false);
+            self.problems.remove(&growth_of(&models.get(ix).name));
+        }
+    }
+
+    /// The models above one that became usable may get the place for its assets.
+    fn mark_parents_dirty(&mut self, ix: ModelIx, models: &DesiredModels) {
+        let is_above = |parent: &DesiredModel| parent.hierarchies.iter().any(|(of, _)| *of == ix);
+        for (parent, _) in models.iter().filter(|(_, parent)| is_above(parent)) {
+            if (parent.0 as usize) < self.models.len() {
+                self.mark_dirty(ProvisioningJob::Model(parent));
             }
         }
     }
@@ -425,18 +377,6 @@ impl Plan {
             state.stage = ModelStage::Unknown;
             state.tries = Backoff { count: 0, at: now };
             self.mark_dirty(ProvisioningJob::Model(ix));
-        }
-    }
-
-    /// Schedules a describe of an asset that may have been deleted; its gate closes meanwhile.
-    pub(super) fn recheck_asset(&mut self, ix: AssetIx, now: Instant) {
-        if let Some(state) = self.assets.get_mut(ix.0 as usize)
-            && state.stage == AssetStage::Active
-        {
-            state.stage = AssetStage::Unknown;
-            state.gate_open = false;
-            state.tries = Backoff { count: 0, at: now };
-            self.mark_dirty(ProvisioningJob::Asset(ix));
         }
     }
 
@@ -482,7 +422,7 @@ impl Plan {
     }
 
     /// Not there yet.
-    fn backoff_poll(&mut self, tries: Backoff, now: Instant) -> Backoff {
+    pub(super) fn backoff_poll(&mut self, tries: Backoff, now: Instant) -> Backoff {
         let delay = self.delay(tries.count.saturating_add(1), FIRST_POLL, LONGEST_POLL);
         Backoff { count: tries.count.saturating_add(1), at: now + delay }
     }

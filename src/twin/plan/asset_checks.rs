@@ -98,6 +98,11 @@ impl Plan {
         std::mem::take(&mut self.initial_sync.newly_known)
     }
 
+    /// The assets that were known already, and turned out since to be of machines that are offline.
+    pub fn take_found_offline(&mut self) -> Vec<Uuid> {
+        std::mem::take(&mut self.initial_sync.found_offline)
+    }
+
     pub(super) fn next_of_check(&self, at: u64, now: Instant) -> NextNeed {
         match self.checks.checks.get(&at) {
             Some(check) if !check.absent && self.may_exist(check.asset) => {
@@ -259,7 +264,6 @@ impl Plan {
             list.done = true;
             self.problems.remove(&assets_of(&model.name));
         }
-        self.problems.remove(&format!("model {}", model.name));
         self.finish_sync();
     }
 

@@ -76,8 +76,11 @@ impl Plan {
     pub(super) fn asset_requested(&mut self, ix: ModelIx) {
         let Some(state) = self.models.get_mut(ix.0 as usize) else { return };
         let first = !std::mem::replace(&mut state.failed_state.wanted, true);
+        let was_wanted = std::mem::replace(&mut state.is_wanted, true);
         if first && state.stage == ModelStage::Failed && state.failed_state.failed_at_start {
             self.mark_for_rewrite(ix);
+        } else if !was_wanted {
+            self.mark_dirty(ProvisioningJob::Model(ix));
         }
     }
 

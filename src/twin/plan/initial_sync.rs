@@ -59,6 +59,8 @@ pub(super) struct InitialSync {
     pub(super) is_reachable: bool,
     /// Assets that became known after the sync was complete.
     pub(super) newly_known: Vec<Uuid>,
+    /// Assets that were known, and of which it became known since that they are offline.
+    pub(super) found_offline: Vec<Uuid>,
     /// Listed assets of nodes and devices whose presence is still to be read.
     pub(super) presence_unread: Vec<Uuid>,
     pub(super) presence: Vec<PresenceRead>,

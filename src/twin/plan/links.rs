@@ -29,7 +29,9 @@ impl Plan {
         };
         match state.link {
             ParentLink::Wanted | ParentLink::ParentFull => {}
-            ParentLink::Root | ParentLink::Done | ParentLink::Unplaced => return NextNeed::Nothing,
+            ParentLink::Root | ParentLink::Done | ParentLink::Unplaced | ParentLink::Dead => {
+                return NextNeed::Nothing;
+            }
         }
         if state.link_tries.at > now {
             return NextNeed::At(state.link_tries.at);
@@ -95,6 +97,13 @@ impl Plan {
         }
     }
 
+    /// A birth has an asset.
+    pub fn asset_born(&mut self, ix: AssetIx) {
+        if self.assets.get(ix.0 as usize).is_some_and(|state| state.link == ParentLink::Dead) {
+            self.parent_changed(ix);
+        }
+    }
+
     /// There is no other place for an asset: it lives on at the root.
     pub fn stay_at_root(
         &mut self,
@@ -140,7 +149,10 @@ impl Plan {
         let below = assets.iter().filter(|(_, asset)| asset.parent == Some(ix));
         for ix in below.map(|(child, _)| child).chain([ix]) {
             if let Some(state) = self.assets.get_mut(ix.0 as usize)
-                && matches!(state.link, ParentLink::Done | ParentLink::ParentFull)
+                && matches!(
+                    state.link,
+                    ParentLink::Done | ParentLink::ParentFull | ParentLink::Dead
+                )
             {
                 state.link = ParentLink::Wanted;
                 state.link_tries = Backoff::default();
@@ -247,9 +259,20 @@ impl Plan {
         if let Some(state) = self.assets.get_mut(ix.0 as usize) {
             state.link_tries = tries;
         }
-        self.add_failure(format!("placement of asset {}", child.address), &fault);
+        let is_dead = fault.kind == ApiFaultKind::NotFound && !assets.is_there(ix);
+        let subject = format!("placement of asset {}", child.address);
+        if is_dead {
+            self.problems.remove(&subject);
+            if let Some(state) = self.assets.get_mut(ix.0 as usize) {
+                state.link = ParentLink::Dead;
+            }
+        } else {
+            self.add_failure(subject, &fault);
+        }
         if fault.kind == ApiFaultKind::NotFound {
-            self.recheck_asset(ix, now);
+            if !is_dead {
+                self.recheck_asset(ix, now);
+            }
             if let Some(parent) = child.parent {
                 self.recheck_asset(parent, now);
                 self.recheck_model(assets.get(parent).model, now);

@@ -84,6 +84,8 @@ impl Plan {
             .min(state.update_timing.wanted_since.unwrap_or(now) + SETTLE_MAX);
         match state.stage {
             ModelStage::Unknown | ModelStage::Failed => NextNeed::Call(CallLane::DescribeModel),
+            // SiteWise had it at the start, somebody deleted it, and nothing needs it.
+            ModelStage::Absent if !state.is_wanted => NextNeed::Nothing,
             ModelStage::Absent => {
                 let below = models.get(ix).hierarchies.iter().map(|(child, _)| *child);
                 match below.into_iter().find(|child| self.is_being_created(*child)) {
@@ -115,7 +117,8 @@ impl Plan {
         self.models.get(child.0 as usize).is_some_and(|state| match state.stage {
             // One that cannot be read may never be.
             ModelStage::Unknown if self.is_undescribed(child) => false,
-            ModelStage::Absent | ModelStage::Unknown => true,
+            ModelStage::Absent => state.is_wanted,
+            ModelStage::Unknown => true,
             ModelStage::Active
             | ModelStage::Failed
             | ModelStage::ToRewrite

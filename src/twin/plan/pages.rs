@@ -1,7 +1,7 @@
 //! Pages of a list, one after the other by their tokens.
 
 use super::api_call::CallResult;
-use crate::sitewise::api::{ApiFault, ApiFaultKind};
+use crate::sitewise::api::{ApiFault, ApiFaultKind, SAME_PAGE};
 
 /// Failures with one token after which the list is begun again: the token may have expired.
 const TRIES: u32 = 5;
@@ -26,12 +26,10 @@ pub(super) fn checked(
         _ => None,
     };
     if next.is_some() && next == sent {
-        let why = "the answer names the same page as the next one again; the list is begun anew; \
-                   check what is between the bridge and SiteWise, such as a caching proxy";
         // A kind for which the list is begun again.
         return Err(ApiFault {
             kind: ApiFaultKind::Invalid,
-            ..ApiFault::new(ApiFaultKind::Foreign, why)
+            ..ApiFault::new(ApiFaultKind::Foreign, SAME_PAGE)
         });
     }
     Ok(answer)

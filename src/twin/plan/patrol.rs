@@ -12,12 +12,14 @@ use crate::twin::models::{DesiredModels, ModelIx};
 pub(super) const PATROL_INTERVAL: Duration = Duration::from_secs(3600);
 
 impl Plan {
-    /// Checks again whether the assets without values of their own exist.
+    /// Checks again whether the assets without values of their own exist. What has nothing below it
+    /// that is there may be deleted.
     pub(super) fn patrol(&mut self, assets: &DesiredAssets, now: Instant) {
         self.next_patrol = now + PATROL_INTERVAL;
         for (ix, _) in assets.iter().filter(|(_, asset)| asset.kind.is_without_values()) {
             if let Some(state) = self.assets.get_mut(ix.0 as usize)
                 && state.stage == AssetStage::Active
+                && assets.is_there(ix)
             {
                 state.recheck = true;
                 self.mark_dirty(ProvisioningJob::Asset(ix));

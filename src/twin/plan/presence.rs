@@ -188,7 +188,7 @@ impl Plan {
                                 false => PriorPresence::Offline,
                             };
                             if was_given_up && known.online == PriorPresence::Offline {
-                                self.initial_sync.newly_known.push(*id);
+                                self.initial_sync.found_offline.push(*id);
                             }
                         }
                         Err(fault) => {
@@ -207,7 +207,7 @@ impl Plan {
                     }
                     None => self.probe_now(now),
                 }
-                if was_given_up && !self.initial_sync.newly_known.is_empty() {
+                if was_given_up && !self.initial_sync.found_offline.is_empty() {
                     self.emit_sync_progress();
                 }
             }

@@ -4,6 +4,7 @@ use super::lanes::Writes;
 use super::state::{AssetStage, Backoff, ModelStage};
 use super::{AssetIx, ModelIx, Plan, ProvisioningJob};
 use crate::time::Instant;
+use crate::twin::assets::DesiredAssets;
 use crate::twin::models::DesiredModels;
 
 impl Plan {
@@ -19,11 +20,24 @@ impl Plan {
 
     /// Provisions from now on. What was missing when it was looked at last may have been made by the
     /// process before: it is read again before it is made.
-    pub(in crate::twin) fn allow_writes(&mut self, models: &DesiredModels, now: Instant) {
+    pub(in crate::twin) fn allow_writes(
+        &mut self,
+        models: &DesiredModels,
+        assets: &DesiredAssets,
+        now: Instant,
+    ) {
         if !self.holds_writes() {
             return;
         }
         self.lanes.set_writes(Writes::Allowed);
+        // Whether it is needed shows once it is known which of its assets are there.
+        for (_, asset) in assets.iter() {
+            if let Some(state) = self.models.get_mut(asset.model.0 as usize)
+                && state.stage == ModelStage::Absent
+            {
+                state.is_wanted = false;
+            }
+        }
         let at_once = Backoff { count: 0, at: now };
         let mut stale = Vec::new();
         for ix in (0..self.models.len() as u32).map(ModelIx) {
@@ -49,5 +63,23 @@ impl Plan {
         for job in stale {
             self.mark_dirty(job);
         }
+    }
+
+    /// An asset turned out to be on a model that was not known: what that has is to be read.
+    pub(in crate::twin) fn model_found(&mut self, ix: ModelIx, models: &DesiredModels) {
+        self.follow_models(ix, models);
+        if let Some(state) = self.models.get_mut(ix.0 as usize)
+            && state.stage == ModelStage::Absent
+        {
+            (state.stage, state.is_found, state.tries) =
+                (ModelStage::Unknown, true, Backoff::default());
+        }
+        self.mark_dirty(ProvisioningJob::Model(ix));
+    }
+
+    /// An asset has another model than it was desired to have: units are set for its properties anew.
+    pub(in crate::twin) fn forget_units(&mut self, ix: AssetIx, assets: &DesiredAssets) {
+        self.drop_units(ix, assets);
+        self.units.wanted.retain(|(asset, _), _| *asset != ix);
     }
 }

@@ -33,6 +33,10 @@ pub(super) enum ModelStage {
 #[derive(Debug)]
 pub(super) struct ModelState {
     pub stage: ModelStage,
+    /// An asset turned out to be on it: whether it is ours its description tells.
+    pub is_found: bool,
+    /// A birth has asked for something of it: without that it is not created.
+    pub is_wanted: bool,
     /// Ids of the properties it has beyond the complete ones.
     pub properties: FxHashSet<Uuid>,
     /// The names of its properties that are not what the wanted ones are called.
@@ -103,6 +107,8 @@ impl ModelState {
     pub(super) fn new(stage: ModelStage) -> Self {
         Self {
             stage,
+            is_found: false,
+            is_wanted: false,
             properties: FxHashSet::default(),
             names: FxHashSet::default(),
             hierarchies: FxHashSet::default(),
@@ -170,6 +176,7 @@ impl ModelState {
     /// It is not in SiteWise: nothing of what it had is.
     pub(super) fn clear(&mut self) {
         self.stage = ModelStage::Absent;
+        self.name_taken = false;
         self.usable = false;
         self.complete_properties = 0;
         self.root_properties = 0;
@@ -224,6 +231,9 @@ pub(super) enum ParentLink {
     ParentFull,
     /// The tree has no place for it.
     Unplaced,
+    /// Its machine is dead, and SiteWise has no such asset: whoever deleted it wants it gone. Looked
+    /// up again with its next birth.
+    Dead,
 }
 
 /// What is known of an asset.

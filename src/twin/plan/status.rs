@@ -71,7 +71,7 @@ impl Plan {
     pub fn placement(&self, ix: AssetIx) -> TreePlacement {
         match self.assets.get(ix.0 as usize).map(|state| state.link) {
             Some(ParentLink::Root) => TreePlacement::Root,
-            None | Some(ParentLink::Wanted) => TreePlacement::Wanted,
+            None | Some(ParentLink::Wanted | ParentLink::Dead) => TreePlacement::Wanted,
             Some(ParentLink::Done) => TreePlacement::Placed,
             Some(ParentLink::ParentFull | ParentLink::Unplaced) => TreePlacement::NoPlace,
         }

@@ -60,6 +60,7 @@ impl Rig {
                     | Output::SyncProgress
                     | Output::NoPlace(..)
                     | Output::AssetDeleted(_)
+                    | Output::OnOtherModel(..)
                     | Output::ReadsRecovered
                     | Output::LookedUp { .. } => {
                         self.told.push(output);

@@ -173,8 +173,14 @@ impl Plan {
         };
         let count = verification.tries.count;
         match fault.kind {
-            // What is made in its place has its model's.
-            ApiFaultKind::NotFound => return,
+            // What is made in the place of one that is gone has its model's.
+            ApiFaultKind::NotFound => {
+                self.problems.remove(READ_SUBJECT);
+                self.problems.remove(&subject());
+                verification.token = None;
+                verification.tries = self.backoff_slow(Backoff { count, at: now }, now);
+                self.recheck_asset(asset, now);
+            }
             ApiFaultKind::Denied => {
                 self.units.read_paused_until = now + RETRY_AFTER_REJECTION;
                 verification.tries.at = self.units.read_paused_until;
@@ -341,10 +347,16 @@ impl Plan {
             | ApiFaultKind::Unavailable
             | ApiFaultKind::Conflict
             | ApiFaultKind::Changed
-            | ApiFaultKind::Foreign
-            | ApiFaultKind::NotFound => {
+            | ApiFaultKind::Foreign => {
                 let rejected = unit.rejected;
                 (rejected, self.backoff(Backoff { count, at: now }, now), reason)
+            }
+            // Somebody may have deleted either.
+            ApiFaultKind::NotFound => {
+                let rejected = unit.rejected;
+                self.recheck_asset(asset, now);
+                self.recheck_model(of.model, now);
+                (rejected, self.backoff_slow(Backoff { count, at: now }, now), reason)
             }
         };
         if let Some(unit) = self.units.wanted.get_mut(&(asset, property)) {
@@ -355,12 +367,17 @@ impl Plan {
     }
 
     /// An asset is gone. The one created in its place has its model's units, so all are set again.
-    pub(super) fn drop_units(&mut self, asset: AssetIx) {
+    pub(super) fn drop_units(&mut self, asset: AssetIx, assets: &DesiredAssets) {
         *self.units.deletions.entry(asset).or_default() += 1;
+        self.units.to_verify.remove(&asset);
+        self.problems.remove(&format!("units of {}", assets.get(asset).address));
+        if self.units.to_verify.is_empty() {
+            self.problems.remove(READ_SUBJECT);
+        }
         let all = (asset, PropertyIx(0))..=(asset, PropertyIx(u32::MAX));
         let mut dirty = Vec::new();
         for (key, unit) in self.units.wanted.range_mut(all) {
-            unit.stage = UnitStage::Unknown;
+            (unit.stage, unit.tries) = (UnitStage::Unknown, Backoff::default());
             dirty.push(*key);
         }
         for (asset, property) in dirty {

@@ -1,5 +1,6 @@
 //! SiteWise's control plane in memory: strict, asynchronous, able to fail on order.
 
+mod assets;
 mod tags;
 mod tokens;
 
@@ -385,33 +386,6 @@ impl FakeSiteWise {
             hierarchies: model.hierarchies.iter().map(hierarchy_described).collect(),
             usable: model.usable.clone(),
         }))
-    }
-
-    fn create_asset(
-        &mut self,
-        create: crate::sitewise::api::CreateAsset,
-    ) -> Result<CallResult, ApiFault> {
-        match self.models.get(&create.model) {
-            None => return Err(fault(ApiFaultKind::NotFound, "model")),
-            Some(model) if model.looks > 0 || model.failed.is_some() && model.usable.is_none() => {
-                return Err(fault(ApiFaultKind::Conflict, "model"));
-            }
-            Some(_) => {}
-        }
-        let twin = |asset: &FakeAsset| asset.model == create.model && asset.name == create.name;
-        if self.assets.contains_key(&create.id) || self.assets.values().any(twin) {
-            return Err(fault(ApiFaultKind::AlreadyExists, "asset"));
-        }
-        let asset = FakeAsset {
-            name: create.name,
-            external_id: Some(create.external_id),
-            model: create.model,
-            description: create.description,
-            parent: None,
-            looks: self.slowness,
-        };
-        self.assets.insert(create.id, asset);
-        Ok(CallResult::Accepted)
     }
 
     fn check_model(&self, properties: &[Property], places: &[Hierarchy]) -> Result<(), ApiFault> {

@@ -90,3 +90,116 @@ fn what_a_deaf_holder_wrote_of_presence_is_corrected_by_who_takes_over() {
     follower.seconds(1);
     assert_eq!(follower.shown("gw", "Online"), Some((Quality::Good, Variant::Boolean(true))));
 }
+
+/// Who takes over had founded the kind of these machines otherwise: it wrote to properties that their
+/// assets do not have, until a restart.
+#[test]
+fn a_follower_that_takes_over_writes_to_the_models_that_machines_are_on() {
+    let (mut holder, mut follower) = two();
+    both(&mut holder, &mut follower, &birth(node(), Vec::new(), Vec::new()));
+    let pump = |name: &str, flow| {
+        let double = |slot, name: &str, value| {
+            leaf(slot, name, DataType::Double, sample(0, Value::Double(value)))
+        };
+        birth(device(name), Vec::new(), vec![double(0, "Flow", flow), double(1, "Head", 2.0)])
+    };
+    let (first, second) = (pump("P1", 1.0), pump("P2", 2.0));
+    for event in [&first, &second] {
+        holder.event(event.clone());
+    }
+    for event in [&second, &first] {
+        follower.event(event.clone());
+    }
+    holder.seconds(60);
+    follower.seconds(60);
+    let models = |rig: &Rig| {
+        let models = rig.twin.writer.world.models.iter();
+        models.map(|(_, model)| model.id).collect::<BTreeSet<_>>()
+    };
+    assert_ne!(models(&holder), models(&follower), "the case");
+    follower.sitewise = holder.sitewise.clone();
+    follower.sitewise.writes.clear();
+    follower.twin.act(follower.now);
+    follower.seconds(120);
+    let created = |rig: &Rig| {
+        let writes = rig.sitewise.writes.iter();
+        writes.filter(|write| write.starts_with("create")).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(created(&follower), [""; 0]);
+    let good = |value| Some((Quality::Good, Variant::Double(value)));
+    let online = Some((Quality::Good, Variant::Boolean(true)));
+    for (name, flow) in [("P1", 1.0), ("P2", 2.0)] {
+        assert_eq!(follower.shown(name, "Flow"), good(flow), "{name}");
+        assert_eq!(follower.shown(name, "Online"), online, "{name}");
+        assert_eq!(follower.sitewise.path(name), ["Nordsee", "gw", name]);
+    }
+    let time = follower.offset();
+    follower.event(data(device("P1"), vec![(0, sample(time, Value::Double(9.0)))]));
+    follower.seconds(10);
+    assert_eq!(follower.shown("P1", "Flow"), good(9.0));
+    assert_eq!(follower.points.iter().filter(|waiting| waiting.gate.is_some()).count(), 0);
+    assert_eq!(follower.twin.plan().problems().collect::<Vec<_>>(), []);
+    // Its births bring the rest.
+    assert!(follower.expected.contains(&"again Nordsee/gw".to_owned()));
+    follower.event(birth(node(), Vec::new(), Vec::new()));
+    follower.event(pump("P1", 3.0));
+    follower.seconds(10);
+    assert_eq!(created(&follower), [""; 0]);
+    assert_eq!(follower.shown("P1", "Flow"), good(3.0));
+    follower.check_conservation();
+}
+
+/// A process before it still made assets after it had listed them.
+#[test]
+fn a_machine_that_exists_on_another_model_is_written_there() {
+    let pump = |name: &str| {
+        let flow = leaf(0, "Flow", DataType::Double, sample(0, Value::Double(1.0)));
+        birth(device(name), Vec::new(), vec![flow])
+    };
+    let mut before = Rig::new();
+    for event in [birth(node(), Vec::new(), Vec::new()), pump("P1"), pump("P2")] {
+        before.event(event);
+    }
+    before.seconds(60);
+    let mut rig = Rig::new();
+    rig.seconds(1);
+    for event in [birth(node(), Vec::new(), Vec::new()), pump("P2"), pump("P1")] {
+        rig.event(event);
+    }
+    rig.sitewise = before.sitewise;
+    rig.seconds(200);
+    for name in ["P1", "P2"] {
+        let flow = Some((Quality::Good, Variant::Double(1.0)));
+        assert_eq!(rig.shown(name, "Flow"), flow, "{name}");
+        assert_eq!(rig.sitewise.path(name), ["Nordsee", "gw", name]);
+    }
+    assert_eq!(rig.points.iter().filter(|waiting| waiting.gate.is_some()).count(), 0);
+    assert_eq!(rig.twin.plan().problems().collect::<Vec<_>>(), []);
+    rig.check_conservation();
+}
+
+/// People put it there: what Sparkwise did not create is not touched.
+#[test]
+fn an_asset_on_a_model_of_other_people_is_told() {
+    let mut before = Rig::new();
+    before.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    before.seconds(60);
+    let mut sitewise = before.sitewise;
+    let (asset, of) = sitewise.asset("T1");
+    let theirs = fake::FakeModel {
+        name: "Theirs".into(),
+        external_id: None,
+        ..sitewise.models[&of.model].clone()
+    };
+    let theirs_id = Uuid::from_u128(1);
+    sitewise.models.insert(theirs_id, theirs.clone());
+    sitewise.assets.get_mut(&asset).unwrap().model = theirs_id;
+    let mut rig = Rig::with(config(), sitewise);
+    rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    rig.seconds(3_700);
+    assert_eq!(rig.sitewise.models[&theirs_id], theirs);
+    let mut problems = rig.twin.plan().problems();
+    assert!(
+        problems.any(|(subject, why)| subject == "model Theirs" && why.contains("not touched"))
+    );
+}

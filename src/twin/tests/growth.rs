@@ -364,3 +364,109 @@ fn a_tag_beside_a_property_of_its_name_that_people_added_is_called_the_same_over
         assert_eq!(waiting(&rig), 0);
     }
 }
+
+/// They waited for a write of this bridge that never came.
+#[test]
+fn a_model_whose_rest_another_bridge_wrote_gets_its_assets() {
+    let config = Config { max_properties: 5_000, ..config() };
+    let mut rig = Rig::with(config.clone(), FakeSiteWise::default());
+    rig.seconds(1);
+    let leaves = (0..600)
+        .map(|slot| leaf(slot, &format!("M{slot:04}"), DataType::Int32, sample(0, Value::Int(1))));
+    let other = Source { edge: EdgeNode::new("Nordsee", "gw2"), device: None };
+    rig.event(birth(other, Vec::new(), vec![instance("W2", "Wide", leaves.collect())]));
+    let mut first = Rig::with(config, FakeSiteWise::default());
+    first.event(wide(600));
+    first.seconds(60);
+    rig.sitewise = first.sitewise;
+    rig.seconds(120);
+    assert_eq!(rig.sitewise.path("W2"), ["Nordsee", "gw2", "W2"]);
+    assert_eq!(waiting(&rig), 0);
+    assert_eq!(rig.twin.plan().problems().collect::<Vec<_>>(), []);
+}
+
+/// Its asset was made, and stood at the root of the tree.
+#[test]
+fn a_child_of_a_model_whose_growth_failed_gets_its_place() {
+    let mut rig = Rig::new();
+    rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    let other = Source { edge: EdgeNode::new("Nordsee", "gw2"), device: None };
+    let wind = || leaf(8, "Wind", DataType::Double, sample(0, Value::Double(7.0)));
+    rig.event(birth(other.clone(), Vec::new(), vec![wind()]));
+    rig.seconds(60);
+    rig.sitewise.slowness = 2;
+    rig.sitewise.failing.insert("Turbine".into());
+    let mut second = turbine("T2", 0, 12.0, 60_000);
+    let Content::Instance(instance) = &mut second.content else { panic!() };
+    instance.members.push(leaf(3, "Pitch", DataType::Double, sample(60_000, Value::Double(1.5))));
+    rig.event(birth_at(60_000, other, Vec::new(), vec![second, wind()]));
+    rig.seconds(600);
+    assert_eq!(rig.sitewise.path("T2"), ["Nordsee", "gw2", "T2"]);
+    assert_eq!(rig.written("T2", "Speed").len(), 1);
+}
+
+/// An operator deleted it as the manual says, and it came back within five minutes.
+#[test]
+fn a_failed_model_that_nobody_wants_stays_deleted() {
+    let mut rig = Rig::new();
+    rig.sitewise.failing.insert("Turbine".into());
+    rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    rig.seconds(20);
+    let mut rig = rig.restart();
+    rig.seconds(20);
+    let id = rig.sitewise.model("Turbine").0;
+    rig.sitewise.models.remove(&id);
+    rig.sitewise.failing.clear();
+    rig.seconds(700);
+    assert_eq!(rig.sitewise.writes, [""; 0]);
+    assert_eq!(rig.twin.plan().problems().collect::<Vec<_>>(), []);
+    // Until a birth wants it.
+    rig.event(birth_at(rig.offset(), node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    rig.seconds(60);
+    assert_eq!(rig.sitewise.path("T1"), ["Nordsee", "gw", "T1"]);
+    assert_eq!(waiting(&rig), 0);
+}
+
+/// The same of one whose deletion the start has met.
+#[test]
+fn a_model_that_goes_at_the_start_stays_deleted_where_nobody_wants_it() {
+    let mut rig = Rig::new();
+    rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    rig.seconds(20);
+    let mut rig = rig.restart();
+    let (id, _) = rig.sitewise.model("Gearbox");
+    rig.sitewise.assets.retain(|_, asset| asset.model != id);
+    // It is listed, and being deleted.
+    rig.sitewise.models.get_mut(&id).unwrap().looks = 3;
+    rig.seconds(1);
+    rig.sitewise.models.remove(&id);
+    rig.seconds(700);
+    assert_eq!(rig.sitewise.writes, [""; 0]);
+    rig.event(birth_at(rig.offset(), node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    rig.seconds(60);
+    assert_eq!(rig.sitewise.path("T1/Gearbox"), ["Nordsee", "gw", "T1", "T1/Gearbox"]);
+    assert_eq!(waiting(&rig), 0);
+}
+
+/// It was asked for as fast as SiteWise answered, without end, and no asset was made.
+#[test]
+fn a_composite_model_whose_name_is_taken_is_tried_once_a_minute_and_told() {
+    let mut rig = Rig::with(Config { max_properties: 5_000, ..config() }, FakeSiteWise::default());
+    rig.event(wide(400));
+    rig.seconds(60);
+    let id = rig.sitewise.model("Wide").0;
+    let theirs = Uuid::from_u128(1);
+    let composites = &mut rig.sitewise.models.get_mut(&id).unwrap().composites;
+    composites.insert(theirs, ("More members 1".into(), Vec::new()));
+    rig.event(wide(600));
+    rig.seconds(120);
+    rig.sitewise.writes.clear();
+    rig.seconds(600);
+    assert!((8..=11).contains(&rig.sitewise.writes.len()), "{:#?}", rig.sitewise.writes);
+    let told = rig.twin.plan().problem("growth of model Wide");
+    assert!(told.is_some_and(|why| why.contains("composite")), "{told:?}");
+    rig.sitewise.models.get_mut(&id).unwrap().composites.remove(&theirs);
+    rig.seconds(120);
+    assert_eq!(waiting(&rig), 0);
+    assert_eq!(rig.twin.plan().problems().collect::<Vec<_>>(), []);
+}

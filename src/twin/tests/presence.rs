@@ -396,3 +396,20 @@ fn what_came_after_the_mark_of_the_dead_does_not_hide_what_they_say_now() {
     rig.seconds(30);
     assert_eq!(rig.shown("dead", "Wind"), Some((Quality::Good, Variant::Double(7.0))));
 }
+
+/// They counted twice, and a new machine was refused for a cap that was not reached.
+#[test]
+fn assets_that_are_found_offline_late_count_once() {
+    let mut rig = left();
+    rig.sitewise.unreadable = Some(ApiFaultKind::Denied);
+    let before = rig.sitewise.assets.len();
+    let mut rig = rig.restart_with(Config { max_assets: before + 1, ..config() });
+    rig.seconds(60);
+    rig.sitewise.unreadable = None;
+    rig.seconds(400);
+    let wind = leaf(0, "Wind", DataType::Double, sample(0, Value::Double(7.0)));
+    rig.event(birth_at(rig.offset(), device("new"), Vec::new(), vec![wind]));
+    rig.seconds(30);
+    assert_eq!(rig.capped, [""; 0]);
+    assert_eq!(rig.sitewise.path("new"), ["Nordsee", "gw", "new"]);
+}

@@ -206,6 +206,53 @@ fn a_foreign_model_of_the_same_name_is_left_alone_and_reported() {
     assert_eq!(rig.sitewise.asset("gw").1.parent, Some(rig.sitewise.asset("Nordsee").0));
 }
 
+/// The name was held against it until a restart, whatever people renamed.
+#[test]
+fn a_model_whose_name_was_taken_is_made_once_the_name_is_free() {
+    let mut rig = farm();
+    rig.seconds(10);
+    let (_, foreign) = rig.sitewise.model("Turbine");
+    let foreign = fake::FakeModel { external_id: None, ..foreign.clone() };
+    let mut sitewise = FakeSiteWise::default();
+    sitewise.models.insert(Uuid::from_u128(1), foreign);
+    let mut rig = Rig::with(config(), sitewise);
+    rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    rig.seconds(3_600);
+    let tried = |write: &&String| write.starts_with("create asset model \"Turbine\"");
+    let tries = rig.sitewise.writes.iter().filter(tried).count();
+    assert!((10..=30).contains(&tries), "{tries} in an hour");
+    assert_eq!(rig.twin.take_rejections().len(), 1, "it is logged once");
+    rig.sitewise.models.get_mut(&Uuid::from_u128(1)).unwrap().name = "Theirs".into();
+    rig.seconds(400);
+    assert_eq!(rig.points.iter().filter(|point| point.gate.is_some()).count(), 0);
+    assert_eq!(rig.twin.plan().problems().collect::<Vec<_>>(), []);
+}
+
+/// Every name was tried in turn, without a pause and without end.
+#[test]
+fn an_asset_whose_external_id_is_taken_is_tried_ever_more_rarely_and_told() {
+    let mut rig = farm();
+    rig.seconds(10);
+    let (_, copy) = rig.sitewise.asset("T1");
+    let (name, model) = ("Copy of T1".into(), Uuid::from_u128(1));
+    let copy = fake::FakeAsset { name, model, parent: None, ..copy.clone() };
+    let mut sitewise = FakeSiteWise::default();
+    sitewise.assets.insert(Uuid::from_u128(2), copy);
+    let mut rig = Rig::with(config(), sitewise);
+    rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    rig.seconds(600);
+    let tried = |write: &&String| write.starts_with("create asset \"") && write.contains("T1");
+    let tries = rig.sitewise.writes.iter().filter(tried).count();
+    assert!((3..=8).contains(&tries), "{:#?}", rig.sitewise.writes);
+    let problems: Vec<_> = rig.twin.plan().problems().collect();
+    let [("asset Nordsee/gw/T1", why), ..] = problems.as_slice() else { panic!("{problems:?}") };
+    assert!(why.contains("external id"), "{why}");
+    rig.sitewise.assets.remove(&Uuid::from_u128(2));
+    rig.seconds(3_700);
+    assert_eq!(rig.points.iter().filter(|point| point.gate.is_some()).count(), 0);
+    assert_eq!(rig.twin.plan().problems().collect::<Vec<_>>(), []);
+}
+
 #[test]
 fn a_model_that_sitewise_refuses_is_reported_and_its_values_wait() {
     let mut sitewise = FakeSiteWise::default();

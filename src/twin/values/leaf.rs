@@ -243,6 +243,35 @@ impl SourceValues {
     }
 }
 
+impl SourceValues {
+    /// The properties of an asset are others: `place` tells where each is now.
+    pub(in crate::twin) fn move_properties(
+        &mut self,
+        asset: AssetIx,
+        place: &mut dyn FnMut(PropertyIx) -> Option<PropertyIx>,
+    ) {
+        for slot in &mut self.slots {
+            let Some(leaf) = slot.leaf_mut().filter(|leaf| leaf.asset == asset) else { continue };
+            match place(leaf.property) {
+                Some(property) => leaf.property = property,
+                None => *slot = LeafSlotState::None(DropReason::CappedProperties),
+            }
+        }
+        for (target, mut leaf) in std::mem::take(&mut self.missing_leaves) {
+            let property = if target.asset == asset { place(target.property) } else { None };
+            leaf.property = property.unwrap_or(leaf.property);
+            if target.asset != asset || property.is_some() {
+                self.missing_leaves.insert(leaf.target(), leaf);
+            }
+        }
+        for ((of, property), last) in std::mem::take(&mut self.attributes) {
+            let property = if of == asset { place(property) } else { Some(property) };
+            self.attributes.extend(property.map(|property| ((of, property), last)));
+        }
+        self.times_since_birth = None;
+    }
+}
+
 /// Leaves that a birth does not have, and one before it had.
 pub(super) type MissingLeaves = BTreeMap<LeafTarget, Leaf>;
 

@@ -29,7 +29,7 @@ impl DesiredWorld {
     /// The asset under which one of `model` has a place: `parent`, or else an overflow level below
     /// it; if that would close a ring of models, the nearest ancestor that is not in the ring, up to the
     /// node or device. `parent` if there is no place at all.
-    pub(super) fn place_below(&mut self, parent: AssetIx, model: ModelIx) -> AssetIx {
+    pub(in crate::twin) fn place_below(&mut self, parent: AssetIx, model: ModelIx) -> AssetIx {
         let mut at = parent;
         loop {
             let above = self.assets.get(at);
@@ -54,6 +54,15 @@ impl DesiredWorld {
             }
         }
         parent
+    }
+
+    /// A birth has these assets, of which the first is its node's or device's: whoever deleted one
+    /// gets it again.
+    pub(in crate::twin) fn born(&mut self, source: AssetIx, all: &[AssetIx]) {
+        self.assets.born(source);
+        for asset in all {
+            self.plan.asset_born(*asset);
+        }
     }
 
     /// The asset that an overflow level was made for; any other is its own.

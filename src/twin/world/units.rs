@@ -66,6 +66,14 @@ impl DesiredWorld {
         }
     }
 
+    /// An asset has another model: what is known of the units of its properties is none of that.
+    pub(in crate::twin) fn forget_units(&mut self, ix: AssetIx) {
+        self.units.retain(|(asset, _), _| *asset != ix);
+        self.units_to_verify.remove(&ix);
+        self.verified_units.0.remove(&ix);
+        self.plan.forget_units(ix, &self.assets);
+    }
+
     /// Has the units read that are in doubt.
     pub(in crate::twin) fn verify_units(&mut self) {
         for (asset, of) in std::mem::take(&mut self.units_to_verify) {

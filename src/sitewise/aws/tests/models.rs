@@ -238,6 +238,29 @@ async fn properties_of_custom_composite_models_are_listed() {
     assert_eq!(properties, [(Uuid::from_u128(20), "A"), (Uuid::from_u128(21), "B")]);
 }
 
+/// A proxy answered each page with the first one: the list grew until the process was killed.
+#[tokio::test]
+async fn a_list_of_properties_that_names_the_same_page_again_has_failed() {
+    let stub = Stub::start(|request: &StubRequest| {
+        if request.path.starts_with(&format!("/asset-models/{MODEL}/properties")) {
+            let page = json!({"assetModelPropertySummaries": [], "nextToken": "A"});
+            return StubReply::json(200, &page);
+        }
+        let mut model = model_of_people();
+        model["assetModelCompositeModelSummaries"] =
+            json!([{"id": Uuid::from_u128(30).to_string(), "name": "More", "type": "CUSTOM"}]);
+        StubReply::json(200, &model)
+    })
+    .await;
+    let client = client(&stub);
+    let described = client.describe_model(MODEL.parse().unwrap());
+    let described = tokio::time::timeout(Duration::from_secs(10), described).await;
+    let fault = described.expect("it ends").unwrap_err();
+    assert_eq!(fault.kind, ApiFaultKind::Foreign);
+    assert!(fault.message.contains("caching proxy"), "{}", fault.message);
+    assert_eq!(stub.requests().len(), 3);
+}
+
 /// Nothing that ever had a value is taken away, whatever is asked for.
 #[tokio::test]
 async fn a_failed_model_is_written_without_what_was_refused_and_never_active() {

@@ -255,3 +255,72 @@ fn units_that_are_refused_for_good_are_given_up_and_told() {
     assert_eq!(reads, READS);
     assert_eq!(subjects(&rig), [("units of Nordsee/gw0", "Invalid, it says")]);
 }
+
+/// The call was repeated every half minute, and the machine stayed missing.
+#[test]
+fn an_asset_that_its_unit_finds_gone_is_made_again() {
+    let (mut rig, mut sitewise, all) = plant(1);
+    rig.pass(Duration::from_secs(10), &mut |call| sitewise.call(call));
+    let (asset, _) = place(&rig, all[0]);
+    sitewise.assets.remove(&asset).unwrap();
+    rig.plan.unit_wanted(all[0], TEMPERATURE, Some("°F".into()));
+    rig.pass(Duration::from_secs(120), &mut |call| sitewise.call(call));
+    assert!(sitewise.assets.contains_key(&asset));
+    assert_eq!(unit(&rig, &sitewise, all[0]).as_deref(), Some("°F"));
+    assert_eq!(subjects(&rig), []);
+}
+
+/// The same where people deleted the property alone.
+#[test]
+fn a_property_that_its_unit_finds_gone_is_made_again() {
+    let (mut rig, mut sitewise, all) = plant(1);
+    rig.pass(Duration::from_secs(100), &mut |call| sitewise.call(call));
+    sitewise.models.values_mut().for_each(|model| model.properties.clear());
+    rig.plan.unit_wanted(all[0], TEMPERATURE, Some("°F".into()));
+    rig.pass(Duration::from_secs(120), &mut |call| sitewise.call(call));
+    assert_eq!(unit(&rig, &sitewise, all[0]).as_deref(), Some("°F"));
+    assert_eq!(subjects(&rig), []);
+}
+
+/// Whatever SiteWise says of the asset, the unit is asked for ever more rarely.
+#[test]
+fn a_unit_that_is_never_found_is_asked_for_ever_more_rarely() {
+    let (mut rig, mut sitewise, all) = plant(1);
+    rig.pass(Duration::from_secs(10), &mut |call| sitewise.call(call));
+    rig.plan.unit_wanted(all[0], TEMPERATURE, Some("°F".into()));
+    let mut reads = 0;
+    rig.pass(Duration::from_secs(7_200), &mut |call| match &call {
+        ApiCall::DescribeProperty { .. } => {
+            reads += 1;
+            Err(fault(ApiFaultKind::NotFound))
+        }
+        _ => sitewise.call(call),
+    });
+    assert!((8..=20).contains(&reads), "{reads}");
+}
+
+/// The denied read of an asset that is gone was a problem for ever.
+#[test]
+fn units_of_an_asset_that_is_gone_are_no_problem() {
+    for kind in [ApiFaultKind::Denied, ApiFaultKind::Invalid] {
+        let (mut rig, mut sitewise, all) = plant(1);
+        rig.pass(Duration::from_secs(10), &mut |call| sitewise.call(call));
+        doubted(&mut rig, &mut sitewise, all[0]);
+        let mut failed = 0;
+        let mut fails = |call: ApiCall, sitewise: &mut FakeSiteWise| match &call {
+            ApiCall::ReadProperties(..) => {
+                failed += 1;
+                Err(fault(kind))
+            }
+            _ => sitewise.call(call),
+        };
+        rig.pass(Duration::from_secs(1), &mut |call| fails(call, &mut sitewise));
+        assert!(failed > 0 && subjects(&rig).len() == 1, "{kind:?}");
+        let (asset, property) = place(&rig, all[0]);
+        sitewise.assets.remove(&asset).unwrap();
+        sitewise.properties.remove(&(asset, property)).unwrap();
+        rig.pass(Duration::from_secs(400), &mut |call| sitewise.call(call));
+        assert_eq!(subjects(&rig), [], "{kind:?}");
+        assert!(sitewise.assets.contains_key(&asset), "{kind:?}");
+    }
+}
