@@ -38,6 +38,8 @@ mod mqtt;
 mod program;
 #[path = "../../benches/support/stub.rs"]
 mod stub;
+#[path = "../../benches/support/waits.rs"]
+mod waits;
 
 /// One at a time: each of them measures what the whole machine gives it.
 async fn alone() -> tokio::sync::MutexGuard<'static, ()> {
