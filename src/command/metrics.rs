@@ -211,10 +211,11 @@ impl Metrics {
                 metric.limit(&attribute.property);
             }
         }
-        for (slot, sample) in data.samples.iter().filter(|(_, sample)| !sample.without_value) {
-            if let Some(metric) = place(slot).and_then(|at| metrics.get_mut(at))
-                && metric.last.apply_sample(sample, data.order, now)
-            {
+        for (slot, sample) in &data.samples {
+            let Some(metric) = place(slot).and_then(|at| metrics.get_mut(at)) else { continue };
+            if sample.without_value {
+                metric.last.apply_quality(sample, data.order);
+            } else if metric.last.apply_sample(sample, data.order, now) {
                 each(ArrivedValue { key: &metric.key, last: &metric.last });
             }
         }
@@ -268,6 +269,13 @@ impl LastValue {
             quality,
             doubt: LastValueDoubt::None,
             time: sample.time,
+        }
+    }
+
+    /// The quality alone is said: a worse one counts until the next value comes.
+    fn apply_quality(&mut self, sample: &Sample, order: SequenceOrder) {
+        if !sample.historical && !order.is_past() {
+            self.quality = self.quality.max(sample.quality);
         }
     }
 

@@ -53,6 +53,8 @@ pub(super) struct Leaf {
     pub quality: Quality,
     /// What its latest value is of itself, whatever the instances around it are.
     own_quality: Quality,
+    /// Whether that is what it lost when it was converted, which no word of the sender mends.
+    is_impaired: bool,
     pub time: Timestamp,
     /// The sender's own timestamp of the value: before `time` where the value was moved after another
     /// or marked stale, after it where a birth has repeated the value since.
@@ -75,6 +77,7 @@ impl Leaf {
             form,
             quality,
             own_quality: quality,
+            is_impaired: false,
             time,
             sender_time: time,
             hidden_by_history: false,
@@ -138,13 +141,24 @@ impl Leaf {
     /// The latest value has a quality of its own: what it lost when it was converted, else what the
     /// sender says of it.
     pub(super) fn said_itself(&mut self, sample: &Sample, converted: Quality) {
-        self.own_quality = match converted > mapping::quality(sample.quality) {
+        self.is_impaired = converted > mapping::quality(sample.quality);
+        self.own_quality = match self.is_impaired {
             true => converted,
             false => mapping::quality(sample.own_quality),
         };
     }
 
-    /// An instance around it says its quality, and nothing of its members.
+    /// What it is of itself from a sample without a value on. A null is BAD whatever is said.
+    fn own_quality_after(&self, sample: &Sample) -> Quality {
+        let is_null = matches!(self.value, Some(Variant::Null(_)));
+        match mapping::quality(sample.own_quality) {
+            _ if !sample.own_alone || is_null => self.own_quality,
+            said if self.is_impaired => said.max(self.own_quality),
+            said => said,
+        }
+    }
+
+    /// It says its quality, or an instance around it does, and nothing of its value.
     pub(super) fn write_quality(
         &mut self,
         writer: &mut PointWriter,
@@ -164,7 +178,11 @@ impl Leaf {
             SequenceOrder::BeforeBirth => true,
         };
         let is_past = is_past || sample.historical;
-        let quality = mapping::quality(sample.quality).max(self.own_quality);
+        let own_quality = self.own_quality_after(sample);
+        let quality = mapping::quality(sample.quality).max(own_quality);
+        if !is_past {
+            self.own_quality = own_quality;
+        }
         let Some(last) = self.last().filter(|last| !is_past && last.quality != quality) else {
             return writer.count_unchanged(ValueOrigin::Plant);
         };
