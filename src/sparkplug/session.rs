@@ -186,6 +186,8 @@ pub(crate) struct EdgeSession {
     has_answered: bool,
     /// Whether it sends data that cannot be interpreted.
     sends_unreadable: bool,
+    /// Whether another server than its own was connected since it was online: it may be there.
+    asks_all: bool,
     /// Whether its last unreadable message was skipped as too costly.
     is_costly: bool,
     /// How much it had us decompress.
@@ -229,6 +231,7 @@ impl EdgeSession {
             created: now,
             has_answered: false,
             sends_unreadable: false,
+            asks_all: false,
             is_costly: false,
             debt: InflationDebt::default(),
             clock: SenderClock::default(),
