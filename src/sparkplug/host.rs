@@ -50,6 +50,7 @@ mod eviction;
 mod excluded;
 pub(crate) mod finding_log;
 mod incoming;
+mod lost;
 mod role;
 mod settling;
 pub(crate) mod state;
@@ -57,6 +58,7 @@ mod view;
 
 pub use counters::{HostCounters, SkipReason};
 pub use finding_log::FindingRecord;
+pub use lost::LostSenders;
 pub use role::HostRole;
 pub use state::state_payload;
 pub use view::{BornCursor, BornTags, Enough, NodeView};

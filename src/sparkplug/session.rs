@@ -36,6 +36,7 @@ mod expected;
 mod filter_yield;
 mod forgetting;
 mod gaps;
+mod lost;
 mod message;
 mod numbering;
 mod online;
