@@ -23,6 +23,8 @@ const OVERLAP: Duration = Duration::from_secs(10);
 /// edge nodes count as unreachable.
 const REPLACED: Duration = Duration::from_secs(5);
 
+const REPLACED_TOO_SLOWLY: &str = "the connection was replaced too slowly";
+
 /// As what a connection is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LinkKind {
@@ -234,6 +236,19 @@ impl Links {
         }
     }
 
+    /// Sessions that have been interrupted too long for one connection that replaces another: from
+    /// now on that is known.
+    pub(super) fn take_overdue(&mut self, now: Instant) -> Vec<Inbound> {
+        let servers = (0..).zip(&mut self.servers);
+        let overdue = |hidden: &mut Instant| now.since(*hidden) >= REPLACED;
+        servers
+            .filter_map(|(server, links)| {
+                links.hidden_since.take_if(overdue)?;
+                Some(Inbound::Disconnected { server, reason: REPLACED_TOO_SLOWLY.to_owned() })
+            })
+            .collect()
+    }
+
     /// Since when all servers are heard without a break.
     pub(super) fn hears_since(&self) -> Option<Instant> {
         self.hearing.since()
@@ -362,7 +377,7 @@ impl ServerLinks {
         }
         self.current.is_up = true;
         if self.hidden_since.take().is_some_and(|since| now.since(since) >= REPLACED) {
-            let reason = "the connection was replaced too slowly".to_owned();
+            let reason = REPLACED_TOO_SLOWLY.to_owned();
             routed.inbound.push(Inbound::Disconnected { server, reason });
         }
         routed.inbound.push(Inbound::Connected { server, session_time });

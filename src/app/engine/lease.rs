@@ -197,6 +197,10 @@ impl<S: SiteWise> Engine<S> {
 
     /// Asks the lease whether this bridge acts, before it does anything.
     pub(super) fn handle_lease(&mut self, now: Now) {
+        let overdue = self.keeper.as_mut().map(|keeper| keeper.links.take_overdue(now.instant));
+        for inbound in overdue.into_iter().flatten() {
+            self.handle_routed(inbound, now);
+        }
         self.check_lease(now);
         let Some(keeper) = &mut self.keeper else { return };
         keeper.lease.handle_timeout(now.instant);

@@ -202,3 +202,24 @@ async fn that_a_leaving_bridge_loses_its_connection_is_no_news() {
     }
     broker.stop().await;
 }
+
+/// Its edge nodes were online for as long as the server was away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_ends_while_its_successor_cannot_connect_is_told_once() {
+    let broker = Broker::start(0).await.unwrap();
+    let mut rig = Rig::start(&broker.url(), "tester-follows");
+    rig.begin(LinkKind::Host);
+    rig.until(|rig| rig.kinds == [LinkKind::Host]).await;
+    rig.links.retire_host();
+    broker.stop().await;
+    rig.begin(LinkKind::Host);
+    let before = rig.sessions.len();
+    rig.until(|rig| !rig.links.are_all_up()).await;
+    assert_eq!(rig.sessions.len(), before, "it may be back at once");
+    let now = now(rig.began);
+    assert_eq!(rig.links.take_overdue(now), []);
+    let told = rig.links.take_overdue(now + REPLACED);
+    assert!(matches!(told[..], [Inbound::Disconnected { server: 0, .. }]), "{told:?}");
+    assert_eq!(rig.links.take_overdue(now + 2 * REPLACED), []);
+    rig.links.finish(true).await.unwrap();
+}
