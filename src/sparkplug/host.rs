@@ -142,7 +142,7 @@ pub struct Host {
     /// Whether a topic of another namespace ever came.
     saw_foreign_topic: bool,
     outputs: VecDeque<Output>,
-    counters: HostCounters,
+    counters: Box<HostCounters>,
     /// Who the filter leaves out.
     excluded: ExcludedNodes,
     /// What was found of no edge node.
@@ -175,7 +175,7 @@ impl Host {
             judges_clocks: false,
             saw_foreign_topic: false,
             outputs: VecDeque::new(),
-            counters: HostCounters::default(),
+            counters: Box::default(),
             excluded: ExcludedNodes::default(),
             unattributed_findings: FindingLog::default(),
             config,
