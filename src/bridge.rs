@@ -33,7 +33,7 @@ use crate::sitewise::cause::Plane;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::config as host_config;
 use crate::sparkplug::event::Event;
-use crate::sparkplug::host::{self, Host, ServerId};
+use crate::sparkplug::host::{self, Host, LostSenders, ServerId};
 use crate::time::{ClockAgreement, Instant, Now, Timestamp};
 use crate::twin::folders::FolderSurvey;
 use crate::twin::plan::api_call::{CallId, CallResult};
@@ -101,6 +101,12 @@ impl Bridge {
     /// A session with a server has ended.
     pub fn handle_disconnected(&mut self, server: ServerId, now: Now) {
         self.host.handle_disconnected(server, now);
+        self.drain_host(now);
+    }
+
+    /// Messages of these nodes were dropped before they could be handled.
+    pub fn handle_lost(&mut self, server: ServerId, lost: &LostSenders, now: Now) {
+        self.host.handle_lost(server, lost, now);
         self.drain_host(now);
     }
 

@@ -11,6 +11,7 @@ mod contention;
 mod failure;
 mod frames;
 mod inbox;
+mod lost;
 mod options;
 mod reconnect_backoff;
 mod session;

@@ -387,7 +387,12 @@ impl<S: SiteWise> Engine<S> {
             let Some(message) = message else { break };
             now = self.handle_inbound(message);
         }
-        self.servers.log_dropped(self.clock.now().instant);
+        let now = self.now();
+        self.servers.log_dropped(now.instant);
+        let has_room = messages.len() < messages.max_capacity() / 2;
+        for (server, lost) in self.servers.take_lost(has_room, now.instant) {
+            self.bridge.handle_lost(server, &lost, now);
+        }
     }
 
     /// Handles one inbound event; returns the time at which it did.

@@ -9,11 +9,13 @@ use crate::command::Uplink;
 use crate::console::ServerStatus;
 use crate::console::degraded::{NOTHING_DELIVERED, STORED_DROPPED};
 use crate::mqtt::{self, Outgoing, UnsentNotice};
-use crate::sparkplug::host::{OutgoingMessage, ServerId};
+use crate::sparkplug::host::{LostSenders, OutgoingMessage, ServerId};
 use crate::time::{Instant, Timestamp};
 
 /// How long after a dropped message the server is reported as too fast.
 const DROPPING_FOR: Duration = Duration::from_secs(60);
+/// How often those are asked whose messages are dropped, while the queue stays full.
+const LOST_INTERVAL: Duration = Duration::from_secs(10);
 /// How long a message is queued before it counts as late.
 pub(super) const LATE: Duration = Duration::from_secs(5);
 /// How long after a late message the server is reported.
@@ -46,6 +48,8 @@ pub(super) struct ServerState {
     live_drops: (u64, Option<Instant>),
     /// The same of retained messages.
     retained_drops: (u64, Option<Instant>),
+    /// When those whose messages were dropped were taken last.
+    lost_taken: Instant,
     /// How long the latest message had waited when it was read, and when that was.
     last_queue_delay: (Duration, Instant),
     /// The same of the latest that was late.
@@ -106,6 +110,7 @@ impl ServerState {
             publish_dropped: 0,
             live_drops: (0, None),
             retained_drops: (0, None),
+            lost_taken: Instant::START,
             last_queue_delay: (Duration::ZERO, Instant::START),
             last_long_delay: None,
             last_oversized: None,
@@ -220,6 +225,23 @@ impl ServerStates {
         if queue.is_none_or(|queue| queue.try_send(outgoing).is_err()) {
             warn!("a command to MQTT server {place} was not sent: its queue is full or closed");
         }
+    }
+
+    /// Takes whose messages were dropped, of each server: once there is room for their answers, and
+    /// now and then while there is none.
+    pub(super) fn take_lost(
+        &mut self,
+        has_room: bool,
+        now: Instant,
+    ) -> Vec<(ServerId, LostSenders)> {
+        let all = (0..).zip(&mut self.0);
+        let due = all.filter(|(_, of)| has_room || now.since(of.lost_taken) >= LOST_INTERVAL);
+        due.filter_map(|(place, of)| {
+            let lost = of.figures.take_lost()?;
+            of.lost_taken = now;
+            Some((ServerId(place), lost))
+        })
+        .collect()
     }
 
     /// Logs dropped messages, at most once in a while.

@@ -12,17 +12,20 @@ use super::{Bridge, handle_in_twin};
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::event::Event;
 use crate::sparkplug::host::{self, Host, ServerId};
-use crate::time::{Now, Timestamp};
+use crate::time::{Instant, Now, Timestamp};
 use crate::twin::Twin;
 
 /// The host as it was when the first message was deferred.
 #[derive(Debug)]
 pub(super) struct Deferral {
-    host: Host,
+    pub(super) host: Host,
     /// The time up to which it has handled messages.
     time: Now,
     /// Whether all messages since are stored.
     is_complete: bool,
+    /// Nodes that SiteWise has as online, and when the running host began to ask them: nobody is to
+    /// be silent before that.
+    expected: Vec<(Now, EdgeNode, Vec<Arc<str>>)>,
 }
 
 /// A stored message, or what became of a connection.
@@ -54,6 +57,14 @@ impl Deferral {
     /// Counts what an event of the host carries.
     pub(super) fn account_for(&self, event: &Event, twin: &mut Twin) {
         if self.is_complete { twin.defer_event(event) } else { twin.drop_event(event) }
+    }
+
+    /// The running host had asked these by then.
+    fn expect_asked(&mut self, until: Instant) {
+        let asked = self.expected.extract_if(.., |(at, ..)| at.instant <= until);
+        for (at, edge, devices) in asked {
+            self.host.expect_online(&edge, &devices, at);
+        }
     }
 
     /// Hands the events of the copy to the twin.
@@ -88,7 +99,8 @@ impl Bridge {
     /// still handles each of them.
     pub fn defer(&mut self, now: Now) {
         let host = self.host.clone();
-        self.deferral = Some(Box::new(Deferral { host, time: now, is_complete: true }));
+        self.deferral =
+            Some(Box::new(Deferral { host, time: now, is_complete: true, expected: Vec::new() }));
     }
 
     /// Whether messages are deferred.
@@ -108,6 +120,7 @@ impl Bridge {
         let instant = arrived.instant.max(deferral.time.instant);
         let arrived = Now { instant, ..arrived };
         deferral.time = arrived;
+        deferral.expect_asked(instant);
         let Deferral { host, .. } = &mut **deferral;
         if host.poll_timeout().is_some_and(|due| due <= instant) {
             host.handle_timeout(arrived);
@@ -134,6 +147,7 @@ impl Bridge {
         self.host.handle_timeout(now);
         self.drain_host(now);
         let Some(deferral) = &mut self.deferral else { return 0 };
+        deferral.expect_asked(now.instant);
         deferral.host.handle_timeout(now);
         deferral.drain(&mut self.twin, now);
         let is_complete = deferral.is_complete && none_missing;
@@ -161,9 +175,9 @@ impl Bridge {
     }
 
     /// The copy, too, finds out whether these are still online.
-    pub(super) fn expect_deferred(&mut self, edge: &EdgeNode, devices: &[Arc<str>]) {
+    pub(super) fn expect_deferred(&mut self, edge: &EdgeNode, devices: &[Arc<str>], now: Now) {
         if let Some(deferral) = &mut self.deferral {
-            deferral.host.expect_online(edge, devices, deferral.time);
+            deferral.expected.push((now, edge.clone(), devices.to_vec()));
         }
     }
 }

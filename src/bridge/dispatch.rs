@@ -22,7 +22,7 @@ impl Bridge {
             twin::Output::Grouped(edge) => Output::Grouped(edge),
             twin::Output::ExpectOnline { edge, devices } => {
                 self.host.expect_online(&edge, &devices, now);
-                self.expect_deferred(&edge, &devices);
+                self.expect_deferred(&edge, &devices, now);
                 self.drain_host(now);
                 return None;
             }

@@ -1,7 +1,7 @@
 //! The queue to the engine: bounded, and what does not fit is dropped and counted.
 //!
 //! Data travels at QoS 0, so a reader who waits makes the server drop instead, where nobody
-//! counts. A message dropped here leaves a gap in its node's sequence, which is noticed.
+//! counts. Of what is dropped here the sender is remembered, and asked.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +13,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Instant;
 
 use super::Inbound;
+use super::lost::LossRecord;
+use crate::sparkplug::host::LostSenders;
 
 /// Payload bytes in a queue at most, plus the largest packet.
 const QUEUED_BYTES: usize = 64 << 20;
@@ -43,6 +45,7 @@ struct ConnectionCounters {
     uplink: AtomicUsize,
     /// Whether the latest session has its optional subscriptions.
     optional: AtomicBool,
+    lost: LossRecord,
 }
 
 impl ConnectionStats {
@@ -54,6 +57,11 @@ impl ConnectionStats {
     /// Messages of these that were dropped because the queue was full.
     pub fn dropped(&self) -> u64 {
         self.0.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Takes whose live messages were dropped since the last call; none if nobody's were.
+    pub fn take_lost(&self) -> Option<LostSenders> {
+        self.0.lost.take()
     }
 
     /// Messages of these that the server had stored (retained): no more than half of the queue is
@@ -156,7 +164,15 @@ impl Inbox {
 
     /// Buffers messages until the session is announced.
     pub(super) fn buffer_until_announced(&mut self) {
+        self.drop_unannounced();
         self.before_announcement = Some(Vec::new());
+    }
+
+    /// The session has ended before it was announced.
+    fn drop_unannounced(&mut self) {
+        for message in self.before_announcement.take().unwrap_or_default() {
+            self.drop(&message);
+        }
     }
 
     /// Announces the session, then what has arrived in it already. False if there is no room
@@ -196,8 +212,7 @@ impl Inbox {
     pub(super) fn handle_message(&mut self, topic: Bytes, payload: Bytes, qos: u8, retain: bool) {
         let Some(topic) = self.admit(topic, retain) else { return };
         let Some(payload) = Budget::lease(&self.budget, payload) else {
-            self.figures.0.dropped.fetch_add(1, Ordering::Relaxed);
-            return;
+            return self.count_dropped(&topic, retain);
         };
         let (server, arrived) = (self.server, Instant::now());
         self.accept(Inbound::Message { server, topic, payload, arrived, qos, retain });
@@ -220,7 +235,7 @@ impl Inbox {
         };
         if retain && !self.has_room_for_retained() {
             self.figures.0.retained_dropped.fetch_add(1, Ordering::Relaxed);
-            self.count_dropped();
+            self.count_dropped(&topic, retain);
             return None;
         }
         Some(topic)
@@ -238,27 +253,39 @@ impl Inbox {
     fn accept(&mut self, message: Inbound) {
         match &mut self.before_announcement {
             Some(buffered) if buffered.len() < EARLY_MESSAGES => buffered.push(message),
-            Some(_) => self.count_dropped(),
+            Some(_) => self.drop(&message),
             None => self.try_send(message),
         }
     }
 
     /// Announces the end of the session. Nothing is being polled now, so waiting is harmless.
     pub(super) async fn disconnected(&mut self, reason: String) {
-        self.before_announcement = None;
+        self.drop_unannounced();
         let server = self.server;
         let _ = self.queue.send(Inbound::Disconnected { server, reason }).await;
     }
 
     fn try_send(&self, message: Inbound) {
         // A closed queue loses nothing that was to be read: the process is about to end.
-        if let Err(TrySendError::Full(_)) = self.queue.try_send(message) {
-            self.count_dropped();
+        if let Err(TrySendError::Full(message)) = self.queue.try_send(message) {
+            self.drop(&message);
         }
     }
 
-    fn count_dropped(&self) {
+    fn drop(&self, message: &Inbound) {
+        match message {
+            Inbound::Message { topic, retain, .. } | Inbound::Oversized { topic, retain, .. } => {
+                self.count_dropped(topic, *retain);
+            }
+            Inbound::Connected { .. } | Inbound::Disconnected { .. } => {}
+        }
+    }
+
+    fn count_dropped(&self, topic: &str, retain: bool) {
         self.figures.0.dropped.fetch_add(1, Ordering::Relaxed);
+        if !retain {
+            self.figures.0.lost.add(topic);
+        }
     }
 }
 
@@ -369,6 +396,58 @@ mod tests {
         inbox.handle_message("d".into(), Bytes::new(), 0, false);
         assert_eq!(topics(&mut received), ["+", "a", "b"]);
         assert_eq!(figures.dropped(), 2);
+    }
+
+    /// They were in no account.
+    #[test]
+    fn what_came_in_a_session_that_ended_before_it_was_announced_is_counted() {
+        for retain in [false, true] {
+            let (queue, mut received) = mpsc::channel(3);
+            let (mut inbox, figures) = inbox(queue);
+            for _ in 0..2 {
+                inbox.buffer_until_announced();
+                for topic in ["a", "b", "c"] {
+                    inbox.handle_message(topic.into(), Bytes::new(), 0, retain);
+                }
+            }
+            assert!(inbox.announce(CONNECTED));
+            assert_eq!((figures.received(), topics(&mut received).len()), (6, 3));
+            // The announcement took the place of one.
+            assert_eq!(figures.dropped(), 3 + 1);
+        }
+    }
+
+    /// A death that was dropped left no gap, so that the node stayed online for ever.
+    #[test]
+    fn whose_live_messages_were_dropped_is_remembered() {
+        let (queue, _received) = mpsc::channel(1);
+        let (mut inbox, figures) = inbox(queue);
+        assert_eq!(figures.take_lost(), None);
+        inbox.handle_message("spBv1.0/g/NDATA/n".into(), Bytes::new(), 0, false);
+        for (topic, retain) in [
+            ("spBv1.0/g/NDEATH/dead", false),
+            ("spBv1.0/g/DDEATH/n/d", false),
+            ("spBv1.0/g/NCMD/other", false),
+            ("spBv1.0/STATE/h", false),
+            ("spBv1.0/g/NBIRTH/stored", true),
+        ] {
+            inbox.handle_message(topic.into(), Bytes::new(), 0, retain);
+        }
+        inbox.handle_oversized("spBv1.0/g/NBIRTH/large".into(), 1 << 30, false);
+        let large = Bytes::from(vec![0; QUEUED_BYTES + 2048]);
+        inbox.handle_message("spBv1.0/g/NBIRTH/huge".into(), large, 0, false);
+        let names = |edges: &std::collections::BTreeSet<_>| {
+            edges.iter().map(ToString::to_string).collect::<Vec<String>>()
+        };
+        let lost = figures.take_lost().unwrap();
+        assert_eq!(names(&lost.senders), ["g/huge", "g/large", "g/n"]);
+        assert_eq!((names(&lost.deaths), lost.are_more), (vec!["g/dead".to_owned()], false));
+        assert_eq!(figures.take_lost(), None);
+        for node in 0..1_001 {
+            inbox.handle_message(format!("spBv1.0/g/NDATA/{node}").into(), Bytes::new(), 0, false);
+        }
+        let lost = figures.take_lost().unwrap();
+        assert_eq!((lost.senders.len(), lost.are_more), (1_000, true));
     }
 
     #[test]

@@ -489,5 +489,6 @@ fn absent_sample(inherited: Inherited) -> Sample {
         transient: inherited.transient,
         alarm: false,
         without_value: !inherited.null,
+        own_alone: false,
     }
 }

@@ -233,9 +233,11 @@ pub struct Sample {
     pub transient: bool,
     /// `metadata.content_type` is `Alarm`: Ignition's alarms share the tag's name.
     pub alarm: bool,
-    /// A member that the birth lists without a value of any kind, null included; in data, a member
-    /// of which nothing but the quality of an instance around it is said.
+    /// A member that the birth lists without a value of any kind, null included; in data, a leaf
+    /// of which nothing but its quality is said, or that of an instance around it.
     pub without_value: bool,
+    /// In data without a value: it is the leaf's own quality that is said.
+    pub own_alone: bool,
 }
 
 /// Quality as the sender gives it, by the table of Sparkplug and of Ignition's codes.

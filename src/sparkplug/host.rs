@@ -50,18 +50,22 @@ mod eviction;
 mod excluded;
 pub(crate) mod finding_log;
 mod incoming;
+mod lost;
 mod role;
+mod settling;
 pub(crate) mod state;
 mod view;
 
 pub use counters::{HostCounters, SkipReason};
 pub use finding_log::FindingRecord;
+pub use lost::LostSenders;
 pub use role::HostRole;
 pub use state::state_payload;
 pub use view::{BornCursor, BornTags, Enough, NodeView};
 
 use excluded::ExcludedNodes;
 use finding_log::FindingLog;
+use settling::SessionDurations;
 use state::ConnectedServers;
 
 /// One of the MQTT servers that together carry one Sparkplug infrastructure.
@@ -108,6 +112,7 @@ pub struct Host {
     shares_id: bool,
     random: fastrand::Rng,
     servers: ConnectedServers,
+    durations: SessionDurations,
     sessions: Vec<EdgeSession>,
     /// Index of a node's session, by group and node.
     index_of_node: FxHashMap<Arc<str>, FxHashMap<Arc<str>, usize>>,
@@ -137,7 +142,7 @@ pub struct Host {
     /// Whether a topic of another namespace ever came.
     saw_foreign_topic: bool,
     outputs: VecDeque<Output>,
-    counters: HostCounters,
+    counters: Box<HostCounters>,
     /// Who the filter leaves out.
     excluded: ExcludedNodes,
     /// What was found of no edge node.
@@ -152,6 +157,7 @@ impl Host {
             shares_id: false,
             random: fastrand::Rng::with_seed(seed),
             servers: ConnectedServers::default(),
+            durations: SessionDurations::default(),
             sessions: Vec::new(),
             index_of_node: FxHashMap::default(),
             folded: CaseFoldedNames::default(),
@@ -169,7 +175,7 @@ impl Host {
             judges_clocks: false,
             saw_foreign_topic: false,
             outputs: VecDeque::new(),
-            counters: HostCounters::default(),
+            counters: Box::default(),
             excluded: ExcludedNodes::default(),
             unattributed_findings: FindingLog::default(),
             config,
@@ -183,17 +189,30 @@ impl Host {
 
     /// A connection is up and its subscriptions are acknowledged. `session_time` is the time
     /// in the will of this connection's CONNECT. The first output is the STATE birth
-    /// [host-topic-phid-birth-message]. All nodes that were born once and are not online are asked
-    /// for their births, as after a start.
+    /// [host-topic-phid-birth-message]. All nodes that are not online are asked for their births, as
+    /// after a start; those of other servers only once the session lasts, if the last one did not.
     pub fn handle_connected(&mut self, server: ServerId, session_time: Timestamp, now: Now) {
         let birth = self.servers.connected(server, session_time, now.instant);
         self.publish_state(server, birth);
         if self.role == HostRole::Listens {
             self.connected_silently(server);
         }
+        let counts_for_all = self.durations.connected(server, now.instant);
+        self.ask_after_connect(server, now, |session| counts_for_all || session.is_on(server));
+    }
+
+    /// These of the nodes that are not online may be behind a server.
+    fn ask_after_connect(
+        &mut self,
+        server: ServerId,
+        now: Now,
+        may_be_there: impl Fn(&EdgeSession) -> bool,
+    ) {
         for index in 0..self.sessions.len() {
             self.update_session(index, now, |session, context| {
-                session.handle_connected(server, context)
+                if may_be_there(session) {
+                    session.handle_connected(server, context);
+                }
             });
         }
     }
@@ -201,6 +220,7 @@ impl Host {
     /// A connection is down: all nodes behind it are unreachable.
     pub fn handle_disconnected(&mut self, server: ServerId, now: Now) {
         self.servers.disconnected(server);
+        self.durations.disconnected(server, now.instant);
         for index in 0..self.sessions.len() {
             self.update_session(index, now, |session, context| {
                 session.handle_disconnected(server, context)
@@ -221,6 +241,9 @@ impl Host {
             if let Some(birth) = self.servers.answer(server, now.instant) {
                 self.publish_state(server, birth);
             }
+        }
+        for server in self.durations.take_settled(now.instant) {
+            self.ask_after_connect(server, now, |session| !session.is_on(server));
         }
         let silent = self.servers.take_silent(now.instant);
         self.outputs.extend(silent.into_iter().map(Output::NothingDelivered));
@@ -259,7 +282,8 @@ impl Host {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let session = self.timers.first().map(|(due, _)| *due);
         let request = self.request_scheduler.deadline().filter(|_| self.role == HostRole::Speaks);
-        let others = [request, self.servers.deadline(), self.excluded.deadline()];
+        let others =
+            [request, self.servers.deadline(), self.durations.deadline(), self.excluded.deadline()];
         session.into_iter().chain(others.into_iter().flatten()).min()
     }
 

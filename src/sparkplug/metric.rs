@@ -184,6 +184,30 @@ pub(crate) fn says_quality(metric: &wire::Metric) -> bool {
     keys.any(|key| key == quality::QUALITY.as_bytes())
 }
 
+/// Whether a leaf in data says its quality, and nothing of its value.
+pub(crate) fn is_quality_of_leaf(metric: &wire::Metric) -> bool {
+    metric.value.is_none() && says_quality_alone(metric) && !is_alarm(metric)
+}
+
+/// Its sample: the value is the one that was sent last.
+pub(crate) fn quality_of_leaf(
+    metric: &wire::Metric,
+    inherited: Inherited,
+    findings: &mut FindingCounts,
+) -> Sample {
+    let own = inherited.by(metric, findings);
+    Sample {
+        time: own.time,
+        quality: own.quality,
+        own_quality: own.own_quality,
+        historical: own.historical,
+        transient: own.transient,
+        without_value: true,
+        own_alone: true,
+        ..Sample::default()
+    }
+}
+
 /// The sample in a metric whose leaf is a `datatype`.
 pub(crate) fn sample(
     metric: &wire::Metric,
@@ -226,6 +250,7 @@ pub(crate) fn sample(
         transient: own.transient,
         alarm,
         without_value: false,
+        own_alone: false,
     }
 }
 

@@ -36,6 +36,7 @@ mod expected;
 mod filter_yield;
 mod forgetting;
 mod gaps;
+mod lost;
 mod message;
 mod numbering;
 mod online;
@@ -186,6 +187,8 @@ pub(crate) struct EdgeSession {
     has_answered: bool,
     /// Whether it sends data that cannot be interpreted.
     sends_unreadable: bool,
+    /// Whether another server than its own was connected since it was online: it may be there.
+    asks_all: bool,
     /// Whether its last unreadable message was skipped as too costly.
     is_costly: bool,
     /// How much it had us decompress.
@@ -229,6 +232,7 @@ impl EdgeSession {
             created: now,
             has_answered: false,
             sends_unreadable: false,
+            asks_all: false,
             is_costly: false,
             debt: InflationDebt::default(),
             clock: SenderClock::default(),

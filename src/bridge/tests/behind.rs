@@ -1,6 +1,9 @@
 //! What is given up while SiteWise is learned is asked for afterwards.
 
+use super::plant::Plant;
 use super::*;
+use crate::bridge::deferral::Deferred;
+use crate::sparkplug::host::NodePhase;
 use crate::twin::counts::DropReason;
 
 /// What SiteWise shows of `Load` of the first node.
@@ -61,4 +64,39 @@ fn after_learning_a_node_whose_data_was_given_up_is_asked_and_its_latest_is_show
     world.pass(Duration::from_secs(60));
     assert_eq!(load(&world), Some(Variant::Integer(8)));
     world.check_conservation();
+}
+
+/// A living node that nobody had asked yet was told dead for minutes, in the past.
+#[test]
+fn who_is_expected_after_the_initial_sync_is_not_silent_before_it() {
+    let Plant { mut bridge, now, .. } = Plant::new(|_| {});
+    let after = |seconds: u64| now.plus(Duration::from_secs(seconds));
+    let value = || [Metric::new("a", 1_i32)];
+    bridge.set_deferrable(true);
+    bridge.defer(after(120));
+    let (quiet, other) = (EdgeNode::new("g", "quiet"), EdgeNode::new("g", "other"));
+    let synced = after(600);
+    bridge.host.expect_online(&quiet, &[], synced);
+    bridge.expect_deferred(&quiet, &[], synced);
+    let hear = |bridge: &mut Bridge, edge: &EdgeNode, at: Now| {
+        let birth = Edge::new(edge.clone(), 0).nbirth(at.wall, value());
+        let (topic, payload) = (&birth.topic, &birth.payload);
+        let stored = Deferred::Message { topic, payload, retain: false };
+        bridge.handle_deferred(SERVER, &stored, at, synced);
+        bridge.deferral.as_ref().unwrap().host.phase(&quiet)
+    };
+    for second in (130..600).step_by(10) {
+        assert_eq!(hear(&mut bridge, &other, after(second)), NodePhase::Unknown, "{second}");
+    }
+    assert_eq!(hear(&mut bridge, &other, synced), NodePhase::Awaited);
+    assert_eq!(hear(&mut bridge, &quiet, after(601)), NodePhase::Online);
+    assert_eq!(hear(&mut bridge, &other, after(660)), NodePhase::Online);
+    // One that does not answer is dead ten seconds after it was asked.
+    let gone = EdgeNode::new("g", "gone");
+    bridge.expect_deferred(&gone, &[], after(700));
+    for (second, phase) in [(705, NodePhase::Awaited), (720, NodePhase::Offline)] {
+        hear(&mut bridge, &other, after(second));
+        hear(&mut bridge, &other, after(second + 1));
+        assert_eq!(bridge.deferral.as_ref().unwrap().host.phase(&gone), phase, "{second}");
+    }
 }

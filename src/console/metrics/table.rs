@@ -74,7 +74,7 @@ pub(super) const TABLE: &[MetricDef] = &[
         MetricKind::Counter,
         "sparkwise_mqtt_messages_dropped_total",
         "Messages dropped because they arrived faster than the bridge reads: its queue was full. \
-         Each leaves a gap in its node's sequence, which triggers a rebirth request.",
+         A rebirth is requested of each node that lost one.",
         MetricLabel::Server,
         |s| s.servers.iter().map(|link| link.dropped as f64).collect(),
     ),

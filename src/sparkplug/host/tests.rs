@@ -23,6 +23,7 @@ mod ending;
 mod filters;
 mod flags;
 mod kinds;
+mod lost;
 mod memory;
 mod model;
 mod moves;

@@ -64,7 +64,7 @@ impl BornTags<'_> {
 impl Host {
     /// What has passed through, with all findings of all nodes.
     pub fn counters(&self) -> HostCounters {
-        let mut counters = self.counters.clone();
+        let mut counters = HostCounters::clone(&self.counters);
         for session in &self.sessions {
             counters.findings.merge(session.findings());
             counters.excluded_values += session.excluded();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::birth_archive::BirthsBeforeDrop;
 use super::prior_tables::PriorTables;
-use super::{NodePhase, SessionContext, SessionMessage};
+use super::{NodePhase, Payload, SessionContext, SessionMessage};
 use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::host::ServerId;
 use crate::sparkplug::limits;
@@ -291,6 +291,16 @@ impl AwaitingBirth {
         self.prior == PriorState::ServerLost
     }
 
+    /// Whether it may have been online ever since its server was lost.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.is_lost() || self.archived_births.is_some()
+    }
+
+    /// Whether a death is of a session before the last that is known.
+    pub(super) fn is_of_before(&self, death: &Payload) -> bool {
+        self.prior_tables.as_ref().is_some_and(|past| past.begins_after(death))
+    }
+
     /// Whether it was online when last known, and no death was emitted since.
     pub(super) fn is_expected(&self) -> bool {
         !matches!(self.expectation, Expectation::None | Expectation::MayReturn)
@@ -319,11 +329,11 @@ impl AwaitingBirth {
         self.is_expected() || self.expectation == Expectation::MayReturn
     }
 
-    /// Its state is unknown: request a rebirth if it was online or may have come back unnoticed.
-    pub(super) fn should_ask(&mut self, was_known: bool) {
+    /// Its state is unknown: a rebirth is to be requested, for it may be online unnoticed.
+    pub(super) fn should_ask(&mut self) {
         match self.expectation {
-            Expectation::None if was_known => self.expectation = Expectation::MayReturn,
-            Expectation::None | Expectation::MayReturn | Expectation::Unasked => {}
+            Expectation::None => self.expectation = Expectation::MayReturn,
+            Expectation::MayReturn | Expectation::Unasked => {}
             Expectation::Until(_) | Expectation::BirthUndecodable => {
                 self.expectation = Expectation::Unasked;
             }
@@ -449,7 +459,7 @@ impl AwaitingBirth {
             uncounted,
             devices: self.devices,
             prior_tables: self.prior_tables,
-            archived_births: None,
+            archived_births: self.archived_births,
         }
     }
 

@@ -25,6 +25,7 @@ impl EdgeSession {
         let may_ask = self.may_ask(RebirthTrigger::Probe, context);
         let is_asked = self.requests.due().is_some();
         let verifies = context.config.bd_seq == BdSeq::Verify;
+        let verifies_number = context.config.bd_seq != BdSeq::Off;
         match &mut self.state {
             SessionState::Awaited(awaited) if awaited.is_expected() => {
                 let death = birth::bd_seq(payload, None).map(|(number, _)| number);
@@ -59,6 +60,13 @@ impl EdgeSession {
                         self.notes.findings.note(Finding::StaleDeath);
                     }
                 }
+            }
+            SessionState::Awaited(awaited)
+                if awaited.is_hidden()
+                    && (self.server.is_some_and(|own| own != server)
+                        || verifies_number && awaited.is_of_before(payload)) =>
+            {
+                self.notes.findings.note(Finding::StaleDeath);
             }
             SessionState::Awaited(_) => {
                 self.read_before_death(server, payload, context);
@@ -112,14 +120,17 @@ impl EdgeSession {
             SessionState::Online(online) => online.forget_elsewhere(server),
             SessionState::Awaited(awaited) => {
                 let is_its_server = self.server == Some(server);
+                let is_out_of_reach = is_its_server || !context.servers.is_any_up();
+                if is_out_of_reach && awaited.is_expected() {
+                    return self.go_offline(DeathCause::ConnectionLost, context);
+                }
                 if is_its_server {
                     self.problem.take_if(|problem| problem.reason != RebirthReason::Expected);
                     self.notes.findings.add(Finding::BeforeBirth, awaited.count_waiting());
                     let waiting = awaited.take_waiting();
                     self.notes.skip_waiting(SkipReason::BeforeBirth, &waiting);
                 }
-                if is_its_server || !context.servers.is_any_up() {
-                    awaited.should_ask(false);
+                if is_out_of_reach {
                     self.requests.cancel();
                 }
             }

@@ -21,9 +21,12 @@ impl EdgeSession {
         };
         awaited.expect_devices(devices);
         self.birth_emitted = true;
-        // Otherwise it is asked once there is a connection.
         if context.servers.is_any_up() {
             self.ask_expected(context);
+        } else {
+            // It is asked once there is a connection. Until then its silence says as much as that of
+            // a node whose connection was lost.
+            self.note_request_sent(context);
         }
     }
 
@@ -37,29 +40,36 @@ impl EdgeSession {
         }
     }
 
-    /// A connection is up: known nodes may be behind it, and are asked as after a start.
+    /// A connection is up: whoever is not online may be behind it, and is asked as after a start.
     pub(crate) fn handle_connected(&mut self, server: ServerId, context: &SessionContext<'_>) {
         let SessionState::Awaited(awaited) = &mut self.state else {
             return;
         };
+        self.asks_all |= self.server != Some(server);
         self.sends_unreadable = false;
-        if self.birth_emitted || awaited.is_to_be_asked() {
-            awaited.should_ask(true);
-            self.requests.reset_for_session();
+        self.requests.reset_for_session();
+        if self.birth_emitted || self.was_known || awaited.is_to_be_asked() {
+            awaited.should_ask();
             self.ask_expected(context);
-        } else if self.server == Some(server) {
-            self.requests.reset_for_session();
-            // It sent a birth that could not be decoded, and may send nothing further by itself.
-            if awaited.is_unknown() && self.last_heard.is_some() {
-                self.request(RebirthTrigger::BeforeBirth, context);
-            }
+        } else if self.server.is_some() {
+            // What was heard of it, or stored, was not enough, and it may send nothing further by
+            // itself.
+            self.request(RebirthTrigger::BeforeBirth, context);
         }
     }
 
-    /// Whether a server that is not connected may be the only one that it is behind: nothing was
-    /// heard of it since the start, so that its silence says nothing.
+    /// Whether `server` is the one that it was heard on last.
+    pub(crate) fn is_on(&self, server: ServerId) -> bool {
+        self.server == Some(server)
+    }
+
+    /// Whether a server that is not connected may be the only one that it is behind, so that its
+    /// silence says nothing: nothing was heard of it since the start, or it was lost with its server.
     pub(super) fn may_be_behind_another(&self, context: &SessionContext<'_>) -> bool {
-        self.is_unheard() && !context.servers.are_all_up(context.config.servers)
+        match self.server.filter(|_| self.is_lost()) {
+            Some(own) => !context.servers.is_up(own),
+            None => self.is_unheard() && !context.servers.are_all_up(context.config.servers),
+        }
     }
 
     fn ask_expected(&mut self, context: &SessionContext<'_>) {

@@ -57,20 +57,23 @@ pub(crate) enum TablesOf {
 
 impl EdgeSession {
     /// Whether it may be evicted, and since when it is silent. Nodes that are online, expected, or
-    /// on a server that is disconnected may not, unless they said nothing after a birth and are silent
-    /// for long.
+    /// lost with their server may not, unless they said nothing after a birth and are silent for long,
+    /// or were lost a week ago.
     pub(crate) fn eviction_candidate(&self, now: Instant) -> Option<(EvictionClass, Instant)> {
         let heard = self.last_heard.filter(|_| !self.has_answered);
         let unproven = heard
             .filter(|heard| now.since(*heard) >= SILENT_FOR)
             .map(|heard| (EvictionClass::Unproven, heard));
         let SessionState::Awaited(awaited) = &self.state else { return unproven };
-        if awaited.is_to_be_asked() || awaited.is_lost() {
+        let silent_since = self.last_heard.unwrap_or(self.created);
+        // A server that is lost for good keeps nobody's place for ever.
+        let is_lost = awaited.is_lost() && now.since(silent_since) < OFFLINE_FOR;
+        if awaited.is_to_be_asked() || is_lost {
             return unproven;
         }
         let was_born = self.birth_emitted || self.was_known;
         let kind = if was_born { EvictionClass::Offline } else { EvictionClass::Unknown };
-        Some((kind, self.last_heard.unwrap_or(self.created)))
+        Some((kind, silent_since))
     }
 
     /// Whether it was asked because memory is short or it is silent, and has not answered yet.
@@ -115,7 +118,7 @@ impl EdgeSession {
     /// it does not answer.
     pub(super) fn probe_unread(&mut self, why: RebirthTrigger, context: &mut SessionContext<'_>) {
         if let SessionState::Awaited(awaited) = &mut self.state {
-            awaited.should_ask(true);
+            awaited.should_ask();
         }
         if self.may_ask(why, context) {
             self.request(why, context);
@@ -126,9 +129,15 @@ impl EdgeSession {
     pub(crate) fn is_expired(&self, now: Instant) -> bool {
         self.eviction_candidate(now).is_some_and(|(kind, since)| match kind {
             EvictionClass::Unknown => now.since(since) >= UNKNOWN_FOR,
-            EvictionClass::Offline => now.since(since) >= OFFLINE_FOR,
+            // Whose server is lost goes only where its place is needed.
+            EvictionClass::Offline => !self.is_lost() && now.since(since) >= OFFLINE_FOR,
             EvictionClass::Unproven => false,
         })
+    }
+
+    /// Whether its server was lost, and did not come back without it.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(&self.state, SessionState::Awaited(awaited) if awaited.is_lost())
     }
 
     /// Its slot is needed: what was emitted as alive is emitted as offline.
@@ -166,7 +175,7 @@ impl EdgeSession {
             return;
         }
         match &mut self.state {
-            SessionState::Awaited(awaited) => awaited.should_ask(true),
+            SessionState::Awaited(awaited) => awaited.should_ask(),
             SessionState::Online(online) => {
                 online.doubt(DeathCause::Silent, context.now.instant);
             }

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::SessionMessage;
+use super::{Payload, SessionMessage};
+use crate::sparkplug::birth;
 use crate::sparkplug::edge::BD_SEQ;
 use crate::sparkplug::host::ServerId;
 use crate::sparkplug::table::{BirthTable, NameTarget};
@@ -78,6 +79,13 @@ impl PriorTables {
     pub(super) fn alias_of_bd_seq(&self) -> Option<u64> {
         let leaf = self.own.table.named(None, BD_SEQ)?;
         self.own.table.alias_of(leaf).filter(|_| matches!(leaf, NameTarget::Leaf(_)))
+    }
+
+    /// Whether a death is of an earlier session by its number, which counts around at 256.
+    pub(super) fn begins_after(&self, death: &Payload) -> bool {
+        let death = birth::bd_seq(death, self.alias_of_bd_seq()).map(|(number, _)| number);
+        let numbers = self.bd_seq().zip(death);
+        numbers.is_some_and(|(own, death)| own != death && (own.wrapping_sub(death) as u8) < 128)
     }
 
     /// Whether the node's own is surely of this session.

@@ -203,6 +203,13 @@ impl EdgeSession {
             };
             self.set_problem(NodeProblem { reason, since, kind, known_by });
         }
+        // Its server is back, and it is not: from here on it is as dead as any other.
+        if !self.may_be_behind_another(context)
+            && let SessionState::Awaited(awaited) = &mut self.state
+            && awaited.is_lost()
+        {
+            awaited.die();
+        }
     }
 
     /// What is known of it where it is asked for this; none where a stored birth is the reason and
@@ -287,6 +294,7 @@ impl EdgeSession {
         // more.
         self.has_answered |= self.birth_emitted || self.requests.is_unanswered();
         self.sends_unreadable = false;
+        self.asks_all = false;
         self.requests.answered(&context.config.rebirth);
         self.problem = None;
     }
@@ -336,11 +344,12 @@ impl EdgeSession {
         let server = match &self.state {
             SessionState::Online(online) if online.is_elsewhere() => None,
             SessionState::Online(online) => Some(online.server()),
-            SessionState::Awaited(awaited) if awaited.is_lost() => {
+            // It speaks there. Whoever is silent may have moved.
+            SessionState::Awaited(_) if self.sends_unreadable => self.server,
+            SessionState::Awaited(awaited) if awaited.is_lost() && !self.asks_all => {
                 self.server.filter(|server| context.servers.is_up(*server))
             }
-            SessionState::Awaited(awaited) if awaited.is_to_be_asked() => None,
-            SessionState::Awaited(_) => self.server,
+            SessionState::Awaited(_) => None,
         };
         if !server.map_or(context.servers.is_any_up(), |server| context.servers.is_up(server)) {
             // Whoever is connected next says what is to be asked then.

@@ -133,7 +133,14 @@ impl DataReader<'_> {
         if declared.is_some() && born.is_some() && declared != born && !metric::is_alarm(metric) {
             self.findings.note(Finding::ChangedDatatype);
         }
-        let sample = metric::sample(metric, born.or(declared), inherited, self.findings);
+        let sample = match metric::is_quality_of_leaf(metric) {
+            true => metric::quality_of_leaf(metric, inherited, self.findings),
+            false => metric::sample(metric, born.or(declared), inherited, self.findings),
+        };
+        if sample.without_value && sample.historical {
+            self.read.skipped += 1;
+            return self.findings.note(Finding::NoValue);
+        }
         if metric.properties.is_some() && !sample.alarm && !sample.historical {
             let properties = metric::properties(metric, self.findings);
             let holder = (AttributeHolder::Leaf(slot), AttributeKind::Property);

@@ -410,3 +410,44 @@ fn the_quality_that_a_birth_says_of_an_instance_is_that_of_the_members_it_lacks(
     assert_eq!(born(&mut rig, Sent::Bad), (Quality::Bad, double(7.0)));
     rig.check_conservation();
 }
+
+/// The value became a null.
+#[test]
+fn the_quality_that_a_leaf_says_alone_is_that_of_its_last_value() {
+    let mut rig = mast();
+    let around = |at: i64, quality| Sample { quality, without_value: true, ..sample(at, None) };
+    let alone =
+        |at: i64, quality| Sample { own_quality: quality, own_alone: true, ..around(at, quality) };
+    let say = |rig: &mut Rig, sample: Sample| {
+        rig.event(data(device("mast"), vec![(0, sample)]));
+        rig.seconds(1);
+        rig.shown("mast", "Wind").unwrap()
+    };
+    assert_eq!(say(&mut rig, alone(11_000, Sent::Bad)), (Quality::Bad, double(7.0)));
+    // The next one holds in its place, and no instance around it makes it better.
+    let uncertain = (Quality::Uncertain, double(7.0));
+    assert_eq!(say(&mut rig, alone(12_000, Sent::Uncertain)), uncertain);
+    assert_eq!(say(&mut rig, around(13_000, Sent::Good)), uncertain);
+    assert_eq!(say(&mut rig, alone(11_500, Sent::Bad)), uncertain, "it is older");
+    let written = rig.written("mast", "Wind").len();
+    assert_eq!(say(&mut rig, alone(14_000, Sent::Uncertain)), uncertain);
+    assert_eq!(rig.written("mast", "Wind").len(), written);
+    assert_eq!(say(&mut rig, alone(15_000, Sent::Good)), (GOOD, double(7.0)));
+    // A null is BAD whatever is said of it.
+    let null = say(&mut rig, sample(16_000, Value::Double(f64::NAN)));
+    assert_eq!(null.0, Quality::Bad);
+    assert_eq!(say(&mut rig, alone(17_000, Sent::Good)), null);
+    rig.check_conservation();
+
+    // What was rounded stays rounded.
+    let rounded = sample(0, Value::Int((1 << 53) + 1));
+    let count = leaf(0, "Count", DataType::Int64, rounded);
+    rig.event(birth_at(20_000, device("counter"), Vec::new(), vec![count]));
+    rig.seconds(30);
+    let shown = rig.shown("counter", "Count").unwrap();
+    assert_eq!(shown.0, Quality::Uncertain);
+    rig.event(data(device("counter"), vec![(0, alone(60_000, Sent::Good))]));
+    rig.seconds(1);
+    assert_eq!(rig.shown("counter", "Count"), Some(shown));
+    rig.check_conservation();
+}

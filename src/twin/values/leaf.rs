@@ -53,6 +53,8 @@ pub(super) struct Leaf {
     pub quality: Quality,
     /// What its latest value is of itself, whatever the instances around it are.
     own_quality: Quality,
+    /// The best that its conversion allows, whatever the sender says.
+    best_quality: Quality,
     pub time: Timestamp,
     /// The sender's own timestamp of the value: before `time` where the value was moved after another
     /// or marked stale, after it where a birth has repeated the value since.
@@ -75,6 +77,7 @@ impl Leaf {
             form,
             quality,
             own_quality: quality,
+            best_quality: quality,
             time,
             sender_time: time,
             hidden_by_history: false,
@@ -122,7 +125,7 @@ impl Leaf {
         let Tqv { time, quality, value } = last;
         // SiteWise takes a null as BAD or UNCERTAIN alone: no instance around it makes it better.
         if matches!(value, Variant::Null(_)) {
-            self.own_quality = Quality::Bad;
+            (self.own_quality, self.best_quality) = (Quality::Bad, Quality::Bad);
         }
         (self.quality, self.value) = (quality, Some(value));
         self.hidden_by_history = false;
@@ -142,6 +145,7 @@ impl Leaf {
     /// The latest value has a quality of its own: what the sender says of it, and no better than
     /// its conversion allows.
     pub(super) fn said_itself(&mut self, sample: &Sample, best_quality: Quality) {
+        self.best_quality = best_quality;
         self.own_quality = mapping::quality(sample.own_quality).max(best_quality);
     }
 
@@ -150,7 +154,7 @@ impl Leaf {
         mapping::quality(sample.quality).max(self.own_quality)
     }
 
-    /// An instance around it says its quality, and nothing of its members.
+    /// It says its quality, or an instance around it does, and nothing of its value.
     pub(super) fn write_quality(
         &mut self,
         writer: &mut PointWriter,
@@ -170,6 +174,9 @@ impl Leaf {
             SequenceOrder::BeforeBirth => true,
         };
         let is_past = is_past || sample.historical;
+        if !is_past && sample.own_alone {
+            self.own_quality = mapping::quality(sample.own_quality).max(self.best_quality);
+        }
         let quality = self.quality_within(sample);
         let Some(last) = self.last().filter(|last| !is_past && last.quality != quality) else {
             return writer.count_unchanged(ValueOrigin::Plant);

@@ -240,12 +240,12 @@ fn expected_nodes_answer_or_are_dead() {
         assert_eq!(stage.host.phase(node), NodePhase::Awaited);
     }
     // Without a connection nobody can be asked, so nobody is silent.
-    stage.pass(secs(60));
+    stage.pass(secs(9));
     stage.check(&[]);
     stage.host.handle_connected(SERVER, stage.time(), stage.now);
     stage.pass(secs(1));
     stage.check(&[
-        "state 0 online @1060000",
+        "state 0 online @1009000",
         "rebirth 0 g/alive",
         "rebirth 0 g/speaking",
         "rebirth 0 g/gone",
@@ -254,7 +254,7 @@ fn expected_nodes_answer_or_are_dead() {
     stage.send(&speaking.clone().ndata(stage.time(), [Metric::new("a", 1_i32)]));
     stage.pass(secs(9));
     let outputs = stage.look();
-    assert!(outputs.contains(&"death g/gone silent @1070000".to_owned()), "{outputs:?}");
+    assert!(outputs.contains(&"death g/gone silent @1019000".to_owned()), "{outputs:?}");
     assert!(!outputs.iter().any(|output| output.contains("death g/speaking")), "{outputs:?}");
     assert_eq!(stage.host.phase(&gone), NodePhase::Offline);
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::edge::Typed;
+use crate::sparkplug::proto::payload as wire;
 
 fn kind() -> [Metric; 2] {
     let inner = Template::definition().member(Metric::new("Oil", 0.5));
@@ -223,4 +224,35 @@ fn the_quality_that_an_instance_says_with_some_members_is_that_of_the_others_too
         }
         stage.check_found(&[]);
     }
+}
+
+/// It became a null, and the value was gone from SiteWise.
+#[test]
+fn a_leaf_in_data_that_says_its_quality_alone_keeps_its_value() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let member = Template::instance("K").member(Metric::new("m", 2_i32));
+    stage
+        .send(&edge.nbirth(stage.time(), [Metric::new("a", 1_i32), Metric::template("x", member)]));
+    stage.look();
+    let alone = |name: &str| {
+        let mut wire = Metric::new(name, 1_i32).quality(0).into_wire();
+        wire.value = None;
+        Metric::from(wire)
+    };
+    let nested = Template::instance("K").member(alone("m"));
+    stage.send(&edge.ndata(stage.time(), [alone("a"), Metric::template("x", nested)]));
+    stage.check(&["data g/n: #2=absent bad, #3=absent bad"]);
+    stage.check_found_of(Finding::NoValue, 0);
+    // History without a value says nothing; nor does a metric that says nothing at all.
+    let history =
+        Metric::from(wire::Metric { is_historical: Some(true), ..alone("a").into_wire() });
+    let nothing = Metric::from(wire::Metric { properties: None, ..alone("a").into_wire() });
+    stage.send(&edge.ndata(stage.time(), [history, nothing]));
+    stage.check(&["data g/n: #2=null"]);
+    stage.check_found_of(Finding::NoValue, 2);
+    // A birth says what there is.
+    stage.send(&edge.nbirth(stage.time(), [alone("a")]));
+    stage.check(&["birth g/n: a#2=null bad"]);
+    stage.check_found_of(Finding::NoValue, 3);
 }

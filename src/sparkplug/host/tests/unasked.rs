@@ -164,6 +164,44 @@ fn what_a_death_or_a_birth_has_ended_is_not_known_after_a_drop() {
     }
 }
 
+/// All that the node said was skipped until its next birth, which nobody may ask for.
+#[test]
+fn a_will_of_before_or_of_another_server_ends_nothing_that_is_known_after_a_drop() {
+    for server in [SERVER, ServerId(1)] {
+        let mut edge = edge();
+        let _birth = edge.nbirth(Timestamp::default(), a(1));
+        let before = edge.will();
+        edge.reconnect();
+        let mut stage = dropped("off", &mut edge);
+        stage.host.handle_connected(ServerId(1), stage.now.wall, stage.now);
+        stage.look();
+        let will = if server == SERVER { before } else { edge.will() };
+        stage.send_via(server, &will);
+        stage.check_found_of(Finding::StaleDeath, 1);
+        assert_eq!(told(&mut stage, &mut edge), (60, 60), "{server:?}");
+        stage.send(&edge.will());
+        assert_eq!(stage.look().len(), 2, "its own ends it");
+    }
+}
+
+/// Births that were kept of a node whose tables were evicted were gone with our link.
+#[test]
+fn births_of_a_node_whose_tables_were_evicted_are_kept_over_a_drop() {
+    let mut stage = Stage::with(|config| config.rebirth.reasons = RebirthReasons::NONE);
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), a(1)));
+    stage.send(&edge.dbirth("d", stage.time(), a(1)));
+    let evict = |session: &mut EdgeSession, context: &mut SessionContext<'_>| {
+        session.evict_tables(context);
+    };
+    stage.host.update_session(0, stage.now, evict);
+    stage.host.handle_disconnected(SERVER, stage.now);
+    stage.pass(secs(3));
+    stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+    stage.look();
+    assert_eq!(told(&mut stage, &mut edge), (60, 60));
+}
+
 #[test]
 fn births_are_kept_within_bounds_and_only_where_nobody_may_be_asked() {
     for (reasons, kept) in [

@@ -1,0 +1,52 @@
+//! Messages that never came to the host, since its queue was full: who sent them may be dead, or
+//! silent from then on, so that no gap shows it.
+
+use std::collections::BTreeSet;
+
+use super::{Host, ServerId};
+use crate::sparkplug::address::EdgeNode;
+use crate::time::Now;
+
+/// Edge nodes of which live messages were dropped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LostSenders {
+    /// Those of which a birth, data, or the death of a device was.
+    pub senders: BTreeSet<EdgeNode>,
+    /// Those of which the death was.
+    pub deaths: BTreeSet<EdgeNode>,
+    /// Whether there were more than can be named.
+    pub are_more: bool,
+}
+
+impl Host {
+    /// Messages of these nodes on `server` were dropped before they could be handled.
+    pub fn handle_lost(&mut self, server: ServerId, lost: &LostSenders, now: Now) {
+        for edge in &lost.deaths {
+            if let Some(index) = self.session_index(&edge.group, &edge.node) {
+                self.update_session(index, now, |session, context| {
+                    session.death_lost(server, context);
+                });
+            }
+        }
+        for edge in &lost.senders {
+            let index = match self.may_take(edge) {
+                true => self.get_or_create_session(&edge.group, &edge.node, now),
+                false => None,
+            };
+            if let Some(index) = index {
+                self.update_session(index, now, |session, context| {
+                    session.message_lost(server, context);
+                });
+            }
+        }
+        if lost.are_more {
+            for index in 0..self.sessions.len() {
+                self.update_session(index, now, |session, context| {
+                    if session.is_on(server) {
+                        session.message_lost(server, context);
+                    }
+                });
+            }
+        }
+    }
+}
