@@ -168,7 +168,8 @@ enum NextNeed {
 #[derive(Debug)]
 pub struct Plan {
     namespace: Namespace,
-    initial_sync: InitialSync,
+    // Boxed, since the plan is part of futures.
+    initial_sync: Box<InitialSync>,
     checks: AssetChecks,
     look_ups: LatestValueReads,
     units: Units,
@@ -203,7 +204,7 @@ impl Plan {
     pub fn new(namespace: Namespace, rates: ProvisioningRates, seed: u64) -> Self {
         let mut plan = Self {
             namespace,
-            initial_sync: InitialSync::default(),
+            initial_sync: Box::default(),
             checks: AssetChecks::default(),
             look_ups: LatestValueReads::default(),
             units: Units::default(),
