@@ -287,7 +287,8 @@ impl Delivery {
     /// How many more points fit into the working set. What SiteWise rejects takes no room of the
     /// others.
     pub fn room(&self) -> Room {
-        let failed = self.failed.min(put_back::FAILED_SET);
+        // Past a bound these are one or two of each property.
+        let failed = self.failed;
         let points = WORKING_SET.saturating_sub(self.waiting.saturating_sub(failed));
         let history = HISTORY_SET.saturating_sub(self.waiting_history.saturating_sub(failed));
         Room { points, history: history.min(points) }

@@ -226,6 +226,10 @@ impl Links {
     pub(super) fn leave(&mut self) {
         self.is_leaving = true;
         self.retire_host();
+        // Whoever comes next hears what becomes of its edge nodes.
+        for server in &mut self.servers {
+            server.hidden_since = None;
+        }
     }
 
     /// Nothing more is published: the connections end once they have sent what they have.
@@ -250,6 +254,9 @@ impl Links {
     /// Servers whose connection was to be replaced by another one of the host's, and that are
     /// without any for too long: the host is told once.
     pub(super) fn lost(&mut self, now: Instant) -> Vec<Inbound> {
+        if self.is_leaving {
+            return Vec::new();
+        }
         let lost = (0..).zip(&mut self.servers).filter_map(|(server, links)| {
             links.hidden_since.take_if(|since| now.since(*since) >= REPLACED)?;
             Some(Inbound::Disconnected { server, reason: TOO_SLOW.to_owned() })

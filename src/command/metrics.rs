@@ -72,6 +72,10 @@ pub(super) struct LastValue {
     pub quality: SparkplugQuality,
     pub doubt: LastValueDoubt,
     time: Timestamp,
+    /// The metric's own, without that of the instances around it.
+    own_quality: SparkplugQuality,
+    /// When a quality was said alone; a later value may have an earlier time of its own.
+    quality_time: Timestamp,
 }
 
 /// Whether the metric may have another value than the last one that counts as its current one.
@@ -266,20 +270,24 @@ impl LastValue {
             quality,
             doubt: LastValueDoubt::None,
             time: sample.time,
+            own_quality: sample.own_quality,
+            quality_time: Timestamp::default(),
         }
     }
 
-    /// The same value with the quality that is said alone: nothing makes a value GOOD that is null,
-    /// no number, or older than one known before.
+    /// The same value with the quality that is said alone, by the metric or by an instance around it:
+    /// nothing makes a value GOOD that is null, no number, or older than one known before.
     fn requalified(&self, sample: &Sample) -> Self {
+        let own_quality = if sample.own_alone { sample.own_quality } else { self.own_quality };
+        let said = sample.quality.max(own_quality);
         let quality = match self.value.as_ref().is_some_and(is_number) {
             false => SparkplugQuality::Bad,
             true if self.doubt == LastValueDoubt::FromOldBirth => {
-                sample.quality.max(SparkplugQuality::Uncertain)
+                said.max(SparkplugQuality::Uncertain)
             }
-            true => sample.quality,
+            true => said,
         };
-        Self { quality, time: sample.time, ..self.clone() }
+        Self { quality, own_quality, quality_time: sample.time, ..self.clone() }
     }
 
     /// Takes a value, or a quality that is said alone, if it is the metric's current one. Another
@@ -289,7 +297,11 @@ impl LastValue {
         if sample.historical || sample.alarm {
             return false;
         }
-        let current = sample.time >= self.time || self.is_ahead(now);
+        let latest = match sample.without_value {
+            true => self.time.max(self.quality_time),
+            false => self.time,
+        };
+        let current = sample.time >= latest || self.is_ahead(now);
         let other = if sample.without_value { self.requalified(sample) } else { Self::of(sample) };
         if current && !order.is_past() {
             *self = other;
@@ -397,7 +409,7 @@ impl Finder<'_> {
             low: None,
             high: None,
             read_only: false,
-            is_ambiguous: self.ambiguous.contains(&slot),
+            is_ambiguous: self.ambiguous.binary_search(&slot).is_ok(),
             last: LastValue::of(sample),
         };
         // What the instance says itself comes last, and so holds.

@@ -110,7 +110,8 @@ impl Delivery {
         wall: Timestamp,
     ) -> (RejectReason, String) {
         let state = self.streams.find(stream).and_then(|slot| self.streams.get(slot));
-        match state.and_then(|state| state.rejected_for()).filter(|_| time < wall) {
+        let waited = time < wall && self.put_back.values(stream) > 0;
+        match state.and_then(|state| state.rejected_for()).filter(|_| waited) {
             Some(kind) => {
                 let refusal = match kind {
                     ApiFaultKind::Denied => RejectReason::Denied,

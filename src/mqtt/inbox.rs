@@ -234,7 +234,6 @@ impl Inbox {
             return None;
         };
         if retain && !self.has_room_for_retained() {
-            self.figures.0.retained_dropped.fetch_add(1, Ordering::Relaxed);
             self.count_dropped(&topic, retain);
             return None;
         }
@@ -282,10 +281,11 @@ impl Inbox {
     }
 
     fn count_dropped(&self, topic: &str, retain: bool) {
-        self.figures.0.dropped.fetch_add(1, Ordering::Relaxed);
-        if !retain {
-            self.figures.0.lost.add(topic);
+        match retain {
+            true => drop(self.figures.0.retained_dropped.fetch_add(1, Ordering::Relaxed)),
+            false => self.figures.0.lost.add(topic),
         }
+        self.figures.0.dropped.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -368,6 +368,18 @@ mod tests {
         inbox.handle_message("i".into(), Bytes::new(), 0, true);
         inbox.handle_message("j".into(), Bytes::from(vec![0; 1024]), 0, false);
         assert_eq!(topics(&mut received), ["h", "j"]);
+    }
+
+    /// They counted as live ones that a flood had cost.
+    #[test]
+    fn retained_messages_of_a_session_that_ends_before_it_is_announced_are_counted_as_such() {
+        let (queue, _received) = mpsc::channel(4);
+        let (mut inbox, figures) = inbox(queue);
+        inbox.buffer_until_announced();
+        inbox.handle_message("a".into(), Bytes::new(), 0, true);
+        inbox.handle_message("b".into(), Bytes::new(), 0, false);
+        inbox.buffer_until_announced();
+        assert_eq!((figures.dropped(), figures.retained_dropped()), (2, 1));
     }
 
     #[test]

@@ -161,12 +161,11 @@ impl Queues {
         }
     }
 
-    /// Lets those of the points behind a gate go on that came first, as long as their time is before
-    /// `oldest`. Calls `freed` with them.
+    /// Lets those of the points behind a gate go on whose time is before `oldest`. Calls `freed` with
+    /// them.
     pub(super) fn expire(&mut self, gate: Gate, oldest: Timestamp, mut freed: impl FnMut(Key)) {
         let Some(parked) = self.parked.get_mut(&gate) else { return };
-        while let Some(first) = parked.first_entry().filter(|first| first.get().time < oldest) {
-            let (arrival, point) = first.remove_entry();
+        for (arrival, point) in parked.extract_if(.., |_, point| point.time < oldest) {
             freed(point.key());
             self.gates.get_mut(point.class).remove(&arrival);
             self.takeable.get_mut(point.class).insert(arrival, point);

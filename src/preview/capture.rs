@@ -101,8 +101,10 @@ pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<CapturedEvents, P
     let (mut first, mut spans) = (None, Vec::new());
     host.handle_connected(ServerId(0), now.wall, now);
     let all: Result<Vec<_>, _> = paths.iter().map(|path| files(path)).collect();
-    let mut files: Vec<_> =
-        all?.concat().into_iter().map(|path| (first_time(&path), path)).collect();
+    let files = all?.concat();
+    let is_one = files.len() == 1;
+    let time = |path: &Path| if is_one { f64::NEG_INFINITY } else { first_time(path) };
+    let mut files: Vec<_> = files.into_iter().map(|path| (time(&path), path)).collect();
     // In the order of their times, not of their names: a session's clock runs forward.
     files.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     'all: for (_, path) in files {
@@ -144,8 +146,12 @@ pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<CapturedEvents, P
     Ok(captured)
 }
 
-/// The time of a capture's first line that has one; what has none comes first.
+/// The time of a capture's first line that has one; what has none comes first, and so does a pipe, which
+/// can be read once.
 fn first_time(path: &Path) -> f64 {
+    if !path.is_file() {
+        return f64::NEG_INFINITY;
+    }
     let lines = File::open(path).map(|file| BufReader::new(file).lines().map_while(Result::ok));
     let mut times = lines.into_iter().flatten().filter_map(|text| line(&text).ok()?.time);
     times.next().unwrap_or(f64::NEG_INFINITY)

@@ -91,7 +91,7 @@ pub(crate) fn read(
         filter,
         path,
         mut table,
-        ambiguous,
+        mut ambiguous,
         repeated,
         keeps_some,
         excluded: excluded_values,
@@ -108,6 +108,8 @@ pub(crate) fn read(
         Some(_) => definitions.used(&metrics),
     };
     let taken = slots > 0 || filter.is_none_or(|filter| filter.takes(&path));
+    ambiguous.sort_unstable();
+    ambiguous.dedup();
     let birth = Birth { source, time, definitions: read, metrics, slots, ambiguous };
     (
         ParsedBirth {

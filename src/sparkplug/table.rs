@@ -212,9 +212,14 @@ impl BirthTable {
         if own.historical || own.time < members.quality_time {
             return false;
         }
-        (members.quality, members.quality_time) = (own.own_quality, own.time);
-        let said = if is_said { own.own_quality } else { members.said_quality };
-        std::mem::replace(&mut members.said_quality, said) != said
+        let before = std::mem::replace(&mut members.quality, own.own_quality);
+        members.quality_time = own.time;
+        if !is_said {
+            return false;
+        }
+        // Since it was said, members may have been written within a message that says none.
+        let said_before = std::mem::replace(&mut members.said_quality, own.own_quality);
+        said_before != own.own_quality || before != own.own_quality
     }
 
     /// How many leaves an instance has, with those of the instances within it.

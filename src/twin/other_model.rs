@@ -41,6 +41,10 @@ impl DesiredWorld {
         self.plan.model_found(to, &self.models);
         self.changed_models.insert(to);
         let from = self.assets.move_to_model(ix, to);
+        if self.plan.is_unsent(from) {
+            // Who is of this kind joins it there, and does not have a second model created.
+            self.models.move_kind(from, to);
+        }
         self.forget_units(ix);
         let below: Vec<_> = self.assets.children(Some(ix), None).map(|(child, _)| child).collect();
         for child in below {

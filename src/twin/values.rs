@@ -234,6 +234,7 @@ impl Twin {
         let Some(values) = self.sources.get_mut(source) else { return };
         let Some((_, died)) = values.stale_mark_due.take() else { return };
         for leaf in values.slots.iter_mut().filter_map(LeafSlotState::leaf_mut) {
+            leaf.unsaid();
             if let Some(last) = leaf.last().filter(|_| leaf.needs_mark()) {
                 let mark = stale_mark(last, died, now);
                 leaf.write(mark.clone());

@@ -178,3 +178,31 @@ fn the_quality_that_an_instance_says_alone_counts() {
     rig.told([turbine(Some(192))]);
     assert_eq!(ask(&mut rig, 41.0), Some(Code::Stale));
 }
+
+/// The instance's quality hid that of the metric, and its time hid the machine's answer.
+#[test]
+fn a_quality_said_alone_hides_neither_the_metrics_own_nor_an_answer_of_before() {
+    let turbine = |code: i32, limit: Option<Metric>| {
+        let template = limit.into_iter().fold(Template::instance("Turbine"), Template::member);
+        Metric::template("T1", template).quality(code)
+    };
+    let definition = Template::definition().member(Metric::new(LIMIT, 0.0));
+    let mut rig = Rig::new("Turbine/Limit = 0..90");
+    let born = turbine(192, Some(Metric::new(LIMIT, 40.0)));
+    rig.born([Metric::template("Turbine", definition), born]);
+    rig.pass(10);
+    rig.told([turbine(192, Some(Metric::new(LIMIT, 40.0).quality(0)))]);
+    rig.pass(10);
+    rig.told([turbine(192, None)]);
+    assert_eq!(rig.ask("Nordsee/gw/T1", LIMIT, 41.0), Some(Code::Stale), "its own is BAD");
+    rig.pass(10);
+    rig.told([turbine(192, Some(Metric::new(LIMIT, 40.0)))]);
+    let changed = rig.now.wall.plus(Duration::from_millis(5));
+    rig.pass(10);
+    rig.told([turbine(192, None)]);
+    rig.request("1", &json!({ "asset": "Nordsee/gw/T1", "property": LIMIT, "value": 41 }));
+    assert!(rig.answered("1").is_none());
+    rig.pass(10);
+    rig.told([turbine(192, Some(Metric::new(LIMIT, 41.0).at(changed)))]);
+    assert_eq!(rig.answered("1").unwrap().code, Code::Confirmed);
+}

@@ -94,11 +94,11 @@ pub(super) fn model_of(twin: &Twin, subject: &str) -> Option<Uuid> {
 /// How well a problem with this subject fits the model with this name, which has some parts; none if it
 /// is about another. Names may have slashes: what reads as a part of `Pump` may be one of `Pump/Seal`.
 fn fit(subject: &str, name: &str, has: impl Fn(&str) -> bool) -> Option<(bool, usize)> {
-    let behind = |starts: [&str; 2]| starts.iter().find_map(|start| subject.strip_prefix(start));
-    if let Some(model) = behind(["model ", "assets of model "]) {
+    let behind = |starts: &[&str]| starts.iter().find_map(|start| subject.strip_prefix(start));
+    if let Some(model) = behind(&["model ", "assets of model ", "growth of model "]) {
         return (model == name).then_some((true, name.len()));
     }
-    let part = behind(["property ", "hierarchy "])?.strip_prefix(name)?.strip_prefix('/')?;
+    let part = behind(&["property ", "hierarchy "])?.strip_prefix(name)?.strip_prefix('/')?;
     Some((has(part), name.len()))
 }
 

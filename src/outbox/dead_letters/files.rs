@@ -49,12 +49,15 @@ pub struct DeadLetterFiles {
     /// Number of the file that is written, and its bytes.
     file_number: u64,
     bytes: u64,
+    flushed_bytes: u64,
     next_id: u64,
     /// Letters whose value was sent again: it may come back.
     retried: FxHashMap<Key, DeadLetterRecord>,
     /// Lines that are not flushed, and how many of their bytes the file has.
     unflushed: Vec<u8>,
     written: usize,
+    /// Whether the disk failed last: only [`sync`](Self::sync) tries it again.
+    fails: bool,
     /// Lines for which there was no room while the disk failed.
     dropped: u64,
 }
@@ -68,10 +71,12 @@ impl DeadLetterFiles {
             file: None,
             file_number: 0,
             bytes: 0,
+            flushed_bytes: 0,
             next_id: 1,
             retried: FxHashMap::default(),
             unflushed: Vec::new(),
             written: 0,
+            fails: false,
             dropped: 0,
         };
         let mut all = BTreeMap::new();
@@ -146,8 +151,9 @@ impl DeadLetterFiles {
         if self.unflushed.is_empty() {
             return Ok(());
         }
-        self.write_out()?;
-        self.flush_file()?;
+        let flushed = self.write_out().and_then(|()| self.flush_file());
+        self.fails = flushed.is_err();
+        flushed?;
         let dropped = std::mem::take(&mut self.dropped);
         if dropped > 0 {
             warn!("dropped {dropped} dead letters: the disk failed for too long");
@@ -159,7 +165,8 @@ impl DeadLetterFiles {
         // A value of our own types always has a form in JSON.
         let Ok(mut line) = serde_json::to_vec(entry) else { return };
         line.push(b'\n');
-        if self.unflushed.len() + line.len() > MAX_UNFLUSHED && self.sync().is_err() {
+        let is_full = self.unflushed.len() + line.len() > MAX_UNFLUSHED;
+        if is_full && (self.fails || self.sync().is_err()) {
             if self.dropped == 0 {
                 warn!("no dead letters can be written to disk: further ones are only counted");
             }
@@ -168,7 +175,9 @@ impl DeadLetterFiles {
         }
         self.unflushed.append(&mut line);
         // A failure is reported by `sync`.
-        let _ = self.write_out();
+        if !self.fails {
+            self.fails = self.write_out().is_err();
+        }
     }
 
     /// Hands to the system what it does not have.
@@ -184,8 +193,7 @@ impl DeadLetterFiles {
             Some(file) => file,
             None => {
                 make_folder(&self.folder)?;
-                let path = self.folder.join(format!("{:08}.jsonl", self.file_number));
-                let file = OpenOptions::new().create(true).append(true).open(path)?;
+                let file = OpenOptions::new().create(true).append(true).open(self.path())?;
                 self.bytes = file.metadata()?.len();
                 self.drop_oldest_files()?;
                 self.file.insert(file)
@@ -194,7 +202,7 @@ impl DeadLetterFiles {
         let lines = self.unflushed.get(self.written..).unwrap_or_default();
         if let Err(error) = file.write_all(lines) {
             // Part of a line may be there.
-            self.begin_file();
+            self.abandon_file();
             return Err(error);
         }
         self.bytes += lines.len() as u64;
@@ -207,19 +215,36 @@ impl DeadLetterFiles {
         if let Some(Err(error)) = self.file.as_ref().map(File::sync_data) {
             // A flush that failed is not repeated alone: the kernel may have dropped what it could not
             // write, and would say that all is well.
-            self.begin_file();
+            self.abandon_file();
             return Err(error);
         }
+        self.flushed_bytes = self.bytes;
         self.unflushed.drain(..self.written);
         self.written = 0;
         Ok(())
     }
 
-    /// Writes what is not flushed to another file.
+    /// Writes what is not flushed to another file, and leaves no copy of it: the oldest file goes for
+    /// the room that it takes.
+    fn abandon_file(&mut self) {
+        if let Some(file) = self.file.take() {
+            let _ = match self.flushed_bytes {
+                0 => fs::remove_file(self.path()),
+                bytes => file.set_len(bytes),
+            };
+        }
+        self.begin_file();
+    }
+
+    /// The file that is written.
+    fn path(&self) -> PathBuf {
+        self.folder.join(format!("{:08}.jsonl", self.file_number))
+    }
+
     fn begin_file(&mut self) {
         self.file = None;
         self.file_number += 1;
-        self.bytes = 0;
+        (self.bytes, self.flushed_bytes) = (0, 0);
         self.written = 0;
     }
 

@@ -44,16 +44,22 @@ impl RecentRefusals {
 
 /// What was rejected lately.
 #[derive(Debug, Default)]
-pub(super) struct Recent(BTreeMap<(Uuid, &'static str), RecentRefusals>);
+pub(super) struct Recent {
+    entries: BTreeMap<(Uuid, &'static str), RecentRefusals>,
+    /// The bucket in which old entries were looked for last.
+    pruned: Option<i64>,
+}
 
 impl Recent {
     pub(super) fn count(&mut self, letter: &DeadLetter) {
         let DeadLetter { point, refusal, reason, at, names, .. } = letter;
         let key = (point.stream.asset, refusal.label());
-        if self.0.len() >= MAX_ENTRIES && !self.0.contains_key(&key) {
-            let since = at.minus(REMEMBERED_FOR);
-            self.0.retain(|_, entry| entry.last >= since);
-            if self.0.len() >= MAX_ENTRIES {
+        if self.entries.len() >= MAX_ENTRIES && !self.entries.contains_key(&key) {
+            if self.pruned.replace(bucket(*at)) != Some(bucket(*at)) {
+                let since = at.minus(REMEMBERED_FOR);
+                self.entries.retain(|_, entry| entry.last >= since);
+            }
+            if self.entries.len() >= MAX_ENTRIES {
                 return;
             }
         }
@@ -65,7 +71,7 @@ impl Recent {
             last: *at,
             buckets: BTreeMap::new(),
         };
-        let entry = match self.0.entry(key) {
+        let entry = match self.entries.entry(key) {
             Entry::Vacant(vacant) => vacant.insert(new()),
             Entry::Occupied(occupied) => occupied.into_mut(),
         };
@@ -80,7 +86,7 @@ impl Recent {
     }
 
     pub(super) fn since(&self, since: Timestamp) -> impl Iterator<Item = &RecentRefusals> {
-        self.0.values().filter(move |entry| entry.last >= since)
+        self.entries.values().filter(move |entry| entry.last >= since)
     }
 }
 

@@ -19,8 +19,12 @@ pub struct LostSenders {
 }
 
 impl Host {
-    /// Messages of these nodes on `server` were dropped before they could be handled.
+    /// Messages of these nodes on `server` were dropped before they could be handled. Whoever is behind
+    /// a server that is not connected is asked when it is.
     pub fn handle_lost(&mut self, server: ServerId, lost: &LostSenders, now: Now) {
+        if !self.servers.is_up(server) {
+            return;
+        }
         for edge in &lost.deaths {
             if let Some(index) = self.session_index(&edge.group, &edge.node) {
                 self.update_session(index, now, |session, context| {

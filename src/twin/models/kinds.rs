@@ -336,8 +336,13 @@ impl DesiredModels {
         for parent in &mut self.list {
             let taken = parent.hierarchies.iter().any(|(of, has)| *of != ix && has.name == name);
             let place = parent.hierarchies.iter_mut().find(|(of, _)| *of == ix);
-            if let Some((_, place)) = place.filter(|_| !taken) {
-                place.name.clone_from(&name);
+            match place {
+                Some((_, place)) if !taken => place.name.clone_from(&name),
+                // It has had none so far.
+                Some((_, place)) if place.name.is_empty() => {
+                    place.name = names::with_hash(&name, place.id);
+                }
+                Some(_) | None => {}
             }
         }
         let model = self.get_mut(ix);
@@ -382,6 +387,18 @@ impl DesiredModels {
         })?;
         let kind = DeviceKind { scope, founder_tags: usize::MAX, sketch, renamed: 0 };
         (self.namespace.model(name) == id).then_some(kind)
+    }
+
+    /// The model of a kind turned out to be another one.
+    pub fn move_kind(&mut self, from: ModelIx, to: ModelIx) {
+        if self.get(to).kind.is_none() {
+            self.get_mut(to).kind = self.get_mut(from).kind.take();
+        }
+    }
+
+    /// A model is not ours: nobody else joins it.
+    pub fn forget_kind(&mut self, ix: ModelIx) {
+        self.get_mut(ix).kind = None;
     }
 
     /// Takes the tags of a kind from the properties that SiteWise has.

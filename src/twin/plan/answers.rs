@@ -219,6 +219,7 @@ impl Plan {
         };
         let subject = format!("model {}", models.get(ix).name);
         if state.is_found {
+            models.forget_kind(ix);
             return self.model_failed(ix, (subject, NOT_OURS.into()), assets, now);
         }
         if !state.name_taken || state.stage == ModelStage::Failed {
@@ -288,9 +289,13 @@ impl Plan {
         now: Instant,
     ) {
         models.import(ix, &model);
+        let is_ours = self.namespace.owns(model.id, model.external_id.as_deref());
+        let is_found = self.models.get(ix.0 as usize).is_some_and(|state| state.is_found);
+        if is_found && !is_ours {
+            models.forget_kind(ix);
+        }
         let models = &*models;
         let subject = format!("model {}", models.get(ix).name);
-        let is_ours = self.namespace.owns(model.id, model.external_id.as_deref());
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
             return;
         };

@@ -146,6 +146,11 @@ fn a_follower_that_takes_over_writes_to_the_models_that_machines_are_on() {
     follower.seconds(10);
     assert_eq!(created(&follower), [""; 0]);
     assert_eq!(follower.shown("P1", "Flow"), good(3.0));
+    // The next of its kind joins them.
+    follower.event(pump("P3", 4.0));
+    follower.seconds(60);
+    assert_eq!(follower.shown("P3", "Flow"), good(4.0));
+    assert_eq!(created(&follower).len(), 1, "its asset: {:?}", created(&follower));
     follower.check_conservation();
 }
 

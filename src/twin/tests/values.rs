@@ -408,6 +408,16 @@ fn the_quality_that_a_birth_says_of_an_instance_is_that_of_the_members_it_lacks(
         assert_eq!(born(&mut rig, Sent::Good), (Quality::Uncertain, double(7.0)));
     }
     assert_eq!(born(&mut rig, Sent::Bad), (Quality::Bad, double(7.0)));
+    // Nor does it become GOOD by way of BAD, or by what data says of its instance.
+    assert_eq!(born(&mut rig, Sent::Good), (Quality::Uncertain, double(7.0)));
+    let at = rig.offset();
+    let alone = Sample { without_value: true, ..sample(at, None) };
+    rig.event(data(device("mast"), vec![(0, alone)]));
+    rig.seconds(1);
+    assert_eq!(rig.shown("mast", "Wind"), Some((Quality::Uncertain, double(7.0))));
+    rig.event(data(device("mast"), vec![(0, sample(rig.offset(), Value::Double(8.0)))]));
+    rig.seconds(1);
+    assert_eq!(rig.shown("mast", "Wind"), Some((GOOD, double(8.0))));
     rig.check_conservation();
 }
 

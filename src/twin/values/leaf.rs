@@ -149,6 +149,12 @@ impl Leaf {
         self.own_quality = mapping::quality(sample.own_quality).max(best_quality);
     }
 
+    /// It was not said since its machine died, or since a birth lacks it: it is GOOD again only once
+    /// it is said.
+    pub(super) fn unsaid(&mut self) {
+        self.own_quality = self.own_quality.max(Quality::Uncertain);
+    }
+
     /// The quality of its latest value within instances that say this.
     pub(super) fn quality_within(&self, sample: &Sample) -> Quality {
         mapping::quality(sample.quality).max(self.own_quality)

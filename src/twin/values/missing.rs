@@ -8,7 +8,6 @@ use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::sparkplug::event::{Sample, Slot};
 use crate::time::{Now, Timestamp};
 use crate::twin::assets::AssetIx;
-use crate::twin::view::Liveness;
 use crate::twin::writer::PointWriter;
 
 impl SourceValues {
@@ -22,6 +21,7 @@ impl SourceValues {
         now: Now,
     ) {
         for leaf in self.missing_leaves.values_mut() {
+            leaf.unsaid();
             let Some(last) = leaf.last() else { continue };
             let is_null = matches!(last.value, Variant::Null(_));
             let new = match is_in(writer, leaf.asset, null_instances) {
@@ -64,10 +64,9 @@ impl SourceValues {
         birth_time: Timestamp,
         now: Now,
     ) {
-        let is_alive = self.liveness == Liveness::Online;
         let Some(LeafSlotState::Leaf(leaf)) = self.slots.get_mut(slot.0 as usize) else { return };
         let quality = leaf.quality_within(sample);
-        let follows = quality > leaf.quality || leaf.quality == Quality::Bad && is_alive;
+        let follows = quality > leaf.quality || leaf.quality == Quality::Bad;
         let Some(last) = leaf.last().filter(|_| follows && !sample.historical) else { return };
         if last.quality != quality {
             let tqv = Tqv { time: later(birth_time, last.time, now), quality, ..last };

@@ -79,6 +79,28 @@ fn letters_whose_flush_failed_are_written_again() {
     assert_eq!(read(folder.path()).keys().copied().collect::<Vec<_>>(), [1, 2]);
 }
 
+/// Each letter past the bound was tried by itself, and left a copy of all that waited.
+#[test]
+fn a_disk_that_fails_is_tried_by_the_timer_alone_and_gets_no_copies() {
+    let folder = Folder::new();
+    let mut letters = DeadLetterFiles::open(folder.path());
+    letters.push(letter(0, 10));
+    letters.sync().unwrap();
+    // It takes everything, and cannot be flushed.
+    letters.file = Some(OpenOptions::new().write(true).open("/dev/null").unwrap());
+    let long = |time| DeadLetter { reason: "x".repeat(500), ..letter(time, 10) };
+    for time in 1..10_000 {
+        letters.push(long(time));
+    }
+    let fill = letters.unflushed.len();
+    assert!(letters.dropped > 0 && fill <= MAX_UNFLUSHED, "{fill}");
+    assert!(files(folder.path()).len() <= 2, "{:?}", files(folder.path()));
+    letters.sync().unwrap();
+    let kept = read(folder.path()).len() as u64;
+    assert!(kept > 4_000, "{kept}");
+    assert_eq!(letters.dropped, 0);
+}
+
 /// All of it stood in one file that was full, or in memory.
 #[test]
 fn letters_of_a_long_run_are_kept_over_several_files() {

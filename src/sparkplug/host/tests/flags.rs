@@ -218,6 +218,10 @@ fn the_quality_that_an_instance_says_with_some_members_is_that_of_the_others_too
             (speed(Some(192), 5.0), "data g/n: #2=5, #3=absent uncertain"),
             // What is past says nothing of what it is now.
             (speed(Some(0), 6.0).historical(), "data g/n: #2=6 bad historical"),
+            // It was BAD, then members came with a message that says none: what it says again counts.
+            (speed(Some(0), 7.0), "data g/n: #2=7 bad, #3=absent bad"),
+            (speed(None, 8.0), "data g/n: #2=8"),
+            (speed(Some(0), 9.0), "data g/n: #2=9 bad, #3=absent bad"),
         ] {
             stage.send(&edge.ndata(stage.time(), [said]));
             stage.check(&[told]);
