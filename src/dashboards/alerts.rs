@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::literal::{provisioned, templated};
+use super::literal::{annotated, provisioned, templated};
 use super::{BridgeAsset, DATASOURCE, FOLDER, MARK, MAX_ALERTS, Machine, Plant};
 
 /// Seconds between two looks at a machine: each is a query message.
@@ -88,7 +88,7 @@ fn silent_machine(machine: &Machine) -> Value {
         &labels,
         &format!(
             "The {what} {} has been offline for more than {FOR}. Its values in SiteWise are old.",
-            templated(&machine.address)
+            annotated(&machine.address)
         ),
     )
 }

@@ -28,6 +28,12 @@ pub(super) fn templated(name: &str) -> String {
     name.replace("{{", r#"{{"{{"}}"#)
 }
 
+/// A name in an annotation: some versions expand `${name}` and `$__env{name}` there, with no way to escape
+/// them, so their first character becomes its full-width form.
+pub(super) fn annotated(name: &str) -> String {
+    templated(name).replace("${", "＄{").replace("$__", "＄__")
+}
+
 /// A name in a title or a label of an alert rule that is provisioned: `$` begins a variable of Grafana's
 /// environment there, and not in annotations.
 pub(super) fn provisioned(name: &str) -> String {
@@ -57,5 +63,6 @@ mod tests {
         assert_eq!(templated("a {{ $labels }} }}"), r#"a {{"{{"}} $labels }} }}"#);
         assert_eq!(templated("{{{"), r#"{{"{{"}}{"#);
         assert_eq!(provisioned("$x {{"), "$$x {{");
+        assert_eq!(annotated("$x ${HOME} $__env{HOME}"), "$x ＄{HOME} ＄__env{HOME}");
     }
 }

@@ -84,8 +84,9 @@ impl Panel {
             "showPoints": "auto",
             "spanNulls": true,
         });
+        let unit = literal(&units::grafana(property.unit.as_deref()));
         let mut defaults = json!({
-            "unit": literal(&units::grafana(property.unit.as_deref())),
+            "unit": unit,
             "color": {"mode": "palette-classic"},
         });
         if let Some(custom) = custom.as_object_mut() {
@@ -100,7 +101,7 @@ impl Panel {
             defaults.as_object_mut().map(|fields| fields.insert("thresholds".into(), thresholds));
         }
         defaults.as_object_mut().map(|fields| fields.insert("custom".into(), custom));
-        let uncertain = json!([{
+        let overrides = json!([unit_of_numbers(&unit), {
             "matcher": {"id": "byFrameRefID", "options": "B"},
             "properties": [
                 {"id": "displayName", "value": "uncertain"},
@@ -119,7 +120,7 @@ impl Panel {
                 query::history(asset, property.id, Quality::Good, Before::Read),
                 query::history(asset, property.id, Quality::Uncertain, Before::Left),
             ],
-            field_config: json!({"defaults": defaults, "overrides": uncertain}),
+            field_config: json!({"defaults": defaults, "overrides": overrides}),
             options: curve_options(),
             transformations: Vec::new(),
         }
@@ -181,7 +182,7 @@ impl Panel {
             targets: vec![query::history(asset, property.id, Quality::Good, Before::Read)],
             field_config: json!({
                 "defaults": {"custom": {"align": "auto"}},
-                "overrides": [],
+                "overrides": [unit_of_numbers("none")],
             }),
             options: json!({
                 "showHeader": true,
@@ -384,6 +385,15 @@ impl Property {
     pub(super) fn is_presence(&self, name: &str) -> bool {
         self.role == crate::twin::identity::PropertyRole::Presence && self.path == [name]
     }
+}
+
+/// The unit in which numbers are shown. As a default it would not count: the plugin gives each field
+/// SiteWise's unit, which Grafana reads as one of its own, `m` as minutes.
+fn unit_of_numbers(unit: &str) -> Value {
+    json!({
+        "matcher": {"id": "byType", "options": "number"},
+        "properties": [{"id": "unit", "value": unit}],
+    })
 }
 
 fn curve_options() -> Value {

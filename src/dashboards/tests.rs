@@ -145,6 +145,10 @@ fn a_curve_has_its_unit_its_range_and_what_is_uncertain() {
     let power = titled(&dashboard, "Power");
     let defaults = &power["fieldConfig"]["defaults"];
     assert_eq!(defaults["unit"], "kwatt");
+    // SiteWise's own, which the plugin gives each field, would come before a default.
+    let numbers = &power["fieldConfig"]["overrides"][0];
+    assert_eq!(numbers["matcher"], json!({"id": "byType", "options": "number"}));
+    assert_eq!(numbers["properties"], json!([{"id": "unit", "value": "kwatt"}]));
     assert_eq!(defaults["custom"]["axisSoftMin"], 0.0);
     assert_eq!(defaults["thresholds"]["steps"][2], json!({"color": "red", "value": 3600.0}));
     let [good, uncertain] = power["targets"].as_array().unwrap().as_slice() else { panic!() };
