@@ -38,6 +38,8 @@ pub fn init(process: &Process) -> Result<(), Error> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| Escaping(io::stderr()))
+        // A log that cannot be written stops nothing; to say so on stderr would panic.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal());
     match process.log_format {
         LogFormat::Text => log.fmt_fields(text::UnmentionedFields).finish().try_init()?,

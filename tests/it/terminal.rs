@@ -289,3 +289,27 @@ async fn a_plan_says_what_it_waits_for_and_gives_up_where_nobody_answers() {
     std::fs::remove_file(&path).unwrap();
     server.abort();
 }
+
+/// It panicked at its next line, as soon as what read its log was gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_nobody_reads_any_more_stops_nothing() {
+    let (broker, emulator) = (Broker::start(0).await.unwrap(), Emulator::start(Options::default()));
+    let url = broker.url();
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_sparkwise"));
+    command.env_clear().envs(doctor_variables(&url, &emulator)).env("RUST_LOG", "debug");
+    let mut child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    drop(child.stderr.take());
+    // It logs, and works.
+    let reader = emulator.reader();
+    eventually("its own model", || async {
+        let models = reader.list_asset_models().send().await.ok()?;
+        models.asset_model_summaries.first().map(drop)
+    })
+    .await;
+    assert!(child.try_wait().unwrap().is_none(), "it has ended");
+    let pid = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").arg(pid).status().unwrap().success());
+    let status = tokio::time::timeout(Duration::from_secs(30), child.wait()).await;
+    assert!(status.unwrap().unwrap().success());
+    broker.stop().await;
+}
