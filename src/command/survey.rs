@@ -185,6 +185,7 @@ mod tests {
             definitions: Vec::new(),
             slots: u32::try_from(metrics.len()).unwrap(),
             ambiguous: Vec::new(),
+            has_repeated: false,
             metrics,
         }
     }

@@ -110,7 +110,8 @@ pub(crate) fn read(
     let taken = slots > 0 || filter.is_none_or(|filter| filter.takes(&path));
     ambiguous.sort_unstable();
     ambiguous.dedup();
-    let birth = Birth { source, time, definitions: read, metrics, slots, ambiguous };
+    let has_repeated = !repeated_values.is_empty();
+    let birth = Birth { source, time, definitions: read, metrics, slots, ambiguous, has_repeated };
     (
         ParsedBirth {
             birth,

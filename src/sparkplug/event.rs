@@ -36,6 +36,8 @@ pub struct Birth {
     pub slots: u32,
     /// Leaves by whose name the payload has another metric as well, of another type.
     pub ambiguous: Vec<Slot>,
+    /// What the payload says more than once follows as [`Data`].
+    pub has_repeated: bool,
 }
 
 /// The number of a leaf within its source's latest birth.

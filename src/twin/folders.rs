@@ -265,6 +265,7 @@ mod tests {
             metrics: names.iter().map(leaf).collect(),
             slots: 1,
             ambiguous: Vec::new(),
+            has_repeated: false,
         }
     }
 

@@ -382,7 +382,8 @@ fn birth_at(
     let slots = found.iter().map(|(slot, _)| slot.0 + 1).max().unwrap_or(0);
     let time = Timestamp::from_millis(START + offset_ms);
     let ambiguous = Vec::new();
-    Event::Birth(Birth { source, time, definitions, metrics, slots, ambiguous })
+    let has_repeated = false;
+    Event::Birth(Birth { source, time, definitions, metrics, slots, ambiguous, has_repeated })
 }
 
 fn data(source: Source, samples: Vec<(u32, Sample)>) -> Event {

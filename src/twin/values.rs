@@ -66,7 +66,7 @@ pub(super) struct SourceValues {
     instances: Vec<Option<InstancePlace>>,
     /// Where leaves are that have static properties, and no place for their values.
     unplaced: Unplaced,
-    /// The time of its latest birth as sent, until the first data after it.
+    /// The time of its latest birth as sent, until what that says more than once has followed as data.
     birth_sent: Option<Timestamp>,
     /// When it was born and when it died, as written.
     born: Option<Timestamp>,
@@ -118,7 +118,7 @@ impl Twin {
         let mut values = SourceValues::new(asset, presence);
         values.last_presence_time = writer.world.plan.last_presence_time(source);
         (values.instances, values.unplaced) = (instances, unplaced);
-        values.birth_sent = Some(birth.time);
+        values.birth_sent = birth.has_repeated.then_some(birth.time);
         values.clock_lag = behind(birth.time, now);
         values.take_over(places, old);
         let doubt = values.message_times.birth(birth_time, now);

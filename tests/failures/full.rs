@@ -16,6 +16,7 @@ use super::killed::all_arrive;
 use super::plant::Server;
 use super::program::{Bridge, Folder};
 use super::reader::Reader;
+use super::turn;
 
 /// What was written so long before a kill is safe.
 const SAFE: Duration = Duration::from_millis(200);
@@ -113,9 +114,9 @@ async fn what_came_while_the_disk_was_full_outlives_a_kill_after_it() {
         }
         assert!(Instant::now() < until, "{unsaved} are not on disk: {:#?}", bridge.log().await);
     }
-    let killed = bridge.kill().await;
+    let safe_until = turn::kill(bridge, SAFE).await;
     let written = server.written().await;
-    let safe = written.iter().filter(|of| of.at >= learned && of.at + SAFE < killed);
+    let safe = written.iter().filter(|of| of.at >= learned && of.at < safe_until);
     let owed: Vec<_> = safe.copied().collect();
     assert!(owed.len() > 1_000, "there was no load: {} values", owed.len());
 

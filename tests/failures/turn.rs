@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::program::Bridge;
 use super::waits::{most_since, waited};
 
 /// How often it is looked.
@@ -20,6 +21,15 @@ pub(crate) async fn pass(process: u32, time: Duration) {
             return;
         }
     }
+}
+
+/// Kills the bridge once what was written before has had `safe` to be saved, as [`pass`] counts it. Until
+/// when that was written.
+pub(crate) async fn kill(bridge: Bridge, safe: Duration) -> Instant {
+    let until = Instant::now();
+    pass(bridge.id(), safe).await;
+    bridge.kill().await;
+    until
 }
 
 /// How long all threads of a process together have waited for a processor since it began.

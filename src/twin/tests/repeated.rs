@@ -147,3 +147,21 @@ fn a_birth_that_changes_a_value_is_later_than_one_that_repeated_it() {
         assert_eq!(wind.shown(&rig), good(9.0), "{wind:?}");
     }
 }
+
+/// It was taken for what the birth says more than once, and written 1 ms later.
+#[test]
+fn data_of_the_same_millisecond_as_its_birth_keeps_its_time() {
+    let mut rig = Rig::new();
+    let wind = leaf(0, "Wind", DataType::Double, sample(1_000, Value::Double(0.0)));
+    rig.event(birth_at(1_000, node(), Vec::new(), vec![wind]));
+    rig.event(Event::Data(Data {
+        source: node(),
+        samples: vec![(Slot(0), sample(1_000, Value::Double(1.0)))],
+        attributes: Vec::new(),
+        order: SequenceOrder::InOrder,
+        sent: Some(Timestamp::from_millis(START + 1_000)),
+    }));
+    rig.pass(Duration::from_secs(5));
+    let last = rig.written("gw", "Wind").last().cloned();
+    assert_eq!(last, Some((1_000, Quality::Good, Variant::Double(1.0))));
+}
