@@ -18,3 +18,8 @@ mod merge;
 #[cfg(test)]
 pub(crate) mod stub;
 pub mod tags;
+
+/// Decodes padded base64, as the SDK does.
+pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    aws_smithy_types::base64::decode(text).ok()
+}

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use aws_smithy_types::base64;
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap};
 use hyper::{Method, Request, StatusCode};
 
@@ -55,7 +54,7 @@ impl RequestGuard {
         if scheme.eq_ignore_ascii_case("bearer") {
             same(shown.as_bytes(), token.expose().as_bytes())
         } else if scheme.eq_ignore_ascii_case("basic") {
-            let Ok(pair) = base64::decode(shown) else { return false };
+            let Some(pair) = crate::sitewise::decode_base64(shown) else { return false };
             let password = pair.iter().position(|byte| *byte == b':').map(|at| at + 1);
             let password = password.and_then(|at| pair.get(at..)).unwrap_or_default();
             same(password, token.expose().as_bytes())

@@ -90,7 +90,7 @@ fn hex(text: &str) -> Option<Vec<u8>> {
 fn base64(text: &str) -> Option<Vec<u8>> {
     let mut padded = text.trim_end_matches('=').replace('-', "+").replace('_', "/");
     padded.extend(std::iter::repeat_n('=', padded.len().next_multiple_of(4) - padded.len()));
-    aws_smithy_types::base64::decode(padded).ok()
+    crate::sitewise::decode_base64(&padded)
 }
 
 /// Reads captures through a session of their own.
