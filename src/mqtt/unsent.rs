@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use crate::command::Unsent;
 use crate::command::request::RequestKey;
 
-/// Says that a command was not sent, unless [`sent`](Self::sent) is called first: wherever it is
+/// Says that a command was not sent, unless it is marked as sent first: wherever it is
 /// dropped before the client has it, nothing of it can reach the server.
 #[derive(Debug)]
 pub struct UnsentNotice {

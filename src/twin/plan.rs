@@ -316,14 +316,7 @@ impl Plan {
         {
             return;
         }
-        if let Some(state) = self.assets.get_mut(ix.0 as usize)
-            && state.stage == AssetStage::Active
-        {
-            state.stage = AssetStage::Unknown;
-            state.gate_open = false;
-            state.tries = Backoff { count: 2, at: now };
-            self.mark_dirty(ProvisioningJob::Asset(ix));
-        }
+        self.recheck_asset_after(2, ix, now);
         if let Some(state) = self.models.get_mut(model.0 as usize)
             && state.stage == ModelStage::Active
         {

@@ -177,12 +177,17 @@ impl Plan {
 
     /// Schedules a describe of an asset that may have been deleted; its gate closes meanwhile.
     pub(super) fn recheck_asset(&mut self, ix: AssetIx, now: Instant) {
+        self.recheck_asset_after(0, ix, now);
+    }
+
+    /// The same, after so many failed tries.
+    pub(super) fn recheck_asset_after(&mut self, failures: u32, ix: AssetIx, now: Instant) {
         if let Some(state) = self.assets.get_mut(ix.0 as usize)
             && state.stage == AssetStage::Active
         {
             state.stage = AssetStage::Unknown;
             state.gate_open = false;
-            state.tries = Backoff { count: 0, at: now };
+            state.tries = Backoff { count: failures, at: now };
             self.mark_dirty(ProvisioningJob::Asset(ix));
         }
     }
