@@ -68,7 +68,7 @@ pub struct Bridge {
     /// None where nothing may be written to the plant.
     commands: Option<Box<Commander>>,
     /// None where values that are too old become dead letters.
-    late: Option<Box<late::LateLane>>,
+    late: Option<Box<late::LatePath>>,
     /// None where no labels are wanted.
     labels: Option<Box<Labels>>,
     outputs: VecDeque<Output>,

@@ -4,30 +4,32 @@
 //! ```text
 //! point -> route -> row, appended to the open file -> saved -> settled in the outbox -> flushed there
 //!                                     |
-//!                    full, of too many streams, or old: closed -> course: S3, job, report, deleted
+//!                    full, of too many streams, or old: closed -> import: S3, job, report, deleted
 //! ```
 //!
 //! A row is in the file, flushed, before its point leaves the outbox. So a crash can leave a point in
 //! both. A file is closed only when its points have left the outbox, flushed; so only a file that was
 //! open can have such rows, and whoever restores it first deletes from the outbox what it holds.
 
-pub mod course;
+mod config;
 mod file;
-pub mod offer;
-mod place;
+pub mod file_import;
+mod file_name;
 pub mod price;
 pub mod report;
 pub mod route;
 pub mod row;
+pub mod savings;
 mod status;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use course::{Course, JobRecord, Progress, Step, StepResult};
+pub use config::{Buffered, Config};
 pub use file::{FILE_BYTES, FILE_STREAMS};
 use file::{OpenFile, OpenFiles};
-pub use place::{Buffered, Config, FileName, Lane};
+use file_import::{FileImport, JobRecord, Progress, Step, StepResult};
+pub use file_name::{FileKind, FileName};
 pub use status::{LateFigures, LateStatus};
 
 use crate::delivery::point::{Key, Point};
@@ -58,7 +60,7 @@ pub enum Tiers {
 
 /// Why a point cannot be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Refusal {
+pub enum NotQueued {
     /// The account has neither the warm nor the cold tier.
     NoTier,
     /// The files take all the room they may.
@@ -69,7 +71,7 @@ pub enum Refusal {
     NoRow,
 }
 
-impl Refusal {
+impl NotQueued {
     /// Why, for people.
     pub const fn reason(self) -> &'static str {
         match self {
@@ -164,7 +166,7 @@ pub struct Late {
     /// deletion of these is flushed.
     closing: VecDeque<OpenFile>,
     /// By their names, so the oldest file first.
-    courses: Vec<Course>,
+    imports: Vec<FileImport>,
     last_row: u64,
     /// The deletion of points up to this row from the outbox is flushed.
     settled_row: u64,
@@ -187,7 +189,7 @@ impl Late {
             read_tiers_at: Some(now.instant),
             open: OpenFiles::default(),
             closing: VecDeque::new(),
-            courses: Vec::new(),
+            imports: Vec::new(),
             last_row: 0,
             settled_row: 0,
             unsaved: VecDeque::new(),
@@ -215,14 +217,14 @@ impl Late {
     fn add_restored(&mut self, restored: Vec<RestoredFile>, now: Now) {
         for RestoredFile { name, rows, bytes, record } in restored {
             self.figures.restored += rows;
-            let mut course = Course::new(name, (rows, bytes), record, now.instant);
+            let mut import = FileImport::new(name, (rows, bytes), record, now.instant);
             if rows == 0 {
-                course.next = Step::Remove;
-                course.is_over = true;
+                import.next = Step::Remove;
+                import.is_over = true;
             }
-            self.courses.push(course);
+            self.imports.push(import);
         }
-        self.courses.sort_by_key(|course| course.name);
+        self.imports.sort_by_key(|import| import.name);
     }
 
     /// Takes a point that [`route`] sends by file.
@@ -230,8 +232,8 @@ impl Late {
     /// # Errors
     ///
     /// It cannot be taken; it is given back to become a dead letter.
-    pub fn handle_point(&mut self, point: Point, now: Now) -> Result<(), (Point, Refusal)> {
-        self.take(point, Lane::Late, now)
+    pub fn handle_point(&mut self, point: Point, now: Now) -> Result<(), (Point, NotQueued)> {
+        self.take(point, FileKind::Late, now)
     }
 
     /// Takes a point of a property that is sent by file by choice.
@@ -239,35 +241,35 @@ impl Late {
     /// # Errors
     ///
     /// It cannot be taken; it is given back to be sent live.
-    pub fn handle_buffered(&mut self, point: Point, now: Now) -> Result<(), (Point, Refusal)> {
-        self.take(point, Lane::Buffered, now)
+    pub fn handle_buffered(&mut self, point: Point, now: Now) -> Result<(), (Point, NotQueued)> {
+        self.take(point, FileKind::Buffered, now)
     }
 
-    fn take(&mut self, point: Point, lane: Lane, now: Now) -> Result<(), (Point, Refusal)> {
-        let may_travel = match lane {
-            Lane::Late => self.tiers != Tiers::Disabled,
+    fn take(&mut self, point: Point, kind: FileKind, now: Now) -> Result<(), (Point, NotQueued)> {
+        let may_travel = match kind {
+            FileKind::Late => self.tiers != Tiers::Disabled,
             // These values can also be sent live, so they do not wait until a tier is enabled.
-            Lane::Buffered => self.tiers == Tiers::Enabled,
+            FileKind::Buffered => self.tiers == Tiers::Enabled,
         };
         if !may_travel {
-            return Err((point, Refusal::NoTier));
+            return Err((point, NotQueued::NoTier));
         }
-        let Ok(line) = row::line(&point) else { return Err((point, Refusal::NoRow)) };
+        let Ok(line) = row::line(&point) else { return Err((point, NotQueued::NoRow)) };
         let key = point.key();
         if self.unsaved.len() >= MAX_UNSAVED {
-            return Err((point, Refusal::Disk));
+            return Err((point, NotQueued::Disk));
         }
         let bytes = line.len() as u64;
         if self.bytes() + bytes > self.config.max_bytes {
-            return Err((point, Refusal::Full));
+            return Err((point, NotQueued::Full));
         }
-        if self.open.of(lane).as_ref().is_some_and(|open| !open.has_room(key.stream, bytes)) {
-            self.close_open(lane);
+        if self.open.of(kind).as_ref().is_some_and(|open| !open.has_room(key.stream, bytes)) {
+            self.close_open(kind);
         }
         let random = self.random.u64(..);
-        let file = self.open.of(lane).get_or_insert_with(|| {
+        let file = self.open.of(kind).get_or_insert_with(|| {
             let millis = u64::try_from(now.wall.as_millis()).unwrap_or(0);
-            OpenFile::new(FileName::new(millis, random).in_lane(lane), now.instant)
+            OpenFile::new(FileName::new(millis, random).of_kind(kind), now.instant)
         });
         self.last_row += 1;
         file.add(self.last_row, key.stream, bytes);
@@ -310,11 +312,11 @@ impl Late {
     /// Handles the result of a step. That of an unknown file is ignored.
     pub fn handle_step(&mut self, file: FileName, result: StepResult, now: Now) {
         let jitter = self.random.f64();
-        let Some(course) = self.courses.iter_mut().find(|course| course.name == file) else {
+        let Some(import) = self.imports.iter_mut().find(|import| import.name == file) else {
             return;
         };
-        let rows = course.rows;
-        match course.handle(result, jitter, now.instant) {
+        let rows = import.rows;
+        match import.handle(result, jitter, now.instant) {
             Progress::None => {}
             Progress::Retried(_) => self.figures.retries += 1,
             Progress::JobFailed => {
@@ -335,7 +337,7 @@ impl Late {
                 self.figures.lost += rows;
                 self.outputs.push_back(Output::Lost { file, rows });
             }
-            Progress::Gone => self.courses.retain(|course| course.name != file),
+            Progress::Gone => self.imports.retain(|import| import.name != file),
         }
         self.start_steps(now);
     }
@@ -346,10 +348,10 @@ impl Late {
             self.read_tiers_at = None;
             self.outputs.push_back(Output::ReadTiers);
         }
-        for lane in [Lane::Late, Lane::Buffered] {
-            let due = self.open.of(lane).as_ref().map(|open| self.config.closes(open));
+        for kind in [FileKind::Late, FileKind::Buffered] {
+            let due = self.open.of(kind).as_ref().map(|open| self.config.closes(open));
             if due.is_some_and(|due| due <= now.instant) {
-                self.close_open(lane);
+                self.close_open(kind);
             }
         }
         self.close_settled(now);
@@ -357,14 +359,14 @@ impl Late {
 
     /// Closes the open files before they are due, so that their rows are sent at once.
     pub fn flush(&mut self, now: Now) {
-        self.close_open(Lane::Late);
-        self.close_open(Lane::Buffered);
+        self.close_open(FileKind::Late);
+        self.close_open(FileKind::Buffered);
         self.close_settled(now);
     }
 
     /// When the next timer expires.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let steps = self.startable().filter_map(Course::due).min();
+        let steps = self.startable().filter_map(FileImport::due).min();
         let under_way = self.under_way();
         let steps = steps.filter(|_| under_way < PARALLEL);
         [self.read_tiers_at, self.closes_at(), steps].into_iter().flatten().min()
@@ -378,8 +380,8 @@ impl Late {
     /// Rows whose jobs are not over.
     pub fn waiting(&self) -> u64 {
         let open = self.open.iter().chain(&self.closing).map(|file| file.rows);
-        let closed = self.courses.iter().filter(|course| !course.is_over);
-        open.chain(closed.map(|course| course.rows)).sum()
+        let closed = self.imports.iter().filter(|import| !import.is_over);
+        open.chain(closed.map(|import| import.rows)).sum()
     }
 
     /// Rows that are not flushed. After a crash their points are still in the outbox, or lost if that
@@ -411,15 +413,15 @@ impl Late {
     /// Bytes of all files on disk.
     fn bytes(&self) -> u64 {
         let open = self.open.iter().chain(&self.closing).map(|file| file.bytes);
-        open.chain(self.courses.iter().map(|course| course.bytes)).sum()
+        open.chain(self.imports.iter().map(|import| import.bytes)).sum()
     }
 
     fn closes_at(&self) -> Option<Instant> {
         self.open.iter().map(|open| self.config.closes(open)).min()
     }
 
-    fn close_open(&mut self, lane: Lane) {
-        self.closing.extend(self.open.of(lane).take());
+    fn close_open(&mut self, kind: FileKind) {
+        self.closing.extend(self.open.of(kind).take());
     }
 
     /// Closes the files whose points have left the outbox, and starts steps that are due.
@@ -428,29 +430,29 @@ impl Late {
         while let Some(file) = self.closing.pop_front_if(|file| file.last_row <= settled) {
             self.outputs.push_back(Output::Close(file.name));
             let size = (file.rows, file.bytes);
-            let course = Course::new(file.name, size, JobRecord::default(), now.instant);
-            self.courses.push(course);
+            let import = FileImport::new(file.name, size, JobRecord::default(), now.instant);
+            self.imports.push(import);
         }
         self.start_steps(now);
     }
 
     fn under_way(&self) -> usize {
-        self.courses.iter().filter(|course| course.due().is_none()).count()
+        self.imports.iter().filter(|import| import.due().is_none()).count()
     }
 
     /// Files whose next step is allowed by the tiers and the number of jobs.
-    fn startable(&self) -> impl Iterator<Item = &Course> {
-        let jobs = self.courses.iter().filter(|course| course.has_job()).count();
+    fn startable(&self) -> impl Iterator<Item = &FileImport> {
+        let jobs = self.imports.iter().filter(|import| import.has_job()).count();
         let may_create = jobs < MAX_JOBS && self.tiers == Tiers::Enabled;
-        self.courses.iter().filter(move |course| course.has_job() || course.is_over || may_create)
+        self.imports.iter().filter(move |import| import.has_job() || import.is_over || may_create)
     }
 
     fn start_steps(&mut self, now: Now) {
         while self.under_way() < PARALLEL {
-            let due = |course: &&Course| course.due().is_some_and(|due| due <= now.instant);
-            let Some(name) = self.startable().find(due).map(|course| course.name) else { return };
-            let course = self.courses.iter_mut().find(|course| course.name == name);
-            let Some(step) = course.and_then(|course| course.begin(now.instant)) else { return };
+            let due = |import: &&FileImport| import.due().is_some_and(|due| due <= now.instant);
+            let Some(name) = self.startable().find(due).map(|import| import.name) else { return };
+            let import = self.imports.iter_mut().find(|import| import.name == name);
+            let Some(step) = import.and_then(|import| import.begin(now.instant)) else { return };
             self.outputs.push_back(Output::Do(name, step));
         }
     }

@@ -405,7 +405,7 @@ impl<S: SiteWise> PlanRun<S> {
         let report = PlanReport::new(captured, &self.twin, writes, &self.findings, takes, cost);
         let plant = LabelledPlant { twin: &self.twin, values: Turn::Go };
         let labels = self.labels.map(|labels| LabelSurvey::of(&labels, &plant));
-        let buffered = self.buffered.offer(&self.twin, captured.listened_for);
+        let buffered = self.buffered.estimate(&self.twin, captured.listened_for);
         PlanReport { writable, labels, buffered, ..report }
     }
 }

@@ -5,9 +5,9 @@ use std::io;
 use tokio::task::spawn_blocking;
 
 use crate::delivery::point::Point;
-use crate::late::course::{JobRecord, Step, StepResult};
+use crate::late::file_import::{JobRecord, Step, StepResult};
 use crate::late::report::RefusedRows;
-use crate::late::{Config, FileName, Lane, row};
+use crate::late::{Config, FileKind, FileName, row};
 use crate::outbox::disk::late_files::LateFolder;
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
 use crate::sitewise::import::{BulkImport, Ingestion, NewJob};
@@ -50,9 +50,9 @@ pub async fn perform<B: BulkImport>(
                 reports: config.report_prefix(file, attempt),
                 columns: &row::COLUMNS,
                 // Values that are too old are shown, and nothing is computed of them again.
-                ingestion: match file.lane() {
-                    Lane::Late => Ingestion::AsIs,
-                    Lane::Buffered => Ingestion::Adaptive,
+                ingestion: match file.kind() {
+                    FileKind::Late => Ingestion::AsIs,
+                    FileKind::Buffered => Ingestion::Adaptive,
                 },
             };
             match import.create_job(job).await {
@@ -169,7 +169,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::late::course::JobState;
+    use crate::late::file_import::JobState;
     use crate::late::tests::config;
     use crate::late::{self, Tiers};
     use crate::outbox::disk::late_files::LateFiles;
@@ -278,7 +278,7 @@ mod tests {
         let removed = run(&account, &folder, Step::Remove).await;
         assert_eq!(removed, Outcome::Step(StepResult::Done));
         assert!(folder.read(FILE).is_err());
-        let buffered = FILE.in_lane(Lane::Buffered);
+        let buffered = FILE.of_kind(FileKind::Buffered);
         perform(&account, &folder, &config(), buffered, Step::Create(1)).await;
         let jobs = account.jobs.lock().unwrap().clone();
         assert_eq!(jobs[&config().job_name(buffered, 1)].ingestion, Ingestion::Adaptive);

@@ -7,32 +7,32 @@ use rustc_hash::FxHashMap;
 use super::{Bridge, Output};
 use crate::delivery::output::Room;
 use crate::delivery::point::{Class, Point, RejectReason, Stream};
-use crate::late::course::StepResult;
+use crate::late::file_import::StepResult;
 use crate::late::route::{self, NoRoute, Route};
-use crate::late::{self, FileName, Late, Refusal, RestoredFile, Tiers};
+use crate::late::{self, FileName, Late, NotQueued, RestoredFile, Tiers};
 use crate::sitewise::limits;
 use crate::time::{ClockAgreement, Now};
 
 /// Why values that are too old did not go into a file: they became dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum NotLate {
+pub enum NotByFile {
     /// The files have no form for it.
     Form(NoRoute),
     /// The files did not take it.
-    Files(Refusal),
+    NotQueued(NotQueued),
 }
 
-impl NotLate {
+impl NotByFile {
     /// All of them.
     pub const ALL: [Self; 8] = [
         Self::Form(NoRoute::Null),
         Self::Form(NoRoute::Class),
         Self::Form(NoRoute::BeforeEpoch),
         Self::Form(NoRoute::ControlCharacter),
-        Self::Files(Refusal::NoTier),
-        Self::Files(Refusal::Full),
-        Self::Files(Refusal::Disk),
-        Self::Files(Refusal::NoRow),
+        Self::NotQueued(NotQueued::NoTier),
+        Self::NotQueued(NotQueued::Full),
+        Self::NotQueued(NotQueued::Disk),
+        Self::NotQueued(NotQueued::NoRow),
     ];
 
     /// Its name: in the metrics.
@@ -42,10 +42,10 @@ impl NotLate {
             Self::Form(NoRoute::Class) => "class",
             Self::Form(NoRoute::BeforeEpoch) => "before_1970",
             Self::Form(NoRoute::ControlCharacter) => "control_character",
-            Self::Files(Refusal::NoTier) => "no_tier",
-            Self::Files(Refusal::Full) => "full",
-            Self::Files(Refusal::Disk) => "disk",
-            Self::Files(Refusal::NoRow) => "no_row",
+            Self::NotQueued(NotQueued::NoTier) => "no_tier",
+            Self::NotQueued(NotQueued::Full) => "full",
+            Self::NotQueued(NotQueued::Disk) => "disk",
+            Self::NotQueued(NotQueued::NoRow) => "no_row",
         }
     }
 
@@ -53,7 +53,7 @@ impl NotLate {
     fn reason(self) -> String {
         match self {
             Self::Form(why) => format!("older than seven days, and {}", why.reason()),
-            Self::Files(why) => why.reason().to_owned(),
+            Self::NotQueued(why) => why.reason().to_owned(),
         }
     }
 }
@@ -63,10 +63,10 @@ const MAX_REMEMBERED: usize = 1 << 20;
 
 /// The files, and what they did not take.
 #[derive(Debug)]
-pub(super) struct LateLane {
+pub(super) struct LatePath {
     late: Late,
     clocks: ClockAgreement,
-    not_taken: [u64; NotLate::ALL.len()],
+    not_taken: [u64; NotByFile::ALL.len()],
     /// Whether a property is buffered, of those that were asked for.
     buffered: FxHashMap<Stream, bool>,
 }
@@ -77,23 +77,23 @@ impl Bridge {
     #[must_use]
     pub fn with_late(mut self, config: late::Config, seed: u64, now: Now) -> Self {
         let late = Late::new(config, Vec::new(), seed, now);
-        let not_taken = [0; NotLate::ALL.len()];
+        let not_taken = [0; NotByFile::ALL.len()];
         let (clocks, buffered) = (ClockAgreement::default(), FxHashMap::default());
-        self.late = Some(Box::new(LateLane { late, clocks, not_taken, buffered }));
+        self.late = Some(Box::new(LatePath { late, clocks, not_taken, buffered }));
         self.twin.keep_old_values();
         self
     }
 
     /// The files of late values, read-only; none where there are none.
     pub fn late(&self) -> Option<&Late> {
-        self.late.as_ref().map(|lane| &lane.late)
+        self.late.as_ref().map(|path| &path.late)
     }
 
     /// Values that no file took, by reason.
-    pub fn not_late(&self) -> [(NotLate, u64); NotLate::ALL.len()] {
-        let counts = self.late.as_ref().map(|lane| lane.not_taken).unwrap_or_default();
+    pub fn not_late(&self) -> [(NotByFile, u64); NotByFile::ALL.len()] {
+        let counts = self.late.as_ref().map(|path| path.not_taken).unwrap_or_default();
         let mut counts = counts.into_iter();
-        NotLate::ALL.map(|why| (why, counts.next().unwrap_or(0)))
+        NotByFile::ALL.map(|why| (why, counts.next().unwrap_or(0)))
     }
 
     /// Earlier processes left these files.
@@ -127,27 +127,27 @@ impl Bridge {
     }
 
     fn with_lane(&mut self, act: impl FnOnce(&mut Late)) {
-        if let Some(lane) = &mut self.late {
-            act(&mut lane.late);
+        if let Some(path) = &mut self.late {
+            act(&mut path.late);
         }
     }
 
     pub(super) fn handle_clocks_late(&mut self, clocks: ClockAgreement) {
-        if let Some(lane) = &mut self.late {
-            lane.clocks = clocks;
+        if let Some(path) = &mut self.late {
+            path.clocks = clocks;
         }
     }
 
     /// The room for points, of which history may go into files as well.
     pub(super) fn room_with_late(&self, room: Room) -> Room {
-        let Some(lane) = &self.late else { return room };
-        Room { history: room.history.min(lane.late.room()), ..room }
+        let Some(path) = &self.late else { return room };
+        Room { history: room.history.min(path.late.room()), ..room }
     }
 
     /// Takes out of these points what goes into files; gives back the others.
     pub(super) fn take_late(&mut self, points: Vec<Point>, now: Now) -> Vec<Point> {
-        let Some(lane) = &self.late else { return points };
-        let clocks = lane.clocks;
+        let Some(path) = &self.late else { return points };
+        let clocks = path.clocks;
         let wait = self.history_wait();
         let mut live = Vec::with_capacity(points.len());
         for point in points {
@@ -171,7 +171,7 @@ impl Bridge {
                         Err((point, _)) => live.push(point),
                     }
                 }
-                Route::None(why) => self.reject_late(point, NotLate::Form(why), now),
+                Route::None(why) => self.reject_late(point, NotByFile::Form(why), now),
             }
         }
         live
@@ -180,14 +180,14 @@ impl Bridge {
     /// Takes a point whose property is buffered; gives back any other, and one that is to go live all
     /// the same: a mark, a null, one from the future, or one that the files do not take.
     fn take_buffered(&mut self, point: Point, now: Now) -> Option<Point> {
-        let Some(lane) = &mut self.late else { return Some(point) };
-        let Some(buffered) = &lane.late.config().buffered else { return Some(point) };
+        let Some(path) = &mut self.late else { return Some(point) };
+        let Some(buffered) = &path.late.config().buffered else { return Some(point) };
         let is_of_plant = matches!(point.class, Class::Live | Class::Birth | Class::History);
         let newest = now.wall.plus(limits::NEWEST_VALUE);
-        if !is_of_plant || lane.clocks == ClockAgreement::Differ || point.time > newest {
+        if !is_of_plant || path.clocks == ClockAgreement::Differ || point.time > newest {
             return Some(point);
         }
-        let is_buffered = match lane.buffered.get(&point.stream) {
+        let is_buffered = match path.buffered.get(&point.stream) {
             Some(is_buffered) => *is_buffered,
             None => {
                 // A property that the twin does not know yet is asked for again with its next value.
@@ -195,10 +195,10 @@ impl Bridge {
                     return Some(point);
                 };
                 let is_buffered = buffered.globs.matches(&address);
-                if lane.buffered.len() >= MAX_REMEMBERED {
-                    lane.buffered.clear();
+                if path.buffered.len() >= MAX_REMEMBERED {
+                    path.buffered.clear();
                 }
-                lane.buffered.insert(point.stream, is_buffered);
+                path.buffered.insert(point.stream, is_buffered);
                 is_buffered
             }
         };
@@ -206,7 +206,7 @@ impl Bridge {
             return Some(point);
         }
         let key = point.key();
-        match lane.late.handle_buffered(point, now) {
+        match path.late.handle_buffered(point, now) {
             Ok(()) => {
                 self.twin.handle_decided(&[key]);
                 None
@@ -243,10 +243,10 @@ impl Bridge {
         }
         let result = match route::of_rejected(&point) {
             Route::Late if self.twin.is_no_measurement(point.stream) => {
-                Err((point, NotLate::Form(NoRoute::Class)))
+                Err((point, NotByFile::Form(NoRoute::Class)))
             }
             Route::Late | Route::Live => self.put_into_file(point, now),
-            Route::None(why) => Err((point, NotLate::Form(why))),
+            Route::None(why) => Err((point, NotByFile::Form(why))),
         };
         match result {
             Ok(()) => {
@@ -261,18 +261,18 @@ impl Bridge {
         }
     }
 
-    fn put_into_file(&mut self, point: Point, now: Now) -> Result<(), (Point, NotLate)> {
+    fn put_into_file(&mut self, point: Point, now: Now) -> Result<(), (Point, NotByFile)> {
         match &mut self.late {
-            Some(lane) => {
-                let result = lane.late.handle_point(point, now);
-                result.map_err(|(point, why)| (point, NotLate::Files(why)))
+            Some(path) => {
+                let result = path.late.handle_point(point, now);
+                result.map_err(|(point, why)| (point, NotByFile::NotQueued(why)))
             }
-            None => Err((point, NotLate::Files(Refusal::Disk))),
+            None => Err((point, NotByFile::NotQueued(NotQueued::Disk))),
         }
     }
 
     /// Rejects a point that is too old and that no file takes.
-    fn reject_late(&mut self, point: Point, why: NotLate, now: Now) {
+    fn reject_late(&mut self, point: Point, why: NotByFile, now: Now) {
         self.count_not_taken(why);
         let refusal = RejectReason::OutOfRange;
         self.delivery.count_rejected(refusal);
@@ -286,10 +286,10 @@ impl Bridge {
         });
     }
 
-    fn count_not_taken(&mut self, why: NotLate) {
-        if let Some(lane) = &mut self.late
-            && let Some(at) = NotLate::ALL.iter().position(|other| *other == why)
-            && let Some(count) = lane.not_taken.get_mut(at)
+    fn count_not_taken(&mut self, why: NotByFile) {
+        if let Some(path) = &mut self.late
+            && let Some(at) = NotByFile::ALL.iter().position(|other| *other == why)
+            && let Some(count) = path.not_taken.get_mut(at)
         {
             *count += 1;
         }

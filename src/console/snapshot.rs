@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::app::Ledger;
 use crate::command::{self, Commander};
 use crate::labels::{self, Labels};
-use crate::late::offer::Offer;
+use crate::late::savings::SavingsEstimate;
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::host::{HostCounters, NodePhase};
 use crate::time::Timestamp;
@@ -59,7 +59,7 @@ pub struct Snapshot {
     /// How much is sent, of late.
     pub usage: UsageRates,
     /// What bulk import would cost instead; none while too little was measured.
-    pub buffered: Option<Offer>,
+    pub buffered: Option<SavingsEstimate>,
     /// What a million messages cost, in any currency.
     pub price: Option<f64>,
     /// Assets of all wanted that are usable.
@@ -137,7 +137,7 @@ impl Snapshot {
             quotas_read: view.quotas_read,
             quota_share: delivery.share(now.instant),
             usage: view.usage.rates(UsageTotals::of(&ledger.delivery), now.instant),
-            buffered: buffered::offer(view),
+            buffered: buffered::estimate(view),
             price: view.price,
             assets_live: twin.assets_from(0).filter(|(ix, _)| live(*ix)).count() as u64,
             provisioning_pending: twin.plan().pending() as u64,

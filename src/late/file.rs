@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
-use super::{FileName, Lane};
+use super::{FileKind, FileName};
 use crate::delivery::point::Stream;
 use crate::time::Instant;
 
@@ -25,7 +25,7 @@ pub(super) struct OpenFile {
     streams: FxHashSet<Stream>,
 }
 
-/// The files that are being written, one of each lane at most.
+/// The files that are being written, one of each kind at most.
 #[derive(Debug, Default)]
 pub(super) struct OpenFiles {
     late: Option<OpenFile>,
@@ -33,11 +33,11 @@ pub(super) struct OpenFiles {
 }
 
 impl OpenFiles {
-    /// That of a lane.
-    pub(super) fn of(&mut self, lane: Lane) -> &mut Option<OpenFile> {
-        match lane {
-            Lane::Late => &mut self.late,
-            Lane::Buffered => &mut self.buffered,
+    /// That of a kind.
+    pub(super) fn of(&mut self, kind: FileKind) -> &mut Option<OpenFile> {
+        match kind {
+            FileKind::Late => &mut self.late,
+            FileKind::Buffered => &mut self.buffered,
         }
     }
 

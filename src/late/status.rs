@@ -53,16 +53,16 @@ impl Late {
     /// The status.
     pub fn status(&self) -> LateStatus {
         let failing = self
-            .courses
+            .imports
             .iter()
-            .find_map(|course| Some((self.config.key(course.name), course.last_error.clone()?)))
+            .find_map(|import| Some((self.config.key(import.name), import.last_error.clone()?)))
             .or_else(|| self.unreadable.clone());
         LateStatus {
             tiers: self.tiers,
             waiting: self.waiting(),
-            files: self.courses.len() + self.closing.len() + self.open.iter().count(),
+            files: self.imports.len() + self.closing.len() + self.open.iter().count(),
             bytes: self.bytes(),
-            jobs: self.courses.iter().filter(|course| course.has_job()).count(),
+            jobs: self.imports.iter().filter(|import| import.has_job()).count(),
             failing,
         }
     }

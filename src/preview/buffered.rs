@@ -1,6 +1,5 @@
 //! What bulk import would cost instead of live ingestion.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -13,8 +12,8 @@ use crate::config::Config;
 use crate::delivery::billing;
 use crate::delivery::point::{Class, Point, Stream};
 use crate::globs::Globs;
-use crate::late::offer::{Measured, Offer};
 use crate::late::price::LEAST_MESSAGES;
+use crate::late::savings::{MeasuredTraffic, SavingsEstimate};
 use crate::sitewise::api::Variant;
 use crate::twin::Twin;
 
@@ -53,34 +52,34 @@ impl BufferSurvey {
 
     /// What the properties that `INGEST_BUFFERED` names cost both ways; all properties where it
     /// names none. None where too little was measured.
-    pub(super) fn offer(&self, twin: &Twin, listened: Option<Duration>) -> Option<Offer> {
+    pub(super) fn estimate(
+        &self,
+        twin: &Twin,
+        listened: Option<Duration>,
+    ) -> Option<SavingsEstimate> {
         let listened = listened.filter(|listened| *listened >= MIN_LISTENED)?;
-        let mut by_name: BTreeMap<String, Measured> = BTreeMap::new();
-        for (stream, (values, bytes)) in &self.streams {
-            let Some(address) = twin.measurement_address(*stream) else { continue };
+        let measured = self.streams.iter().filter_map(|(stream, (values, bytes))| {
+            let address = twin.measurement_address(*stream)?;
             if self.globs.as_ref().is_some_and(|globs| !globs.matches(&address)) {
-                continue;
+                return None;
             }
             let name = twin.measurement_name(*stream).unwrap_or_default();
-            let measured_property = by_name.entry(name).or_default();
-            measured_property.properties += 1;
-            measured_property.values += values;
-            measured_property.bytes += bytes;
-        }
-        let measured = by_name.into_iter();
-        let measured: Vec<Measured> = measured
-            .map(|(name, measured_property)| Measured {
-                glob: Globs::any_below(&name),
-                ..measured_property
-            })
-            .collect();
-        Offer::new(&measured, listened, self.linger, self.every)
+            let of = MeasuredTraffic {
+                properties: 1,
+                values: *values,
+                bytes: *bytes,
+                ..MeasuredTraffic::default()
+            };
+            Some((name, of))
+        });
+        let measured = MeasuredTraffic::by_name(measured);
+        SavingsEstimate::new(&measured, listened, self.linger, self.every)
     }
 }
 
-/// The offer as text.
-pub(super) fn write(offer: &Offer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Offer { linger, every, rate, price, pays_for } = offer;
+/// The estimate as text.
+pub(super) fn write(estimate: &SavingsEstimate, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let SavingsEstimate { linger, every, rate, price, pays_for } = estimate;
     let month = |a_day: f64| grouped((a_day * DAYS).round() as u64);
     let of_full = |messages: f64| messages / price.full_entries;
     let every = HumanDuration(*every);
@@ -134,9 +133,9 @@ pub(super) fn write(offer: &Offer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// The offer for machines.
-pub(super) fn json(offer: &Offer) -> Value {
-    let Offer { linger, every, rate, price, pays_for } = offer;
+/// The estimate for machines.
+pub(super) fn json(estimate: &SavingsEstimate) -> Value {
+    let SavingsEstimate { linger, every, rate, price, pays_for } = estimate;
     let month = |a_day: f64| (a_day * DAYS).round() as u64;
     let saving = pays_for.iter().map(|saving| {
         json!({

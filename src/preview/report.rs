@@ -9,7 +9,7 @@ use super::{CapturedEvents, json};
 use crate::command::survey::WriteSurvey;
 use crate::delivery::whatif::LINGERS;
 use crate::labels::LabelSurvey;
-use crate::late::offer::Offer;
+use crate::late::savings::SavingsEstimate;
 use crate::sitewise::api::{Hierarchy, Property};
 use crate::twin::Twin;
 use crate::twin::folders;
@@ -54,7 +54,7 @@ pub struct PlanReport {
     /// Aliases, notifications and tags; none without `TWIN_ALIASES`, `TWIN_NOTIFY` and `TWIN_TAGS`.
     pub labels: Option<LabelSurvey>,
     /// What bulk import would cost instead; none where too little was received.
-    pub buffered: Option<Offer>,
+    pub buffered: Option<SavingsEstimate>,
     /// What ingest would cost; none where the capture has no times.
     pub cost: Option<IngestCost>,
 }

@@ -70,7 +70,7 @@ impl fmt::Display for PlanReport {
             write_labels(survey, f)?;
         }
         self.write_cost(f)?;
-        self.buffered.as_ref().map_or(Ok(()), |offer| buffered::write(offer, f))
+        self.buffered.as_ref().map_or(Ok(()), |estimate| buffered::write(estimate, f))
     }
 }
 

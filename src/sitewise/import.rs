@@ -4,7 +4,7 @@
 
 use super::api::ApiFault;
 use crate::late::Tiers;
-use crate::late::course::JobState;
+use crate::late::file_import::JobState;
 
 /// A job to be created, for one file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 use super::{Engine, Error};
 use crate::app::late::{self as steps, Outcome};
 use crate::delivery::point::RejectReason;
-use crate::late::course::{Step, StepResult};
+use crate::late::file_import::{Step, StepResult};
 use crate::late::{Config, FileName, Output, Tiers};
 use crate::outbox::LateEvent;
 use crate::outbox::dead_letters::DeadLetter;

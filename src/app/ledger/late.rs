@@ -3,7 +3,7 @@
 use tracing::info;
 
 use crate::bridge::Bridge;
-use crate::bridge::late::NotLate;
+use crate::bridge::late::NotByFile;
 use crate::late::{LateFigures, LateStatus};
 
 /// What became of late values.
@@ -13,9 +13,9 @@ pub struct LateAccount {
     pub figures: LateFigures,
     /// How things stand.
     pub status: LateStatus,
-    /// Values that no file took, and so became dead letters, in the order of [`NotLate::ALL`]. They
+    /// Values that no file took, and so became dead letters, in the order of [`NotByFile::ALL`]. They
     /// count as rejected by delivery.
-    pub not_taken: [u64; NotLate::ALL.len()],
+    pub not_taken: [u64; NotByFile::ALL.len()],
 }
 
 impl LateAccount {

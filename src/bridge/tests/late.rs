@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::bridge::late::NotLate;
+use crate::bridge::late::NotByFile;
 use crate::globs::Globs;
-use crate::late::course::{JobState, Step, StepResult};
-use crate::late::{self, Buffered, Lane, Tiers};
+use crate::late::file_import::{JobState, Step, StepResult};
+use crate::late::{self, Buffered, FileKind, Tiers};
 
 /// What the world has of files and jobs.
 #[derive(Debug, Default)]
@@ -116,7 +116,7 @@ impl World {
         })
     }
 
-    fn not_late(&self, why: NotLate) -> u64 {
+    fn not_late(&self, why: NotByFile) -> u64 {
         self.bridge.not_late().into_iter().find(|(of, _)| *of == why).map_or(0, |(_, n)| n)
     }
 }
@@ -162,12 +162,12 @@ fn what_is_buffered_goes_into_files_of_its_own_while_there_is_a_tier() {
     world.pass(Duration::from_secs(90));
     assert!(!live(&world, 7.0) && !live(&world, 8.0) && !live(&world, 9.0));
     let ends = |lane, number: &str| {
-        let files = world.files.rows.iter().filter(|(file, _)| file.lane() == lane);
+        let files = world.files.rows.iter().filter(|(file, _)| file.kind() == lane);
         let rows = files.flat_map(|(_, rows)| rows);
         rows.filter(|row| row.ends_with(&format!(",{number}\n"))).count()
     };
-    assert_eq!([ends(Lane::Buffered, "7"), ends(Lane::Buffered, "8")], [1, 1]);
-    assert_eq!([ends(Lane::Buffered, "9"), ends(Lane::Late, "9")], [0, 1]);
+    assert_eq!([ends(FileKind::Buffered, "7"), ends(FileKind::Buffered, "8")], [1, 1]);
+    assert_eq!([ends(FileKind::Buffered, "9"), ends(FileKind::Late, "9")], [0, 1]);
     // The node's own property is not matched.
     assert!(world.written.values().any(|value| *value == Variant::Integer(7)));
     assert_eq!(world.bridge.late().unwrap().waiting(), 0);
@@ -182,7 +182,7 @@ fn what_is_buffered_goes_into_files_of_its_own_while_there_is_a_tier() {
     world.bridge.handle_late_tiers(Tiers::Disabled, world.now);
     data(&mut world, 11);
     assert!(live(&world, 11.0));
-    assert_eq!(world.not_late(NotLate::Files(crate::late::Refusal::NoTier)), 0);
+    assert_eq!(world.not_late(NotByFile::NotQueued(crate::late::NotQueued::NoTier)), 0);
     world.check_conservation();
 }
 
@@ -199,7 +199,7 @@ fn old_nulls_are_counted_by_their_name() {
     let message = world.edges[0].ndata(sent, [Metric::template("T1", partial)]);
     world.deliver(message);
     world.check_conservation();
-    assert_eq!(world.not_late(NotLate::Form(crate::late::route::NoRoute::Null)), 1);
+    assert_eq!(world.not_late(NotByFile::Form(crate::late::route::NoRoute::Null)), 1);
     assert_eq!(world.bridge.delivery().figures().refused.out_of_range, 1);
 }
 
@@ -239,7 +239,7 @@ fn presence_that_waited_for_a_week_goes_by_no_file_and_is_told_again_while_it_ho
         assert_eq!(told(&world, before), [Variant::Boolean(true)]);
         assert!(world.files.rows.is_empty(), "{:?}", world.files.rows);
         assert_eq!(world.bridge.delivery().figures().refused.out_of_range, 2);
-        let class = NotLate::Form(crate::late::route::NoRoute::Class);
+        let class = NotByFile::Form(crate::late::route::NoRoute::Class);
         assert_eq!(world.not_late(class), if with_files { 2 } else { 0 });
     }
 }
@@ -267,7 +267,7 @@ fn an_old_value_of_an_attribute_goes_by_no_file_whatever_its_class() {
     world.pass(Duration::from_secs(600));
     world.check_conservation();
     assert!(world.files.rows.is_empty(), "{:?}", world.files.rows);
-    assert_eq!(world.not_late(NotLate::Form(crate::late::route::NoRoute::Class)), 1);
+    assert_eq!(world.not_late(NotByFile::Form(crate::late::route::NoRoute::Class)), 1);
 }
 
 /// Without a tier they become dead letters, which say what to switch on.
@@ -280,7 +280,7 @@ fn without_a_tier_old_values_are_rejected_with_the_reason() {
     world.drain();
     world.log.clear();
     world.old(0, 1, 7, 24 * 10);
-    assert_eq!(world.not_late(NotLate::Files(crate::late::Refusal::NoTier)), 1);
+    assert_eq!(world.not_late(NotByFile::NotQueued(crate::late::NotQueued::NoTier)), 1);
     let told = world.log.iter().any(|line| line.contains("warm tier"));
     assert!(told, "{:?}", world.log);
 }

@@ -8,8 +8,8 @@ use crate::console::routes::Routes;
 use crate::console::snapshot::PHASES;
 use crate::console::view::{LeaseStatus, ServerStatus};
 use crate::delivery::whatif::LINGERS;
-use crate::late::offer::Offer;
-use crate::late::{Refusal, Tiers};
+use crate::late::savings::SavingsEstimate;
+use crate::late::{NotQueued, Tiers};
 use crate::time::Timestamp;
 use crate::twin::counts::DropReason;
 use crate::twin::mapping::Adjustment;
@@ -67,9 +67,9 @@ struct ImportCost {
 }
 
 impl ImportCost {
-    fn of(offer: &Offer) -> Self {
+    fn of(estimate: &SavingsEstimate) -> Self {
         let month = |a_day: f64| (a_day * 30.0).round();
-        let Offer { every, price, pays_for, .. } = offer;
+        let SavingsEstimate { every, price, pays_for, .. } = estimate;
         let pays_for = pays_for.iter().take(PAYS_FOR);
         Self {
             every_seconds: every.as_secs(),
@@ -158,7 +158,7 @@ struct LateStats {
 impl LateStats {
     fn of(late: &LateAccount) -> Self {
         let failing = match (late.status.tiers, &late.status.failing) {
-            (Tiers::Disabled, _) => Some(Refusal::NoTier.reason().to_owned()),
+            (Tiers::Disabled, _) => Some(NotQueued::NoTier.reason().to_owned()),
             (_, Some((object, reason))) => Some(format!("{object}: {reason}")),
             (_, None) => None,
         };

@@ -1,7 +1,7 @@
 //! Late values that are not sent, although a bucket is there for them.
 
 use super::{DegradedReason, EngineView};
-use crate::late::{Late, LateStatus, Refusal, Tiers};
+use crate::late::{Late, LateStatus, NotQueued, Tiers};
 use crate::sitewise::limits;
 use crate::time::Timestamp;
 
@@ -62,7 +62,7 @@ impl DegradedReason {
     /// file failed.
     pub(super) fn late_values(status: &LateStatus) -> Option<Self> {
         if status.tiers == Tiers::Disabled {
-            let why = Refusal::NoTier.reason();
+            let why = NotQueued::NoTier.reason();
             return Some(Self::LateValuesFailing {
                 why: format!(
                     "become dead letters: {why}; enable the warm tier or the cold tier in \

@@ -3,7 +3,7 @@
 use super::define::{counter, each, gauge};
 use super::{MetricDef, MetricKind, MetricLabel};
 use crate::app::LateAccount;
-use crate::bridge::late::NotLate;
+use crate::bridge::late::NotByFile;
 use crate::console::snapshot::Snapshot;
 
 /// How a job ended, by label.
@@ -39,10 +39,10 @@ pub(super) const TABLE: &[MetricDef] = &[
          before_1970, control_character, no_tier (the account has neither the warm tier nor the \
          cold tier), full (LATE_MAX_BYTES), disk (the files cannot be written), no_row (the files \
          have no form for it, found when it was written).",
-        MetricLabel::Words("reason", || NotLate::ALL.map(NotLate::label).to_vec()),
+        MetricLabel::Words("reason", || NotByFile::ALL.map(NotByFile::label).to_vec()),
         |s| match &s.ledger.late {
             Some(late) => late.not_taken.map(|count| count as f64).to_vec(),
-            None => vec![0.0; NotLate::ALL.len()],
+            None => vec![0.0; NotByFile::ALL.len()],
         },
     ),
     each(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::delivery::point::{Class, Key, Point, Stream};
-use crate::late::course::{JobRecord, JobState, Step, StepResult};
+use crate::late::file_import::{JobRecord, JobState, Step, StepResult};
 use crate::late::report::RefusedRows;
 use crate::late::route::{self, Route};
 use crate::late::{Config, FileName, Late, Output, RestoredFile, Tiers, row};

@@ -7,8 +7,10 @@ use uuid::Uuid;
 use super::config;
 use crate::delivery::point::{Class, Point, Stream};
 use crate::globs::Globs;
-use crate::late::course::{JobRecord, Step};
-use crate::late::{Buffered, Config, FileName, Lane, Late, Output, Refusal, RestoredFile, Tiers};
+use crate::late::file_import::{JobRecord, Step};
+use crate::late::{
+    Buffered, Config, FileKind, FileName, Late, NotQueued, Output, RestoredFile, Tiers,
+};
 use crate::sitewise::api::{Quality, Variant};
 use crate::time::{Instant, Now, Timestamp};
 
@@ -49,7 +51,7 @@ fn names_are_read_as_they_are_written() {
     let name = FileName::new(1_800_000_000_123, 0xab);
     assert_eq!(name.to_string(), "1800000000123-00000000000000ab");
     assert_eq!(FileName::parse(&name.to_string()), Some(name));
-    let buffered = name.in_lane(Lane::Buffered);
+    let buffered = name.of_kind(FileKind::Buffered);
     assert_eq!(buffered.to_string(), "1800000000123-00000000000000ab-buffered");
     assert_eq!(FileName::parse(&buffered.to_string()), Some(buffered));
     for foreign in
@@ -134,28 +136,28 @@ fn buffered_rows_have_files_and_times_of_their_own() {
     let mut late = Late::new(Config { buffered, ..config() }, Vec::new(), 1, at(0));
     let one = || point(1, Variant::Boolean(true));
     // Nothing says that the account has what jobs need: there is live ingestion.
-    assert_eq!(late.handle_buffered(one(), at(0)), Err((one(), Refusal::NoTier)));
+    assert_eq!(late.handle_buffered(one(), at(0)), Err((one(), NotQueued::NoTier)));
     late.handle_tiers(Tiers::Enabled, at(0));
     late.handle_buffered(one(), at(0)).unwrap();
     late.handle_point(one(), at(1)).unwrap();
     late.handle_buffered(one(), at(2)).unwrap();
-    let lanes: Vec<_> = files(&outputs(&mut late)).iter().map(|file| file.lane()).collect();
-    assert_eq!(lanes, [Lane::Buffered, Lane::Late, Lane::Buffered]);
+    let kinds: Vec<_> = files(&outputs(&mut late)).iter().map(|file| file.kind()).collect();
+    assert_eq!(kinds, [FileKind::Buffered, FileKind::Late, FileKind::Buffered]);
     late.handle_saved(3);
     late.handle_settled(3, at(3));
     let closed = |late: &mut Late, second| {
         late.handle_timeout(at(second));
         let outputs = outputs(late).into_iter();
         let closed = outputs.filter_map(|output| match output {
-            Output::Close(file) => Some(file.lane()),
+            Output::Close(file) => Some(file.kind()),
             _ => None,
         });
         closed.collect::<Vec<_>>()
     };
     assert_eq!(closed(&mut late, 899), []);
-    assert_eq!(closed(&mut late, 900), [Lane::Buffered]);
+    assert_eq!(closed(&mut late, 900), [FileKind::Buffered]);
     assert_eq!(closed(&mut late, 3_600), []);
-    assert_eq!(closed(&mut late, 3_601), [Lane::Late]);
+    assert_eq!(closed(&mut late, 3_601), [FileKind::Late]);
     assert_eq!(late.waiting(), 3);
 }
 
@@ -164,9 +166,9 @@ fn what_cannot_be_taken_is_given_back() {
     let mut late = Late::new(Config { max_bytes: 200, ..config() }, Vec::new(), 1, at(0));
     let one = || point(1, Variant::Boolean(true));
     late.handle_point(one(), at(0)).unwrap();
-    assert_eq!(late.handle_point(one(), at(0)), Err((one(), Refusal::Full)));
+    assert_eq!(late.handle_point(one(), at(0)), Err((one(), NotQueued::Full)));
     late.handle_tiers(Tiers::Disabled, at(0));
-    assert_eq!(late.handle_point(one(), at(0)), Err((one(), Refusal::NoTier)));
+    assert_eq!(late.handle_point(one(), at(0)), Err((one(), NotQueued::NoTier)));
     assert!(late.figures().balances(late.waiting()));
 }
 
@@ -177,7 +179,7 @@ fn rows_that_are_not_flushed_are_bounded() {
     let one = || point(1, Variant::Boolean(true));
     let taken = (0..).take_while(|_| late.handle_point(one(), at(0)).is_ok()).count();
     assert_eq!(taken, 100_000);
-    assert_eq!(late.handle_point(one(), at(0)), Err((one(), Refusal::Disk)));
+    assert_eq!(late.handle_point(one(), at(0)), Err((one(), NotQueued::Disk)));
     late.handle_saved(1);
     assert_eq!(late.handle_point(one(), at(0)), Ok(()));
 }
@@ -192,7 +194,7 @@ fn nothing_travels_before_a_tier_is_known_to_be_enabled() {
     };
     let mut late = Late::new(config(), vec![file(1, 5), file(2, 0)], 1, at(0));
     late.handle_timeout(at(0));
-    late.handle_step(FileName::new(9, 9), crate::late::course::StepResult::Done, at(0));
+    late.handle_step(FileName::new(9, 9), crate::late::file_import::StepResult::Done, at(0));
     // An empty file is only deleted.
     let first = outputs(&mut late);
     let remove = Output::Do(FileName::new(1, 2), Step::Remove);
@@ -224,12 +226,12 @@ fn only_some_jobs_are_under_way() {
             let result = match step {
                 Step::Create(_) => {
                     jobs += 1;
-                    crate::late::course::StepResult::Job(file.to_string())
+                    crate::late::file_import::StepResult::Job(file.to_string())
                 }
-                Step::Describe(_) => {
-                    crate::late::course::StepResult::State(crate::late::course::JobState::Running)
-                }
-                _ => crate::late::course::StepResult::Done,
+                Step::Describe(_) => crate::late::file_import::StepResult::State(
+                    crate::late::file_import::JobState::Running,
+                ),
+                _ => crate::late::file_import::StepResult::Done,
             };
             late.handle_step(file, result, at(second));
         }

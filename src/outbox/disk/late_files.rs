@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::point::Point;
-use crate::late::course::JobRecord;
+use crate::late::file_import::JobRecord;
 use crate::late::{FileName, RestoredFile, row};
 
 /// How the names of files end: one that is written, one that is closed, and the record of its job.

@@ -31,8 +31,8 @@ async fn ten_thousand_properties_at_a_value_a_minute_cost_a_sixth_of_full_entrie
     ];
     let report =
         planned_with(&variables, &ten_thousand_properties(), FakeSiteWise::default()).await;
-    let offer = report.buffered.as_ref().unwrap();
-    let price = offer.price;
+    let estimate = report.buffered.as_ref().unwrap();
+    let price = estimate.price;
     assert_eq!(price.full_entries.round(), 1_440_000.0);
     assert!(price.by_values <= 0.17 * price.full_entries, "{price:?}");
     assert!(price.by_bytes <= 0.17 * price.full_entries, "{price:?}");
@@ -67,8 +67,8 @@ async fn without_buffered_properties_all_are_priced_and_of_those_named_only_thes
     ];
     let lines = ten_thousand_properties();
     let one = planned_with(&variables, &lines, FakeSiteWise::default()).await;
-    let offer = one.buffered.as_ref().unwrap();
-    assert!((offer.rate - 1.0 / 60.0).abs() < 1e-6, "{}", offer.rate);
-    assert_eq!(offer.pays_for, []);
+    let estimate = one.buffered.as_ref().unwrap();
+    assert!((estimate.rate - 1.0 / 60.0).abs() < 1e-6, "{}", estimate.rate);
+    assert_eq!(estimate.pays_for, []);
     assert!(one.to_string().contains("It does not pay"), "{one}");
 }

@@ -9,7 +9,7 @@ use aws_sdk_iotsitewise::types::{
 use super::s3::Bucket;
 use super::{AwsSiteWise, inexpressible, pages};
 use crate::late::Tiers;
-use crate::late::course::JobState;
+use crate::late::file_import::JobState;
 use crate::sitewise::api::ApiFault;
 use crate::sitewise::fault;
 use crate::sitewise::import::{BulkImport, Ingestion, NewJob};

@@ -1,4 +1,4 @@
-//! The course of one closed file, from the disk to the end of its job.
+//! The bulk import of one closed file: its upload, its job, its report, its deletion.
 //!
 //! Each step is done by the shell and answered; one is under way at a time. What was done survives a
 //! crash: the object's key and the job's name follow from the file's name, so putting the object
@@ -117,7 +117,7 @@ pub struct JobRecord {
 
 /// A closed file, and its next step.
 #[derive(Debug)]
-pub(super) struct Course {
+pub(super) struct FileImport {
     pub(super) name: FileName,
     pub(super) rows: u64,
     pub(super) bytes: u64,
@@ -135,7 +135,7 @@ pub(super) struct Course {
     pub(super) last_error: Option<String>,
 }
 
-impl Course {
+impl FileImport {
     /// A file that was just closed, or was found closed with what is written beside it.
     pub(super) fn new(
         name: FileName,
@@ -292,21 +292,21 @@ mod tests {
         Instant::from_start(Duration::from_secs(seconds))
     }
 
-    fn course(record: JobRecord) -> Course {
-        Course::new(FileName::new(0, 1), (10, 1_000), record, at(0))
+    fn import(record: JobRecord) -> FileImport {
+        FileImport::new(FileName::new(0, 1), (10, 1_000), record, at(0))
     }
 
     /// Does what is due, whenever that is.
-    fn step(course: &mut Course, result: StepResult) -> (Step, Progress) {
-        let due = course.due().unwrap();
-        let step = course.begin(due).unwrap();
-        assert_eq!(course.begin(due), None, "one step at a time");
-        (step, course.handle(result, JITTER, due))
+    fn step(import: &mut FileImport, result: StepResult) -> (Step, Progress) {
+        let due = import.due().unwrap();
+        let step = import.begin(due).unwrap();
+        assert_eq!(import.begin(due), None, "one step at a time");
+        (step, import.handle(result, JITTER, due))
     }
 
     #[test]
     fn a_file_ends_with_its_job() {
-        let mut course = course(JobRecord::default());
+        let mut import = import(JobRecord::default());
         let job = || "j".to_owned();
         let state = StepResult::State;
         for (expected, result) in [
@@ -317,117 +317,117 @@ mod tests {
             (Step::Describe(job()), state(JobState::Pending)),
             (Step::Describe(job()), state(JobState::Running)),
         ] {
-            assert_eq!(step(&mut course, result), (expected, Progress::None));
+            assert_eq!(step(&mut import, result), (expected, Progress::None));
         }
-        let over = step(&mut course, state(JobState::Completed));
+        let over = step(&mut import, state(JobState::Completed));
         assert_eq!(over, (Step::Describe(job()), Progress::JobOver(0)));
-        assert!(!course.has_job());
-        assert_eq!(step(&mut course, StepResult::Done), (Step::Remove, Progress::Gone));
+        assert!(!import.has_job());
+        assert_eq!(step(&mut import, StepResult::Done), (Step::Remove, Progress::Gone));
     }
 
     #[test]
     fn a_job_that_exists_is_found_and_not_made_twice() {
-        let mut course = course(JobRecord { attempt: 1, job: None });
-        assert_eq!(step(&mut course, StepResult::Exists).0, Step::Create(1));
-        assert_eq!(step(&mut course, StepResult::Job("j".into())).0, Step::Find(1));
-        assert_eq!(step(&mut course, StepResult::Done).0, Step::RecordJob(1, "j".into()));
-        assert_eq!(course.next, Step::Describe("j".into()));
+        let mut import = import(JobRecord { attempt: 1, job: None });
+        assert_eq!(step(&mut import, StepResult::Exists).0, Step::Create(1));
+        assert_eq!(step(&mut import, StepResult::Job("j".into())).0, Step::Find(1));
+        assert_eq!(step(&mut import, StepResult::Done).0, Step::RecordJob(1, "j".into()));
+        assert_eq!(import.next, Step::Describe("j".into()));
     }
 
     /// All jobs of the account would be listed every second, for ever.
     #[test]
     fn a_job_that_exists_and_is_not_found_is_looked_for_ever_more_slowly() {
-        let mut course = course(JobRecord { attempt: 1, job: None });
+        let mut import = import(JobRecord { attempt: 1, job: None });
         let mut last = Instant::START;
         for wait in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
-            assert_eq!(step(&mut course, StepResult::Exists).0, Step::Create(1));
-            assert_eq!(step(&mut course, StepResult::NoJob).0, Step::Find(1));
-            let due = course.due().unwrap();
+            assert_eq!(step(&mut import, StepResult::Exists).0, Step::Create(1));
+            assert_eq!(step(&mut import, StepResult::NoJob).0, Step::Find(1));
+            let due = import.due().unwrap();
             assert_eq!(due.since(last), Duration::from_secs(wait));
             last = due;
         }
-        step(&mut course, StepResult::Exists);
-        step(&mut course, StepResult::Job("j".into()));
-        assert_eq!((course.retry_delay, course.last_error), (FIRST_RETRY, None));
+        step(&mut import, StepResult::Exists);
+        step(&mut import, StepResult::Job("j".into()));
+        assert_eq!((import.retry_delay, import.last_error), (FIRST_RETRY, None));
     }
 
     #[test]
     fn after_a_crash_a_file_goes_on_where_it_was() {
-        assert_eq!(course(JobRecord::default()).next, Step::Upload);
+        assert_eq!(import(JobRecord::default()).next, Step::Upload);
         let created = JobRecord { attempt: 2, job: None };
-        assert_eq!(course(created).next, Step::Create(2));
+        assert_eq!(import(created).next, Step::Create(2));
         let known = JobRecord { attempt: 2, job: Some("j".into()) };
-        assert_eq!(course(known).next, Step::Describe("j".into()));
+        assert_eq!(import(known).next, Step::Describe("j".into()));
     }
 
     #[test]
     fn a_job_that_failed_gets_another_name_later() {
-        let mut course = course(JobRecord { attempt: 1, job: Some("j".into()) });
+        let mut import = import(JobRecord { attempt: 1, job: Some("j".into()) });
         let failed = StepResult::State(JobState::Failed);
-        assert_eq!(step(&mut course, failed).1, Progress::JobFailed);
-        assert_eq!(course.due(), Some(at(900)));
-        assert_eq!(step(&mut course, StepResult::Done).0, Step::Upload);
-        assert_eq!(step(&mut course, StepResult::Done).0, Step::RecordAttempt(2));
-        assert_eq!(course.next, Step::Create(2));
+        assert_eq!(step(&mut import, failed).1, Progress::JobFailed);
+        assert_eq!(import.due(), Some(at(900)));
+        assert_eq!(step(&mut import, StepResult::Done).0, Step::Upload);
+        assert_eq!(step(&mut import, StepResult::Done).0, Step::RecordAttempt(2));
+        assert_eq!(import.next, Step::Create(2));
     }
 
     /// The bucket's lifecycle had deleted the object while the account had no tier, or the bridge did
     /// not run: its job was asked for again and again, for ever.
     #[test]
     fn an_object_whose_job_is_refused_is_put_again_ever_more_slowly() {
-        let mut course = course(JobRecord { attempt: 1, job: None });
+        let mut import = import(JobRecord { attempt: 1, job: None });
         for wait in [60, 120, 240] {
-            let begun = course.due().unwrap();
-            let refused = step(&mut course, StepResult::NotCreated("no such object".into()));
+            let begun = import.due().unwrap();
+            let refused = step(&mut import, StepResult::NotCreated("no such object".into()));
             assert_eq!(refused.0, Step::Create(1));
-            assert_eq!(course.last_error.as_deref(), Some("no such object"));
-            assert_eq!(course.due().unwrap().since(begun), Duration::from_secs(wait));
-            assert_eq!(step(&mut course, StepResult::Done).0, Step::Upload);
+            assert_eq!(import.last_error.as_deref(), Some("no such object"));
+            assert_eq!(import.due().unwrap().since(begun), Duration::from_secs(wait));
+            assert_eq!(step(&mut import, StepResult::Done).0, Step::Upload);
             // The same attempt: its job was not created.
-            assert_eq!(step(&mut course, StepResult::Done).0, Step::RecordAttempt(1));
+            assert_eq!(step(&mut import, StepResult::Done).0, Step::RecordAttempt(1));
         }
-        step(&mut course, StepResult::Job("j".into()));
-        assert_eq!(course.next, Step::RecordJob(1, "j".into()));
+        step(&mut import, StepResult::Job("j".into()));
+        assert_eq!(import.next, Step::RecordJob(1, "j".into()));
     }
 
     /// It was read again and again, for ever, and its rows counted as waiting.
     #[test]
     fn a_file_that_somebody_deleted_is_lost() {
-        let mut uploaded = course(JobRecord::default());
+        let mut uploaded = import(JobRecord::default());
         assert_eq!(step(&mut uploaded, StepResult::NoFile).1, Progress::Lost);
         assert!(uploaded.is_over);
         assert_eq!(step(&mut uploaded, StepResult::Done), (Step::Remove, Progress::Gone));
-        let mut reported = course(JobRecord { attempt: 1, job: Some("j".into()) });
+        let mut reported = import(JobRecord { attempt: 1, job: Some("j".into()) });
         step(&mut reported, StepResult::State(JobState::CompletedWithFailures));
         assert_eq!(step(&mut reported, StepResult::NoFile).1, Progress::Lost);
         // Its job took all rows: nothing is missing.
-        let mut taken = course(JobRecord { attempt: 1, job: Some("j".into()) });
+        let mut taken = import(JobRecord { attempt: 1, job: Some("j".into()) });
         let over = step(&mut taken, StepResult::State(JobState::Completed));
         assert_eq!(over.1, Progress::JobOver(0));
     }
 
     #[test]
     fn refused_rows_are_told_once_the_report_is_read() {
-        let mut course = course(JobRecord { attempt: 1, job: Some("j".into()) });
-        step(&mut course, StepResult::State(JobState::CompletedWithFailures));
+        let mut import = import(JobRecord { attempt: 1, job: Some("j".into()) });
+        step(&mut import, StepResult::State(JobState::CompletedWithFailures));
         assert_eq!(
-            step(&mut course, StepResult::Refused(3)),
+            step(&mut import, StepResult::Refused(3)),
             (Step::ReadReport(1), Progress::JobOver(3))
         );
     }
 
     #[test]
     fn what_fails_is_tried_again_ever_more_slowly() {
-        let mut course = course(JobRecord::default());
+        let mut import = import(JobRecord::default());
         let mut last = Instant::START;
         for wait in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
-            let (step, progress) = step(&mut course, StepResult::Failed("no".into()));
+            let (step, progress) = step(&mut import, StepResult::Failed("no".into()));
             assert_eq!((step, progress), (Step::Upload, Progress::Retried("no".into())));
-            let due = course.due().unwrap();
+            let due = import.due().unwrap();
             assert_eq!(due.since(last), Duration::from_secs(wait));
             last = due;
         }
-        step(&mut course, StepResult::Done);
-        assert_eq!(course.last_error, None);
+        step(&mut import, StepResult::Done);
+        assert_eq!(import.last_error, None);
     }
 }

@@ -1,9 +1,9 @@
-//! Configuration of late values, and the names of their files, objects and jobs.
+//! Configuration of late values, and the names of their objects and jobs.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::file::OpenFile;
+use super::{FileKind, FileName};
 use crate::globs::Globs;
 use crate::time::Instant;
 
@@ -35,74 +35,12 @@ pub struct Buffered {
     pub every: Duration,
 }
 
-/// Why rows are sent by file. The two kinds are in separate files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Lane {
-    /// They are too old to be sent live. They are only stored.
-    #[default]
-    Late,
-    /// By choice. SiteWise computes and notifies as with live values (adaptive ingestion).
-    Buffered,
-}
-
-/// How the names of buffered files end.
-const BUFFERED: &str = "-buffered";
-
-/// Names a file, and with it its object and its job. Names are in the order in which the files were
-/// opened, unless the clock was set back, and never used twice: half of a name is random.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileName {
-    millis: u64,
-    random: u64,
-    lane: Lane,
-}
-
-impl FileName {
-    /// Of a file of late values, opened at this time.
-    pub const fn new(millis: u64, random: u64) -> Self {
-        Self { millis, random, lane: Lane::Late }
-    }
-
-    /// The same, in another lane.
-    #[must_use]
-    pub const fn in_lane(self, lane: Lane) -> Self {
-        Self { lane, ..self }
-    }
-
-    /// Why its rows are sent by file.
-    pub const fn lane(self) -> Lane {
-        self.lane
-    }
-
-    /// Parses a name. None if the text is none.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (rest, lane) = match text.strip_suffix(BUFFERED) {
-            Some(rest) => (rest, Lane::Buffered),
-            None => (text, Lane::Late),
-        };
-        let (millis, random) = rest.split_once('-')?;
-        let (millis, random) = (millis.parse().ok()?, u64::from_str_radix(random, 16).ok()?);
-        let name = Self { millis, random, lane };
-        (name.to_string() == text).then_some(name)
-    }
-}
-
-impl fmt::Display for FileName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = match self.lane {
-            Lane::Late => "",
-            Lane::Buffered => BUFFERED,
-        };
-        write!(f, "{:013}-{:016x}{end}", self.millis, self.random)
-    }
-}
-
 impl Config {
     /// When a file that is being written is closed.
     pub(super) fn closes(&self, open: &OpenFile) -> Instant {
-        let every = match (open.name.lane(), &self.buffered) {
-            (Lane::Buffered, Some(buffered)) => buffered.every,
-            (Lane::Buffered, None) | (Lane::Late, _) => self.every,
+        let every = match (open.name.kind(), &self.buffered) {
+            (FileKind::Buffered, Some(buffered)) => buffered.every,
+            (FileKind::Buffered, None) | (FileKind::Late, _) => self.every,
         };
         open.since + every
     }
