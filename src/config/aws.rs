@@ -22,7 +22,7 @@ const CREDENTIALS: Variable = Variable {
     form: "text",
     doc: "Static credentials, with AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. A container's or \
           an instance's role, web identity, and profiles with keys, another role or a \
-          credential_process work as well; profiles of sso and of aws login do not.",
+          credential_process, and of `sso` and `aws login` while the sign-in lasts, work as well.",
     secret: true,
     file: false,
 };

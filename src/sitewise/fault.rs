@@ -285,18 +285,15 @@ fn chain(error: &dyn Error) -> String {
     }
     // Some errors of the SDK are lists.
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-    match UNSUPPORTED.iter().find(|(feature, _)| line.contains(feature)) {
-        Some((_, kind)) => format!(
-            "profiles of {kind} are not supported: use a profile with `credential_process = aws \
-             configure export-credentials --profile NAME`, or put the keys that this command \
-             prints into the environment"
-        ),
+    match SIGN_IN.iter().find(|(marks, _)| marks.iter().any(|mark| line.contains(mark))) {
+        Some((_, command)) => format!("{line}; sign in again with `{command}`"),
         None => line,
     }
 }
 
-/// What the SDK says of profiles that it is built without, and whose they are.
-const UNSUPPORTED: [(&str, &str); 2] = [
-    ("cargo feature(s) enabled: sso", "`sso` (IAM Identity Center)"),
-    ("cargo feature(s) enabled: credentials-login", "`aws login`"),
+/// What the SDK says where the sign-in of a profile's user is missing or has ended, and the command
+/// that signs in.
+const SIGN_IN: [(&[&str], &str); 2] = [
+    (&["SSO token", "/sso/cache/"], "aws sso login"),
+    (&["Login token", "/login/cache/"], "aws login"),
 ];

@@ -2,7 +2,7 @@
 //! between and answers by itself.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,17 +23,21 @@ use windfarm::Broker;
 use crate::support::{Bridge, Emulator, Plant, eventually, now};
 
 /// A folder for one test.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let folder =
             std::env::temp_dir().join(format!("sparkwise-aws-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         Self(folder)
     }
 
-    fn file(&self, name: &str, text: &str) -> String {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
         let path = self.0.join(name);
         std::fs::write(&path, text).unwrap();
         path.into_os_string().into_string().unwrap()
@@ -55,7 +59,7 @@ fn capture() -> String {
 }
 
 /// `sparkwise plan` of a capture: it asks SiteWise for all its models.
-async fn plan(folder: &Folder, variables: &[(&str, &str)]) -> Output {
+pub(crate) async fn plan(folder: &Folder, variables: &[(&str, &str)]) -> Output {
     let capture = folder.file("capture", &capture());
     let mut all = BTreeMap::from([
         ("HOME", folder.0.to_str().unwrap()),
@@ -72,7 +76,7 @@ async fn plan(folder: &Folder, variables: &[(&str, &str)]) -> Output {
     tokio::time::timeout(Duration::from_secs(60), command.output()).await.unwrap().unwrap()
 }
 
-async fn asks(emulator: &Emulator, folder: &Folder, variables: &[(&str, &str)]) {
+pub(crate) async fn asks(emulator: &Emulator, folder: &Folder, variables: &[(&str, &str)]) {
     let listed = || emulator.handle.usage().requests.get("ListAssetModels").copied().unwrap_or(0);
     let before = listed();
     let output = plan(folder, variables).await;

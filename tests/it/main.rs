@@ -15,6 +15,7 @@ mod lost;
 mod plan;
 mod problems;
 mod search;
+mod sign_in;
 mod start;
 mod terminal;
 mod trail;

@@ -151,41 +151,6 @@ async fn credentials_that_fail_to_load_are_built_anew_within_bounds() {
     assert_eq!(made.load(Ordering::SeqCst), 1, "of twenty calls within five seconds");
 }
 
-/// They were told in the SDK's words about its own build.
-#[tokio::test]
-async fn profiles_that_are_not_supported_say_what_to_do_instead() {
-    use aws_config::profile::ProfileFileCredentialsProvider;
-    use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
-
-    let sso = "[profile plant]\nsso_session = s\nsso_account_id = 123456789012\n\
-               sso_role_name = R\n[sso-session s]\nsso_region = eu-west-1\n\
-               sso_start_url = https://example.awsapps.com/start\n";
-    let login = "[profile plant]\nlogin_session = arn:aws:iam::123456789012:user/Admin\n";
-    for (profile, kind) in [(sso, "`sso` (IAM Identity Center)"), (login, "`aws login`")] {
-        let files =
-            EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, profile).build();
-        let provider = ProfileFileCredentialsProvider::builder()
-            .profile_files(files)
-            .profile_name("plant")
-            .build();
-        let mut config = config("http://127.0.0.1:1");
-        config.set_credentials_provider(Some(SharedCredentialsProvider::new(provider)));
-        let client = AwsSiteWise::new(&config.build()).unwrap();
-        let faults = [
-            client.put(Vec::new()).await.unwrap_err(),
-            client.list_models(None).await.unwrap_err(),
-            client.find_credentials().await.unwrap_err(),
-        ];
-        for fault in faults {
-            assert_eq!(fault.cause, Cause::CredentialSource, "{fault}");
-            let said = format!("profiles of {kind} are not supported: use a profile with");
-            assert!(fault.message.contains(&said), "{fault}");
-            assert!(fault.message.contains("aws configure export-credentials"), "{fault}");
-            assert!(!fault.message.contains("cargo"), "{fault}");
-        }
-    }
-}
-
 #[derive(Clone, Debug)]
 struct Hangs;
 
