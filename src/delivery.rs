@@ -7,6 +7,7 @@
 
 mod answer;
 pub(crate) mod billing;
+mod by_file;
 pub mod durations;
 pub mod failing;
 pub mod figures;

@@ -30,7 +30,8 @@ pub use file::{FILE_BYTES, FILE_STREAMS};
 use file::{OpenFile, OpenFiles};
 use file_import::{FileImport, JobRecord, Progress, Step, StepResult};
 pub use file_name::{FileKind, FileName};
-pub use status::{LateFigures, LateStatus};
+use status::Problems;
+pub use status::{LateFigures, LateStatus, Obstacle};
 
 use crate::delivery::point::{Key, Point};
 use crate::time::{Instant, Now};
@@ -91,7 +92,7 @@ impl NotQueued {
 }
 
 /// A file that an earlier process left.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RestoredFile {
     /// Its name.
     pub name: FileName,
@@ -101,6 +102,9 @@ pub struct RestoredFile {
     pub bytes: u64,
     /// The record of its job, which was written beside it.
     pub record: JobRecord,
+    /// The latest point of each property in it, where these may be current values: a file of
+    /// buffered values.
+    pub latest: Vec<Point>,
 }
 
 /// An output of [`Late`].
@@ -174,8 +178,7 @@ pub struct Late {
     unsaved: VecDeque<(u64, Key)>,
     outputs: VecDeque<Output>,
     figures: LateFigures,
-    /// The first file of an earlier process that cannot be read, and why.
-    unreadable: Option<(String, String)>,
+    problems: Problems,
 }
 
 impl Late {
@@ -195,7 +198,7 @@ impl Late {
             unsaved: VecDeque::new(),
             outputs: VecDeque::new(),
             figures: LateFigures::default(),
-            unreadable: None,
+            problems: Problems::default(),
         };
         late.add_restored(restored, now);
         late
@@ -208,14 +211,8 @@ impl Late {
         self.start_steps(now);
     }
 
-    /// An earlier process left a file that cannot be read, for this reason. It stays on the disk, and
-    /// is tried at the next start.
-    pub fn handle_unreadable(&mut self, file: FileName, reason: String) {
-        self.unreadable.get_or_insert_with(|| (file.to_string(), reason));
-    }
-
     fn add_restored(&mut self, restored: Vec<RestoredFile>, now: Now) {
-        for RestoredFile { name, rows, bytes, record } in restored {
+        for RestoredFile { name, rows, bytes, record, .. } in restored {
             self.figures.restored += rows;
             let mut import = FileImport::new(name, (rows, bytes), record, now.instant);
             if rows == 0 {
@@ -256,7 +253,8 @@ impl Late {
         }
         let Ok(line) = row::line(&point) else { return Err((point, NotQueued::NoRow)) };
         let key = point.key();
-        if self.unsaved.len() >= MAX_UNSAVED {
+        let is_refusing = kind == FileKind::Buffered && self.problems.disk.is_some();
+        if is_refusing || self.unsaved.len() >= MAX_UNSAVED {
             return Err((point, NotQueued::Disk));
         }
         let bytes = line.len() as u64;
@@ -303,6 +301,7 @@ impl Late {
         // A read that failed does not change what is known.
         if tiers != Tiers::Unknown {
             self.tiers = tiers;
+            self.problems.tiers_unread = None;
         }
         let wait = if tiers == Tiers::Enabled { CONFIRM_TIERS } else { READ_TIERS };
         self.read_tiers_at = Some(now.instant + wait);
@@ -319,6 +318,11 @@ impl Late {
         match import.handle(result, jitter, now.instant) {
             Progress::None => {}
             Progress::Retried(_) => self.figures.retries += 1,
+            Progress::NotCreated => {
+                self.figures.retries += 1;
+                // Somebody may have disabled the tiers.
+                self.read_tiers_at = Some(now.instant);
+            }
             Progress::JobFailed => {
                 self.figures.failed_jobs += 1;
                 // Somebody may have disabled the tiers.
@@ -398,6 +402,11 @@ impl Late {
     /// Whether the account has the storage that is needed.
     pub fn tiers(&self) -> Tiers {
         self.tiers
+    }
+
+    /// The file that rows of a kind are appended to.
+    pub fn open_file(&self, kind: FileKind) -> Option<FileName> {
+        self.open.iter().map(|open| open.name).find(|name| name.kind() == kind)
     }
 
     /// The configuration.

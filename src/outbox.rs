@@ -59,8 +59,8 @@ pub trait Outbox: Send {
         self.put(points.into_iter().map(|point| QueuedPoint { point, gate: Some(gate) }).collect())
     }
 
-    /// Unparks the points that came first to a gate, as long as their time is before `oldest`.
-    fn expire(&mut self, _gate: Gate, _oldest: Timestamp) {}
+    /// Unparks the points in memory whose time is before the oldest that waits behind their gate.
+    fn expire(&mut self, _oldest: &dyn Fn(Gate) -> Timestamp) {}
 
     /// Unparks the points behind a gate, except those for which `next_gate` returns another closed gate.
     fn open(&mut self, gate: Gate, next_gate: &dyn Fn(&Point) -> Option<Gate>);
@@ -295,7 +295,7 @@ pub enum DiskEvent {
 }
 
 /// What became of late values.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum LateEvent {
     /// Earlier processes left these files. Told first, and once.
     Restored(Vec<RestoredFile>),

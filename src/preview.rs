@@ -31,6 +31,7 @@ use crate::command::survey::WriteSurvey;
 use crate::config::{Config, NotUnicode, VariableSource};
 use crate::delivery::whatif::WhatIf;
 use crate::labels::{self, LabelSurvey, Turn};
+use crate::late::Tiers;
 use crate::mqtt;
 use crate::sitewise::api::ApiFault;
 use crate::sitewise::aws::{AwsSiteWise, NoClient};
@@ -170,7 +171,12 @@ impl<S: VariableSource> VariableSource for WithoutServer<S> {
 pub async fn against_aws(config: &Config, options: &PlanOptions) -> Result<PlanReport, PlanError> {
     match (account(config).await, &options.from) {
         (Ok((sitewise, namespace)), _) => {
-            Box::pin(run(config, options, sitewise, &namespace)).await
+            let tiers = match &config.late {
+                Some(_) => Some(storage_tiers(&sitewise).await),
+                None => None,
+            };
+            let report = Box::pin(run(config, options, sitewise, &namespace)).await?;
+            Ok(PlanReport { tiers, ..report })
         }
         (Err(error), PlanSource::Captures(_)) if error.is_without_aws() => {
             let namespace = config.twin.namespace.as_deref().unwrap_or_default();
@@ -198,6 +204,13 @@ async fn account(config: &Config) -> Result<(AwsSiteWise, String), PlanError> {
     };
     let namespace = answer("where AWS credentials come from, or STS", ask).await?;
     Ok((sitewise, namespace))
+}
+
+/// Whether the account has the storage that bulk import needs: what cannot be read is told, and keeps
+/// nobody from the rest of the plan.
+async fn storage_tiers(sitewise: &AwsSiteWise) -> Result<Tiers, String> {
+    let tiers = Box::pin(sitewise.storage_tiers());
+    answer("SiteWise", tiers).await.map_err(|fault| why(&fault))
 }
 
 /// What is wrong, and what to do: nothing is tried again by itself here.

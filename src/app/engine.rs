@@ -371,7 +371,7 @@ impl<S: SiteWise> Engine<S> {
             self.usage.sample(UsageTotals::of(&self.bridge.delivery().figures()), now.instant);
             self.ledger().log();
             self.log_problems();
-            self.expire_rejected(now);
+            self.expire_parked(now);
             self.check_all_live(now);
             self.log_expiring();
             self.log_metrics();

@@ -6,7 +6,7 @@ use tokio::task::spawn_blocking;
 
 use crate::delivery::point::Point;
 use crate::late::file_import::{JobRecord, Step, StepResult};
-use crate::late::report::RefusedRows;
+use crate::late::report::{RefusedRows, RowRefusal};
 use crate::late::{Config, FileKind, FileName, row};
 use crate::outbox::disk::late_files::LateFolder;
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
@@ -24,7 +24,7 @@ pub enum Outcome {
     Step(StepResult),
     /// These rows were refused, for these reasons: once their dead letters are flushed, their number
     /// is to be told as [`StepResult::Refused`].
-    Refused(Vec<(Point, String)>),
+    Refused(Vec<(Point, RowRefusal)>),
 }
 
 /// Does a step of a file, once.
@@ -112,7 +112,7 @@ async fn refused_rows<B: BulkImport>(
     config: &Config,
     file: FileName,
     attempt: u32,
-) -> Result<Vec<(Point, String)>, StepResult> {
+) -> Result<Vec<(Point, RowRefusal)>, StepResult> {
     let failed = StepResult::Failed;
     let reports = import.read_objects(config.report_prefix(file, attempt), REPORT_BYTES).await;
     let reports = reports.map_err(|fault| failed(reason(fault)))?;
@@ -128,8 +128,8 @@ async fn refused_rows<B: BulkImport>(
         let Some(content) = if_there(folder.read(file))? else { return Ok(None) };
         let points = row::records(&content).filter_map(|record| row::point(&record));
         let with_reason = points.filter_map(|point| {
-            let reason = refused.reason_of(&point)?;
-            Some((point, reason))
+            let refusal = refused.refusal_of(&point)?;
+            Some((point, refusal))
         });
         Ok(Some(with_reason.collect()))
     });
@@ -292,7 +292,8 @@ mod tests {
         let key = format!("{}job/0.csv", config().report_prefix(FILE, 1));
         account.objects.lock().unwrap().insert(key, report.into_bytes());
         let outcome = run(&account, &folder, Step::ReadReport(1)).await;
-        assert_eq!(outcome, Outcome::Refused(vec![(point(2), "no such asset".to_owned())]));
+        let refusal = RowRefusal { reason: "no such asset".to_owned(), is_named: true };
+        assert_eq!(outcome, Outcome::Refused(vec![(point(2), refusal)]));
         // Of another attempt there is none: nobody knows what was refused.
         let Outcome::Refused(rows) = run(&account, &folder, Step::ReadReport(2)).await else {
             panic!("the report of another attempt was read");

@@ -6,10 +6,10 @@ use rustc_hash::FxHashMap;
 
 use super::{Bridge, Output};
 use crate::delivery::output::Room;
-use crate::delivery::point::{Class, Point, RejectReason, Stream};
+use crate::delivery::point::{Class, Key, Point, RejectReason, Stream};
 use crate::late::file_import::StepResult;
 use crate::late::route::{self, NoRoute, Route};
-use crate::late::{self, FileName, Late, NotQueued, RestoredFile, Tiers};
+use crate::late::{self, FileKind, FileName, Late, NotQueued, RestoredFile, Tiers};
 use crate::sitewise::limits;
 use crate::time::{ClockAgreement, Now};
 
@@ -24,11 +24,12 @@ pub enum NotByFile {
 
 impl NotByFile {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Form(NoRoute::Null),
         Self::Form(NoRoute::Class),
         Self::Form(NoRoute::BeforeEpoch),
         Self::Form(NoRoute::ControlCharacter),
+        Self::Form(NoRoute::EmptyText),
         Self::NotQueued(NotQueued::NoTier),
         Self::NotQueued(NotQueued::Full),
         Self::NotQueued(NotQueued::Disk),
@@ -42,6 +43,7 @@ impl NotByFile {
             Self::Form(NoRoute::Class) => "class",
             Self::Form(NoRoute::BeforeEpoch) => "before_1970",
             Self::Form(NoRoute::ControlCharacter) => "control_character",
+            Self::Form(NoRoute::EmptyText) => "empty_text",
             Self::NotQueued(NotQueued::NoTier) => "no_tier",
             Self::NotQueued(NotQueued::Full) => "full",
             Self::NotQueued(NotQueued::Disk) => "disk",
@@ -69,6 +71,9 @@ pub(super) struct LatePath {
     not_taken: [u64; NotByFile::ALL.len()],
     /// Whether a property is buffered, of those that were asked for.
     buffered: FxHashMap<Stream, bool>,
+    /// Rows of files that may be newer than what SiteWise shows, of properties that no birth has
+    /// named yet: on their way until the file's job is over.
+    on_their_way: FxHashMap<FileName, Vec<Key>>,
 }
 
 impl Bridge {
@@ -79,7 +84,8 @@ impl Bridge {
         let late = Late::new(config, Vec::new(), seed, now);
         let not_taken = [0; NotByFile::ALL.len()];
         let (clocks, buffered) = (ClockAgreement::default(), FxHashMap::default());
-        self.late = Some(Box::new(LatePath { late, clocks, not_taken, buffered }));
+        let on_their_way = FxHashMap::default();
+        self.late = Some(Box::new(LatePath { late, clocks, not_taken, buffered, on_their_way }));
         self.twin.keep_old_values();
         self
     }
@@ -96,8 +102,18 @@ impl Bridge {
         NotByFile::ALL.map(|why| (why, counts.next().unwrap_or(0)))
     }
 
-    /// Earlier processes left these files.
-    pub fn handle_late_restored(&mut self, files: Vec<RestoredFile>, now: Now) {
+    /// Earlier processes left these files. Their rows are delivered only now, as points are that were
+    /// only on disk.
+    pub fn handle_late_restored(&mut self, mut files: Vec<RestoredFile>, now: Now) {
+        let mut latest = Vec::new();
+        if let Some(path) = &mut self.late {
+            for file in files.iter_mut().filter(|file| !file.latest.is_empty()) {
+                let points = std::mem::take(&mut file.latest);
+                path.on_their_way.insert(file.name, points.iter().map(Point::key).collect());
+                latest.extend(points);
+            }
+        }
+        self.twin.handle_restored(&latest, now);
         self.with_lane(|late| late.handle_restored(files, now));
     }
 
@@ -121,9 +137,22 @@ impl Bridge {
         self.with_lane(|late| late.handle_step(file, result, now));
     }
 
-    /// The account's storage configuration was read.
-    pub fn handle_late_tiers(&mut self, tiers: Tiers, now: Now) {
-        self.with_lane(|late| late.handle_tiers(tiers, now));
+    /// The account's storage configuration was read, or could not be, for this reason.
+    pub fn handle_late_tiers(&mut self, read: Result<Tiers, String>, now: Now) {
+        self.with_lane(|late| match read {
+            Ok(tiers) => late.handle_tiers(tiers, now),
+            Err(reason) => late.handle_tiers_unread(reason, now),
+        });
+    }
+
+    /// The disk refuses the files, for this reason; none once it takes them again.
+    pub fn handle_late_fault(&mut self, fault: Option<String>) {
+        self.with_lane(|late| late.handle_disk_fault(fault));
+    }
+
+    /// A job's report names these rows as rejected.
+    pub fn handle_late_refused<'a>(&mut self, rows: impl IntoIterator<Item = &'a Point>) {
+        rows.into_iter().for_each(|point| self.twin.handle_rejected(point));
     }
 
     fn with_lane(&mut self, act: impl FnOnce(&mut Late)) {
@@ -163,7 +192,7 @@ impl Bridge {
                 Route::Late => {
                     let key = point.key();
                     match self.put_into_file(point, now) {
-                        Ok(()) => self.twin.handle_decided(&[key]),
+                        Ok(()) => self.note_in_file(FileKind::Late, key),
                         Err((point, why)) if route::is_too_old(&point, now.wall) => {
                             self.reject_late(point, why, now);
                         }
@@ -206,12 +235,29 @@ impl Bridge {
             return Some(point);
         }
         let key = point.key();
+        // Nine of a second: the tenth place takes the last of it, which is not known in time.
+        if !self.delivery.admit_to_file(key, now) {
+            return Some(point);
+        }
         match path.late.handle_buffered(point, now) {
             Ok(()) => {
-                self.twin.handle_decided(&[key]);
+                self.note_in_file(FileKind::Buffered, key);
                 None
             }
-            Err((point, _)) => Some(point),
+            Err((point, _)) => {
+                self.delivery.withdraw_from_file(key);
+                Some(point)
+            }
+        }
+    }
+
+    /// A point is in the file of this kind. It stays on its way to SiteWise until its job is over.
+    fn note_in_file(&mut self, kind: FileKind, key: Key) {
+        if let Some(path) = &mut self.late
+            && self.twin.is_on_its_way(&key)
+            && let Some(file) = path.late.open_file(kind)
+        {
+            path.on_their_way.entry(file).or_default().push(key);
         }
     }
 
@@ -300,6 +346,13 @@ impl Bridge {
     }
 
     pub(super) fn poll_late(&mut self) -> Option<Output> {
-        self.late.as_mut()?.late.poll_output().map(Output::Late)
+        let path = self.late.as_mut()?;
+        let output = path.late.poll_output()?;
+        if let late::Output::Delivered { file, .. } | late::Output::Lost { file, .. } = &output
+            && let Some(keys) = path.on_their_way.remove(file)
+        {
+            self.twin.handle_decided(&keys);
+        }
+        Some(Output::Late(output))
     }
 }

@@ -49,7 +49,8 @@ impl Delivery {
     }
 
     /// The properties of which values went back to the outbox.
-    pub fn put_back_of(&self) -> impl Iterator<Item = Stream> {
+    #[cfg(test)]
+    pub(super) fn put_back_of(&self) -> impl Iterator<Item = Stream> {
         self.put_back.0.keys().copied()
     }
 

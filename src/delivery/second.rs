@@ -97,6 +97,19 @@ impl Seconds {
         }
     }
 
+    /// Whether a value may go by another way, which then counts as sent here: one of the first nine.
+    pub(super) fn admit_elsewhere(
+        &mut self,
+        time: Timestamp,
+        quality: Quality,
+        now: Instant,
+    ) -> bool {
+        let count = self.count_of(time.seconds(), quality, now);
+        let is_admitted = count.admitted < MAX_PER_SECOND - 1;
+        count.admitted += u8::from(is_admitted);
+        is_admitted
+    }
+
     /// Whether ten values of this second were sent, as far as it is remembered.
     pub(super) fn is_full(&self, time: Timestamp, quality: Quality) -> bool {
         let is_same =

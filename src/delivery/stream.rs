@@ -1,5 +1,6 @@
 //! The queued values of one property, and which of them the next entry takes.
 
+mod by_file;
 pub(super) mod put_back;
 mod status;
 mod value;

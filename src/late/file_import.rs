@@ -96,6 +96,8 @@ pub(super) enum Progress {
     None,
     /// The step failed, for this reason, and is tried again.
     Retried(String),
+    /// SiteWise did not create the job: the object is put again later.
+    NotCreated,
     /// The job failed as a whole: another is created later.
     JobFailed,
     /// The job is over, and this many of its rows were rejected: at most all.
@@ -133,6 +135,10 @@ pub(super) struct FileImport {
     pub(super) is_over: bool,
     /// Why the last step failed.
     pub(super) last_error: Option<String>,
+    /// Why SiteWise did not create its job, until it does.
+    not_created: Option<String>,
+    /// How its last job failed as a whole, until a job is over.
+    failed_job: Option<&'static str>,
 }
 
 impl FileImport {
@@ -143,11 +149,11 @@ impl FileImport {
         record: JobRecord,
         now: Instant,
     ) -> Self {
-        let next = match record {
-            JobRecord { job: Some(job), .. } => Step::Describe(job),
+        let next = match record.job {
+            Some(job) => Step::Describe(job),
             // The attempt is recorded after the object was put, so that need not be repeated.
-            JobRecord { attempt: attempt @ 1.., job: None } => Step::Create(attempt),
-            JobRecord { .. } => Step::Upload,
+            None if record.attempt > 0 => Step::Create(record.attempt),
+            None => Step::Upload,
         };
         Self {
             name,
@@ -161,7 +167,16 @@ impl FileImport {
             upload_delay: FIRST_UPLOAD_RETRY,
             is_over: false,
             last_error: None,
+            not_created: None,
+            // Another attempt is begun only once a job has failed.
+            failed_job: (record.attempt > 1).then_some("its last bulk import job failed"),
         }
+    }
+
+    /// Why it is not sent, as far as something is wrong.
+    pub(super) fn failing(&self) -> Option<&str> {
+        let last = self.last_error.as_deref().or(self.not_created.as_deref());
+        last.or(self.failed_job)
     }
 
     /// Whether its job exists or is being created, and is not over.
@@ -191,6 +206,7 @@ impl FileImport {
             (Step::Upload, StepResult::Done) => Step::RecordAttempt(self.attempt),
             (Step::RecordAttempt(attempt), StepResult::Done) => Step::Create(*attempt),
             (Step::Create(attempt) | Step::Find(attempt), StepResult::Job(job)) => {
+                self.not_created = None;
                 Step::RecordJob(*attempt, job)
             }
             // Unlike `advance`, this keeps the retry delay: creating and finding may alternate for long.
@@ -220,9 +236,14 @@ impl FileImport {
                 }
                 JobState::Completed => return self.job_over(0, now),
                 JobState::CompletedWithFailures => Step::ReadReport(self.attempt),
-                JobState::Failed | JobState::Cancelled => return self.job_failed(now),
+                JobState::Failed => return self.job_failed("its bulk import job FAILED", now),
+                JobState::Cancelled => {
+                    return self.job_failed("its bulk import job was cancelled", now);
+                }
             },
-            (Step::Describe(_), StepResult::NoJob) => return self.job_failed(now),
+            (Step::Describe(_), StepResult::NoJob) => {
+                return self.job_failed("its bulk import job is not there any more", now);
+            }
             (Step::ReadReport(_), StepResult::Refused(rows)) => return self.job_over(rows, now),
             (Step::Remove, StepResult::Done) => return Progress::Gone,
             (Step::Upload | Step::ReadReport(_), StepResult::NoFile) => return self.lost(now),
@@ -254,25 +275,29 @@ impl FileImport {
         self.due = Some(now + self.upload_delay.mul_f64(0.5 + jitter / 2.0));
         self.upload_delay = (self.upload_delay * 2).min(LONGEST_JOB_DELAY);
         self.last_error = Some(reason.clone());
-        Progress::Retried(reason)
+        self.not_created = Some(reason);
+        Progress::NotCreated
     }
 
     /// The file is gone: its rows can neither be sent nor kept as dead letters.
     fn lost(&mut self, now: Instant) -> Progress {
         self.is_over = true;
+        self.failed_job = None;
         self.advance(Step::Remove, now);
         Progress::Lost
     }
 
     fn job_over(&mut self, refused: u64, now: Instant) -> Progress {
         self.is_over = true;
+        self.failed_job = None;
         self.advance(Step::Remove, now);
         Progress::JobOver(refused.min(self.rows))
     }
 
     /// As far as is known, no row was taken. The object is put again, since it may have been missing, and
     /// another job is created under another name.
-    fn job_failed(&mut self, now: Instant) -> Progress {
+    fn job_failed(&mut self, how: &'static str, now: Instant) -> Progress {
+        self.failed_job = Some(how);
         // `new` sets the attempt to 1 at least, so that this is not negative.
         let doublings = self.attempt.min(10) - 1;
         self.attempt += 1;
@@ -371,6 +396,30 @@ mod tests {
         assert_eq!(import.next, Step::Create(2));
     }
 
+    /// With a role that may not read the bucket every job failed, for weeks, and each step between
+    /// two of them cleared the error: the bridge was ready.
+    #[test]
+    fn a_job_that_failed_is_an_error_until_a_job_is_over() {
+        let job = || "j".to_owned();
+        let state = StepResult::State;
+        for how in [state(JobState::Failed), state(JobState::Cancelled), StepResult::NoJob] {
+            let mut import = import(JobRecord { attempt: 1, job: Some(job()) });
+            assert_eq!(import.failing(), None);
+            assert_eq!(step(&mut import, how).1, Progress::JobFailed);
+            for result in [StepResult::Done, StepResult::Done, StepResult::Job(job())] {
+                assert!(import.failing().is_some(), "{:?}", import.next);
+                step(&mut import, result);
+            }
+            step(&mut import, StepResult::Done);
+            step(&mut import, state(JobState::Running));
+            assert!(import.failing().is_some());
+            step(&mut import, state(JobState::Completed));
+            assert_eq!(import.failing(), None);
+        }
+        // As of a job of the process before.
+        assert!(self::import(JobRecord { attempt: 2, job: None }).failing().is_some());
+    }
+
     /// The bucket's lifecycle had deleted the object while the account had no tier, or the bridge did
     /// not run: its job was asked for again and again, for ever.
     #[test]
@@ -380,13 +429,16 @@ mod tests {
             let begun = import.due().unwrap();
             let refused = step(&mut import, StepResult::NotCreated("no such object".into()));
             assert_eq!(refused.0, Step::Create(1));
-            assert_eq!(import.last_error.as_deref(), Some("no such object"));
+            assert_eq!(refused.1, Progress::NotCreated);
+            assert_eq!(import.failing(), Some("no such object"));
             assert_eq!(import.due().unwrap().since(begun), Duration::from_secs(wait));
             assert_eq!(step(&mut import, StepResult::Done).0, Step::Upload);
             // The same attempt: its job was not created.
             assert_eq!(step(&mut import, StepResult::Done).0, Step::RecordAttempt(1));
+            assert_eq!(import.failing(), Some("no such object"), "it may be refused for ever");
         }
         step(&mut import, StepResult::Job("j".into()));
+        assert_eq!(import.failing(), None);
         assert_eq!(import.next, Step::RecordJob(1, "j".into()));
     }
 

@@ -13,6 +13,21 @@ use crate::delivery::point::{Key, Point};
 /// Different reasons that are kept; a row with a further reason gets the first.
 const REASONS: usize = 1_000;
 
+/// Why a row was refused, or may have been.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowRefusal {
+    /// The reason, in the report's words or ours.
+    pub reason: String,
+    /// Whether the report names the row: another may have been taken.
+    pub is_named: bool,
+}
+
+impl RowRefusal {
+    fn unnamed(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), is_named: false }
+    }
+}
+
 /// The rows that a report names.
 #[derive(Debug, Default)]
 pub struct RefusedRows {
@@ -66,16 +81,17 @@ impl RefusedRows {
     }
 
     /// Why a row of the file was refused, or may have been; none if it was taken.
-    pub fn reason_of(&self, point: &Point) -> Option<String> {
+    pub fn refusal_of(&self, point: &Point) -> Option<RowRefusal> {
         if self.rows.is_empty() {
             let lines = self.foreign.join("; ");
-            return Some(format!("the job's report names no row: {lines}"));
+            return Some(RowRefusal::unnamed(format!("the job's report names no row: {lines}")));
         }
         let Some(number) = self.rows.get(&point.key()) else {
             let unknown = "the job's report is longer than the part that was read, which does not name this row";
-            return self.is_truncated.then(|| unknown.to_owned());
+            return self.is_truncated.then(|| RowRefusal::unnamed(unknown));
         };
-        Some(self.reasons.get(usize::from(*number)).cloned().unwrap_or_default())
+        let reason = self.reasons.get(usize::from(*number)).cloned().unwrap_or_default();
+        Some(RowRefusal { reason, is_named: true })
     }
 
     /// Lines of the report that name no row.
@@ -99,8 +115,10 @@ mod tests {
         let mut refused = RefusedRows::default();
         let line = row::line(&point(5_001)).unwrap();
         refused.read(format!("{},\"No, not found\"\n", line.trim_end()).as_bytes());
-        assert_eq!(refused.reason_of(&point(5_001)).as_deref(), Some("\"No, not found\""));
-        assert_eq!(refused.reason_of(&point(5_002)), None);
+        let reason = "\"No, not found\"".to_owned();
+        let named = Some(RowRefusal { reason, is_named: true });
+        assert_eq!(refused.refusal_of(&point(5_001)), named);
+        assert_eq!(refused.refusal_of(&point(5_002)), None);
         assert_eq!(refused.foreign_lines(), 0);
     }
 
@@ -111,19 +129,20 @@ mod tests {
         let line = row::line(&point(5_001)).unwrap();
         refused.read(format!("{},no\n", line.trim_end()).as_bytes());
         refused.mark_truncated();
-        assert_eq!(refused.reason_of(&point(5_001)).as_deref(), Some("no"));
-        let reason = refused.reason_of(&point(5_002)).unwrap();
-        assert!(reason.contains("longer"), "{reason}");
+        let named = Some(RowRefusal { reason: "no".to_owned(), is_named: true });
+        assert_eq!(refused.refusal_of(&point(5_001)), named);
+        let RowRefusal { reason, is_named } = refused.refusal_of(&point(5_002)).unwrap();
+        assert!(!is_named && reason.contains("longer"), "{reason}");
     }
 
     /// Otherwise rows that were refused would be counted as delivered.
     #[test]
     fn a_report_that_names_no_row_gives_all_of_them_back() {
         let mut refused = RefusedRows::default();
-        assert!(refused.reason_of(&point(1)).is_some(), "a report without an object");
+        assert!(refused.refusal_of(&point(1)).is_some(), "a report without an object");
         refused.read(b"{\"errors\": 3}\n");
-        let reason = refused.reason_of(&point(1)).unwrap();
-        assert!(reason.contains("errors"), "{reason}");
+        let RowRefusal { reason, is_named } = refused.refusal_of(&point(1)).unwrap();
+        assert!(!is_named && reason.contains("errors"), "{reason}");
         assert_eq!(refused.foreign_lines(), 1);
     }
 }

@@ -34,6 +34,8 @@ pub enum NoRoute {
     BeforeEpoch,
     /// It is a text with a control character.
     ControlCharacter,
+    /// It is an empty text.
+    EmptyText,
 }
 
 impl NoRoute {
@@ -45,6 +47,9 @@ impl NoRoute {
             Self::BeforeEpoch => "bulk import accepts no value from before 1970",
             Self::ControlCharacter => {
                 "a text with control characters cannot be written in the CSV files of bulk import"
+            }
+            Self::EmptyText => {
+                "an empty text cannot be told from no value in the CSV files of bulk import"
             }
         }
     }
@@ -88,6 +93,7 @@ pub fn of_rejected(point: &Point) -> Route {
         Err(NoRow::Null) => Route::None(NoRoute::Null),
         Err(NoRow::BeforeEpoch) => Route::None(NoRoute::BeforeEpoch),
         Err(NoRow::ControlCharacter) => Route::None(NoRoute::ControlCharacter),
+        Err(NoRow::EmptyText) => Route::None(NoRoute::EmptyText),
     }
 }
 
@@ -142,6 +148,10 @@ mod tests {
         };
         assert_eq!(route(&null(7 * DAY + 1), 0), Route::None(NoRoute::Null));
         assert_eq!(route(&null(7 * DAY - 1_000), 0), Route::Live);
+        let empty =
+            |millis| Point { value: Variant::String("".into()), ..aged(millis, Class::History) };
+        assert_eq!(route(&empty(7 * DAY + 1), 0), Route::None(NoRoute::EmptyText));
+        assert_eq!(route(&empty(7 * DAY - 1_000), 0), Route::Live);
         let ancient = aged(WALL + 1, Class::History);
         assert_eq!(route(&ancient, 0), Route::None(NoRoute::BeforeEpoch));
     }

@@ -2,9 +2,10 @@
 //!
 //! Source: AWS IoT SiteWise User Guide, "CreateBulkImportJob API". A null has no form in it, and
 //! nothing before 1970 is taken. Whether text is quoted as RFC 4180 says is not documented: only text
-//! that needs it is quoted.
+//! that needs it is quoted. Nor is how an empty text is told from no value.
 
 use csv::{ReaderBuilder, StringRecord, Writer, WriterBuilder};
+use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use crate::delivery::point::{Class, Key, Point, Stream};
@@ -33,6 +34,8 @@ pub enum NoRow {
     BeforeEpoch,
     /// It is a text with a control character: a row is a line.
     ControlCharacter,
+    /// It is an empty text: its field would be as that of a row without a value.
+    EmptyText,
 }
 
 /// The line of a value, its end included.
@@ -49,6 +52,7 @@ pub fn line(point: &Point) -> Result<String, NoRow> {
         Variant::String(text) if text.contains(char::is_control) => {
             return Err(NoRow::ControlCharacter);
         }
+        Variant::String(text) if text.is_empty() => return Err(NoRow::EmptyText),
         Variant::String(text) => ("STRING", text.to_string()),
         Variant::Double(_) | Variant::Null(_) => return Err(NoRow::Null),
     };
@@ -91,6 +95,18 @@ pub fn point(record: &StringRecord) -> Option<Point> {
     };
     let Key { stream, time, quality } = key(record)?;
     Some(Point { stream, time, quality, value, class: Class::History })
+}
+
+/// The latest point of each property in a file, in no particular order.
+pub fn latest(text: &[u8]) -> Vec<Point> {
+    let mut latest: FxHashMap<Stream, Point> = FxHashMap::default();
+    for point in records(text).filter_map(|record| self::point(&record)) {
+        let is_later = latest.get(&point.stream).is_none_or(|last| last.time <= point.time);
+        if is_later {
+            latest.insert(point.stream, point);
+        }
+    }
+    latest.into_values().collect()
 }
 
 /// What SiteWise keys the value of a row by, whatever stands behind it in the record.
@@ -155,7 +171,6 @@ mod tests {
             Variant::Double(5e-324),
             Variant::Double(-0.0),
             Variant::Boolean(false),
-            text(""),
             text("plain"),
             text("a, \"b\""),
             text("# no comment"),
@@ -192,6 +207,21 @@ mod tests {
         assert_eq!(line(&of(Variant::Integer(1), -1)), Err(NoRow::BeforeEpoch));
         let two_lines = Variant::String("one\ntwo".into());
         assert_eq!(line(&of(two_lines, 5)), Err(NoRow::ControlCharacter));
+        // Its row was rejected, and SiteWise showed the text before as long as there was none.
+        assert_eq!(line(&of(Variant::String("".into()), 5)), Err(NoRow::EmptyText));
+    }
+
+    #[test]
+    fn the_latest_of_each_property_is_found() {
+        let mut other = of(Variant::Integer(4), 1);
+        other.stream.property = Uuid::from_u128(3);
+        let points = [(1, 20), (2, 30), (3, 30), (9, 10)];
+        let points = points.map(|(value, millis)| of(Variant::Integer(value), millis));
+        let lines = points.iter().chain([&other]).map(|point| line(point).unwrap());
+        let mut found = latest(lines.collect::<String>().as_bytes());
+        found.sort_by_key(|point| point.time);
+        let other = Point { class: Class::History, ..other };
+        assert_eq!(found, [other, points[2].clone()]);
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub struct SavingsEstimate {
     /// The properties for which it pays, the largest saving first. None if it does not pay for all
     /// together: the minimum that is billed for a period would be the same for fewer.
     pub pays_for: Vec<Saving>,
+    /// The least number of the first of these for which it pays, the minimum included.
+    pub least_names: usize,
 }
 
 /// Properties for which bulk import pays.
@@ -85,23 +87,40 @@ impl SavingsEstimate {
         }
         let traffic: Vec<Traffic> = sent.iter().map(|(_, traffic)| *traffic).collect();
         let all = price(&traffic, linger, every);
-        let mut pays_for: Vec<Saving> = sent
-            .iter()
-            .map(|(of, traffic)| Saving {
+        let savings = sent.iter().map(|(of, traffic)| {
+            let saving = Saving {
                 glob: of.glob.clone(),
                 properties: of.properties,
                 live: price(std::slice::from_ref(traffic), linger, every).live,
                 import: price::share(*traffic),
-            })
-            .filter(|saving| all.pays() && saving.import < saving.live)
-            .collect();
-        pays_for.sort_by(|one, other| {
+            };
+            (saving, *traffic)
+        });
+        let mut savings: Vec<_> =
+            savings.filter(|(saving, _)| saving.import < saving.live).collect();
+        savings.sort_by(|(one, _), (other, _)| {
             let saved = |of: &Saving| of.live - of.import;
             saved(other).total_cmp(&saved(one)).then_with(|| one.glob.cmp(&other.glob))
         });
+        let (mut pays_for, traffic): (Vec<Saving>, Vec<Traffic>) = savings.into_iter().unzip();
+        let least_names = least_that_pay(&traffic, linger, every);
+        if least_names.is_none() {
+            pays_for.clear();
+        }
+        let least_names = least_names.unwrap_or(0);
         let rate = measured.iter().map(|of| of.values).sum::<u64>() as f64 / seconds;
-        Some(Self { linger, every, rate, price: all, pays_for })
+        Some(Self { linger, every, rate, price: all, pays_for, least_names })
     }
+}
+
+/// How many of the first suffice for bulk import to pay, where each saves something but for the minimum
+/// of a period: with each more it pays more.
+fn least_that_pay(traffic: &[Traffic], linger: Duration, every: Duration) -> Option<usize> {
+    let pays = |names: &usize| {
+        traffic.get(..*names).is_some_and(|first| price(first, linger, every).pays())
+    };
+    let numbers: Vec<usize> = (1..=traffic.len()).collect();
+    numbers.get(numbers.partition_point(|names| !pays(names))).copied()
 }
 
 #[cfg(test)]
@@ -126,6 +145,20 @@ mod tests {
         assert_eq!(estimate.pays_for[0].live.round(), 7_200_000.0);
         assert_eq!(estimate.pays_for[0].import.round(), 120_000.0);
         assert_eq!(estimate.rate.round(), 84.0);
+    }
+
+    /// Each was said to be cheaper, and one alone cost thirteen times as much: the minimum of a period.
+    #[test]
+    fn it_is_told_how_many_names_it_takes_to_pay() {
+        let measured: Vec<_> =
+            (0..1_000).map(|name| of(&format!("*/M{name:03}"), 10, 10)).collect();
+        let all = estimate(&measured, 900).unwrap();
+        assert_eq!((all.pays_for.len(), all.least_names), (1_000, 14));
+        assert!(estimate(&measured[..14], 900).unwrap().price.pays());
+        assert_eq!(estimate(&measured[..14], 900).unwrap().least_names, 14);
+        assert_eq!(estimate(&measured[..13], 900).unwrap().pays_for, []);
+        let alone = estimate(&[of("*/Speed", 5_000, 5_000)], 900).unwrap();
+        assert_eq!(alone.least_names, 1);
     }
 
     /// What does not reach the least of a period costs more than it saves.

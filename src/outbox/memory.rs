@@ -100,9 +100,9 @@ impl Outbox for MemoryOutbox {
         });
     }
 
-    fn expire(&mut self, gate: Gate, oldest: Timestamp) {
+    fn expire(&mut self, oldest: &dyn Fn(Gate) -> Timestamp) {
         let positions = &mut self.positions;
-        self.queues.expire(gate, oldest, |key| {
+        self.queues.expire(oldest, |key| {
             if let Some(position) = positions.get_mut(&key) {
                 position.mark_takeable();
             }

@@ -161,18 +161,23 @@ impl Queues {
         }
     }
 
-    /// Lets those of the points behind a gate go on whose time is before `oldest`. Calls `freed` with
-    /// them.
-    pub(super) fn expire(&mut self, gate: Gate, oldest: Timestamp, mut freed: impl FnMut(Key)) {
-        let Some(parked) = self.parked.get_mut(&gate) else { return };
-        for (arrival, point) in parked.extract_if(.., |_, point| point.time < oldest) {
-            freed(point.key());
-            self.gates.get_mut(point.class).remove(&arrival);
-            self.takeable.get_mut(point.class).insert(arrival, point);
+    /// Lets those of the parked points go on whose time is before the oldest that waits behind their
+    /// gate. Calls `freed` with them.
+    pub(super) fn expire(
+        &mut self,
+        oldest: &dyn Fn(Gate) -> Timestamp,
+        mut freed: impl FnMut(Key),
+    ) {
+        let Self { parked, gates, takeable, .. } = self;
+        for (gate, parked) in &mut *parked {
+            let oldest = oldest(*gate);
+            for (arrival, point) in parked.extract_if(.., |_, point| point.time < oldest) {
+                freed(point.key());
+                gates.get_mut(point.class).remove(&arrival);
+                takeable.get_mut(point.class).insert(arrival, point);
+            }
         }
-        if parked.is_empty() {
-            self.parked.remove(&gate);
-        }
+        parked.retain(|_, parked| !parked.is_empty());
     }
 
     /// Takes out what goes next.

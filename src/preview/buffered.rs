@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::delivery::billing;
 use crate::delivery::point::{Class, Point, Stream};
 use crate::globs::Globs;
+use crate::late::Tiers;
 use crate::late::price::LEAST_MESSAGES;
 use crate::late::savings::{MeasuredTraffic, SavingsEstimate};
 use crate::sitewise::api::Variant;
@@ -79,7 +80,7 @@ impl BufferSurvey {
 
 /// The estimate as text.
 pub(super) fn write(estimate: &SavingsEstimate, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let SavingsEstimate { linger, every, rate, price, pays_for } = estimate;
+    let SavingsEstimate { linger, every, rate, price, pays_for, least_names } = estimate;
     let month = |a_day: f64| grouped((a_day * DAYS).round() as u64);
     let of_full = |messages: f64| messages / price.full_entries;
     let every = HumanDuration(*every);
@@ -114,7 +115,14 @@ pub(super) fn write(estimate: &SavingsEstimate, f: &mut fmt::Formatter<'_>) -> f
              INGEST_BUFFERED_EVERY."
         );
     }
-    writeln!(f, "  It pays for:")?;
+    match least_names {
+        0 | 1 => writeln!(f, "  It pays for:")?,
+        names => writeln!(
+            f,
+            "  It pays for these names together, but not for fewer than the first {names}, because of the \
+             minimum:"
+        )?,
+    }
     for saving in pays_for.iter().take(NAMES) {
         let properties = saving.properties;
         let plural = if properties == 1 { "property" } else { "properties" };
@@ -133,9 +141,41 @@ pub(super) fn write(estimate: &SavingsEstimate, f: &mut fmt::Formatter<'_>) -> f
     }
 }
 
+/// Whether the account has the storage that bulk import needs.
+pub(super) fn write_tiers(
+    tiers: &Result<Tiers, String>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    writeln!(f, "\nStorage for bulk import (LATE_BUCKET)")?;
+    match tiers {
+        Ok(Tiers::Enabled) => writeln!(f, "  SiteWise's warm tier or cold tier is enabled"),
+        Ok(Tiers::Disabled) => writeln!(
+            f,
+            "  ! neither SiteWise's warm tier nor its cold tier is enabled: values older than seven days \
+             would become\n    dead letters, and those of INGEST_BUFFERED would be sent at once; enable \
+             one in SiteWise's settings,\n    under Storage, or unset LATE_BUCKET"
+        ),
+        Ok(Tiers::Unknown) => writeln!(f, "  SiteWise does not say which tiers are enabled"),
+        Err(reason) => writeln!(
+            f,
+            "  ! which tiers are enabled cannot be read (iotsitewise:DescribeStorageConfiguration): \
+             {reason}"
+        ),
+    }
+}
+
+/// The same for machines.
+pub(super) fn tiers_name(tiers: &Result<Tiers, String>) -> &'static str {
+    match tiers {
+        Ok(Tiers::Enabled) => "enabled",
+        Ok(Tiers::Disabled) => "disabled",
+        Ok(Tiers::Unknown) | Err(_) => "unknown",
+    }
+}
+
 /// The estimate for machines.
 pub(super) fn json(estimate: &SavingsEstimate) -> Value {
-    let SavingsEstimate { linger, every, rate, price, pays_for } = estimate;
+    let SavingsEstimate { linger, every, rate, price, pays_for, least_names } = estimate;
     let month = |a_day: f64| (a_day * DAYS).round() as u64;
     let saving = pays_for.iter().map(|saving| {
         json!({
@@ -157,5 +197,6 @@ pub(super) fn json(estimate: &SavingsEstimate) -> Value {
             "importAtLeast": month(price.least),
         },
         "paysFor": saving.collect::<Vec<_>>(),
+        "paysForAtLeast": least_names,
     })
 }

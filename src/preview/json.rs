@@ -41,6 +41,7 @@ pub(super) fn of(report: &PlanReport) -> Value {
         "labels": report.labels.as_ref().map(labels),
         "ingest": report.cost.as_ref().map(cost),
         "buffered": report.buffered.as_ref().map(buffered::json),
+        "storageTiers": report.tiers.as_ref().map(buffered::tiers_name),
     })
 }
 

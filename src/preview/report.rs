@@ -9,6 +9,7 @@ use super::{CapturedEvents, json};
 use crate::command::survey::WriteSurvey;
 use crate::delivery::whatif::LINGERS;
 use crate::labels::LabelSurvey;
+use crate::late::Tiers;
 use crate::late::savings::SavingsEstimate;
 use crate::sitewise::api::{Hierarchy, Property};
 use crate::twin::Twin;
@@ -55,6 +56,9 @@ pub struct PlanReport {
     pub labels: Option<LabelSurvey>,
     /// What bulk import would cost instead; none where too little was received.
     pub buffered: Option<SavingsEstimate>,
+    /// Whether the account has the storage that bulk import needs, or why that cannot be read; none
+    /// without `LATE_BUCKET` or an account.
+    pub tiers: Option<Result<Tiers, String>>,
     /// What ingest would cost; none where the capture has no times.
     pub cost: Option<IngestCost>,
 }
@@ -148,6 +152,7 @@ impl PlanReport {
             writable: None,
             labels: None,
             buffered: None,
+            tiers: None,
             cost,
         }
     }

@@ -70,7 +70,10 @@ impl fmt::Display for PlanReport {
             write_labels(survey, f)?;
         }
         self.write_cost(f)?;
-        self.buffered.as_ref().map_or(Ok(()), |estimate| buffered::write(estimate, f))
+        if let Some(estimate) = &self.buffered {
+            buffered::write(estimate, f)?;
+        }
+        self.tiers.as_ref().map_or(Ok(()), |tiers| buffered::write_tiers(tiers, f))
     }
 }
 

@@ -10,8 +10,9 @@ use tracing::{debug, info, warn};
 
 use super::{Engine, Error};
 use crate::app::late::{self as steps, Outcome};
-use crate::delivery::point::RejectReason;
+use crate::delivery::point::{Point, RejectReason};
 use crate::late::file_import::{Step, StepResult};
+use crate::late::report::RowRefusal;
 use crate::late::{Config, FileName, Output, Tiers};
 use crate::outbox::LateEvent;
 use crate::outbox::dead_letters::DeadLetter;
@@ -23,6 +24,8 @@ use crate::time::{Instant, Now};
 
 /// Steps that fail in a row before the log says so: single ones fail often, and are tried again.
 const STEPS_IN_A_ROW: u32 = 5;
+/// Jobs in a row that SiteWise does not create before the log says so.
+const REFUSED_JOBS: u32 = 2;
 /// How often it says so, while they go on failing.
 const TOLD_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -105,6 +108,7 @@ pub(super) struct LateSteps {
     /// What was logged last.
     tiers: Tiers,
     failed_steps: FailureLog,
+    refused_jobs: FailureLog,
     failed_readings: FailureLog,
 }
 
@@ -220,11 +224,17 @@ impl<S: SiteWise> Engine<S> {
                 LateEvent::LettersKept(file, count) => {
                     self.bridge.handle_late_step(file, StepResult::Refused(count), now);
                 }
-                LateEvent::Fault(Some(reason)) => warn!(
-                    "the files of late values in OUTBOX_DIR cannot be written: {reason}; the \
-                     values wait in the outbox"
-                ),
-                LateEvent::Fault(None) => info!("the files of late values are writable again"),
+                LateEvent::Fault(fault) => {
+                    match &fault {
+                        Some(reason) => warn!(
+                            "the files of late values in OUTBOX_DIR cannot be written: {reason}; \
+                             late values wait in the outbox, and those of INGEST_BUFFERED are sent \
+                             at once"
+                        ),
+                        None => info!("the files of late values are writable again"),
+                    }
+                    self.bridge.handle_late_fault(fault);
+                }
             }
         }
     }
@@ -240,21 +250,7 @@ impl<S: SiteWise> Engine<S> {
                 self.log_step(file, &result, now);
                 self.bridge.handle_late_step(file, result, now);
             }
-            LateDone::Step(file, Outcome::Refused(rows)) => {
-                let letters = rows.into_iter().map(|(point, reason)| {
-                    let (asset, property) = self.bridge.twin().display_names(point.stream);
-                    let names = (asset.map(str::to_owned), property.map(str::to_owned));
-                    let alias = self.bridge.alias(point.stream);
-                    let refusal = RejectReason::Invalid;
-                    let reason = format!("bulk import: {reason}");
-                    DeadLetter { point, refusal, reason, at: now.wall, names, alias }
-                });
-                let letters: Vec<DeadLetter> = letters.collect();
-                self.outbox.keep_late_letters(file, letters.clone());
-                for letter in letters {
-                    self.dead_letters.push(letter);
-                }
-            }
+            LateDone::Step(file, Outcome::Refused(rows)) => self.keep_refused(file, rows, now),
             LateDone::Tiers(read) => {
                 let is_told = self.late.failed_readings.record(read.is_err(), 1, now.instant);
                 if let Err(fault) = &read
@@ -268,17 +264,38 @@ impl<S: SiteWise> Engine<S> {
                          every five minutes"
                     );
                 }
-                let tiers = read.unwrap_or(Tiers::Unknown);
-                self.log_tiers(tiers);
-                self.bridge.handle_late_tiers(tiers, now);
+                self.log_tiers(*read.as_ref().unwrap_or(&Tiers::Unknown));
+                self.bridge.handle_late_tiers(read.map_err(|fault| fault.message), now);
             }
         }
         Ok(())
     }
 
+    /// Keeps the rows that a job refused as dead letters. Of those that are rejected for certain the
+    /// twin is told, as of any rejected value.
+    fn keep_refused(&mut self, file: FileName, rows: Vec<(Point, RowRefusal)>, now: Now) {
+        let named = rows.iter().filter(|(_, refusal)| refusal.is_named);
+        self.bridge.handle_late_refused(named.map(|(point, _)| point));
+        let letters = rows.into_iter().map(|(point, RowRefusal { reason, .. })| {
+            let (asset, property) = self.bridge.twin().display_names(point.stream);
+            let names = (asset.map(str::to_owned), property.map(str::to_owned));
+            let alias = self.bridge.alias(point.stream);
+            let refusal = RejectReason::Invalid;
+            let reason = format!("bulk import: {reason}");
+            DeadLetter { point, refusal, reason, at: now.wall, names, alias }
+        });
+        let letters: Vec<DeadLetter> = letters.collect();
+        self.outbox.keep_late_letters(file, letters.clone());
+        for letter in letters {
+            self.log_rejected_value(&letter, now.instant);
+            self.dead_letters.push(letter);
+        }
+    }
+
     /// Logs failures that repeat: with a missing permission nothing else shows that late values are not
     /// sent.
     fn log_step(&mut self, file: FileName, result: &StepResult, now: Now) {
+        self.log_creation(file, result, now);
         let StepResult::Failed(reason) = result else {
             self.late.failed_steps.record(false, STEPS_IN_A_ROW, now.instant);
             return;
@@ -291,6 +308,29 @@ impl<S: SiteWise> Engine<S> {
                 error = reason,
                 "late values are not sent: {STEPS_IN_A_ROW} steps in a row failed, the last of \
                  {key}: {reason}; the values wait in OUTBOX_DIR, and the step is retried"
+            );
+        }
+    }
+
+    /// Logs jobs that SiteWise refuses to create. One may be for an object that has expired, which is
+    /// put again.
+    fn log_creation(&mut self, file: FileName, result: &StepResult, now: Now) {
+        let reason = match result {
+            StepResult::NotCreated(reason) => Some(reason),
+            StepResult::Job(_) => None,
+            _ => return,
+        };
+        let is_told = self.late.refused_jobs.record(reason.is_some(), REFUSED_JOBS, now.instant);
+        if let Some(reason) = reason
+            && is_told
+        {
+            let key = self.late_key(file);
+            warn!(
+                late.object = key,
+                error = reason,
+                "late values are not sent: SiteWise did not create {REFUSED_JOBS} bulk import jobs \
+                 in a row, the last for {key}: {reason}; the values wait in OUTBOX_DIR, and it is \
+                 tried again; check LATE_BUCKET and the role in LATE_ROLE_ARN"
             );
         }
     }

@@ -12,40 +12,52 @@ use crate::outbox::dead_letters::DeadLetter;
 use crate::outbox::{PutResult, QueuedPoint};
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
-use crate::time::{ClockAgreement, Now};
+use crate::time::{ClockAgreement, Now, Timestamp};
+
+/// The times before which values wait for nothing any more.
+struct OldestWaiting {
+    /// What SiteWise's usual call takes.
+    accepted: Timestamp,
+    /// What waits for its asset or its property.
+    for_asset: Timestamp,
+}
 
 impl<S: SiteWise> Engine<S> {
     /// Points that are only on disk, for the room that those in memory leave.
     pub(super) fn take_cold_points(&mut self, now: Now) -> Vec<Point> {
         let bridge = &self.bridge;
-        let oldest = now.wall.minus(limits::OLDEST_VALUE);
-        // A point that is too old is rejected whether or not its asset exists. Until SiteWise has
-        // answered, or after a step of our clock, the time is unknown.
-        let judged =
-            self.sync_state == SyncState::Done && self.clock.clocks() == ClockAgreement::Agree;
-        let is_too_old = move |point: &Point| judged && point.time < oldest;
-        // By bulk import, it is rejected unless its asset exists: it waits for that as long again.
-        let oldest = match bridge.late() {
-            Some(_) => oldest.minus(limits::OLDEST_VALUE),
-            None => oldest,
-        };
-        let gate_state = |point: &Point| match judged && point.time < oldest {
-            true => GateState::Open,
+        let oldest = self.oldest_waiting(now);
+        let gate_state = |point: &Point| match &oldest {
+            Some(oldest) if point.time < oldest.for_asset => GateState::Open,
             // Whether SiteWise rejects its property no longer matters then.
-            false if is_too_old(point) => bridge.twin().gate_state(point.stream),
-            false => bridge.gate_state(point.stream),
+            Some(oldest) if point.time < oldest.accepted => bridge.twin().gate_state(point.stream),
+            _ => bridge.gate_state(point.stream),
         };
         self.outbox.take_cold(bridge.room(), &gate_state)
     }
 
-    /// What SiteWise rejected until it was too old waits no longer.
-    pub(super) fn expire_rejected(&mut self, now: Now) {
-        if self.sync_state == SyncState::Done && self.clock.clocks() == ClockAgreement::Agree {
-            let oldest = now.wall.minus(limits::OLDEST_VALUE);
-            for stream in self.bridge.delivery().put_back_of() {
-                self.outbox.expire(Gate::Rejected(stream), oldest);
-            }
-        }
+    /// What waits in memory behind a gate until it is too old waits no longer.
+    pub(super) fn expire_parked(&mut self, now: Now) {
+        let Some(oldest) = self.oldest_waiting(now) else { return };
+        self.outbox.expire(&|gate| match gate {
+            Gate::Rejected(_) => oldest.accepted,
+            Gate::Asset(_) | Gate::Property(_) => oldest.for_asset,
+        });
+    }
+
+    /// Which values wait no longer; none while a value's age is not known: until SiteWise has answered,
+    /// or after a step of our clock.
+    fn oldest_waiting(&self, now: Now) -> Option<OldestWaiting> {
+        let is_judged =
+            self.sync_state == SyncState::Done && self.clock.clocks() == ClockAgreement::Agree;
+        let accepted = now.wall.minus(limits::OLDEST_VALUE);
+        // A point that is too old is rejected whether or not its asset exists. By bulk import, it is
+        // rejected unless its asset exists: it waits for that as long again.
+        let for_asset = match self.bridge.late() {
+            Some(_) => accepted.minus(limits::OLDEST_VALUE),
+            None => accepted,
+        };
+        is_judged.then_some(OldestWaiting { accepted, for_asset })
     }
 
     pub(super) fn handle_output(&mut self, output: Output, now: Now) {

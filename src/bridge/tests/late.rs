@@ -83,7 +83,7 @@ impl World {
                 let result = self.step_of(file, &step);
                 self.bridge.handle_late_step(file, result, self.now);
             }
-            late::Output::ReadTiers => self.bridge.handle_late_tiers(Tiers::Enabled, self.now),
+            late::Output::ReadTiers => self.bridge.handle_late_tiers(Ok(Tiers::Enabled), self.now),
         }
     }
 
@@ -179,7 +179,7 @@ fn what_is_buffered_goes_into_files_of_its_own_while_there_is_a_tier() {
     world.pass(Duration::from_secs(10));
     let is_null = |value: &Variant| matches!(value, Variant::Null(_));
     assert!(world.written.values().any(is_null), "a null has no form in a file");
-    world.bridge.handle_late_tiers(Tiers::Disabled, world.now);
+    world.bridge.handle_late_tiers(Ok(Tiers::Disabled), world.now);
     data(&mut world, 11);
     assert!(live(&world, 11.0));
     assert_eq!(world.not_late(NotByFile::NotQueued(crate::late::NotQueued::NoTier)), 0);
@@ -276,7 +276,7 @@ fn without_a_tier_old_values_are_rejected_with_the_reason() {
     let mut world = World::with_late(1, 0);
     world.birth(0, 2, false);
     world.pass(Duration::from_secs(60));
-    world.bridge.handle_late_tiers(Tiers::Disabled, world.now);
+    world.bridge.handle_late_tiers(Ok(Tiers::Disabled), world.now);
     world.drain();
     world.log.clear();
     world.old(0, 1, 7, 24 * 10);
@@ -293,7 +293,7 @@ fn history_that_no_file_takes_goes_live_while_sitewise_takes_it() {
         let mut world = World::with_files(files, 1, 0);
         world.birth(0, 2, false);
         world.pass(Duration::from_secs(60));
-        world.bridge.handle_late_tiers(tiers, world.now);
+        world.bridge.handle_late_tiers(Ok(tiers), world.now);
         world.drain();
         let time = world.true_time().minus(Duration::from_secs(7 * 86_400 - 300));
         world.old_at(0, 1, 7, time);
@@ -303,6 +303,97 @@ fn history_that_no_file_takes_goes_live_while_sitewise_takes_it() {
         assert!(world.bridge.not_late().iter().all(|(_, count)| *count == 0));
         world.check_conservation();
     }
+}
+
+/// The tenth place was taken by whatever came tenth: the job rejected the values after it, and
+/// SiteWise showed the tenth as the latest.
+#[test]
+fn the_last_of_many_buffered_values_in_a_second_arrives() {
+    let mut world = World::with_buffered(1, 0);
+    world.birth(0, 2, false);
+    world.pass(Duration::from_secs(90));
+    let hour_ago = world.true_time().minus(Duration::from_secs(3_600)).seconds() * 1_000;
+    let rows = |world: &World| {
+        let rows = world.files.rows.values().flatten();
+        rows.filter(|row| row.contains(&format!(",{},", hour_ago / 1_000))).count()
+    };
+    for number in 0..12 {
+        let time = Timestamp::from_millis(hour_ago + i64::from(number));
+        world.old_at(0, 1, 100 + number, time);
+    }
+    world.pass(Duration::from_secs(90));
+    let live =
+        world.written.iter().filter(|(key, _)| key.time.as_millis() / 1_000 == hour_ago / 1_000);
+    let live: Vec<_> = live.map(|(_, value)| value.clone()).collect();
+    assert_eq!((rows(&world), live), (9, vec![Variant::Double(111.0)]));
+    world.check_conservation();
+}
+
+/// SiteWise went on showing the value before as GOOD, as long as the machine repeated the rejected
+/// one.
+#[test]
+fn a_row_that_a_job_rejects_is_followed_by_null() {
+    let mut world = World::with_buffered(1, 0);
+    world.birth(0, 2, false);
+    world.pass(Duration::from_secs(90));
+    world.act(Act::Data { node: 0, turbine: 1, value: 7, historical: false });
+    world.pass(Duration::from_secs(10));
+    let mut rows = world.files.rows.values().flatten();
+    let row = rows.rfind(|row| row.ends_with(",7\n")).unwrap();
+    let record = late::row::records(row.as_bytes()).next().unwrap();
+    let refused = late::row::point(&record).unwrap();
+    world.bridge.handle_late_refused([&refused]);
+    world.drain();
+    world.pass(Duration::from_secs(10));
+    let null = crate::delivery::point::Key {
+        time: refused.time.plus(Duration::from_millis(1)),
+        quality: crate::sitewise::api::Quality::Bad,
+        ..refused.key()
+    };
+    assert!(matches!(world.written.get(&null), Some(Variant::Null(_))), "{:?}", world.written);
+}
+
+/// The rows that an earlier process left in files were unknown to the twin: they hid what a birth
+/// had said, or came behind a stale mark of an older value, for ever.
+#[test]
+fn rows_of_an_earlier_process_are_on_their_way_until_their_job_is_over() {
+    let mut world = World::with_buffered(1, 0);
+    world.birth(0, 2, false);
+    world.pass(Duration::from_secs(90));
+    let (asset, of) = world.sitewise.asset("T1");
+    let properties = &world.sitewise.models[&of.model].properties;
+    let property = properties.iter().find(|property| property.name == "Speed").unwrap().id;
+    let stream = crate::delivery::point::Stream { asset, property };
+    // By the clock of a sender that was ahead.
+    let later = Point {
+        stream,
+        time: world.now.wall.plus(Duration::from_secs(60)),
+        quality: crate::sitewise::api::Quality::Good,
+        value: Variant::Double(99.0),
+        class: crate::delivery::point::Class::History,
+    };
+    let unborn = crate::delivery::point::Stream { asset: uuid::Uuid::from_u128(7), ..stream };
+    let unborn = Point { stream: unborn, ..later.clone() };
+    let file = late::RestoredFile {
+        name: late::FileName::new(1, 1).of_kind(FileKind::Buffered),
+        rows: 2,
+        bytes: 200,
+        record: late::file_import::JobRecord::default(),
+        latest: vec![later.clone(), unborn.clone()],
+    };
+    world.restored += 2;
+    world.bridge.handle_late_restored(vec![file], world.now);
+    assert!(world.bridge.twin().is_on_its_way(&unborn.key()));
+    world.drain();
+    world.pass(Duration::from_secs(90));
+    let rows = world.files.rows.values().flatten();
+    let rows = rows.filter_map(|row| late::row::records(row.as_bytes()).next());
+    let last = rows.filter_map(|record| late::row::point(&record));
+    let last = last.filter(|point| point.stream == stream).max_by_key(|point| point.time);
+    assert!(last.unwrap().time > later.time, "what is hidden is written once more");
+    world.pass(Duration::from_secs(600));
+    assert!(!world.bridge.twin().is_on_its_way(&unborn.key()));
+    world.check_conservation();
 }
 
 proptest! {

@@ -9,7 +9,7 @@ use crate::console::snapshot::PHASES;
 use crate::console::view::{LeaseStatus, ServerStatus};
 use crate::delivery::whatif::LINGERS;
 use crate::late::savings::SavingsEstimate;
-use crate::late::{NotQueued, Tiers};
+use crate::late::{NotQueued, Obstacle};
 use crate::time::Timestamp;
 use crate::twin::counts::DropReason;
 use crate::twin::mapping::Adjustment;
@@ -64,12 +64,14 @@ struct ImportCost {
     least: f64,
     /// Where it pays: globs, the most saved first, with live and import.
     pays_for: Vec<(String, f64, f64)>,
+    /// For how many of these names together it pays at least.
+    least_names: usize,
 }
 
 impl ImportCost {
     fn of(estimate: &SavingsEstimate) -> Self {
         let month = |a_day: f64| (a_day * 30.0).round();
-        let SavingsEstimate { every, price, pays_for, .. } = estimate;
+        let SavingsEstimate { every, price, pays_for, least_names, .. } = estimate;
         let pays_for = pays_for.iter().take(PAYS_FOR);
         Self {
             every_seconds: every.as_secs(),
@@ -80,6 +82,7 @@ impl ImportCost {
             pays_for: pays_for
                 .map(|saving| (saving.glob.clone(), month(saving.live), month(saving.import)))
                 .collect(),
+            least_names: *least_names,
         }
     }
 }
@@ -157,11 +160,14 @@ struct LateStats {
 
 impl LateStats {
     fn of(late: &LateAccount) -> Self {
-        let failing = match (late.status.tiers, &late.status.failing) {
-            (Tiers::Disabled, _) => Some(NotQueued::NoTier.reason().to_owned()),
-            (_, Some((object, reason))) => Some(format!("{object}: {reason}")),
-            (_, None) => None,
-        };
+        let failing = late.status.obstacle().map(|obstacle| match obstacle {
+            Obstacle::NoTier => NotQueued::NoTier.reason().to_owned(),
+            Obstacle::TiersUnread(reason) => {
+                format!("the account's storage configuration cannot be read: {reason}")
+            }
+            Obstacle::Disk(reason) => format!("the files cannot be written: {reason}"),
+            Obstacle::File(object, reason) => format!("{object}: {reason}"),
+        });
         Self {
             restored: late.figures.restored,
             delivered: late.figures.delivered,

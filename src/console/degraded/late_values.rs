@@ -1,7 +1,7 @@
 //! Late values that are not sent, although a bucket is there for them.
 
 use super::{DegradedReason, EngineView};
-use crate::late::{Late, LateStatus, NotQueued, Tiers};
+use crate::late::{Late, LateStatus, NotQueued, Obstacle, Tiers};
 use crate::sitewise::limits;
 use crate::time::Timestamp;
 
@@ -58,28 +58,44 @@ impl TooOld {
 }
 
 impl DegradedReason {
-    /// Whether late values do not leave: the account has no storage for them, or the last step of a
-    /// file failed.
+    /// Whether late values do not leave: the account has no storage for them as far as is known, the
+    /// disk refuses their files, or a file is not sent.
     pub(super) fn late_values(status: &LateStatus) -> Option<Self> {
-        if status.tiers == Tiers::Disabled {
-            let why = NotQueued::NoTier.reason();
-            return Some(Self::LateValuesFailing {
-                why: format!(
-                    "become dead letters: {why}; enable the warm tier or the cold tier in \
+        let waiting = status.waiting;
+        let why = match status.obstacle()? {
+            Obstacle::NoTier => {
+                let why = NotQueued::NoTier.reason();
+                let stay = match waiting {
+                    0 => String::new(),
+                    _ => format!(
+                        "; {waiting} more are in files in OUTBOX_DIR, which are sent once a tier is \
+                         enabled"
+                    ),
+                };
+                format!(
+                    "become dead letters: {why}{stay}; enable the warm tier or the cold tier in \
                      SiteWise's settings, under Storage, or unset LATE_BUCKET"
-                ),
-            });
-        }
-        let (object, said) = status.failing.as_ref()?;
-        Some(Self::LateValuesFailing {
-            why: format!(
-                "are not sent, {} of them queued in OUTBOX_DIR: {object}: {said}; the step is \
+                )
+            }
+            Obstacle::TiersUnread(said) => format!(
+                "are not sent, {waiting} of them queued in OUTBOX_DIR, and those of INGEST_BUFFERED \
+                 are sent at once: the account's storage configuration cannot be read: {said}; it is \
+                 read again every five minutes; allow the bridge's role \
+                 iotsitewise:DescribeStorageConfiguration"
+            ),
+            Obstacle::Disk(said) => format!(
+                "are not sent, {waiting} of them queued, and those of INGEST_BUFFERED are sent at \
+                 once: the folder late in OUTBOX_DIR cannot be written: {said}; it is tried again; \
+                 check its owner, its permissions and the room on the disk"
+            ),
+            Obstacle::File(object, said) => format!(
+                "are not sent, {waiting} of them queued in OUTBOX_DIR: {object}: {said}; the step is \
                  retried; check that LATE_BUCKET exists, in the bridge's region, that the bridge's \
                  role may write to it and pass the role in LATE_ROLE_ARN (iam:PassRole), and that \
-                 the latter may read and write the bucket",
-                status.waiting
+                 the latter may read and write the bucket"
             ),
-        })
+        };
+        Some(Self::LateValuesFailing { why })
     }
 }
 
@@ -104,9 +120,41 @@ mod tests {
         for part in ["late values are not sent, 7 of them", "a.csv: S3: AccessDenied", "PassRole"] {
             assert!(denied.contains(part), "{part} is not in {denied}");
         }
-        let without = line(&LateStatus { tiers: Tiers::Disabled, ..well });
+        let without = line(&LateStatus { tiers: Tiers::Disabled, ..well.clone() });
         assert!(without.starts_with("late values become dead letters: "), "{without}");
-        assert!(without.contains("enable the warm tier"), "{without}");
+        // They stayed for as long as no tier was enabled, and nothing said that they were there.
+        for part in ["enable the warm tier", "; 7 more are in files in OUTBOX_DIR"] {
+            assert!(without.contains(part), "{part} is not in {without}");
+        }
+    }
+
+    /// Without the permission to read the storage configuration nothing was ever sent, and the bridge
+    /// was ready and had no problem.
+    #[test]
+    fn late_values_wait_for_a_storage_configuration_that_cannot_be_read() {
+        let unread = LateStatus { tiers_unread: Some("denied".to_owned()), ..Default::default() };
+        // As long as nobody waits for it.
+        assert_eq!(DegradedReason::late_values(&unread), None);
+        let waiting = LateStatus { waiting: 7, ..unread.clone() };
+        let buffering = LateStatus { buffers: true, ..unread.clone() };
+        for status in [&waiting, &buffering] {
+            let reason = DegradedReason::late_values(status).unwrap().to_string();
+            for part in ["are not sent", "denied", "DescribeStorageConfiguration"] {
+                assert!(reason.contains(part), "{part} is not in {reason}");
+            }
+        }
+        // A tier was found before: it is read again, and nothing waits for that.
+        let known = LateStatus { tiers: Tiers::Enabled, ..waiting };
+        assert_eq!(DegradedReason::late_values(&known), None);
+    }
+
+    /// Buffered values were held back, a hundred thousand of them, and nothing was degraded.
+    #[test]
+    fn a_disk_that_refuses_the_files_is_a_reason() {
+        let disk = Some("Permission denied".to_owned());
+        let status = LateStatus { tiers: Tiers::Enabled, disk, ..LateStatus::default() };
+        let reason = DegradedReason::late_values(&status).unwrap().to_string();
+        assert!(reason.contains("cannot be written: Permission denied"), "{reason}");
     }
 
     /// They were said to become dead letters.

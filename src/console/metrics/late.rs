@@ -36,8 +36,8 @@ pub(super) const TABLE: &[MetricDef] = &[
         "sparkwise_values_not_late_total",
         "Values older than seven days that cannot be sent by bulk import either, each a dead \
          letter: null (the CSV files have no form for it), class (an attribute or a stale mark), \
-         before_1970, control_character, no_tier (the account has neither the warm tier nor the \
-         cold tier), full (LATE_MAX_BYTES), disk (the files cannot be written), no_row (the files \
+         before_1970, control_character, empty_text, no_tier (the account has neither the warm tier \
+         nor the cold tier), full (LATE_MAX_BYTES), disk (the files cannot be written), no_row (the files \
          have no form for it, found when it was written).",
         MetricLabel::Words("reason", || NotByFile::ALL.map(NotByFile::label).to_vec()),
         |s| match &s.ledger.late {

@@ -132,7 +132,7 @@ function byImport(offer) {
   const pays = offer.pays_for.map(([glob, live, imported]) => `${glob} (${compact(live)} live, ${compact(imported)} by import)`);
   return [
     ['By bulk import', `in 30 days ${compact(offer.by_values)} messages if AWS bills 60 values as one, ${compact(offer.by_bytes)} if it bills 5 KB as one (it does not document which), and at least ${compact(offer.least)} with an import every ${span(offer.every_seconds)}; ${compact(offer.live)} without bulk import`],
-    ['INGEST_BUFFERED pays for', pays.length > 0 ? pays.join(', ') : 'nothing: the minimum that AWS bills for bulk import is higher'],
+    ['INGEST_BUFFERED pays for', pays.length > 0 ? `${pays.join(', ')}${offer.least_names > 1 ? `; only together: for at least ${count(offer.least_names)} names, those with the largest saving` : ''}` : 'nothing: the minimum that AWS bills for bulk import is higher'],
   ];
 }
 

@@ -315,7 +315,7 @@ impl Plant {
                 refused.read(job.report.as_bytes());
                 let file = self.files[&name].flushed.clone();
                 let rows = row::records(file.as_bytes()).filter_map(|record| row::point(&record));
-                let rows = rows.filter(|point| refused.reason_of(point).is_some());
+                let rows = rows.filter(|point| refused.refusal_of(point).is_some());
                 let rows: Vec<Point> = rows.collect();
                 for point in &rows {
                     *self.letters.entry(point.key()).or_default() += 1;
@@ -401,6 +401,7 @@ impl Plant {
                 rows: points.len() as u64,
                 bytes: file.flushed.len() as u64,
                 record: file.record.clone(),
+                latest: Vec::new(),
             });
         }
         self.late = Late::new(config(), restored, self.random.u64(..), self.now);

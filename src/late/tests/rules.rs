@@ -7,9 +7,9 @@ use uuid::Uuid;
 use super::config;
 use crate::delivery::point::{Class, Point, Stream};
 use crate::globs::Globs;
-use crate::late::file_import::{JobRecord, Step};
+use crate::late::file_import::{JobRecord, JobState, Step, StepResult};
 use crate::late::{
-    Buffered, Config, FileKind, FileName, Late, NotQueued, Output, RestoredFile, Tiers,
+    Buffered, Config, FileKind, FileName, Late, NotQueued, Obstacle, Output, RestoredFile, Tiers,
 };
 use crate::sitewise::api::{Quality, Variant};
 use crate::time::{Instant, Now, Timestamp};
@@ -172,6 +172,70 @@ fn what_cannot_be_taken_is_given_back() {
     assert!(late.figures().balances(late.waiting()));
 }
 
+/// The disk refused each row, and buffered values were held back, a hundred thousand of them: neither
+/// in SiteWise nor in a file.
+#[test]
+fn while_the_disk_refuses_the_files_no_buffered_value_is_taken() {
+    let globs = Globs::parse_trees("*").unwrap();
+    let buffered = Some(Buffered { globs, every: Duration::from_secs(900) });
+    let mut late = Late::new(Config { buffered, ..config() }, Vec::new(), 1, at(0));
+    late.handle_tiers(Tiers::Enabled, at(0));
+    let one = || point(1, Variant::Boolean(true));
+    late.handle_buffered(one(), at(0)).unwrap();
+    late.handle_disk_fault(Some("Permission denied".to_owned()));
+    assert_eq!(late.handle_buffered(one(), at(1)), Err((one(), NotQueued::Disk)));
+    // It has no other way.
+    late.handle_point(one(), at(1)).unwrap();
+    assert_eq!(late.status().disk.as_deref(), Some("Permission denied"));
+    late.handle_disk_fault(None);
+    assert_eq!(late.handle_buffered(one(), at(2)), Ok(()));
+    assert_eq!(late.status().obstacle(), None);
+}
+
+/// Its row would be one without a value, and was rejected.
+#[test]
+fn an_empty_text_is_given_back() {
+    let mut late = Late::new(config(), Vec::new(), 1, at(0));
+    late.handle_tiers(Tiers::Enabled, at(0));
+    let empty = || point(1, Variant::String("".into()));
+    assert_eq!(late.handle_buffered(empty(), at(0)), Err((empty(), NotQueued::NoRow)));
+}
+
+/// Values were collected for an hour after somebody had disabled the tiers.
+#[test]
+fn a_job_that_is_refused_may_be_so_since_the_tiers_are_disabled() {
+    let name = FileName::new(1, 1);
+    let file = RestoredFile {
+        name,
+        rows: 5,
+        bytes: 50,
+        record: JobRecord { attempt: 1, job: None },
+        latest: Vec::new(),
+    };
+    let mut late = Late::new(config(), vec![file], 1, at(0));
+    late.handle_timeout(at(0));
+    late.handle_tiers(Tiers::Enabled, at(0));
+    assert_eq!(outputs(&mut late), [Output::ReadTiers, Output::Do(name, Step::Create(1))]);
+    let refused = StepResult::NotCreated("the warm tier is disabled".to_owned());
+    late.handle_step(name, refused, at(1));
+    assert_eq!(late.poll_timeout(), Some(at(1).instant));
+    late.handle_timeout(at(1));
+    assert_eq!(outputs(&mut late), [Output::ReadTiers]);
+}
+
+/// Without the permission to read them nothing was ever sent, and nothing was wrong.
+#[test]
+fn tiers_that_cannot_be_read_are_an_obstacle_while_something_waits() {
+    let mut late = Late::new(config(), Vec::new(), 1, at(0));
+    late.handle_tiers_unread("denied".to_owned(), at(0));
+    assert_eq!(late.status().obstacle(), None);
+    late.handle_point(point(1, Variant::Boolean(true)), at(0)).unwrap();
+    assert_eq!(late.status().obstacle(), Some(Obstacle::TiersUnread("denied")));
+    late.handle_tiers(Tiers::Enabled, at(1));
+    late.handle_tiers_unread("no answer".to_owned(), at(2));
+    assert_eq!(late.status().obstacle(), None, "what is known stays");
+}
+
 /// A disk that hangs must not let rows fill the memory.
 #[test]
 fn rows_that_are_not_flushed_are_bounded() {
@@ -191,10 +255,11 @@ fn nothing_travels_before_a_tier_is_known_to_be_enabled() {
         rows,
         bytes: 10 * rows,
         record: JobRecord::default(),
+        latest: Vec::new(),
     };
     let mut late = Late::new(config(), vec![file(1, 5), file(2, 0)], 1, at(0));
     late.handle_timeout(at(0));
-    late.handle_step(FileName::new(9, 9), crate::late::file_import::StepResult::Done, at(0));
+    late.handle_step(FileName::new(9, 9), StepResult::Done, at(0));
     // An empty file is only deleted.
     let first = outputs(&mut late);
     let remove = Output::Do(FileName::new(1, 2), Step::Remove);
@@ -216,6 +281,7 @@ fn only_some_jobs_are_under_way() {
         rows: 1,
         bytes: 10,
         record: JobRecord::default(),
+        latest: Vec::new(),
     };
     let mut late = Late::new(config(), (0..100).map(file).collect(), 1, at(0));
     late.handle_tiers(Tiers::Enabled, at(0));
@@ -226,12 +292,10 @@ fn only_some_jobs_are_under_way() {
             let result = match step {
                 Step::Create(_) => {
                     jobs += 1;
-                    crate::late::file_import::StepResult::Job(file.to_string())
+                    StepResult::Job(file.to_string())
                 }
-                Step::Describe(_) => crate::late::file_import::StepResult::State(
-                    crate::late::file_import::JobState::Running,
-                ),
-                _ => crate::late::file_import::StepResult::Done,
+                Step::Describe(_) => StepResult::State(JobState::Running),
+                _ => StepResult::Done,
             };
             late.handle_step(file, result, at(second));
         }

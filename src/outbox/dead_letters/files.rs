@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -108,6 +108,30 @@ impl DeadLetterFiles {
         let letter = DeadLetterRecord::new(self.next_id, letter, before.as_ref());
         self.next_id += 1;
         self.write(&DeadLetterLine::Letter(Box::new(letter)));
+    }
+
+    /// Of these letters, those that are not in the files yet, with the same value and for a reason of
+    /// the same kind.
+    pub fn not_kept(&self, mut letters: Vec<DeadLetter>) -> Vec<DeadLetter> {
+        let told = |letter: &DeadLetter| {
+            let record = DeadLetterRecord::new(0, letter.clone(), None);
+            (letter.point.key(), record.value, record.refusal)
+        };
+        let mut kept: FxHashMap<u64, _> = FxHashMap::default();
+        let wanted: FxHashSet<_> = letters.iter().map(told).collect();
+        for entry in files(&self.folder).iter().flat_map(|(_, path)| lines(path)) {
+            match entry {
+                DeadLetterLine::Letter(letter) => {
+                    let (id, key) = (letter.id, letter.key());
+                    let is = key.map(|key| (key, letter.value, letter.refusal));
+                    kept.extend(is.filter(|is| wanted.contains(is)).map(|is| (id, is)));
+                }
+                DeadLetterLine::Gone { id, .. } => _ = kept.remove(&id),
+            }
+        }
+        let kept: FxHashSet<_> = kept.into_values().collect();
+        letters.retain(|letter| !kept.contains(&told(letter)));
+        letters
     }
 
     /// A letter is no longer there: dropped, or its value was sent again.

@@ -4,10 +4,9 @@
 //! from the store. So a crash can leave a point in both. The next process deletes from the store what
 //! an open file holds, before anything is read from the store.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::vec;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::disk_writer::catch_panic;
 use super::late_files::{LateFiles, LateFolder, Leftovers};
@@ -21,7 +20,10 @@ use crate::outbox::dead_letters::files::DeadLetterFiles;
 
 /// What earlier processes left, told once by whoever opens the store.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Restored(Arc<Mutex<RestoreState>>);
+pub(super) struct Restored {
+    state: Arc<Mutex<RestoreState>>,
+    files: Arc<OnceLock<BTreeSet<FileName>>>,
+}
 
 #[derive(Debug, Default)]
 enum RestoreState {
@@ -35,7 +37,17 @@ enum RestoreState {
 
 impl Restored {
     fn state(&self) -> MutexGuard<'_, RestoreState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn find(&self, leftovers: Leftovers) {
+        self.files.get_or_init(|| leftovers.files.iter().map(|file| file.name).collect());
+        *self.state() = RestoreState::Found(leftovers);
+    }
+
+    /// Whether an earlier process left this file.
+    fn has(&self, file: FileName) -> bool {
+        self.files.get().is_some_and(|files| files.contains(&file))
     }
 
     fn is_done(&self) -> bool {
@@ -70,7 +82,7 @@ pub(super) fn restoring(
         if !restored.is_done() {
             let files =
                 folder.restore(|points| catch_panic(|| delete_equal(&mut *store, &points)))?;
-            *restored.state() = RestoreState::Found(files);
+            restored.find(files);
         }
         Ok(store)
     })
@@ -108,10 +120,21 @@ pub(super) struct LateRows {
     flushed: u64,
     /// Files to be closed.
     closing: Vec<FileName>,
-    /// Files whose dead letters are to be flushed, how many these are, and those still to be written.
-    letters: VecDeque<(FileName, u64, vec::IntoIter<DeadLetter>)>,
+    /// Dead letters of files, to be flushed.
+    letters: VecDeque<FileLetters>,
     /// Why the disk refused last.
     fault: Option<String>,
+}
+
+/// The rows that a file's job refused.
+#[derive(Debug)]
+struct FileLetters {
+    file: FileName,
+    count: u64,
+    /// Those still to be written.
+    left: VecDeque<DeadLetter>,
+    /// An earlier process may have written some of them, and was killed before it deleted the file.
+    may_be_kept: bool,
 }
 
 impl LateRows {
@@ -140,7 +163,8 @@ impl LateRows {
 
     /// Keeps the rows that a job refused as dead letters: all of them, however long the disk fails.
     pub(super) fn keep_letters(&mut self, file: FileName, letters: Vec<DeadLetter>) {
-        self.letters.push_back((file, letters.len() as u64, letters.into_iter()));
+        let (count, may_be_kept) = (letters.len() as u64, self.restored.has(file));
+        self.letters.push_back(FileLetters { file, count, left: letters.into(), may_be_kept });
     }
 
     /// Whether something waits for the disk that did not fail before: that is tried again less often.
@@ -188,10 +212,13 @@ impl LateRows {
             self.closing.remove(0);
             done.push(LateEvent::Closed(file));
         }
-        while let Some((file, count, left)) = self.letters.front_mut() {
-            while !left.as_slice().is_empty() {
+        while let Some(FileLetters { file, count, left, may_be_kept }) = self.letters.front_mut() {
+            if std::mem::take(may_be_kept) {
+                *left = letters.not_kept(std::mem::take(left).into()).into();
+            }
+            while !left.is_empty() {
                 letters.make_room()?;
-                left.next().into_iter().for_each(|letter| letters.push(letter));
+                left.pop_front().into_iter().for_each(|letter| letters.push(letter));
             }
             letters.sync()?;
             done.push(LateEvent::LettersKept(*file, *count));

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::delivery::point::Point;
 use crate::late::file_import::JobRecord;
-use crate::late::{FileName, RestoredFile, row};
+use crate::late::{FileKind, FileName, RestoredFile, row};
 
 /// How the names of files end: one that is written, one that is closed, and the record of its job.
 const OPEN: &str = "open";
@@ -29,7 +29,7 @@ struct RecordLine {
 }
 
 /// What earlier processes left.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Leftovers {
     /// Files that are closed by now, the oldest first.
     pub files: Vec<RestoredFile>,
@@ -232,6 +232,11 @@ impl LateFolder {
                     rows: text.iter().filter(|byte| **byte == b'\n').count() as u64,
                     bytes: text.len() as u64,
                     record: self.read_record(name),
+                    // Late values are too old to be current.
+                    latest: match name.kind() {
+                        FileKind::Late => Vec::new(),
+                        FileKind::Buffered => row::latest(&text),
+                    },
                 }),
                 Err(error) => leftovers.unreadable.push((name, error.to_string())),
             }

@@ -250,10 +250,10 @@ impl MemoryPoints {
         result
     }
 
-    /// The points that came first to a gate and are too old wait there no longer.
-    pub(super) fn expire(&mut self, gate: Gate, oldest: Timestamp) {
+    /// Parked points that are too old wait no longer.
+    pub(super) fn expire(&mut self, oldest: &dyn Fn(Gate) -> Timestamp) {
         let states = &mut self.states;
-        self.head.expire(gate, oldest, |key| {
+        self.head.expire(oldest, |key| {
             if let Some(KeyState::Queued { place, .. }) = states.get_mut(&key) {
                 place.mark_takeable();
             }

@@ -53,8 +53,8 @@ impl Outbox for DiskOutbox {
         dropped
     }
 
-    fn expire(&mut self, gate: Gate, oldest: Timestamp) {
-        self.memory.expire(gate, oldest);
+    fn expire(&mut self, oldest: &dyn Fn(Gate) -> Timestamp) {
+        self.memory.expire(oldest);
     }
 
     fn open(&mut self, gate: Gate, next: &dyn Fn(&Point) -> Option<Gate>) {

@@ -45,6 +45,7 @@ async fn ten_thousand_properties_at_a_value_a_minute_cost_a_sixth_of_full_entrie
         "  by import, a message for 5 KB            5,760,000  0.13 of full entries\n",
         "  by import, at least                      5,760,000  2000 each 15 minutes\n",
         "is not documented",
+        "  It pays for these names together, but not for fewer than the first 14, because of the minimum:\n",
         "    */M0: 10 properties, 432,000 live, 7,200 by import\n",
         "    and 990 more names\n",
     ] {
@@ -71,4 +72,22 @@ async fn without_buffered_properties_all_are_priced_and_of_those_named_only_thes
     assert!((estimate.rate - 1.0 / 60.0).abs() < 1e-6, "{}", estimate.rate);
     assert_eq!(estimate.pays_for, []);
     assert!(one.to_string().contains("It does not pay"), "{one}");
+}
+
+/// The log, the console and `doctor` said what to switch on, and the plan did not.
+#[tokio::test]
+async fn the_storage_that_late_values_need_is_named() {
+    let report = planned(&ten_thousand_properties(), FakeSiteWise::default()).await;
+    assert!(!report.to_string().contains("Storage for bulk import"), "without LATE_BUCKET");
+    assert!(report.json().contains(r#""storageTiers":null"#));
+    for (tiers, words, name) in [
+        (Ok(Tiers::Enabled), "warm tier or cold tier is enabled", "enabled"),
+        (Ok(Tiers::Disabled), "enable one in SiteWise's settings", "disabled"),
+        (Err("denied".to_owned()), "iotsitewise:DescribeStorageConfiguration): denied", "unknown"),
+    ] {
+        let report = PlanReport { tiers: Some(tiers), ..report.clone() };
+        let (text, json) = (report.to_string(), report.json());
+        assert!(text.contains(words), "{words} is not in {text}");
+        assert!(json.contains(&format!(r#""storageTiers":"{name}""#)), "{json}");
+    }
 }

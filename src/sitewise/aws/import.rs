@@ -26,6 +26,15 @@ pub struct AwsBulkImport {
 }
 
 impl AwsSiteWise {
+    /// Whether the account has the storage that bulk import needs.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    pub async fn storage_tiers(&self) -> Result<Tiers, ApiFault> {
+        read_tiers(&self.client).await
+    }
+
     /// Bulk import by this bucket, which SiteWise reads in this role.
     pub fn bulk_import(&self, bucket: &str, role: &str) -> AwsBulkImport {
         AwsBulkImport {
@@ -40,6 +49,15 @@ impl AwsSiteWise {
             role: role.to_owned(),
         }
     }
+}
+
+async fn read_tiers(client: &Client) -> Result<Tiers, ApiFault> {
+    let tried = "read the account's storage configuration";
+    let output = client.describe_storage_configuration().send().await;
+    let output = output.map_err(|error| fault::of_call(tried, &error))?;
+    let is_warm = output.warm_tier == Some(WarmTierState::Enabled);
+    let is_cold = output.storage_type == StorageType::MultiLayerStorage;
+    Ok(if is_warm || is_cold { Tiers::Enabled } else { Tiers::Disabled })
 }
 
 impl BulkImport for AwsBulkImport {
@@ -116,11 +134,6 @@ impl BulkImport for AwsBulkImport {
     }
 
     async fn tiers(&self) -> Result<Tiers, ApiFault> {
-        let tried = "read the account's storage configuration";
-        let output = self.client.describe_storage_configuration().send().await;
-        let output = output.map_err(|error| fault::of_call(tried, &error))?;
-        let is_warm = output.warm_tier == Some(WarmTierState::Enabled);
-        let is_cold = output.storage_type == StorageType::MultiLayerStorage;
-        Ok(if is_warm || is_cold { Tiers::Enabled } else { Tiers::Disabled })
+        read_tiers(&self.client).await
     }
 }

@@ -82,6 +82,12 @@ impl Twin {
         }
     }
 
+    /// Whether a point is the latest in flight of a property that no birth has named yet, or later.
+    pub fn is_on_its_way(&self, key: &Key) -> bool {
+        let last = self.restored.in_flight_unnamed.get(&key.stream);
+        last.is_some_and(|last| last.time <= key.time)
+    }
+
     /// These points are no longer in flight.
     pub fn handle_decided(&mut self, keys: &[Key]) {
         let in_flight = &mut self.restored.in_flight_unnamed;

@@ -216,3 +216,37 @@ fn refused_rows_are_kept_as_dead_letters() {
     let kept = crate::outbox::dead_letters::files::read(&late.folder.path().join("dead-letters"));
     assert_eq!(kept.len(), 1);
 }
+
+/// The process was killed before it deleted the file, and the next read the report as well: each
+/// dead letter was there twice, and others had to go for the second ones.
+#[test]
+fn dead_letters_of_a_report_that_is_read_by_two_processes_are_kept_once() {
+    let mut late = Late::new();
+    late.commit();
+    let letter = |point: &Point, at| DeadLetter {
+        point: point.clone(),
+        refusal: crate::delivery::point::RejectReason::Invalid,
+        reason: format!("no such asset at {at}"),
+        at: Timestamp::from_millis(at),
+        names: (None, None),
+        alias: None,
+    };
+    let points = [point(1, 5_000, 1.0), point(2, 6_000, 2.0)];
+    for (number, point) in (1..).zip(&points) {
+        late.append(number, point);
+    }
+    late.disk.close_late(FILE);
+    late.commit();
+    late.disk.keep_late_letters(FILE, vec![letter(&points[0], 9)]);
+    late.commit();
+    let mut late = late.restart();
+    assert_eq!(restored(late.commit()).len(), 1);
+    late.disk.keep_late_letters(FILE, points.iter().map(|point| letter(point, 10)).collect());
+    assert_eq!(late.commit(), [LateEvent::LettersKept(FILE, 2)], "both rows were refused");
+    let kept = || {
+        let folder = late.folder.path().join("dead-letters");
+        let kept = crate::outbox::dead_letters::files::read(&folder).into_values();
+        kept.map(|letter| (letter.time, letter.last_attempt)).collect::<Vec<_>>()
+    };
+    assert_eq!(kept(), [(5_000, 9), (6_000, 10)]);
+}
