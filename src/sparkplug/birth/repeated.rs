@@ -52,9 +52,7 @@ impl<'a> OtherOccurrences<'a> {
     /// With the instances that `metrics` have more than once, if there are any.
     pub(super) fn with_repeated(&self, metrics: &'a [wire::Metric]) -> Option<Self> {
         let instances = || metrics.iter().filter(|metric| is_instance(metric));
-        if instances().nth(1).is_none() {
-            return None;
-        }
+        instances().nth(1)?;
         let mut names = FxHashSet::default();
         let repeated: FxHashSet<_> = instances()
             .filter_map(|metric| metric.name.as_deref())
