@@ -1,6 +1,7 @@
 //! Parses a birth payload into a tree with numbered leaves, and a table for the data that follows.
 
 mod declared;
+mod missing;
 mod repeated;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,13 +10,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use self::declared::DeclaredMembers;
-use self::repeated::Repeated;
+use self::repeated::{OtherOccurrences, Repeated};
 use super::address::Source;
 use super::case_folded::CaseFoldedNames;
 use super::datatype::DataType;
 use super::event::{
     Birth, BirthMetric, Content, Definition, Instance, Member, MemberKind, Sample, Slot,
-    SparkplugQuality,
 };
 use super::filter::Filter;
 use super::findings::{Finding, FindingCounts};
@@ -85,7 +85,8 @@ pub(crate) fn read(
         skipped: 0,
         enclosing_definitions: Vec::new(),
     };
-    let top = TreePosition { owner: None, inherited: Inherited::from_payload(time) };
+    let others = &OtherOccurrences::default();
+    let top = TreePosition { owner: None, inherited: Inherited::from_payload(time), others };
     let mut metrics = reader.metrics(top, &payload.metrics, None);
     let BirthReader {
         filter,
@@ -142,10 +143,12 @@ pub(crate) fn bd_seq(payload: &Payload, alias: Option<u64>) -> Option<(u64, Opti
 
 /// The reader's position in the tree.
 #[derive(Clone, Copy)]
-struct TreePosition {
+struct TreePosition<'a> {
     /// The instance whose members are read; none for the payload's own metrics.
     owner: Option<InstanceId>,
     inherited: Inherited,
+    /// What other occurrences of the instance have.
+    others: &'a OtherOccurrences<'a>,
 }
 
 struct BirthReader<'a> {
@@ -175,10 +178,13 @@ impl BirthReader<'_> {
     /// beyond them.
     fn metrics(
         &mut self,
-        position: TreePosition,
+        position: TreePosition<'_>,
         wire_metrics: &[wire::Metric],
         defined: Option<&[Member]>,
     ) -> Vec<BirthMetric> {
+        let with_repeated = position.others.with_repeated(wire_metrics);
+        let others = with_repeated.as_ref().unwrap_or(position.others);
+        let position = TreePosition { others, ..position };
         let room = wire_metrics.len().min(self.table.room_left());
         let aliases =
             wire_metrics.iter().take(room).filter(|metric| metric.alias.is_some()).count();
@@ -221,13 +227,14 @@ impl BirthReader<'_> {
         if let Some(declared) = declared {
             self.add_missing_members(position, &mut metrics, declared.rest());
         }
+        self.add_others(position, &mut metrics);
         metrics
     }
 
     /// A metric; the inner none if it is excluded, the outer none past the limits.
     fn metric(
         &mut self,
-        place: TreePosition,
+        place: TreePosition<'_>,
         name: Arc<str>,
         wire: &wire::Metric,
         defined: Option<&MemberKind>,
@@ -265,7 +272,7 @@ impl BirthReader<'_> {
     /// A metric's target, and its content if it is included; none past the limits.
     fn content(
         &mut self,
-        place: TreePosition,
+        place: TreePosition<'_>,
         name: &Arc<str>,
         wire: &wire::Metric,
         defined: Option<&MemberKind>,
@@ -277,14 +284,16 @@ impl BirthReader<'_> {
         match content_of(wire, defined) {
             MetricContent::Instance(value) => {
                 let inherited = place.inherited.by(wire, self.findings);
-                self.instance(name, value, inherited, own(defined))
+                self.instance(TreePosition { inherited, ..place }, name, value, own(defined))
             }
             MetricContent::Bare(template) => {
                 if wire.value.is_some() && wire.is_null != Some(true) {
                     self.findings.note(Finding::WrongValue);
                 }
                 let inherited = place.inherited.by(wire, self.findings);
-                self.instance(name, &without_members(template), inherited, own(defined))
+                let (place, value) =
+                    (TreePosition { inherited, ..place }, without_members(template));
+                self.instance(place, name, &value, own(defined))
             }
             MetricContent::Leaf if !self.takes(name) => {
                 self.excluded += 1;
@@ -312,11 +321,12 @@ impl BirthReader<'_> {
         }
     }
 
+    /// An instance; `place` has what it inherits.
     fn instance(
         &mut self,
+        place: TreePosition<'_>,
         name: &Arc<str>,
         value: &wire::Template,
-        inherited: Inherited,
         own: Option<&Arc<Definition>>,
     ) -> Option<(NameTarget, Option<Content>)> {
         if self.enclosing_definitions.len() >= limits::TEMPLATE_DEPTH {
@@ -348,11 +358,13 @@ impl BirthReader<'_> {
         }
         let defined = definition.filter(|_| !is_cycle).map(|found| &*found.members);
         let id = self.table.open_instance(Arc::clone(&template));
+        let inherited = place.inherited;
         self.table.set_quality(id, &inherited, true);
         self.enclosing_definitions.push(kind);
         let (before, leaves) = (self.enter(name), self.table.slots());
-        let members =
-            self.metrics(TreePosition { owner: Some(id), inherited }, &value.metrics, defined);
+        let others = &place.others.within(name, &template, value);
+        let within = TreePosition { owner: Some(id), inherited, others };
+        let members = self.metrics(within, &value.metrics, defined);
         self.enclosing_definitions.pop();
         self.table.close_instance(id);
         let empty = self.table.slots() == leaves;
@@ -371,42 +383,6 @@ impl BirthReader<'_> {
             defined: definition.cloned(),
         };
         Some((NameTarget::Instance(id), Some(Content::Instance(instance))))
-    }
-
-    /// Adds what the definition has and the instance lacks: leaves without a sample, so that
-    /// later data finds them [payloads-template-instance-members-birth].
-    fn add_missing_members(
-        &mut self,
-        place: TreePosition,
-        metrics: &mut Vec<BirthMetric>,
-        defined: &[Member],
-    ) {
-        for member in defined {
-            if self.table.named(place.owner, &member.name).is_some() || !self.table.has_room() {
-                continue;
-            }
-            self.findings.note(Finding::MissingMember);
-            let name = Arc::clone(&member.name);
-            let (target, content) = match &member.kind {
-                MemberKind::Template { template, own, .. } => {
-                    let value = without_members(template);
-                    let read = self.instance(&name, &value, place.inherited.unsaid(), own.as_ref());
-                    let Some(read) = read else { continue };
-                    read
-                }
-                MemberKind::Leaf(_) if !self.takes(&name) => (self.table.exclude_leaf(), None),
-                MemberKind::Leaf(datatype) => {
-                    let slot = self.table.add_leaf(*datatype);
-                    let sample = absent_sample(place.inherited);
-                    let content = Content::Leaf { slot, datatype: *datatype, sample };
-                    (NameTarget::Leaf(slot), Some(content))
-                }
-            };
-            self.table.add_name(place.owner, Arc::clone(&name), target);
-            if let Some(content) = content {
-                metrics.push(BirthMetric { name, properties: Vec::new(), content });
-            }
-        }
     }
 }
 
@@ -477,21 +453,5 @@ fn without_members(template: &str) -> wire::Template {
     wire::Template {
         template_ref: Some(Bytes::copy_from_slice(template.as_bytes())),
         ..wire::Template::default()
-    }
-}
-
-/// The sample of a member that the birth lacks: null if its instance is null, else absent.
-fn absent_sample(inherited: Inherited) -> Sample {
-    Sample {
-        time: inherited.time,
-        value: None,
-        rejected_value: None,
-        quality: inherited.quality,
-        own_quality: SparkplugQuality::Good,
-        historical: inherited.historical,
-        transient: inherited.transient,
-        alarm: false,
-        without_value: !inherited.null,
-        own_alone: false,
     }
 }

@@ -11,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::Config;
 use super::identity::PropertyRole;
 use super::layout::{self, statics};
-use super::mapping;
+use super::mapping::{self, Adjustment};
 use super::models::{DesiredModels, ModelIx, PropertyIx, PropertyRequest};
 use crate::sparkplug::event::{Definition, MemberKind, StaticProperty};
 
@@ -109,7 +109,8 @@ fn compare(
         named.extend(existing);
         let existing = existing.and_then(|place| models.get(ix).properties.get(place.0 as usize));
         // A default shows as GOOD. What is rounded is UNCERTAIN, and so a value of the asset's own.
-        if sent.value.as_ref().is_some_and(|value| mapping::is_rounded(value, form)) {
+        let adjusted = sent.value.as_ref().and_then(|value| mapping::adjustment(value, form));
+        if adjusted == Some(Adjustment::Rounded) {
             return true;
         }
         match existing {

@@ -18,8 +18,8 @@ use rustc_hash::FxHashMap;
 pub(super) use self::as_defined::AttributeDeclaration;
 pub(super) use self::define::define_all;
 use self::define::{DefinePass, define_pass};
-use self::losses::holds_known;
 pub(super) use self::losses::unmappable;
+use self::losses::{NullInstances, holds_known};
 pub(super) use self::tags::{declared_unit, form, has_instances, statics, tags, unit};
 use super::assets::{self, AssetIx, AssetKind};
 use super::caps::Cap;
@@ -88,7 +88,7 @@ pub(super) struct Layout {
     /// Where leaves are that have static properties, and no place for their values.
     pub unplaced: Unplaced,
     /// The assets of instances that are null, and of which nothing else is known.
-    pub null_instances: Vec<AssetIx>,
+    pub null_instances: NullInstances,
     /// Instances whose asset was made for another template: the asset, and what the template is
     /// called now.
     pub template_changed: Vec<(AssetIx, String)>,
@@ -159,7 +159,7 @@ pub(super) fn lay_out(
         assets: vec![asset],
         instances: Vec::new(),
         unplaced: Unplaced::new(),
-        null_instances: Vec::new(),
+        null_instances: NullInstances::default(),
         definition_diffs: Vec::new(),
         unnamed: Vec::new(),
         undefined: Vec::new(),
@@ -242,7 +242,7 @@ struct LayoutBuilder<'a> {
     assets: Vec<AssetIx>,
     instances: Vec<Option<InstancePlace>>,
     unplaced: Unplaced,
-    null_instances: Vec<AssetIx>,
+    null_instances: NullInstances,
     /// What the definitions of the current instances declare, outermost first; none where there is
     /// no definition.
     definition_diffs: Vec<Option<Arc<DefinitionDiff>>>,

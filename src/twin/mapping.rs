@@ -249,10 +249,9 @@ pub fn default_text(value: &Value, form: ValueForm) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Whether SiteWise shows another number for an integer.
-pub fn is_rounded(value: &Value, form: ValueForm) -> bool {
-    let converted = convert(Some(value), SparkplugQuality::Good, form);
-    converted.is_ok_and(|converted| converted.adjusted == Some(Adjustment::Rounded))
+/// What has to be done to a default so that SiteWise takes it.
+pub fn adjustment(default: &Value, form: ValueForm) -> Option<Adjustment> {
+    convert(Some(default), SparkplugQuality::Good, form).ok()?.adjusted
 }
 
 /// What a default shows, as SiteWise parses it; none for what is no value of that type.

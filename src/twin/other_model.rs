@@ -41,8 +41,8 @@ impl DesiredWorld {
         self.plan.model_found(to, &self.models);
         self.changed_models.insert(to);
         let from = self.assets.move_to_model(ix, to);
-        if self.plan.is_unsent(from) {
-            // Who is of this kind joins it there, and does not have a second model created.
+        if self.plan.is_unsent(from) || self.assets.of_model(from) == 0 {
+            // Who is of this kind joins it there, and not a second model that has no asset.
             self.models.move_kind(from, to);
         }
         self.forget_units(ix);

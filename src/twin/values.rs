@@ -123,7 +123,7 @@ impl Twin {
         values.take_over(places, old);
         let doubt = values.message_times.birth(birth_time, now);
         writer.doubt_clock(source, doubt);
-        values.write_missing(writer, &null_instances, birth_time, now);
+        values.write_missing(writer, &null_instances.born, birth_time, now);
         let (mut lost, mut first) = (MessageLosses::default(), Vec::new());
         for (index, (slot, sample)) in leaves.into_iter().enumerate() {
             let sent_early = sent_early.get(index).copied().flatten();
@@ -144,7 +144,8 @@ impl Twin {
         writer.world.born(asset, &assets);
         writer.world.verify_units();
         lookups.request_reads(&mut writer.world, source, first, &assets, birth_time);
-        lookups.request_instance_reads(&mut writer.world.plan, source, birth_time);
+        let nulls = &null_instances.unborn;
+        lookups.request_instance_reads(&mut writer.world.plan, source, nulls, birth_time);
         sources.insert(source.clone(), values);
         self.apply_after_birth(source, &assets, now);
         self.look_up();

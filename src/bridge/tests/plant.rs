@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::delivery::point::Stream;
-use crate::sitewise::api::{Property, PropertyKind, Quality};
+use crate::sitewise::api::{Property, PropertyKind, Quality, Tqv};
 
 /// An edge node, the bridge and SiteWise, on one clock.
 pub(super) struct Plant {
@@ -58,6 +58,26 @@ impl Plant {
         plant.bridge.handle_connected(SERVER, plant.now.wall, plant.now);
         plant.drain();
         plant
+    }
+
+    /// Another process begins, on all that this one has written.
+    pub(super) fn restart(self) -> Self {
+        let Self { mut sitewise, points, edge, .. } = self;
+        for point in points {
+            let Point { stream, time, quality, value, .. } = point;
+            sitewise.put(stream.asset, stream.property, Tqv { time, quality, value });
+        }
+        Self { edge, ..Self::on(sitewise, |_| {}) }
+    }
+
+    /// What SiteWise has of a property: what was written since the start, or before.
+    pub(super) fn latest(&self, asset: &str, name: &str) -> Option<Tqv> {
+        let property = self.property(asset, name)?.id;
+        let (asset, _) = self.sitewise.asset(asset);
+        let of = Stream { asset, property };
+        let written = self.points.iter().filter(|point| point.stream == of).map(Point::tqv);
+        let before = self.sitewise.latest.get(&(asset, property)).cloned();
+        before.into_iter().chain(written).max_by_key(|last| last.time)
     }
 
     /// So many milliseconds after the start.

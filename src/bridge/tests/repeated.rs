@@ -3,7 +3,7 @@
 use super::attributes::{define, gearbox, shown, turbine};
 use super::plant::{Plant, text};
 use super::*;
-use crate::sitewise::api::Quality;
+use crate::sitewise::api::{Quality, Tqv};
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::edge::Typed;
 
@@ -112,6 +112,49 @@ fn an_instance_that_is_null_in_a_birth_without_its_template_is_null_in_its_membe
     assert_eq!(latest(&plant, "T3", "Speed"), (2, Quality::Uncertain, "12".to_owned()));
     plant.nbirth(40_000, [define("?", None), gearbox(), turbine("T1")]);
     assert_eq!(latest(&plant, "T1", "Speed"), (3, Quality::Good, "12".to_owned()));
+}
+
+/// Whoever was reborn as null while the bridge was away was marked as one that is gone, with its old
+/// values, and the type of its metric was told as one that SiteWise lacks.
+#[test]
+fn an_instance_that_became_null_while_the_bridge_was_away_is_null_in_its_members() {
+    let mut plant = Plant::new(|_| {});
+    let device = |plant: &mut Plant, offset, metric| {
+        let message = plant.edge.dbirth("row", Plant::at(offset), [metric]);
+        plant.send(&message);
+    };
+    let machines = ["T1", "T3", "T10"].map(turbine);
+    plant.nbirth(0, [define("?", None), gearbox()].into_iter().chain(machines));
+    device(&mut plant, 0, turbine("T2"));
+    plant.pass(Duration::from_secs(10));
+    let null = |name: &str| Metric::null(name, DataType::Template);
+    let mut plant = plant.restart();
+    plant.pass(Duration::from_secs(20));
+    let offset = |plant: &Plant| plant.now.wall.as_millis() - START;
+    for _ in 0..2 {
+        let offset = offset(&plant);
+        plant.nbirth(offset, [define("?", None), gearbox(), null("T1")]);
+        device(&mut plant, offset, null("T2"));
+        plant.pass(Duration::from_secs(200));
+        for machine in ["T1", "T2"] {
+            for (asset, name) in [(machine.to_owned(), "Speed"), (format!("{machine}/Box"), "Heat")]
+            {
+                let Tqv { quality, value, .. } = plant.latest(&asset, name).unwrap();
+                assert_eq!((quality, &*text(&value)), (Quality::Bad, "null"), "{asset}/{name}");
+            }
+        }
+        // They are gone.
+        for machine in ["T3", "T10"] {
+            let Tqv { quality, value, .. } = plant.latest(machine, "Speed").unwrap();
+            assert_eq!((quality, &*text(&value)), (Quality::Uncertain, "12"), "{machine}");
+        }
+        let written = ["T1", "T2"].map(|machine| plant.written(machine, "Speed").len());
+        assert_eq!(written, [1, 1], "once");
+    }
+    plant.nbirth(offset(&plant), [define("?", None), gearbox(), turbine("T1")]);
+    plant.pass(Duration::from_secs(200));
+    let Tqv { quality, value, .. } = plant.latest("T1", "Speed").unwrap();
+    assert_eq!((quality, &*text(&value)), (Quality::Good, "12"));
 }
 
 /// The first one is another than what SiteWise has, and was written with the time of the birth: the

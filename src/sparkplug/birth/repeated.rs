@@ -2,18 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::datatype::DataType;
 use super::super::event::{
     AttributeHolder, AttributeKind, AttributeSample, BirthMetric, Content, Sample, Slot,
     StaticProperty,
 };
-use super::super::findings::Finding;
+use super::super::findings::{Finding, FindingCounts};
 use super::super::limits;
 use super::super::metric::{self, Inherited};
 use super::super::proto::payload as wire;
 use super::super::table::{DataRead, InstanceId, NameTarget};
+use super::super::template;
 use super::BirthReader;
 
 /// The metrics of a birth in the order in which they are read. The first of a name says what there
@@ -26,6 +27,71 @@ pub(super) fn in_reading_order(metrics: &[wire::Metric]) -> impl Iterator<Item =
         _ => 0,
     };
     (0..=2).flat_map(move |at| metrics.iter().filter(move |metric| place(metric) == at))
+}
+
+/// Metrics of other occurrences of an instance, by name: together they say what it has.
+#[derive(Debug, Default)]
+pub(super) struct OtherOccurrences<'a> {
+    by_name: FxHashMap<&'a [u8], Vec<&'a wire::Metric>>,
+    /// The first of each name.
+    firsts: Vec<&'a wire::Metric>,
+}
+
+impl<'a> OtherOccurrences<'a> {
+    fn add(&mut self, metric: &'a wire::Metric) {
+        let Some(name) = metric.name.as_deref().filter(|_| !metric::is_alarm(metric)) else {
+            return;
+        };
+        let known = self.by_name.entry(name).or_default();
+        if known.is_empty() {
+            self.firsts.push(metric);
+        }
+        known.push(metric);
+    }
+
+    /// With the instances that `metrics` have more than once, if there are any.
+    pub(super) fn with_repeated(&self, metrics: &'a [wire::Metric]) -> Option<Self> {
+        let instances = || metrics.iter().filter(|metric| is_instance(metric));
+        instances().nth(1)?;
+        let mut names = FxHashSet::default();
+        let repeated: FxHashSet<_> = instances()
+            .filter_map(|metric| metric.name.as_deref())
+            .filter(|name| !names.insert(*name))
+            .collect();
+        if repeated.is_empty() {
+            return None;
+        }
+        let mut all = Self { by_name: self.by_name.clone(), firsts: self.firsts.clone() };
+        for metric in instances() {
+            if metric.name.as_deref().is_some_and(|name| repeated.contains(name)) {
+                all.add(metric);
+            }
+        }
+        Some(all)
+    }
+
+    /// The members that others of the instance called `name` have, if they are of this template.
+    pub(super) fn within(&self, name: &str, template: &str, this: &wire::Template) -> Self {
+        let mut members = Self::default();
+        let Some(others) = self.by_name.get(name.as_bytes()) else { return members };
+        let others = others.iter().filter_map(|metric| metric::template(metric));
+        for other in others.filter(|other| !std::ptr::eq(*other, this)) {
+            let reference = template::reference(other, &mut FindingCounts::default());
+            if reference.is_none_or(|reference| *reference == *template) {
+                other.metrics.iter().for_each(|member| members.add(member));
+            }
+        }
+        members
+    }
+
+    /// The first metric of each name.
+    pub(super) fn firsts(&self) -> impl Iterator<Item = &'a wire::Metric> {
+        self.firsts.iter().copied()
+    }
+}
+
+fn is_instance(metric: &wire::Metric) -> bool {
+    metric::template(metric).is_some_and(|template| template.is_definition != Some(true))
 }
 
 /// What a birth says of its metrics beyond the first of each name.

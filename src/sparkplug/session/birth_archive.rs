@@ -1,7 +1,8 @@
 //! Births that are kept across a lost connection, where rebirths may not be requested: names mean
 //! the same afterwards.
 //!
-//! An alias means the same only if the node's sequence continues; a name does in any case. The kept
+//! An alias means the same only if the node's sequence continues; a name does in any case. Where the node
+//! and its devices count by themselves, no number says that of all. The kept
 //! values are old: they are emitted as history, and a metric is current again once it is sent.
 
 use super::message::{Borrowed, Incoming, SessionMessage};
@@ -144,8 +145,10 @@ impl EdgeSession {
         if let Some(seq) = seq {
             online.resume(seq);
         }
+        // Where each source counts by itself, the number of one says nothing of the others.
+        let goes_on = seq == Some(next_seq) && !self.numbering.is_by_arrival();
         for device in &devices {
-            if seq == Some(next_seq) {
+            if goes_on {
                 let birth = device.incoming();
                 online.restore_device(&birth.borrow(), notes, context);
             } else {
@@ -153,7 +156,7 @@ impl EdgeSession {
                 online.birth_archive.keep(&device.incoming().borrow(), notes, context);
             }
         }
-        if seq != Some(next_seq) {
+        if !goes_on {
             online.forget_aliases();
         }
         self.birth_emitted = online.is_birth_emitted();

@@ -94,7 +94,7 @@ struct Numbered {
 
 impl Numbering {
     /// Whether messages are taken as they come.
-    fn is_by_arrival(&self) -> bool {
+    pub(super) fn is_by_arrival(&self) -> bool {
         self.kind != NumberingKind::PerNode
     }
 

@@ -7,7 +7,7 @@ use crate::sitewise::limits;
 use crate::sparkplug::event::{Birth, Definition, MemberKind, StaticProperty};
 use crate::sparkplug::limits::TEMPLATE_DEPTH;
 use crate::twin::identity::PropertyRole;
-use crate::twin::mapping::ValueForm;
+use crate::twin::mapping::{Adjustment, ValueForm};
 use crate::twin::models::{ModelIx, PropertyRequest};
 use crate::twin::world::DesiredWorld;
 use crate::twin::{Config, Nested, mapping, names};
@@ -144,10 +144,27 @@ impl<'a> Defining<'a> {
         let Some(form) = form(self.config, sent.datatype).filter(|_| self.goes_on()) else {
             return;
         };
-        let default = sent.value.as_ref().and_then(|value| mapping::default_text(value, form));
+        let value = sent.value.as_ref();
+        let default = value.and_then(|value| mapping::default_text(value, form));
         self.path.push(&sent.name);
+        let was_there = self.has(role, form);
         self.want(role, None, form, unit(&[], form), default.as_deref());
+        // What is rounded is a value of each asset's own, and counted there.
+        let adjusted = value.and_then(|value| mapping::adjustment(value, form));
+        if let Some(how) = adjusted.filter(|how| *how != Adjustment::Rounded)
+            && !was_there
+            && self.has(role, form)
+        {
+            self.world.counts.adjust(how);
+        }
         self.path.pop();
+    }
+
+    /// Whether the model has what the path leads to.
+    fn has(&self, role: PropertyRole, form: ValueForm) -> bool {
+        let Self { world, path, model, .. } = self;
+        let wanted = PropertyRequest { role, path, name: None, form, unit: None, default: None };
+        world.models.find(*model, wanted).is_some()
     }
 
     /// Has the model want what the path leads to.

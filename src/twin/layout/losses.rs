@@ -1,13 +1,25 @@
 //! What of a birth does not fit into SiteWise, by name.
 
+use uuid::Uuid;
+
 use super::{LayoutBuilder, LeafPlace, Spot, leaves};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::datatype::DataType as SparkplugType;
 use crate::sparkplug::event::{BirthMetric, Content, Sample, Slot};
+use crate::twin::assets::AssetIx;
 use crate::twin::caps::Cap;
 use crate::twin::counts::DropReason;
 use crate::twin::identity::Address;
 use crate::twin::world::DesiredWorld;
+
+/// Instances that are null, and of which nothing else is known.
+#[derive(Debug, Default)]
+pub(in crate::twin) struct NullInstances {
+    /// Those that a birth had before.
+    pub born: Vec<AssetIx>,
+    /// Those that SiteWise had at the start, and no birth since.
+    pub unborn: Vec<Uuid>,
+}
 
 impl LayoutBuilder<'_> {
     /// What the path leads to does not fit.
@@ -52,10 +64,13 @@ impl LayoutBuilder<'_> {
             return false;
         }
         let path = [asset_path, &self.path].concat();
-        let assets = &self.world.assets;
-        let known = assets.by_id(assets.id(&Address::Instance(self.source, &path)));
-        self.null_instances.extend(known);
-        known.is_some()
+        let id = self.world.assets.id(&Address::Instance(self.source, &path));
+        match self.world.assets.by_id(id) {
+            Some(known) => self.null_instances.born.push(known),
+            None if self.world.exists(id) => self.null_instances.unborn.push(id),
+            None => return false,
+        }
+        true
     }
 
     /// Nothing of an instance has a place.

@@ -180,7 +180,54 @@ fn a_machine_that_exists_on_another_model_is_written_there() {
     }
     assert_eq!(rig.points.iter().filter(|waiting| waiting.gate.is_some()).count(), 0);
     assert_eq!(rig.twin.plan().problems().collect::<Vec<_>>(), []);
+    // The next of its kind joins them, and not the model that nothing is on.
+    rig.event(birth(node(), Vec::new(), Vec::new()));
+    rig.event(pump("P3"));
+    rig.seconds(60);
+    let model = |name: &str| rig.sitewise.asset(name).1.model;
+    assert_eq!(model("P3"), model("P1"));
+    assert_eq!(rig.shown("P3", "Flow"), Some((Quality::Good, Variant::Double(1.0))));
     rig.check_conservation();
+}
+
+/// Models were called otherwise when these assets were made. It is found at the start, or not before
+/// they are to be made.
+#[test]
+fn the_bridge_and_its_groups_are_written_on_the_models_that_their_assets_are_on() {
+    for is_listed in [false, true] {
+        let mut before =
+            Rig::with(Config { model_prefix: "Old ".into(), ..config() }, FakeSiteWise::default());
+        let born = || birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]);
+        before.event(born());
+        before.seconds(60);
+        let sitewise = before.restart().sitewise;
+        let models = sitewise.models.keys().copied().collect::<BTreeSet<_>>();
+        let mut rig = Rig::new();
+        if is_listed {
+            rig = Rig::with(config(), sitewise.clone());
+        }
+        rig.twin.follow();
+        rig.seconds(30);
+        rig.sitewise = sitewise;
+        rig.twin.act(rig.now);
+        rig.event(born());
+        rig.seconds(200);
+        for name in ["sparkwise", "Nordsee", "gw", "T1"] {
+            assert!(models.contains(&rig.sitewise.asset(name).1.model), "{is_listed} {name}");
+        }
+        let (bridge, on) = rig.sitewise.asset("sparkwise");
+        let beat = rig.sitewise.models[&on.model].properties.iter();
+        let beat = beat.filter(|has| has.name == "Heartbeat").map(|has| has.id).next().unwrap();
+        let of = Stream { asset: bridge, property: beat };
+        let beats = rig.points.iter().filter(|it| it.point.stream == of && it.gate.is_none());
+        assert!(beats.count() > 1, "{is_listed}");
+        assert_eq!(rig.sitewise.path("T1"), ["Nordsee", "gw", "T1"], "{is_listed}");
+        let online = Some((Quality::Good, Variant::Boolean(true)));
+        assert_eq!(rig.shown("gw", "Online"), online, "{is_listed}");
+        assert_eq!(rig.points.iter().filter(|it| it.gate.is_some()).count(), 0, "{is_listed}");
+        assert_eq!(rig.twin.plan().problems().collect::<Vec<_>>(), [], "{is_listed}");
+        rig.check_conservation();
+    }
 }
 
 /// People put it there: what Sparkwise did not create is not touched.

@@ -187,3 +187,43 @@ fn a_device_that_has_nothing_for_sitewise_is_named_and_keeps_its_attributes() {
     assert_eq!(shown, Some((Quality::Good, Variant::String("ACME".into()))));
     rig.check_conservation();
 }
+
+/// It was cut or cleaned without a count, and a number that is none was no default without one.
+#[test]
+fn a_default_that_is_changed_to_fit_is_counted_once() {
+    use crate::twin::mapping::Adjustment;
+    let about = "x".repeat(2_000);
+    let mut defined = definitions();
+    defined[0].parameters = vec![
+        property("About", DataType::String, text(&about)),
+        property("Maker", DataType::String, text("A\tB")),
+        property("Range", DataType::Double, Value::Double(f64::NAN)),
+    ];
+    defined[0].members[0].properties = vec![property("Words", DataType::String, text(&about))];
+    let counted = |rig: &Rig| {
+        let counts = rig.twin.counts();
+        [Adjustment::Truncated, Adjustment::Cleaned, Adjustment::NotFinite]
+            .map(|how| counts.adjusted(how))
+    };
+    let born = |offset| {
+        let mut machine = turbine("T1", 0, 1.0, offset);
+        if let Content::Instance(instance) = &mut machine.content {
+            instance.defined = Some(std::sync::Arc::new(defined[0].clone()));
+        }
+        birth_at(offset, node(), defined.clone(), vec![machine])
+    };
+    let mut rig = Rig::new();
+    for _ in 0..3 {
+        rig.event(born(rig.offset()));
+        rig.seconds(30);
+        assert_eq!(counted(&rig), [2, 1, 1]);
+    }
+    let model = &rig.sitewise.models[&rig.sitewise.asset("T1").1.model];
+    let about = model.properties.iter().find(|has| has.name == "About").unwrap();
+    let kept = "x".repeat(crate::sitewise::limits::DEFAULT_CHARS);
+    assert_eq!(about.kind, crate::sitewise::api::PropertyKind::Attribute { default: Some(kept) });
+    let mut rig = rig.restart();
+    rig.event(born(rig.offset()));
+    rig.seconds(30);
+    assert_eq!(counted(&rig), [0, 0, 0], "SiteWise has them");
+}

@@ -15,7 +15,7 @@ use super::offline_at_start::{OfflineAtStart, OrphanValue, StaleMark};
 use super::times::STILL;
 use super::{SourceValues, later, stale_mark};
 use crate::delivery::point::{Class, Stream};
-use crate::sitewise::api::{Quality, Tqv};
+use crate::sitewise::api::{PropertyDataType, Quality, Tqv};
 use crate::sitewise::limits::ENTRIES_PER_BATCH_READ;
 use crate::sparkplug::address::Source;
 use crate::time::{Now, Timestamp};
@@ -47,7 +47,9 @@ pub(in crate::twin) struct ShownValueReads {
     /// Calls that the batches take.
     calls: usize,
     /// Instances that no birth has, with the time of the birth that lacked them: read after that.
-    missing_instances: VecDeque<(Uuid, Timestamp)>,
+    missing_instances: VecDeque<MissingInstance>,
+    /// Those of them that were null in a birth.
+    null_instances: FxHashSet<Uuid>,
     /// Values of sources that were offline at the start: read last.
     pub(super) offline_at_start: OfflineAtStart,
     orphan_batches: FxHashMap<u64, Vec<OrphanValue>>,
@@ -78,6 +80,15 @@ struct ShownBatch {
     targets: Vec<(LeafTarget, ReadPriority)>,
     /// Whose they are, how many of them, and the time of the birth.
     sources: Vec<(Source, usize, Timestamp)>,
+}
+
+/// An instance that SiteWise had at the start, and that a birth lacks, or of which it says no more
+/// than that it is null.
+#[derive(Debug)]
+struct MissingInstance {
+    asset: Uuid,
+    birth_time: Timestamp,
+    is_null: bool,
 }
 
 /// In the order of reading.
@@ -174,40 +185,69 @@ impl ShownValueReads {
     }
 
     /// Has read what SiteWise shows of the instances that it had of a source at the start, and that
-    /// its first birth does not have.
+    /// its first birth does not have; of `nulls` whenever one has become null.
     pub(super) fn request_instance_reads(
         &mut self,
         plan: &mut Plan,
         source: &Source,
-        fallback_time: Timestamp,
+        nulls: &[Uuid],
+        birth_time: Timestamp,
     ) {
         let instances = plan.take_instances(source);
-        self.missing_instances.extend(instances.into_iter().map(|asset| (asset, fallback_time)));
+        let name = |asset: &Uuid| plan.known_asset(*asset).map(|known| &*known.name);
+        let names: FxHashSet<_> = nulls.iter().filter_map(name).collect();
+        // What is nested in one is named with it.
+        let is_null = |asset: &Uuid| {
+            let is_it = |name: &str| {
+                let mut above = name.match_indices('/').filter_map(|(end, _)| name.get(..end));
+                names.contains(name) || above.any(|above| names.contains(above))
+            };
+            !names.is_empty() && name(asset).is_some_and(is_it)
+        };
+        for asset in instances {
+            let is_null = is_null(&asset);
+            if is_null {
+                self.null_instances.insert(asset);
+            }
+            self.missing_instances.push_back(MissingInstance { asset, birth_time, is_null });
+        }
+        for asset in nulls.iter().copied() {
+            if self.null_instances.insert(asset) {
+                let is_null = true;
+                self.missing_instances.push_back(MissingInstance { asset, birth_time, is_null });
+            }
+        }
     }
 
     /// The next batch of the measurements of instances that no birth has by now.
     fn next_missing_instances(&mut self, world: &DesiredWorld) -> Vec<OrphanValue> {
         let mut batch = Vec::new();
         while batch.len() < ENTRIES
-            && let Some((asset, mark_time)) = self.missing_instances.pop_front()
+            && let Some(missing) = self.missing_instances.pop_front()
         {
+            let MissingInstance { asset, birth_time: mark_time, is_null } = missing;
             if !world.is_wanted(asset) {
-                let of = measurements(world, asset);
-                batch.extend(of.map(|stream| OrphanValue { stream, mark_time, source: None }));
+                batch.extend(measurements(world, asset).map(|(stream, data_type)| {
+                    let null = is_null.then_some(data_type);
+                    OrphanValue { stream, mark_time, null, source: None }
+                }));
             }
         }
         batch
     }
 }
 
-/// What SiteWise has of the measurements of an asset that it had at the start.
-pub(super) fn measurements(world: &DesiredWorld, asset: Uuid) -> impl Iterator<Item = Stream> {
+/// What SiteWise has of the measurements of an asset that it had at the start, and their types.
+pub(super) fn measurements(
+    world: &DesiredWorld,
+    asset: Uuid,
+) -> impl Iterator<Item = (Stream, PropertyDataType)> {
     let known = world.plan.known_asset(asset);
     let model = known.and_then(|known| world.models.by_id(known.model));
     let properties = model.map(|model| world.models.get(model).properties.iter());
     let measured = |has: &&DesiredProperty| has.role == PropertyRole::Member && !has.is_attribute();
     let members = properties.into_iter().flatten().filter(measured);
-    members.map(move |has| Stream { asset, property: has.id })
+    members.map(move |has| (Stream { asset, property: has.id }, has.form.data_type()))
 }
 
 /// The attributes of an asset, or the measurements that no birth has.

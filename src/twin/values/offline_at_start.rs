@@ -16,7 +16,7 @@ use super::restored::RestoredValues;
 use super::times::TICK;
 use super::{SourceValues, later, stale_mark};
 use crate::delivery::point::{Class, Point, Stream};
-use crate::sitewise::api::{Quality, Tqv};
+use crate::sitewise::api::{PropertyDataType, Quality, Tqv, Variant};
 use crate::sparkplug::address::Source;
 use crate::time::{Instant, Now, Timestamp};
 use crate::twin::identity::Address;
@@ -46,6 +46,8 @@ pub(super) struct OrphanValue {
     pub stream: Stream,
     /// The time of its mark, if that is later than the value.
     pub mark_time: Timestamp,
+    /// The type of its null, where a birth says that its instance is null.
+    pub null: Option<PropertyDataType>,
     /// The offline source; none for an instance that is missing from a birth.
     pub source: Option<Arc<Source>>,
 }
@@ -88,9 +90,10 @@ impl OfflineAtStart {
             let source = Arc::new(source);
             for asset in std::iter::once(&own).chain(instances) {
                 let mark_time = died.unwrap_or_default();
-                batch.extend(measurements(world, *asset).map(|stream| OrphanValue {
+                batch.extend(measurements(world, *asset).map(|(stream, _)| OrphanValue {
                     stream,
                     mark_time,
+                    null: None,
                     source: Some(Arc::clone(&source)),
                 }));
             }
@@ -127,7 +130,7 @@ impl ShownValueReads {
         of: impl Iterator<Item = (OrphanValue, ShownRead)>,
         now: Now,
     ) {
-        for (OrphanValue { stream, mark_time, source: of }, shown) in of {
+        for (OrphanValue { stream, mark_time, null, source: of }, shown) in of {
             writer.world.counts.unread += u64::from(shown == ShownRead::Unread);
             // A birth may have brought it back by now.
             let orphan = match &of {
@@ -148,8 +151,12 @@ impl ShownValueReads {
             };
             let last =
                 shown.iter().chain(restored.in_flight_value(stream)).max_by_key(|last| last.time);
-            if let Some(found) = last.filter(|last| last.quality == Quality::Good).cloned() {
-                self.mark(writer, stream, found, mark_time, now);
+            let needs_mark = |last: &&Tqv| match null {
+                Some(_) => !matches!(last.value, Variant::Null(_)),
+                None => last.quality == Quality::Good,
+            };
+            if let Some(found) = last.filter(needs_mark).cloned() {
+                self.mark(writer, stream, (found, null), mark_time, now);
             }
         }
     }
@@ -158,13 +165,19 @@ impl ShownValueReads {
         &mut self,
         writer: &mut PointWriter,
         stream: Stream,
-        found: Tqv,
+        (found, null): (Tqv, Option<PropertyDataType>),
         mark_time: Timestamp,
         now: Now,
     ) {
         let value_time = found.time;
-        let mark = later(mark_time, value_time, now);
-        let tqv = stale_mark(found, if in_window(mark, now) { mark } else { now.wall }, now);
+        // What was read may be from before an earlier mark.
+        let marked = self.stale_marks.get(&stream).map(|mark| mark.tqv.time);
+        let mark = later(mark_time, marked.map_or(value_time, |at| at.max(value_time)), now);
+        let mark = stale_mark(found, if in_window(mark, now) { mark } else { now.wall }, now);
+        let tqv = match null.map(Variant::Null) {
+            Some(value) => Tqv { quality: Quality::Bad, value, ..mark },
+            None => mark,
+        };
         self.stale_marks.insert(stream, StaleMark { tqv: tqv.clone(), value_time });
         writer.write_own_without_birth(stream, tqv, Class::Stale);
     }
@@ -176,7 +189,11 @@ impl ShownValueReads {
         };
         if last.quality == Quality::Good && last.time > *value_time {
             let after = tqv.time.plus(TICK);
-            self.mark(writer, last.stream, last.tqv(), after, now);
+            let null = match tqv.value {
+                Variant::Null(data_type) => Some(data_type),
+                _ => None,
+            };
+            self.mark(writer, last.stream, (last.tqv(), null), after, now);
         }
     }
 }

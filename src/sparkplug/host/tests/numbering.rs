@@ -183,3 +183,54 @@ fn a_source_that_is_always_late_has_the_counter_of_all() {
         assert_eq!(found_wrong(data, late), 0, "{data}");
     }
 }
+
+/// Each sender of a node goes on or begins anew by itself: the aliases that a device had before were
+/// taken for those of now, because its node went on.
+#[test]
+fn after_a_drop_the_numbers_of_one_sender_say_nothing_of_the_aliases_of_another() {
+    let mut stage = Stage::with(|config| config.rebirth.reasons = "off".parse().unwrap());
+    let mut sender = Sender::new(&[], |_, sent| sent);
+    sender.edge = edge().with_aliases();
+    let all = |names: [&str; 2]| names.map(|name| Metric::new(name, 1_i32));
+    let message = sender.edge.nbirth(stage.time(), all(["a", "b"]));
+    let birth = sender.numbered(message);
+    stage.send(&birth);
+    let message = sender.edge.dbirth("d", stage.time(), all(["a", "b"]));
+    let birth = sender.numbered(message);
+    stage.send(&birth);
+    for value in 0..40 {
+        for device in [None, Some("d")] {
+            let metrics = [Metric::new("a", value)];
+            let message = match device {
+                None => sender.edge.ndata(stage.time(), metrics),
+                Some(device) => sender.edge.ddata(device, stage.time(), metrics),
+            };
+            let message = sender.numbered(message);
+            stage.send(&message);
+            stage.pass(ms(100));
+        }
+    }
+    stage.check_found_of(Finding::SeqNumbering, 1);
+    stage.host.handle_disconnected(SERVER, stage.now);
+    // Unheard: the device is born anew.
+    let mut anew = edge().with_aliases();
+    let _node = anew.nbirth(stage.time(), all(["x", "y"]));
+    let _unheard = anew.dbirth("d", stage.time(), all(["b", "a"]));
+    stage.pass(secs(3));
+    stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+    stage.look();
+    let message = sender.edge.ndata(stage.time(), [Metric::new("a", 100)]);
+    let message = sender.numbered(message);
+    stage.send(&message);
+    let message = anew.ddata("d", stage.time(), [Metric::new("b", 200)]);
+    stage.send(&message);
+    stage.pass(secs(5));
+    let told = stage.look().join("\n");
+    assert!(!told.contains("200"), "{told}");
+    // What goes by its name is read.
+    let named = edge().ddata("d", stage.time(), [Metric::new("b", 300)]);
+    stage.send(&named);
+    stage.pass(secs(5));
+    let told = stage.look().join("\n");
+    assert!(told.contains("data g/n/d: #1=300"), "{told}");
+}

@@ -63,6 +63,56 @@ fn of_two_instances_of_one_name_the_later_one_is_shown() {
     ]);
 }
 
+/// Those that the first one lacks had no place, in the birth and ever after.
+#[test]
+fn of_an_instance_that_a_birth_repeats_without_its_definition_no_member_is_lost() {
+    let free = |members: &[(&str, i32)]| {
+        let all = members.iter().map(|(name, value)| Metric::new(name, *value));
+        all.fold(Template::instance("Free"), Template::member)
+    };
+    let pump = |members: &[(&str, i32)]| Metric::template("P1", free(members));
+    const DEFINED: &str = "birth g/n defines Turbine defines Pump";
+    let (mut stage, mut edge) =
+        born([pump(&[("Speed", 1)]), pump(&[("Power", 2)]), pump(&[("Oil", 3), ("Speed", 4)])]);
+    stage.check(&[
+        &format!("{DEFINED}: P1:Free{{Speed#2=1, Power#3=absent, Oil#4=absent}}"),
+        "data g/n: #3=2, #4=3, #2=4",
+    ]);
+    stage.send(&edge.ndata(stage.time(), [pump(&[("Power", 5), ("Oil", 6)])]));
+    stage.pass(secs(5));
+    stage.check(&["data g/n: #3=5, #4=6"]);
+
+    // What it was had more members than what it is.
+    let (mut stage, _) = born([pump(&[("Speed", 1)]), pump(&[("Power", 2)]).historical()]);
+    stage.check(&[
+        &format!("{DEFINED}: P1:Free{{Speed#2=1, Power#3=absent}}"),
+        "data g/n: #3=2 historical",
+    ]);
+
+    // Within another instance, and where the definition has none of them.
+    let nested = |members: &[(&str, i32)]| {
+        let box_ = Metric::template("Box", free(members));
+        Metric::template("T1", Template::instance("Turbine").member(box_))
+    };
+    let (mut stage, mut edge) = born([nested(&[("Heat", 1)]), nested(&[("Oil", 2)])]);
+    stage.check(&[
+        &format!(
+            "{DEFINED}: T1:Turbine{{Box:Free{{Heat#2=1, Oil#3=absent}}, Speed#4=absent, \
+             Power#5=absent}}"
+        ),
+        "data g/n: #3=2",
+    ]);
+    stage.send(&edge.ndata(stage.time(), [nested(&[("Oil", 3)])]));
+    stage.check(&["data g/n: #3=3"]);
+
+    // Those of another template are no members of it, nor is an alarm.
+    let (mut stage, _) = born([turbine(1), turbine_of("Pump", 2), {
+        let alarm = Template::instance("Turbine").member(Metric::new("Oil", 3_i32));
+        Metric::template("T1", alarm).content_type("Alarm")
+    }]);
+    stage.check(&[&format!("{BORN}{{Speed#2=1, Power#3=absent}}")]);
+}
+
 #[test]
 fn an_instance_of_another_template_or_a_value_by_its_name_is_another_metric() {
     let alarm = turbine(2).content_type("Alarm");

@@ -10,7 +10,10 @@ use crate::sparkplug::proto::payload::metric::Value as WireValue;
 
 mod acts;
 mod quiet;
+mod senders;
 mod stored;
+
+use senders::OwnSeq;
 
 const SERVERS: u16 = 2;
 
@@ -78,6 +81,8 @@ struct Node {
     unheard: bool,
     /// Whether a birth of it was heard in this process, and could be read.
     born_here: bool,
+    /// Where each device has a sender of its own, their numbers.
+    own_seq: Option<OwnSeq>,
 }
 
 pub(super) struct World {
@@ -126,6 +131,7 @@ impl World {
                 due: None,
                 unheard: false,
                 born_here: false,
+                own_seq: OwnSeq::of(seed, n),
             }
         });
         let nodes = nodes.collect();
@@ -220,12 +226,16 @@ impl World {
     }
 
     /// A message as this node would send it.
-    fn changed(&self, node: usize, message: Message) -> Message {
-        let node = &self.nodes[node];
-        if !(node.timeless || node.without_bd_seq) {
+    fn changed(&mut self, node: usize, message: Message) -> Message {
+        let node = &mut self.nodes[node];
+        if !(node.timeless || node.without_bd_seq || node.own_seq.is_some()) {
             return message;
         }
         let mut payload = payload::decode(&message.payload).unwrap();
+        if let Some(own_seq) = &mut node.own_seq {
+            self.corners.insert("own senders");
+            own_seq.number(&message.topic, &mut payload);
+        }
         if node.timeless {
             payload.timestamp = None;
         }
@@ -244,6 +254,11 @@ impl World {
     fn dbirth(&mut self, node: usize, device: &str) -> Message {
         let metrics = self.values(self.nodes[node].turned);
         let message = self.nodes[node].edge.dbirth(device, self.now.wall, metrics);
+        self.changed(node, message)
+    }
+
+    fn ddeath(&mut self, node: usize, device: &str) -> Message {
+        let message = self.nodes[node].edge.ddeath(device, self.now.wall);
         self.changed(node, message)
     }
 
