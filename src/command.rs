@@ -81,14 +81,14 @@ pub struct Config {
     pub form: Form,
 }
 
-/// Whether this bridge is the one that acts.
+/// Whether this bridge acts: it does alone, or as the holder of a lease.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
-    /// It is.
+    /// It does.
     #[default]
-    Active,
-    /// Another one is: every request is refused.
-    Standby,
+    Acts,
+    /// It follows another one that does: every request is refused.
+    Follows,
     /// It is about to stop, for good: every request is refused, whatever role comes after.
     Stopped,
 }
@@ -203,7 +203,7 @@ impl Commander {
         Self {
             config,
             acts_since: now.instant,
-            role: Role::Active,
+            role: Role::Acts,
             clocks: ClockAgreement::Agree,
             metrics: Metrics::default(),
             external_ids: ExternalIds::default(),
@@ -308,7 +308,7 @@ impl Commander {
     /// This bridge is the one that acts from now on, or no longer. What is in flight is followed
     /// to its end. Requests from before it began to act are refused: another one may have sent them.
     pub fn handle_role(&mut self, role: Role, now: Now) {
-        if self.role == Role::Standby && role == Role::Active {
+        if self.role == Role::Follows && role == Role::Acts {
             self.acts_since = now.instant;
         }
         if self.role != Role::Stopped {

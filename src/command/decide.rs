@@ -33,10 +33,10 @@ impl Commander {
         now: Now,
     ) -> Result<(), Answer> {
         let refused = |refusal: Refusal| build_answer(refusal.code, refusal.reason, None);
-        if self.role != Role::Active {
+        if self.role != Role::Acts {
             return Err(build_answer(
                 Code::Standby,
-                "this bridge is on standby or shutting down, and sends no commands",
+                "this bridge follows another one or is shutting down, and sends no commands",
                 None,
             ));
         }

@@ -176,9 +176,9 @@ fn a_request_that_comes_twice_gets_the_first_ones_answer() {
     let (_, again, repeated) = rig.answers.remove(0);
     assert_eq!((again, repeated), (first, true));
     // A refusal is kept as well.
-    rig.bridge.handle_role(Role::Standby, rig.now);
+    rig.bridge.handle_role(Role::Follows, rig.now);
     rig.request("2", &request);
-    rig.bridge.handle_role(Role::Active, rig.now);
+    rig.bridge.handle_role(Role::Acts, rig.now);
     rig.request("2", &request);
     let codes: Vec<_> =
         rig.answers.drain(..).map(|(_, answer, again)| (answer.code, again)).collect();

@@ -258,7 +258,7 @@ impl World {
             }
             What::Role => {
                 self.active = !self.active;
-                let role = if self.active { Role::Active } else { Role::Standby };
+                let role = if self.active { Role::Acts } else { Role::Follows };
                 if self.active {
                     self.began = self.now.wall.as_millis();
                 }
