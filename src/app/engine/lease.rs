@@ -335,6 +335,10 @@ impl<S: SiteWise> Engine<S> {
                 keeper.mode = Mode::Follows;
                 keeper.reach.handle_role(true, now.instant);
                 keeper.links.retire_host();
+                // Others take the lease at once, or have it.
+                if why == StopReason::Lapsed {
+                    keeper.links.keep_sessions();
+                }
                 keeper.links.begin(LinkKind::Observer, now.instant);
             }
         }
