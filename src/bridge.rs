@@ -13,7 +13,7 @@ pub mod late;
 mod output;
 pub mod over_rate;
 pub mod reachability;
-mod standby;
+mod roles;
 
 use std::collections::VecDeque;
 

@@ -19,6 +19,7 @@ mod metrics;
 pub mod queue;
 pub mod request;
 mod rules;
+mod sending;
 pub mod survey;
 mod value;
 
@@ -35,6 +36,8 @@ use self::metrics::{ArrivedValue, LastValue, MetricKey, Metrics};
 use self::request::{Envelope, RequestKey};
 pub use self::rules::AllowRules;
 use self::rules::Rate;
+use self::sending::Pulse;
+pub use self::sending::Unsent;
 use crate::sparkplug::event::{Event, SparkplugQuality};
 use crate::sparkplug::host::Host;
 use crate::sparkplug::value::Value;
@@ -81,14 +84,14 @@ pub struct Config {
     pub form: Form,
 }
 
-/// Whether this bridge is the one that acts.
+/// Whether this bridge acts: it does alone, or as the holder of a lease.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
-    /// It is.
+    /// It does.
     #[default]
-    Active,
-    /// Another one is: every request is refused.
-    Standby,
+    Acts,
+    /// It follows another one that does: every request is refused.
+    Follows,
     /// It is about to stop, for good: every request is refused, whatever role comes after.
     Stopped,
 }
@@ -102,31 +105,6 @@ pub enum Uplink {
     Down,
     /// Other messages wait before it.
     Full,
-}
-
-/// Why a command was certainly not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unsent {
-    /// The session with the server ended first.
-    NoSession,
-    /// Other messages were written for too long.
-    Late,
-}
-
-impl Unsent {
-    fn explain(self) -> (Code, &'static str) {
-        match self {
-            Self::NoSession => (
-                Code::NodeOffline,
-                "the connection to the edge node's MQTT server ended before the command was sent",
-            ),
-            Self::Late => (
-                Code::TooMany,
-                "other messages were queued for the edge node's MQTT server for too long: nothing \
-                    was sent",
-            ),
-        }
-    }
 }
 
 /// The plant as session and twin know it, lent for a request.
@@ -189,6 +167,8 @@ pub struct Commander {
     metrics: Metrics,
     external_ids: ExternalIds,
     in_flight: FxHashMap<MetricKey, InFlightCommand>,
+    /// Commands that wait for no value, until it is known whether they were sent.
+    pulses: FxHashMap<RequestKey, Pulse>,
     /// When the first of them is given up.
     next_timeout: Option<Instant>,
     history: RequestHistory,
@@ -203,11 +183,12 @@ impl Commander {
         Self {
             config,
             acts_since: now.instant,
-            role: Role::Active,
+            role: Role::Acts,
             clocks: ClockAgreement::Agree,
             metrics: Metrics::default(),
             external_ids: ExternalIds::default(),
             in_flight: FxHashMap::default(),
+            pulses: FxHashMap::default(),
             next_timeout: None,
             history: RequestHistory::default(),
             rates: CommandRateLimiter::default(),
@@ -285,21 +266,6 @@ impl Commander {
         }
     }
 
-    /// The command of a request was certainly not sent: it is answered so at once, and counts
-    /// neither towards the rate nor as one in flight. A `pulse` has its answer already.
-    pub fn handle_unsent(&mut self, key: &RequestKey, why: Unsent, now: Now) {
-        let mut of_key = self.in_flight.extract_if(|_, flight| flight.key == *key);
-        let Some((metric, flight)) = of_key.next() else { return };
-        drop(of_key);
-        if flight.rate.is_some() {
-            self.rates.withdraw_write(&metric, flight.sent_at);
-        }
-        self.history.withdraw_sent(key);
-        let (code, reason) = why.explain();
-        self.answer(flight.key, build_answer(code, reason, Some(&flight.address)), now);
-        self.set_due();
-    }
-
     /// Our clock and AWS's show the same time again, or no longer.
     pub fn handle_clocks(&mut self, clocks: ClockAgreement) {
         self.clocks = clocks;
@@ -308,7 +274,7 @@ impl Commander {
     /// This bridge is the one that acts from now on, or no longer. What is in flight is followed
     /// to its end. Requests from before it began to act are refused: another one may have sent them.
     pub fn handle_role(&mut self, role: Role, now: Now) {
-        if self.role == Role::Standby && role == Role::Active {
+        if self.role == Role::Follows && role == Role::Acts {
             self.acts_since = now.instant;
         }
         if self.role != Role::Stopped {
@@ -322,6 +288,7 @@ impl Commander {
         self.role = Role::Stopped;
         let why = "the bridge is shutting down: the value was not confirmed";
         self.give_up(now, |_| true, why, "");
+        self.give_up_pulses(now, |_| true);
     }
 
     /// Handles expired timers.
@@ -335,6 +302,7 @@ impl Commander {
             "the metric did not report the value",
             UNCONFIRMED_REMEDY,
         );
+        self.give_up_pulses(now, |pulse| pulse.deadline <= now.instant);
     }
 
     /// When the next timer expires.
@@ -397,7 +365,9 @@ impl Commander {
     }
 
     fn set_due(&mut self) {
-        self.next_timeout = self.in_flight.values().map(|flight| flight.deadline).min();
+        let flights = self.in_flight.values().map(|flight| flight.deadline);
+        let pulses = self.pulses.values().map(|pulse| pulse.deadline);
+        self.next_timeout = flights.chain(pulses).min();
     }
 }
 

@@ -1,7 +1,7 @@
 //! `sparkwise doctor`: whether what the environment names can be used, with nothing changed.
 //!
 //! It reads the environment as the bridge does and checks each MQTT server, AWS and SiteWise with
-//! the rights that the bridge needs, the outbox's disk, and the clock. Each check is a line: ok,
+//! the rights that the bridge needs, the table of a lease, the outbox's disk, and the clock. Each check is a line: ok,
 //! what to do, or that it was not checked and why.
 //!
 //! The servers, AWS and the disk are checked at the same time, each with a timeout: the
@@ -9,6 +9,7 @@
 
 mod commands;
 mod disk;
+mod lease;
 mod server;
 mod sitewise;
 mod tags;
@@ -157,6 +158,7 @@ pub async fn run(config: &Config, options: Options, mut tell: impl FnMut(Progres
     let sections = server::sections(config, options.take_over);
     let sections = sections.into_iter().chain([sitewise(config), disk(config)]);
     let sections = sections.chain(commands::sections(config, options.take_over));
+    let sections = sections.chain(lease::sections(config));
     // All of them are begun before the first is waited for.
     for Section { of, mut checks } in sections.collect::<Vec<_>>() {
         let known = loop {

@@ -332,6 +332,7 @@ impl Lease {
             heard: item.and_then(|item| self.heard_by_another(item)),
             ability: self.ability,
             follower: self.follower.ability(now),
+            unfollowed_since: self.unfollowed_since(now),
             ..self.figures.clone()
         }
     }

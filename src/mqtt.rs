@@ -14,11 +14,11 @@ mod inbox;
 mod lost;
 mod options;
 mod reconnect_backoff;
+mod send_notice;
 mod session;
 mod sieve;
 mod signed;
 mod tls;
-mod unsent;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -28,9 +28,9 @@ use crate::time::Timestamp;
 
 pub use connection::Connection;
 pub use inbox::ConnectionStats;
+pub use send_notice::SendNotice;
 pub use signed::{SignedAddress, SigningError};
 pub use tls::{Error, check as check_tls};
-pub use unsent::UnsentNotice;
 
 /// A message to be published.
 #[derive(Debug)]
@@ -39,13 +39,13 @@ pub struct Outgoing {
     pub message: Message,
     /// Deadline after which it is dropped unsent; none if it may wait.
     pub until: Option<Instant>,
-    /// Who is told if it is not sent.
-    pub unsent: Option<UnsentNotice>,
+    /// Who is told whether it was sent.
+    pub notice: Option<SendNotice>,
 }
 
 impl From<Message> for Outgoing {
     fn from(message: Message) -> Self {
-        Self { message, until: None, unsent: None }
+        Self { message, until: None, notice: None }
     }
 }
 

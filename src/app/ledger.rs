@@ -75,7 +75,7 @@ pub struct Ledger {
     /// Points that the outbox dropped.
     pub losses: OutboxLosses,
     /// Points that a bridge keeps while another delivers; none in one that acts alone.
-    pub standby: WindowFigures,
+    pub follower_window: WindowFigures,
     /// State of the outbox on disk; none with one in memory.
     pub disk: Option<DiskFigures>,
     /// What became of late values; none where these become dead letters.
@@ -128,7 +128,7 @@ impl Ledger {
             outbox_points: outbox.len(),
             parked_points: outbox.parked(),
             losses,
-            standby: WindowFigures::default(),
+            follower_window: WindowFigures::default(),
             disk: outbox.disk(),
             late: LateAccount::of(bridge),
             refused: dead_letters.refused(),
@@ -149,7 +149,7 @@ impl Ledger {
 
     /// Points queued or in flight.
     pub fn waiting(&self) -> usize {
-        self.outbox_points + self.delivery.waiting + self.standby.points
+        self.outbox_points + self.delivery.waiting + self.follower_window.points
     }
 
     /// Values that a crash would lose: queued or buffered, and not on disk.
@@ -170,8 +170,8 @@ impl Ledger {
             + delivery.refused.total()
             + delivery.discarded.total()
             + self.losses.total()
-            + self.standby.released
-            + self.standby.crowded_out
+            + self.follower_window.released
+            + self.follower_window.crowded_out
             + disk.overwritten
             + disk.full
             + disk.unreadable;
@@ -225,8 +225,8 @@ impl Ledger {
         let entered = self.values.values + self.values.own_points + restored;
         let discarded = self.delivery.discarded.total()
             + self.losses.total()
-            + self.standby.released
-            + self.standby.crowded_out
+            + self.follower_window.released
+            + self.follower_window.crowded_out
             + disk.overwritten
             + disk.full
             + disk.unreadable
@@ -319,8 +319,8 @@ impl Ledger {
                 DiscardReason::Unreadable => {
                     on_disk(|disk| disk.unreadable) + self.late_figures().lost
                 }
-                DiscardReason::StandbyReleased => self.standby.released,
-                DiscardReason::StandbyFull => self.standby.crowded_out,
+                DiscardReason::StandbyReleased => self.follower_window.released,
+                DiscardReason::StandbyFull => self.follower_window.crowded_out,
             };
             (why, count)
         })

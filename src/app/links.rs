@@ -89,6 +89,11 @@ struct ServerLinks {
     overlap: Option<(Overlap, Option<Instant>)>,
     /// Since when the session is interrupted, and the host was not told.
     hidden_since: Option<Instant>,
+    /// Whether the host's session stays open, unread, when an observer's replaces it.
+    keeps_session: bool,
+    /// That session, until another bridge takes the client identifier: if this process dies before,
+    /// the session's will says that nobody acts.
+    kept: Option<Link>,
 }
 
 /// A connection took over.
@@ -147,6 +152,8 @@ impl Links {
                 old: None,
                 overlap: None,
                 hidden_since: None,
+                keeps_session: false,
+                kept: None,
             });
         }
         Ok(links)
@@ -194,6 +201,9 @@ impl Links {
             if let Some(incoming) = server.incoming.take() {
                 incoming.shutdown.cancel();
             }
+            if kind == LinkKind::Host {
+                server.release_session();
+            }
             if server.current.kind == kind && !server.current.last_session.is_cancelled() {
                 continue;
             }
@@ -219,6 +229,14 @@ impl Links {
                 incoming.last_session.cancel();
                 incoming.shutdown.cancel();
             }
+        }
+    }
+
+    /// Nobody else is known to act, and STATE says that this bridge does: the host's sessions stay
+    /// open, for their wills, until another bridge takes their identifier or this one acts again.
+    pub(super) fn keep_sessions(&mut self) {
+        for server in &mut self.servers {
+            server.keeps_session = true;
         }
     }
 
@@ -310,6 +328,14 @@ impl Links {
 }
 
 impl ServerLinks {
+    /// Closes the session that was kept, without its will.
+    fn release_session(&mut self) {
+        self.keeps_session = false;
+        if let Some(kept) = self.kept.take() {
+            kept.shutdown.cancel();
+        }
+    }
+
     fn has(&self, id: u16) -> bool {
         self.current.id == id
             || self.old == Some(id)
@@ -368,7 +394,6 @@ impl ServerLinks {
             std::mem::swap(&mut self.current, &mut link);
             self.old = Some(link.id);
             link.last_session.cancel();
-            link.shutdown.cancel();
             if let Some((_, until)) = &mut self.overlap {
                 *until = Some(now + OVERLAP);
             }
@@ -379,6 +404,10 @@ impl ServerLinks {
                 figures: self.current.figures.clone(),
                 last_heard: link.last_heard,
             });
+            match self.keeps_session && link.kind == LinkKind::Host {
+                true => self.kept = Some(link),
+                false => link.shutdown.cancel(),
+            }
         }
         self.current.is_up = true;
         if self.hidden_since.take().is_some_and(|since| now.since(since) >= REPLACED) {

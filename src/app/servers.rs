@@ -8,7 +8,7 @@ use tracing::{debug, warn};
 use crate::command::Uplink;
 use crate::console::ServerStatus;
 use crate::console::degraded::{NOTHING_DELIVERED, STORED_DROPPED};
-use crate::mqtt::{self, Outgoing, UnsentNotice};
+use crate::mqtt::{self, Outgoing, SendNotice};
 use crate::sparkplug::host::{LostSenders, OutgoingMessage, ServerId};
 use crate::time::{Instant, Timestamp};
 
@@ -214,14 +214,14 @@ impl ServerStates {
         self.0.iter().map(ServerState::uplink).collect()
     }
 
-    /// Publishes a command at once or never, to a server whose uplink has just been asked for; what
-    /// is not sent is told.
-    pub(super) fn command(&self, command: OutgoingMessage, unsent: UnsentNotice) {
+    /// Publishes a command at once or never, to a server whose uplink has just been asked for; the
+    /// notice says whether it was sent.
+    pub(super) fn command(&self, command: OutgoingMessage, notice: SendNotice) {
         let OutgoingMessage { server: ServerId(place), message } = command;
         let queue = self.0.get(usize::from(place)).and_then(|server| server.queue.as_ref());
         let until = Some(tokio::time::Instant::now() + COMMAND_LIFE);
         debug!(messaging.destination.name = message.topic, "publishing a command");
-        let outgoing = Outgoing { message, until, unsent: Some(unsent) };
+        let outgoing = Outgoing { message, until, notice: Some(notice) };
         if queue.is_none_or(|queue| queue.try_send(outgoing).is_err()) {
             warn!("a command to MQTT server {place} was not sent: its queue is full or closed");
         }

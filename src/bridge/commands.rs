@@ -29,10 +29,12 @@ impl Bridge {
         }
     }
 
-    /// The command of a request was certainly not sent.
-    pub fn handle_unsent(&mut self, key: &RequestKey, why: Unsent, now: Now) {
-        if let Some(commands) = &mut self.commands {
-            commands.handle_unsent(key, why, now);
+    /// The MQTT client has the command of a request, or it was certainly not sent.
+    pub fn handle_sending(&mut self, key: &RequestKey, sent: Result<(), Unsent>, now: Now) {
+        match (&mut self.commands, sent) {
+            (Some(commands), Ok(())) => commands.handle_sent(key, now),
+            (Some(commands), Err(why)) => commands.handle_unsent(key, why, now),
+            (None, _) => {}
         }
     }
 

@@ -68,7 +68,7 @@ pub enum Code {
     Busy,
     /// The metric does not have the value that the request expects.
     UnexpectedValue,
-    /// This bridge is on standby.
+    /// This bridge follows another one, or is about to stop.
     Standby,
 }
 

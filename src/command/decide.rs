@@ -9,6 +9,7 @@ use super::memory::REMEMBER;
 use super::metrics::{LastValueDoubt, Writable};
 use super::request::{RequestKey, Sent, WriteRequest};
 use super::rules::{AllowRule, Confirmation};
+use super::sending::Pulse;
 use super::{
     Commander, HEADROOM, IN_FLIGHT, InFlightCommand, LIFETIME, LONGEST_CONFIRM, PlantView, Role,
     Uplink, build_answer, encode, value,
@@ -33,10 +34,10 @@ impl Commander {
         now: Now,
     ) -> Result<(), Answer> {
         let refused = |refusal: Refusal| build_answer(refusal.code, refusal.reason, None);
-        if self.role != Role::Active {
+        if self.role != Role::Acts {
             return Err(build_answer(
                 Code::Standby,
-                "this bridge is on standby or shutting down, and sends no commands",
+                "this bridge follows another one or is shutting down, and sends no commands",
                 None,
             ));
         }
@@ -66,7 +67,7 @@ impl Commander {
             let reason = format!("the rate limit of the rule `{}` is exceeded", rule.text);
             return Err(build_answer(Code::TooMany, reason, Some(address)));
         }
-        if self.in_flight.len() >= IN_FLIGHT || !self.history.has_room() {
+        if self.in_flight.len() + self.pulses.len() >= IN_FLIGHT || !self.history.has_room() {
             let reason = "too many commands are in flight";
             return Err(build_answer(Code::TooMany, reason, Some(address)));
         }
@@ -83,11 +84,19 @@ impl Commander {
         self.history.record_sent(key, now.instant);
         self.figures.sent += 1;
         self.outputs.push_back(Output::Publish(key.clone(), OutgoingMessage { server, message }));
-        if rule.echo == Confirmation::None {
-            let reason = "sent; not confirmed, since its rule is `pulse`";
-            return Err(build_answer(Code::SentUnconfirmed, reason, Some(address)));
-        }
         let deadline = now.instant + window;
+        self.next_timeout = self.next_timeout.map_or(Some(deadline), |due| Some(due.min(deadline)));
+        if rule.echo == Confirmation::None {
+            let pulse = Pulse {
+                metric: metric.key.clone(),
+                address: Arc::clone(address),
+                has_rate: rule.rate.is_some(),
+                sent_at: now.instant,
+                deadline,
+            };
+            self.pulses.insert(key.clone(), pulse);
+            return Ok(());
+        }
         let flight = InFlightCommand {
             key: key.clone(),
             address: Arc::clone(address),
@@ -102,7 +111,6 @@ impl Commander {
         let started =
             Output::Started { key: key.clone(), metric: Arc::clone(address), value: wanted };
         self.in_flight.insert(metric.key.clone(), flight);
-        self.next_timeout = self.next_timeout.map_or(Some(deadline), |due| Some(due.min(deadline)));
         self.outputs.push_back(started);
         Ok(())
     }

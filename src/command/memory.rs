@@ -139,9 +139,10 @@ impl CommandRateLimiter {
     /// A metric was not written after all.
     pub(super) fn withdraw_write(&mut self, metric: &MetricKey, at: Instant) {
         if let Some((_, times)) = self.0.get_mut(metric)
-            && times.back() == Some(&at)
+            // It is one of the last.
+            && let Some(place) = times.iter().rposition(|of| *of == at)
         {
-            times.pop_back();
+            times.remove(place);
         }
     }
 }

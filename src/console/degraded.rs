@@ -5,6 +5,7 @@
 mod collect;
 mod labels;
 mod late_values;
+mod lease;
 mod reasons;
 mod retried_values;
 mod words;
@@ -248,6 +249,16 @@ pub enum DegradedReason {
         /// What cannot be done and why, with a remedy.
         why: String,
     },
+    /// The lease's table cannot be reached.
+    LeaseUnreachable {
+        /// Why, with a remedy.
+        why: String,
+    },
+    /// This bridge holds the lease, and no second one follows.
+    NoFollower {
+        /// Since when.
+        since: Timestamp,
+    },
     /// SiteWise rejects a model or an asset, or its limits leave no place for it.
     Problem {
         /// The model or asset; or the assets that one cause keeps out.
@@ -287,6 +298,8 @@ impl DegradedReason {
             | Self::OutboxUnreadable(_)
             | Self::OutboxLost(_) => "the outbox",
             Self::LateValuesFailing { .. } => "late values",
+            Self::LeaseUnreachable { .. } => "the lease's table",
+            Self::NoFollower { .. } => "the lease",
             Self::Capped { machine, .. }
             | Self::ValuesRejected { machine, .. }
             | Self::ValuesTooFast { machine, .. }
@@ -438,6 +451,13 @@ impl DegradedReason {
                 )
             }
             Self::ValuesRetried { retried, .. } => retried.words(),
+            Self::LeaseUnreachable { why } => format!(
+                "cannot be reached: {why}; without it no bridge acts for longer than the lease lasts"
+            ),
+            Self::NoFollower { since } => format!(
+                "has no follower since {since}: nobody takes over if this bridge fails; start the \
+                 second one, and check that it has the same LEASE"
+            ),
             Self::Problem { reason, .. } => reason.clone(),
         }
     }

@@ -107,8 +107,8 @@ impl Snapshot {
         let (losses, saved) = (view.losses, view.buffer_saved);
         let ledger = Ledger::new(bridge, outbox, losses, view.dead_letters, view.servers, saved);
         let lease = view.lease.status(now);
-        let standby = lease.as_ref().map(|lease| lease.window).unwrap_or_default();
-        let ledger = Ledger { standby, ..ledger };
+        let follower_window = lease.as_ref().map(|lease| lease.window).unwrap_or_default();
+        let ledger = Ledger { follower_window, ..ledger };
         let handed = ledger.delivery.oldest;
         let handed = handed.map(|since| now.wall.minus(now.instant.since(since)));
         let mut nodes = [0; PHASES.len()];

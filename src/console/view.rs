@@ -128,6 +128,10 @@ pub struct LeaseStatus {
     pub figures: lease::Figures,
     /// Since when this bridge acts, or no longer does.
     pub since: Timestamp,
+    /// Since when it holds the lease and no other bridge follows.
+    pub unfollowed_since: Option<Timestamp>,
+    /// Why the lease's table cannot be reached, where it cannot.
+    pub trouble: Option<String>,
     /// The points that it keeps and has kept as a follower.
     pub window: WindowFigures,
 }
@@ -135,7 +139,7 @@ pub struct LeaseStatus {
 impl LeaseStatus {
     /// Whether a second bridge follows, this one or another.
     pub fn has_follower(&self) -> bool {
-        self.figures.follower.is_some()
+        self.figures.follower.is_some() || self.figures.role == lease::Role::Follower
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::item::{Ability, Version};
+use super::{Lease, State};
 use crate::time::Instant;
 
 /// What this bridge is at a moment.
@@ -79,6 +80,8 @@ pub struct Figures {
     pub ability: Ability,
     /// The follower's ability, where one is alive.
     pub follower: Option<Ability>,
+    /// Since when this bridge holds the lease and no other one follows.
+    pub unfollowed_since: Option<Instant>,
     /// How often this bridge took the lease.
     pub taken: u64,
     /// How often it could not renew in time.
@@ -87,4 +90,13 @@ pub struct Figures {
     pub yielded: u64,
     /// Calls without an answer that tells.
     pub failed: u64,
+}
+
+impl Lease {
+    /// Since when it holds the lease, and no other bridge says that it follows.
+    pub(super) fn unfollowed_since(&self, now: Instant) -> Option<Instant> {
+        let State::Holder { taken_at, .. } = self.state else { return None };
+        let is_alone = self.acts(now) && self.follower.ability(now).is_none();
+        is_alone.then(|| self.follower.last_seen().map_or(taken_at, |seen| seen.max(taken_at)))
+    }
 }

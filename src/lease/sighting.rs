@@ -60,7 +60,11 @@ pub(super) struct SeenEntry {
 
 /// Whether another process follows.
 #[derive(Clone, Debug, Default)]
-pub(super) struct FollowerSighting(Option<SeenEntry>);
+pub(super) struct FollowerSighting {
+    entry: Option<SeenEntry>,
+    /// When the last entry of any process changed last.
+    last_seen: Option<Instant>,
+}
 
 impl FollowerSighting {
     /// Takes what the item says. Returns the entry if it is another's.
@@ -71,24 +75,30 @@ impl FollowerSighting {
         now: Instant,
     ) -> Option<&'a FollowerEntry> {
         let entry = entry.filter(|entry| entry.id != *me);
-        let last = self.0.take();
-        self.0 = entry.map(|entry| {
+        let last = self.entry.take();
+        self.entry = entry.map(|entry| {
             let same = |last: &SeenEntry| last.id == entry.id && last.beat == entry.beat;
             let changed_at = last.filter(same).map_or(now, |last| last.changed_at);
             let FollowerEntry { id, beat, ability, .. } = entry;
             SeenEntry { id: Arc::clone(id), beat: *beat, ability: *ability, changed_at }
         });
+        self.last_seen = self.entry.as_ref().map(|entry| entry.changed_at).or(self.last_seen);
         entry
     }
 
     /// What the follower can do; none if none is alive.
     pub(super) fn ability(&self, now: Instant) -> Option<Ability> {
-        let entry = self.0.as_ref()?;
+        let entry = self.entry.as_ref()?;
         (now.since(entry.changed_at) < FOLLOWER_ALIVE).then_some(entry.ability)
     }
 
     /// The entry, alive or not.
     pub(super) fn entry(&self) -> Option<&SeenEntry> {
-        self.0.as_ref()
+        self.entry.as_ref()
+    }
+
+    /// When a follower was seen last.
+    pub(super) fn last_seen(&self) -> Option<Instant> {
+        self.last_seen
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::time::Instant;
 
 /// How much is kept from before the last renewal, at least.
-pub const STANDBY_WINDOW: Duration = Duration::from_secs(60);
+pub const SHORTEST_SPAN: Duration = Duration::from_secs(60);
 /// From a holder's notice that its connection is dead to the renewal that says so, and until that is
 /// seen.
 const NOTICE: Duration = Duration::from_secs(10);
@@ -21,7 +21,7 @@ const NOTICE: Duration = Duration::from_secs(10);
 /// How much is kept where connections have this keep-alive. The client sends a ping after one, and
 /// notices after another that it was not answered: so long a holder believes that it hears the plant.
 pub fn span(keep_alive: Duration) -> Duration {
-    STANDBY_WINDOW.max(keep_alive * 2 + NOTICE)
+    SHORTEST_SPAN.max(keep_alive * 2 + NOTICE)
 }
 
 /// What is kept, in the order in which it came.

@@ -359,7 +359,7 @@ impl MqttSession<'_> {
         outgoing: Outgoing,
         progress: &mut SessionProgress,
     ) -> Result<(), SessionEnd> {
-        let Outgoing { message, until, unsent } = outgoing;
+        let Outgoing { message, until, notice } = outgoing;
         progress.state_published |= self.filters.first() == Some(&message.topic);
         let is_before_birth = !progress.state_published;
         if is_before_birth && until.is_none() {
@@ -379,8 +379,8 @@ impl MqttSession<'_> {
                     false => "it was queued for too long",
                 }
             );
-            if let Some(unsent) = unsent.filter(|_| !is_before_birth) {
-                unsent.late();
+            if let Some(notice) = notice.filter(|_| !is_before_birth) {
+                notice.late();
             }
             return Ok(());
         }
@@ -392,8 +392,8 @@ impl MqttSession<'_> {
         let topic = message.topic.clone();
         match client.try_publish(message.topic, message.payload, options) {
             Ok(()) => {
-                if let Some(unsent) = unsent {
-                    unsent.sent();
+                if let Some(notice) = notice {
+                    notice.sent();
                 }
                 progress.last_publish = Some((Instant::now(), topic));
                 progress.unsent += 1;

@@ -22,7 +22,7 @@ pub mod presence;
 pub mod problems;
 pub mod rates;
 mod rejections;
-mod standby;
+mod roles;
 mod state;
 pub mod status;
 pub mod units;

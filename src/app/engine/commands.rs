@@ -20,7 +20,7 @@ use crate::command::queue;
 use crate::command::request::{CommandChannel, Envelope, RequestKey, Sent, WriteRequest};
 use crate::command::{self, Unsent};
 use crate::console::{CommandDoors as DoorStatuses, DoorStatus};
-use crate::mqtt::{ConnectionStats, Inbound, Outgoing, UnsentNotice};
+use crate::mqtt::{ConnectionStats, Inbound, Outgoing, SendNotice};
 use crate::sitewise::client::SiteWise;
 use crate::sparkplug::message::Message;
 use crate::sqs::{QueueAnswer, QueueRequest, QueueStatus};
@@ -36,20 +36,20 @@ const LOGGED_CHARS: usize = 200;
 pub(in crate::app) struct CommandDoors {
     pub iot: Option<IotCommandChannel>,
     pub queue: Option<QueueCommandChannel>,
-    pub unsent: UnsentCommands,
+    pub sending: SendNotices,
 }
 
-/// Word of commands that were not sent.
+/// Word of whether commands were sent.
 #[derive(Debug)]
-pub(in crate::app) struct UnsentCommands {
-    notices: mpsc::UnboundedSender<(RequestKey, Unsent)>,
-    told: mpsc::UnboundedReceiver<(RequestKey, Unsent)>,
+pub(in crate::app) struct SendNotices {
+    sender: mpsc::UnboundedSender<(RequestKey, Result<(), Unsent>)>,
+    receiver: mpsc::UnboundedReceiver<(RequestKey, Result<(), Unsent>)>,
 }
 
-impl Default for UnsentCommands {
+impl Default for SendNotices {
     fn default() -> Self {
-        let (notices, told) = mpsc::unbounded_channel();
-        Self { notices, told }
+        let (sender, receiver) = mpsc::unbounded_channel();
+        Self { sender, receiver }
     }
 }
 
@@ -91,14 +91,14 @@ pub(super) enum DoorInbound {
     Queue(QueueRequest),
     /// Nothing more comes from the queue.
     QueueDrained,
-    /// From an MQTT connection: the command of a request was not sent.
-    Unsent(RequestKey, Unsent),
+    /// From an MQTT connection: its client has the command of a request, or it was not sent.
+    Sending(RequestKey, Result<(), Unsent>),
 }
 
 impl CommandDoors {
     /// What comes next; pending for ever without a door.
     pub(super) async fn next(&mut self) -> DoorInbound {
-        let Self { iot, queue, unsent } = self;
+        let Self { iot, queue, sending } = self;
         let iot = async {
             let next = match iot {
                 Some(door) => door.requests.recv().await,
@@ -123,16 +123,17 @@ impl CommandDoors {
         tokio::select! {
             inbound = iot => DoorInbound::Iot(inbound),
             request = queue => request.map_or(DoorInbound::QueueDrained, DoorInbound::Queue),
-            Some((key, why)) = unsent.told.recv() => DoorInbound::Unsent(key, why),
+            Some((key, sent)) = sending.receiver.recv() => DoorInbound::Sending(key, sent),
         }
     }
 
     /// Another one from the same door, if there is one already.
     fn next_now(&mut self, of: DoorKind) -> Option<DoorInbound> {
-        let Self { iot, queue, unsent } = self;
+        let Self { iot, queue, sending } = self;
         match of {
-            DoorKind::Unsent => {
-                unsent.told.try_recv().ok().map(|(key, why)| DoorInbound::Unsent(key, why))
+            DoorKind::Sending => {
+                let next = sending.receiver.try_recv().ok();
+                next.map(|(key, sent)| DoorInbound::Sending(key, sent))
             }
             DoorKind::Iot => iot.as_mut()?.requests.try_recv().ok().map(DoorInbound::Iot),
             DoorKind::Queue => queue.as_mut()?.requests.try_recv().ok().map(DoorInbound::Queue),
@@ -175,7 +176,7 @@ impl CommandDoors {
 enum DoorKind {
     Iot,
     Queue,
-    Unsent,
+    Sending,
 }
 
 impl DoorStatuses for CommandDoors {
@@ -324,7 +325,7 @@ impl<S: SiteWise> Engine<S> {
         let of = match first {
             DoorInbound::Iot(_) => DoorKind::Iot,
             DoorInbound::Queue(_) | DoorInbound::QueueDrained => DoorKind::Queue,
-            DoorInbound::Unsent(..) => DoorKind::Unsent,
+            DoorInbound::Sending(..) => DoorKind::Sending,
         };
         let end = self.clock.now().instant + TIME_SLICE;
         let mut now = self.now();
@@ -347,8 +348,8 @@ impl<S: SiteWise> Engine<S> {
                 self.handle_request(envelope, body.as_bytes(), now);
             }
             DoorInbound::QueueDrained => {}
-            DoorInbound::Unsent(key, why) => {
-                self.bridge.handle_unsent(&key, why, now);
+            DoorInbound::Sending(key, sent) => {
+                self.bridge.handle_sending(&key, sent, now);
                 self.drain_commands();
             }
         }
@@ -408,8 +409,8 @@ impl<S: SiteWise> Engine<S> {
         while let Some(output) = self.bridge.poll_command() {
             match output {
                 Output::Publish(key, command) => {
-                    let unsent = UnsentNotice::new(self.doors.unsent.notices.clone(), key);
-                    self.servers.command(command, unsent);
+                    let notice = SendNotice::new(self.doors.sending.sender.clone(), key);
+                    self.servers.command(command, notice);
                 }
                 Output::Started { key, metric, value } => {
                     let words = command::display_text(&value);

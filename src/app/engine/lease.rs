@@ -66,8 +66,8 @@ pub(super) struct Keeper {
     next_check: Instant,
     probes: JoinSet<Sense>,
     reach: Reach,
-    /// Whether it was logged that the table cannot be reached.
-    fault_logged: bool,
+    /// Why the table cannot be reached, which was logged.
+    trouble: Option<String>,
     /// Whether it was logged that the window is full.
     crowding_logged: bool,
 }
@@ -128,8 +128,11 @@ impl LeaseView for Option<Box<Keeper>> {
     fn status(&self, now: Now) -> Option<LeaseStatus> {
         let keeper = self.as_ref()?;
         let figures = keeper.lease.figures(now.instant);
-        let since = now.wall.minus(now.instant.since(figures.since));
-        Some(LeaseStatus { figures, since, window: keeper.window.figures() })
+        let at = |since: Instant| now.wall.minus(now.instant.since(since));
+        let (since, unfollowed_since) = (at(figures.since), figures.unfollowed_since.map(at));
+        let trouble = keeper.trouble.clone();
+        let window = keeper.window.figures();
+        Some(LeaseStatus { figures, since, unfollowed_since, trouble, window })
     }
 }
 
@@ -148,7 +151,7 @@ impl<S: SiteWise> Engine<S> {
             next_check: now.instant,
             probes: JoinSet::new(),
             reach: Reach::new(now.instant),
-            fault_logged: false,
+            trouble: None,
             crowding_logged: false,
         }));
         self
@@ -286,18 +289,15 @@ impl<S: SiteWise> Engine<S> {
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
         match event {
             LeaseEvent::Answered(id, answer) => {
-                match &answer {
-                    Ok(_) if std::mem::take(&mut keeper.fault_logged) => {
-                        info!("the lease's table can be reached again");
-                    }
-                    Err(fault) if !std::mem::replace(&mut keeper.fault_logged, true) => {
-                        warn!(
-                            "the lease's table cannot be reached: {}; the bridge that holds the \
-                             lease stops acting when it expires, and the other cannot take it",
-                            fault.explain()
-                        );
-                    }
-                    Ok(_) | Err(_) => {}
+                let before = keeper.trouble.take();
+                keeper.trouble = answer.as_ref().err().map(ApiFault::explain);
+                match (&before, &keeper.trouble) {
+                    (Some(_), None) => info!("the lease's table can be reached again"),
+                    (None, Some(why)) => warn!(
+                        "the lease's table cannot be reached: {why}; the bridge that holds the \
+                         lease stops acting when it expires, and the other cannot take it"
+                    ),
+                    (None, None) | (Some(_), Some(_)) => {}
                 }
                 keeper.lease.handle_answer(id, answer.unwrap_or(Answer::Failed), now.instant);
             }
@@ -335,6 +335,10 @@ impl<S: SiteWise> Engine<S> {
                 keeper.mode = Mode::Follows;
                 keeper.reach.handle_role(true, now.instant);
                 keeper.links.retire_host();
+                // Others take the lease at once, or have it.
+                if why == StopReason::Lapsed {
+                    keeper.links.keep_sessions();
+                }
                 keeper.links.begin(LinkKind::Observer, now.instant);
             }
         }

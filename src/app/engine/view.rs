@@ -70,8 +70,9 @@ impl<S: SiteWise> Engine<S> {
             &links,
             self.is_buffer_safe(),
         );
-        let standby = self.keeper.as_ref().map(|keeper| keeper.window()).unwrap_or_default();
-        Ledger { replayed_messages: self.catch_up.replayed, standby, ..ledger }
+        let follower_window =
+            self.keeper.as_ref().map(|keeper| keeper.window()).unwrap_or_default();
+        Ledger { replayed_messages: self.catch_up.replayed, follower_window, ..ledger }
     }
 
     /// Writes a line of metrics, with `METRICS_EMF`.

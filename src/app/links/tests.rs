@@ -177,6 +177,64 @@ async fn who_lost_the_host_s_identifier_does_not_take_it_back() {
     broker.stop().await;
 }
 
+/// Its lease was over, nobody else had taken it, and it closed the host's connection in order: once it
+/// was killed, STATE said for ever that a host was there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bridge_that_dies_after_its_lease_is_over_leaves_a_will() {
+    let broker = Broker::start(0).await.unwrap();
+    let mut one = Rig::start(&broker.url(), "tester-one");
+    one.begin(LinkKind::Host);
+    one.until(|rig| rig.kinds == [LinkKind::Host]).await;
+    let mut wills = watch_state(&broker).await;
+    one.links.retire_host();
+    one.links.keep_sessions();
+    one.begin(LinkKind::Observer);
+    one.until(|rig| rig.kinds.len() == 2).await;
+    let none = timeout(Duration::from_millis(500), wills.recv()).await;
+    assert!(none.is_err(), "it lives: {none:?}");
+    // It acts again: its new connection replaces the one that was kept, without its will.
+    one.begin(LinkKind::Host);
+    one.until(|rig| rig.kinds.len() == 3).await;
+    one.links.retire_host();
+    one.links.keep_sessions();
+    one.begin(LinkKind::Observer);
+    one.until(|rig| rig.kinds.len() == 4).await;
+    while let Ok(Some(will)) = timeout(Duration::from_millis(500), wills.recv()).await {
+        drop(will);
+    }
+    // As when it is killed: no connection is closed in order.
+    one.links.finish(true).await.unwrap();
+    let will = timeout(PATIENCE, wills.recv()).await.unwrap().unwrap();
+    let will = String::from_utf8_lossy(&will).into_owned();
+    assert!(will.contains("\"online\":false"), "{will}");
+    broker.stop().await;
+}
+
+/// What STATE says.
+async fn watch_state(broker: &Broker) -> mpsc::Receiver<bytes::Bytes> {
+    let config = config(&broker.url());
+    let url = config.mqtt.servers.first().unwrap();
+    let connection =
+        Connection::observer(0, url, &config.mqtt, &config.sparkplug, "watcher").unwrap();
+    let (inbound, mut session) = mpsc::channel(10_000);
+    let (outbound, publishes) = mpsc::channel(100);
+    tokio::spawn(connection.run(inbound, publishes, CancellationToken::new()));
+    let first = timeout(PATIENCE, session.recv()).await.unwrap();
+    assert!(matches!(first, Some(Inbound::Connected { .. })), "{first:?}");
+    let (states, seen) = mpsc::channel(100);
+    tokio::spawn(async move {
+        let _outbound = outbound;
+        while let Some(inbound) = session.recv().await {
+            if let Inbound::Message { topic, payload, .. } = inbound
+                && topic == STATE
+            {
+                let _ = states.send(payload).await;
+            }
+        }
+    });
+    seen
+}
+
 /// Its connection ends because the other bridge took the identifier: no edge node is gone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn that_a_leaving_bridge_loses_its_connection_is_no_news() {

@@ -163,6 +163,40 @@ fn a_pulse_is_sent_each_time_and_wants_no_echo() {
     assert!(rig.started.is_empty());
 }
 
+/// It was answered as sent when it was queued for the client, also where it never left.
+#[test]
+fn a_pulse_counts_as_sent_once_the_client_has_it() {
+    let mut rig = Rig::new("Nordsee/gw/Reset = true pulse rate 2/1h");
+    rig.born([Metric::new("Reset", false)]);
+    rig.sends = false;
+    let key = |id: &str| RequestKey::new(crate::command::request::CommandChannel::Queue, id);
+    let reset = json!({ "asset": "Nordsee/gw", "property": "Reset", "value": true });
+    for (id, sent, code) in [
+        ("1", Err(Unsent::NoSession), Code::NodeOffline),
+        ("2", Err(Unsent::Late), Code::TooMany),
+        ("3", Ok(()), Code::SentUnconfirmed),
+    ] {
+        rig.request(id, &reset);
+        assert_eq!((rig.published.len(), rig.answers.len()), (1, 0), "{id}");
+        rig.published.clear();
+        rig.bridge.handle_sending(&key(id), sent, rig.now);
+        rig.drain();
+        let answer = rig.answered(id).unwrap();
+        assert_eq!((answer.code, answer.metric.is_some()), (code, true));
+        rig.bridge.handle_sending(&key(id), Err(Unsent::Late), rig.now);
+        rig.drain();
+        assert!(rig.answers.is_empty(), "one answer each");
+    }
+    // Those that were not sent do not count towards the rate. Of this one nothing is heard in time.
+    rig.request("4", &reset);
+    rig.pass(9_999);
+    assert!(rig.answers.is_empty());
+    rig.pass(1);
+    assert_eq!(rig.answered("4").unwrap().code, Code::NotConfirmed);
+    rig.request("5", &reset);
+    assert_eq!(rig.answered("5").unwrap().code, Code::TooMany);
+}
+
 #[test]
 fn a_request_that_comes_twice_gets_the_first_ones_answer() {
     let request = json!({ "asset": "Nordsee/gw", "property": LIMIT, "value": 41 });
@@ -176,9 +210,9 @@ fn a_request_that_comes_twice_gets_the_first_ones_answer() {
     let (_, again, repeated) = rig.answers.remove(0);
     assert_eq!((again, repeated), (first, true));
     // A refusal is kept as well.
-    rig.bridge.handle_role(Role::Standby, rig.now);
+    rig.bridge.handle_role(Role::Follows, rig.now);
     rig.request("2", &request);
-    rig.bridge.handle_role(Role::Active, rig.now);
+    rig.bridge.handle_role(Role::Acts, rig.now);
     rig.request("2", &request);
     let codes: Vec<_> =
         rig.answers.drain(..).map(|(_, answer, again)| (answer.code, again)).collect();
@@ -242,13 +276,13 @@ fn a_command_that_was_not_sent_is_answered_so_at_once() {
         rig.published.clear();
         rig.pass(1_000);
         let key = RequestKey::new(crate::command::request::CommandChannel::Queue, id);
-        rig.bridge.handle_unsent(&key, why, rig.now);
+        rig.bridge.handle_sending(&key, Err(why), rig.now);
         rig.drain();
         let answer = rig.answered(id).unwrap();
         assert_eq!((answer.code, answer.metric.is_some()), (code, true));
         assert_eq!(rig.bridge.commands().unwrap().figures().in_flight, 0);
         // The request has its answer, and only one.
-        rig.bridge.handle_unsent(&key, why, rig.now);
+        rig.bridge.handle_sending(&key, Err(why), rig.now);
         rig.request(id, &request);
         assert_eq!(rig.answers.remove(0).1.code, code);
         assert!(rig.answers.is_empty() && rig.published.is_empty());
@@ -257,7 +291,7 @@ fn a_command_that_was_not_sent_is_answered_so_at_once() {
     rig.request("3", &json!({ "asset": "Nordsee/gw", "property": "Limit", "value": 42 }));
     rig.told([Metric::new("Limit", 42.0)]);
     let key = RequestKey::new(crate::command::request::CommandChannel::Queue, "3");
-    rig.bridge.handle_unsent(&key, Unsent::NoSession, rig.now);
+    rig.bridge.handle_sending(&key, Err(Unsent::NoSession), rig.now);
     rig.drain();
     assert_eq!(rig.answered("3").unwrap().code, Code::Confirmed);
     assert_eq!(rig.ask("Nordsee/gw", "Limit", 43), Some(Code::TooMany), "it counts");

@@ -405,16 +405,16 @@ fn unexpected_value() {
 #[test]
 fn standby() {
     let mut rig = Rig::plain();
-    rig.bridge.handle_role(Role::Standby, rig.now);
+    rig.bridge.handle_role(Role::Follows, rig.now);
     assert_eq!(limit(&mut rig, 41), Some(Code::Standby));
-    rig.bridge.handle_role(Role::Active, rig.now);
+    rig.bridge.handle_role(Role::Acts, rig.now);
     assert_eq!(limit(&mut rig, 41), None);
     rig.published.clear();
     rig.bridge.shut_down(rig.now);
     rig.drain();
     assert_eq!(rig.answers.remove(0).1.code, Code::NotConfirmed, "what was in flight");
     assert_eq!(limit(&mut rig, 42), Some(Code::Standby));
-    rig.bridge.handle_role(Role::Active, rig.now);
+    rig.bridge.handle_role(Role::Acts, rig.now);
     assert_eq!(limit(&mut rig, 42), Some(Code::Standby), "it stops for good");
 }
 

@@ -69,13 +69,13 @@ fn what_is_not_kept_was_sent_when_it_arrived() {
 #[test]
 fn what_was_sent_before_this_bridge_took_over_is_not_sent_again() {
     let mut rig = Rig::plain();
-    rig.bridge.handle_role(Role::Standby, rig.now);
+    rig.bridge.handle_role(Role::Follows, rig.now);
     rig.pass(120_000);
-    rig.bridge.handle_role(Role::Active, rig.now);
+    rig.bridge.handle_role(Role::Acts, rig.now);
     let took_over = rig.now.wall.as_millis();
     // To be told again what it is changes nothing.
     rig.pass(1_000);
-    rig.bridge.handle_role(Role::Active, rig.now);
+    rig.bridge.handle_role(Role::Acts, rig.now);
     let start = Some(Timestamp::from_millis(START));
     let sent = |at| Sent::Before { at: Timestamp::from_millis(at), start };
     assert_eq!(asked(&mut rig, 41, sent(took_over - 1)), Some(Code::Expired));

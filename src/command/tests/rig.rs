@@ -27,6 +27,8 @@ pub(super) struct Rig {
     /// What was told to the plant, and not looked at yet.
     pub(super) published: Vec<OutgoingMessage>,
     pub(super) started: Vec<String>,
+    /// Whether the client has what was told to the plant at once.
+    pub(super) sends: bool,
     /// Answers that were not looked at yet.
     pub(super) answers: Vec<(String, Arc<Answer>, bool)>,
 }
@@ -58,6 +60,7 @@ impl Rig {
             uplink: Uplink::Open,
             published: Vec::new(),
             started: Vec::new(),
+            sends: true,
             answers: Vec::new(),
         };
         rig.bridge.handle_connected(SERVER, now.wall, now);
@@ -167,7 +170,12 @@ impl Rig {
         }
         while let Some(output) = self.bridge.poll_command() {
             match output {
-                Output::Publish(_, message) => self.published.push(message),
+                Output::Publish(key, message) => {
+                    self.published.push(message);
+                    if self.sends {
+                        self.bridge.handle_sending(&key, Ok(()), self.now);
+                    }
+                }
                 Output::Started { key, .. } => self.started.push(key.id.to_string()),
                 Output::Answer { key, answer, repeated } => {
                     self.answers.push((key.id.to_string(), answer, repeated));

@@ -191,7 +191,7 @@ impl ValueStats {
             in_outbox: ledger.outbox_points.saturating_sub(ledger.parked_points),
             behind_gates: ledger.parked_points,
             in_delivery: delivery.waiting,
-            in_standby: ledger.standby.points,
+            in_standby: ledger.follower_window.points,
             delivered: delivery.delivered,
             refused_early: ledger.values.refused.named().to_vec(),
             refused: delivery.refused.named().to_vec(),

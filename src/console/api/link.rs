@@ -57,6 +57,8 @@ pub(super) fn of(twin: &Twin, why: &DegradedReason) -> Option<Link> {
         | DegradedReason::OutboxUnreadable(_)
         | DegradedReason::OutboxLost(_)
         | DegradedReason::CommandsUnreachable { .. }
+        | DegradedReason::LeaseUnreachable { .. }
+        | DegradedReason::NoFollower { .. }
         | DegradedReason::Clock { .. } => None,
     }
 }

@@ -94,6 +94,8 @@ impl DegradedReason {
         outbox(view, &mut all);
         let doors = view.doors.statuses().into_iter().flat_map(|door| door.troubles);
         all.extend(doors.map(|(url, why)| Self::CommandsUnreachable { url, why }));
+        let lease = view.lease.status(view.now);
+        all.extend(lease.map(|lease| Self::lease(&lease, view.now.wall)).unwrap_or_default());
         if view.clock_ahead != 0 {
             all.push(Self::Clock { ahead: view.clock_ahead });
         }
@@ -112,9 +114,10 @@ impl DegradedReason {
             | Self::ForeignTopics { .. }
             | Self::NothingDelivered { .. }
             | Self::AllNodesExcluded { .. }
+            | Self::LeaseUnreachable { .. }
             | Self::SiteWise { .. } => 0,
-            Self::SiteWiseSlow { .. } => 1,
-            Self::MessagesLost { .. }
+            Self::SiteWiseSlow { .. }
+            | Self::MessagesLost { .. }
             | Self::RetainedDropped { .. }
             | Self::MessagesLate { .. } => 1,
             Self::OutboxFull(_)
@@ -124,7 +127,7 @@ impl DegradedReason {
             | Self::OutboxNotWritable(_)
             | Self::OutboxUnreadable(_)
             | Self::OutboxLost(_) => 2,
-            Self::Clock { .. } | Self::CommandsUnreachable { .. } => 3,
+            Self::Clock { .. } | Self::CommandsUnreachable { .. } | Self::NoFollower { .. } => 3,
             Self::Finding { finding: Finding::ClockBack, .. } => 7,
             Self::NotUnderstood { .. } | Self::Finding { .. } => 4,
             Self::Offline { .. } => 5,

@@ -5,7 +5,7 @@ use crate::twin::caps::Cap;
 
 impl DegradedReason {
     /// All labels.
-    pub const LABELS: [&'static str; 31] = [
+    pub const LABELS: [&'static str; 33] = [
         "mqtt_not_connected",
         "mqtt_client_id_shared",
         "mqtt_messages_lost",
@@ -33,6 +33,8 @@ impl DegradedReason {
         "sitewise_failing",
         "sitewise_slow",
         "commands_unreachable",
+        "lease_unreachable",
+        "no_follower",
         "clock",
         "sender_clock",
         "values_retried",
@@ -67,6 +69,8 @@ impl DegradedReason {
             Self::OutboxLost(_) => "outbox_lost",
             Self::Capped { cap, .. } => Self::capped(*cap),
             Self::CommandsUnreachable { .. } => "commands_unreachable",
+            Self::LeaseUnreachable { .. } => "lease_unreachable",
+            Self::NoFollower { .. } => "no_follower",
             Self::Clock { .. } => "clock",
             Self::SenderClock { .. } => "sender_clock",
             Self::ValuesRetried { .. } => "values_retried",

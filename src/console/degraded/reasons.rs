@@ -10,12 +10,18 @@ use crate::telemetry::printable;
 const MAX_NAMED: usize = 100;
 
 /// Snapshot of all reasons: counts by label, and the first ones in full.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DegradedReasons {
     named: Vec<DegradedReason>,
     /// How many reasons there are, with those that are not listed.
     rows: u64,
     counts: [u64; DegradedReason::LABELS.len()],
+}
+
+impl Default for DegradedReasons {
+    fn default() -> Self {
+        Self { named: Vec::new(), rows: 0, counts: [0; DegradedReason::LABELS.len()] }
+    }
 }
 
 impl DegradedReasons {
@@ -311,6 +317,8 @@ mod tests {
             DegradedReason::AllNodesExcluded { edge: String::new(), messages: 1 },
             DegradedReason::Finding { edge: None, finding: Finding::HostConflict, count: 1 },
             DegradedReason::CommandsUnreachable { url: String::new(), why: String::new() },
+            DegradedReason::LeaseUnreachable { why: String::new() },
+            DegradedReason::NoFollower { since: Timestamp::from_millis(0) },
             DegradedReason::Clock { ahead: 1 },
             DegradedReason::SenderClock { edge: String::new(), ahead: 1, others: 0 },
             DegradedReason::ValuesTooFast {
@@ -388,6 +396,7 @@ mod tests {
                     | DegradedReason::SiteWise { .. }
                     | DegradedReason::ClientIdShared { .. }
                     | DegradedReason::CommandsUnreachable { .. }
+                    | DegradedReason::LeaseUnreachable { .. }
                     | DegradedReason::Problem { .. }
             )
         };

@@ -36,6 +36,12 @@ pub(super) const TABLE: &[MetricDef] = &[
         "Whether a second bridge follows, as the lease's item says: 1 or 0.",
         |s| of(s, |lease| f64::from(u8::from(lease.has_follower()))),
     ),
+    counter(
+        "sparkwise_lease_unheard_total",
+        "Points that this bridge delivered while it followed, because the holder may not have \
+         received them: by the lease's item its connection to an MQTT server was interrupted.",
+        |s| of(s, |lease| lease.window.unheard as f64),
+    ),
     counter("sparkwise_lease_taken_total", "How often this bridge took the lease.", |s| {
         of(s, |lease| lease.figures.taken as f64)
     }),

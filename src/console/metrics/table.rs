@@ -250,8 +250,8 @@ pub(super) const TABLE: &[MetricDef] = &[
         |s| {
             let Snapshot { ledger, .. } = s;
             let outbox = ledger.outbox_points.saturating_sub(ledger.parked_points);
-            let (parked, standby) = (ledger.parked_points, ledger.standby.points);
-            [outbox, parked, ledger.delivery.waiting, standby].map(|n| n as f64).to_vec()
+            let (parked, kept) = (ledger.parked_points, ledger.follower_window.points);
+            [outbox, parked, ledger.delivery.waiting, kept].map(|n| n as f64).to_vec()
         },
     ),
     gauge(

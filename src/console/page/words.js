@@ -59,6 +59,8 @@ export const DEGRADED = {
   mqtt_delivers_nothing: 'a server delivers nothing',
   not_understood: 'an edge node cannot be interpreted',
   commands_unreachable: 'commands cannot come in, or answers cannot leave',
+  lease_unreachable: 'the table of the lease cannot be reached',
+  no_follower: 'no second bridge follows',
   only_stored: 'edge nodes are known only by stored births',
   node_offline: 'an edge node is offline',
   values_rejected: 'values of a machine are rejected',

@@ -396,3 +396,25 @@ fn a_deleted_item_ends_the_holding_and_is_made_anew() {
     let Version { epoch, .. } = store.item.unwrap().version;
     assert_eq!(epoch, 2, "the epoch rises");
 }
+
+/// The second bridge was gone, and the first one could not say since when; and a follower said of itself
+/// that no bridge follows.
+#[test]
+fn a_holder_says_since_when_nobody_follows() {
+    let mut store = Store::default();
+    let (mut one, sent_at) = Bridge::holder(&mut store);
+    let since = |bridge: &Bridge, now| bridge.lease.figures(now).unfollowed_since;
+    let now = sent_at + MOMENT;
+    assert_eq!(since(&one, now), Some(now), "since it took the lease");
+    let mut two = Bridge::start("two", now);
+    let mut end = now + RENEW * 4;
+    serve_both(&mut one, &mut two, &mut store, now, end);
+    assert_eq!((since(&one, end), since(&two, end)), (None, None));
+    // It dies.
+    let died = end;
+    while end < died + RENEW * 10 {
+        end = one.serve(end, &mut store);
+    }
+    let seen = since(&one, end).unwrap();
+    assert!(seen + RENEW >= died && seen <= died + RENEW, "{seen:?} {died:?}");
+}

@@ -12,7 +12,7 @@ async fn a_command_leaves_at_once_or_never() {
     assert_eq!(bridge.figures.uplink(), None);
     bridge.connected().await;
     assert_eq!(bridge.figures.uplink(), Some(0));
-    let (told, mut unsent) = mpsc::unbounded_channel();
+    let (sender, mut notices) = mpsc::unbounded_channel();
     let command = |payload: &str, life: Duration| Outgoing {
         message: Message {
             topic: "spBv1.0/Nordsee/NCMD/Gateway".to_owned(),
@@ -21,8 +21,8 @@ async fn a_command_leaves_at_once_or_never() {
             retain: false,
         },
         until: Some(tokio::time::Instant::now() + life),
-        unsent: Some(UnsentNotice::new(
-            told.clone(),
+        notice: Some(SendNotice::new(
+            sender.clone(),
             RequestKey::new(CommandChannel::Queue, payload),
         )),
     };
@@ -45,16 +45,20 @@ async fn a_command_leaves_at_once_or_never() {
     bridge.publish(STATE, "online", Qos::AtLeastOnce).await;
     bridge.outbound.send(command("after", PATIENCE)).await.unwrap();
     assert_eq!(plant.message("spBv1.0/Nordsee/NCMD/Gateway").await.0, "after");
-    // Who asked for what was not sent is told; it was waited for as if it had been.
-    let mut unsent = || unsent.try_recv().ok().map(|(key, why)| (key.id.to_string(), why));
-    for (id, why) in
-        [("early", Unsent::NoSession), ("late", Unsent::Late), ("between", Unsent::NoSession)]
-    {
-        assert_eq!(unsent(), Some((id.to_owned(), why)));
+    // Who asked is told once of each whether it was sent; what was not was waited for as if it had been.
+    let mut told = || notices.try_recv().ok().map(|(key, sent)| (key.id.to_string(), sent));
+    for (id, sent) in [
+        ("early", Err(Unsent::NoSession)),
+        ("late", Err(Unsent::Late)),
+        ("now", Ok(())),
+        ("between", Err(Unsent::NoSession)),
+        ("after", Ok(())),
+    ] {
+        assert_eq!(told(), Some((id.to_owned(), sent)));
     }
     broker.stop().await;
     bridge.outbound.send(command("last", PATIENCE)).await.unwrap();
     while !matches!(bridge.next().await, Inbound::Disconnected { .. }) {}
     drop(bridge);
-    assert!(unsent().is_none_or(|(id, _)| id == "last"));
+    assert!(told().is_none_or(|(id, _)| id == "last"));
 }

@@ -43,8 +43,11 @@ impl States {
         Self(states)
     }
 
-    /// The longest time from an offline STATE to the next that was online.
-    pub(crate) fn longest_offline(&self) -> Duration {
-        self.0.lock().unwrap().longest
+    /// The longest time from an offline STATE to the next that was online, or to now, since this was
+    /// asked last.
+    pub(crate) fn take_longest_offline(&self) -> Duration {
+        let mut states = self.0.lock().unwrap();
+        let now = states.since.map_or(Duration::ZERO, |at| at.elapsed());
+        std::mem::take(&mut states.longest).max(now)
     }
 }

@@ -258,7 +258,7 @@ impl World {
             }
             What::Role => {
                 self.active = !self.active;
-                let role = if self.active { Role::Active } else { Role::Standby };
+                let role = if self.active { Role::Acts } else { Role::Follows };
                 if self.active {
                     self.began = self.now.wall.as_millis();
                 }
@@ -427,10 +427,13 @@ impl World {
         }
         while let Some(output) = self.bridge.poll_command() {
             match output {
-                Output::Publish(_, message) => match plant::read(&message.message) {
-                    Ok(command) => self.published(&command),
-                    Err(what) => self.violations.push(format!("it published {what}")),
-                },
+                Output::Publish(key, message) => {
+                    match plant::read(&message.message) {
+                        Ok(command) => self.published(&command),
+                        Err(what) => self.violations.push(format!("it published {what}")),
+                    }
+                    self.bridge.handle_sending(&key, Ok(()), self.now);
+                }
                 Output::Started { key, value, .. } => {
                     let id: usize = key.id.parse().unwrap();
                     self.doors.started(id, key.channel, &value, self.now);

@@ -13,7 +13,7 @@ impl Bridge {
         self.host.handle_role(HostRole::Listens);
         self.twin.follow();
         self.hold_labels(true);
-        self.handle_role(command::Role::Standby, now);
+        self.handle_role(command::Role::Follows, now);
     }
 
     /// This bridge provisions from now on. It publishes nothing before [`speak`](Self::speak).
@@ -25,7 +25,7 @@ impl Bridge {
     /// It has a connection under the host's own client identifier, and publishes from now on.
     pub fn speak(&mut self, now: Now) {
         self.host.handle_role(HostRole::Speaks);
-        self.handle_role(command::Role::Active, now);
+        self.handle_role(command::Role::Acts, now);
     }
 
     /// Edge nodes of which this bridge lacks something that a rebirth would bring, as `group/node`.
