@@ -87,6 +87,12 @@ pub enum PlanError {
          capture"
     )]
     NoBirth,
+    /// The same of a capture.
+    #[error(
+        "the capture has no birth: capture for longer, or while the edge nodes are restarted or asked \
+         for their births (Node Control/Rebirth)"
+    )]
+    NoBirthCaptured,
     /// Nothing says what ids derive from.
     #[error(
         "ids derive from the AWS account and region: give AWS credentials, or set \
@@ -115,7 +121,7 @@ pub enum PlanError {
     #[error(transparent)]
     Client(#[from] NoClient),
     /// SiteWise cannot be read.
-    #[error("SiteWise cannot be read: {}", why(.0))]
+    #[error("SiteWise cannot be read: {}", .0.explain_once())]
     SiteWise(#[from] ApiFault),
 }
 
@@ -138,14 +144,16 @@ pub struct WithoutServer<S>(pub S);
 
 impl<S: VariableSource> VariableSource for WithoutServer<S> {
     fn get(&self, name: &str) -> Result<Option<String>, NotUnicode> {
-        let found = self.0.get(name)?;
-        let instead = match name {
+        self.0.get(name)
+    }
+
+    fn stand_in(&self, name: &str) -> Option<&'static str> {
+        match name {
             "MQTT_URL" => Some("mqtt://localhost"),
             // The SDK looks for it by itself, and without one nothing is asked of AWS.
             "AWS_REGION" => Some("none"),
             _ => None,
-        };
-        Ok(found.or_else(|| instead.map(str::to_owned)))
+        }
     }
 
     fn file(&self, path: &Path) -> std::io::Result<String> {
@@ -198,19 +206,6 @@ async fn account(config: &Config) -> Result<(AwsSiteWise, String), PlanError> {
     };
     let namespace = answer("where AWS credentials come from, or STS", ask).await?;
     Ok((sitewise, namespace))
-}
-
-/// What is wrong, and what to do: nothing is tried again by itself here.
-fn why(fault: &ApiFault) -> String {
-    match fault.cause {
-        Cause::NoAnswer | Cause::ServerError => format!(
-            "{}: {}; check DNS, proxies and the VPC endpoint on the way and AWS_ENDPOINT_URL, then the \
-             AWS Health Dashboard",
-            fault.cause.description(),
-            fault.message
-        ),
-        _ => fault.explain(),
-    }
 }
 
 impl PlanError {
@@ -274,7 +269,10 @@ async fn observe<S: SiteWise>(
         PlanSource::Captures(paths) => capture::read(&bridge.host, paths)?,
     };
     if !captured.events.iter().any(|(_, event)| matches!(event, Event::Birth(_))) {
-        return Err(PlanError::NoBirth);
+        return Err(match from {
+            PlanSource::Plant { .. } => PlanError::NoBirth,
+            PlanSource::Captures(_) => PlanError::NoBirthCaptured,
+        });
     }
     let mut run = PlanRun {
         labels: (!config.twin.labels.is_empty()).then(|| config.twin.labels.clone()),
