@@ -186,6 +186,7 @@ impl Bridge {
         // A response in which every entry failed does not count as reachable.
         let put = Reachability::of_put(&answer);
         self.delivery.handle_put_response(id, answer, now);
+        self.reachability.set_unreachable(self.delivery.is_unreachable());
         self.reachability.put_answered(id.number(), put, self.delivery.all_rejected(), now);
     }
 

@@ -56,6 +56,8 @@ pub enum HelpPage {
     Plan,
     /// `sparkwise doctor`.
     Doctor,
+    /// `sparkwise healthcheck`.
+    Healthcheck,
 }
 
 /// How long `sparkwise plan` listens.
@@ -118,6 +120,19 @@ Exit codes: 0 if nothing is wrong, 1 if something is, 64 for invalid arguments o
 configuration.
 ";
 
+/// What `sparkwise healthcheck --help` prints.
+const HEALTHCHECK: &str = "\
+sparkwise healthcheck: checks that the bridge with the same configuration is alive
+
+Usage: sparkwise healthcheck
+
+It asks /livez at CONSOLE_ADDR, as health checks of containers do. It needs no token, and does not look
+at what is wrong in the plant or with SiteWise: that is sparkwise status.
+
+Exit codes: 0 if the bridge is alive, 1 if it is not or CONSOLE_ADDR is invalid, 64 for invalid
+arguments.
+";
+
 /// Reads the arguments, the program's own name left out.
 ///
 /// # Errors
@@ -131,6 +146,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, l
         Some(Long("version") | Short('V')) => Ok(Command::Version),
         Some(Value(word)) if word == "healthcheck" => match parser.next()? {
             None => Ok(Command::Healthcheck),
+            Some(Long("help") | Short('h')) => Ok(Command::Help(HelpPage::Healthcheck)),
             Some(argument) => Err(argument.unexpected()),
         },
         Some(Value(word)) if word == "plan" => plan(&mut parser),
@@ -195,6 +211,16 @@ pub fn page(page: HelpPage) -> String {
         HelpPage::All => help(),
         HelpPage::Plan => PLAN.to_owned(),
         HelpPage::Doctor => DOCTOR.to_owned(),
+        HelpPage::Healthcheck => HEALTHCHECK.to_owned(),
+    }
+}
+
+/// The command whose help says what these arguments should have been.
+pub fn help_command(arguments: &[OsString]) -> String {
+    let first = arguments.first().and_then(|first| first.to_str()).unwrap_or_default();
+    match COMMANDS.iter().any(|(command, _)| *command == first) {
+        true => format!("sparkwise {first} --help"),
+        false => "sparkwise --help".to_owned(),
     }
 }
 
@@ -227,6 +253,7 @@ mod tests {
         assert_eq!(of(&["--version"]), Ok(Command::Version));
         assert_eq!(of(&["healthcheck"]), Ok(Command::Healthcheck));
         assert!(of(&["healthcheck", "now"]).is_err());
+        assert_eq!(of(&["healthcheck", "--help"]), Ok(Command::Help(HelpPage::Healthcheck)));
         assert_eq!(of(&["runn"]), Err("unknown command \"runn\"".into()));
         let plan = |from, json| Ok(Command::Plan(preview::PlanOptions { from, json }));
         let listen = PlanSource::Plant { listen: LISTEN, rebirth: false };
@@ -260,5 +287,19 @@ mod tests {
         assert!(of(&["dashboards"]).is_err());
         assert!(of(&["dashboards", "--out=d", "a", "--rebirth"]).is_err());
         assert_eq!(of(&["--linger"]), Err("invalid option '--linger'".into()));
+    }
+
+    /// `healthcheck --help` was an invalid option, though `--help` promises help of each command.
+    #[test]
+    fn each_command_explains_itself_and_its_errors_name_its_own_help() {
+        for (command, _) in COMMANDS.into_iter().filter(|(command, _)| *command != "(none)") {
+            for option in ["--help", "-h"] {
+                assert!(of(&[command, option]).is_ok(), "{command} {option}");
+            }
+            let wrong = [command.into(), "--nonsense".into()];
+            assert_eq!(help_command(&wrong), format!("sparkwise {command} --help"));
+        }
+        assert_eq!(help_command(&["runn".into()]), "sparkwise --help");
+        assert_eq!(help_command(&["--linger".into()]), "sparkwise --help");
     }
 }

@@ -56,6 +56,12 @@ impl Listener {
                 io::ErrorKind::AddrInUse => {
                     "; another process listens on this port: set another port in CONSOLE_ADDR"
                 }
+                io::ErrorKind::AddrNotAvailable => {
+                    ": it is no address of this host: set one that is in CONSOLE_ADDR, or 0.0.0.0 for all"
+                }
+                io::ErrorKind::PermissionDenied => {
+                    ": set a port from 1024 in CONSOLE_ADDR, or allow the bridge's user this one"
+                }
                 _ => "",
             };
             io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}{remedy}"))

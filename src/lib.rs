@@ -19,6 +19,7 @@ pub mod preview;
 mod clock;
 pub mod globs;
 pub mod time;
+mod tls;
 
 #[cfg(test)]
 mod random;

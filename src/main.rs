@@ -24,7 +24,9 @@ const UNANSWERED: u8 = 2;
 const DEGRADED: u8 = 2;
 
 fn main() -> ExitCode {
-    match cli::parse(std::env::args_os().skip(1)) {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let help = cli::help_command(&arguments);
+    match cli::parse(arguments) {
         Ok(Command::Run) => start(),
         Ok(Command::Plan(options)) => plan(&options),
         Ok(Command::Doctor(options)) => doctor(options),
@@ -44,7 +46,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            complain(&format!("sparkwise: {error}: see sparkwise --help"));
+            complain(&format!("sparkwise: {error}: see {help}"));
             ExitCode::from(USAGE)
         }
     }

@@ -88,6 +88,12 @@ pub enum PlanError {
          capture"
     )]
     NoBirth,
+    /// The same of a capture.
+    #[error(
+        "the capture has no birth: capture for longer, or while the edge nodes are restarted or asked \
+         for their births (Node Control/Rebirth)"
+    )]
+    NoBirthCaptured,
     /// Nothing says what ids derive from.
     #[error(
         "ids derive from the AWS account and region: give AWS credentials, or set \
@@ -116,7 +122,7 @@ pub enum PlanError {
     #[error(transparent)]
     Client(#[from] NoClient),
     /// SiteWise cannot be read.
-    #[error("SiteWise cannot be read: {}", why(.0))]
+    #[error("SiteWise cannot be read: {}", .0.explain_once())]
     SiteWise(#[from] ApiFault),
 }
 
@@ -139,14 +145,16 @@ pub struct WithoutServer<S>(pub S);
 
 impl<S: VariableSource> VariableSource for WithoutServer<S> {
     fn get(&self, name: &str) -> Result<Option<String>, NotUnicode> {
-        let found = self.0.get(name)?;
-        let instead = match name {
+        self.0.get(name)
+    }
+
+    fn stand_in(&self, name: &str) -> Option<&'static str> {
+        match name {
             "MQTT_URL" => Some("mqtt://localhost"),
             // The SDK looks for it by itself, and without one nothing is asked of AWS.
             "AWS_REGION" => Some("none"),
             _ => None,
-        };
-        Ok(found.or_else(|| instead.map(str::to_owned)))
+        }
     }
 
     fn file(&self, path: &Path) -> std::io::Result<String> {
@@ -210,20 +218,7 @@ async fn account(config: &Config) -> Result<(AwsSiteWise, String), PlanError> {
 /// nobody from the rest of the plan.
 async fn storage_tiers(sitewise: &AwsSiteWise) -> Result<Tiers, String> {
     let tiers = Box::pin(sitewise.storage_tiers());
-    answer("SiteWise", tiers).await.map_err(|fault| why(&fault))
-}
-
-/// What is wrong, and what to do: nothing is tried again by itself here.
-fn why(fault: &ApiFault) -> String {
-    match fault.cause {
-        Cause::NoAnswer | Cause::ServerError => format!(
-            "{}: {}; check DNS, proxies and the VPC endpoint on the way and AWS_ENDPOINT_URL, then the \
-             AWS Health Dashboard",
-            fault.cause.description(),
-            fault.message
-        ),
-        _ => fault.explain(),
-    }
+    answer("SiteWise", tiers).await.map_err(|fault| fault.explain_once())
 }
 
 impl PlanError {
@@ -287,7 +282,10 @@ async fn observe<S: SiteWise>(
         PlanSource::Captures(paths) => capture::read(&bridge.host, paths)?,
     };
     if !captured.events.iter().any(|(_, event)| matches!(event, Event::Birth(_))) {
-        return Err(PlanError::NoBirth);
+        return Err(match from {
+            PlanSource::Plant { .. } => PlanError::NoBirth,
+            PlanSource::Captures(_) => PlanError::NoBirthCaptured,
+        });
     }
     let mut run = PlanRun {
         labels: (!config.twin.labels.is_empty()).then(|| config.twin.labels.clone()),

@@ -91,11 +91,17 @@ async fn a_folder_that_cannot_be_made_is_no_start() {
     let folder = Folder::new("a-file");
     fs::write(&folder.0, "").unwrap();
     let below = Folder(folder.0.join("outbox"));
-    let refused = outbox(&below.config(), LateFileUse::Disabled, 1)
-        .await
-        .err()
-        .map(|error| error.to_string());
-    assert!(refused.is_some_and(|why| why.contains("cannot create the folder")));
+    // A file was "File exists (os error 17)", with nothing of what to do.
+    for (folder, remedy) in [
+        (&folder, "is a file: name a folder"),
+        (&below, "is a file: name a folder"),
+        (&Folder("/proc/x".into()), "name a folder on a disk"),
+    ] {
+        let refused = outbox(&folder.config(), LateFileUse::Disabled, 1).await;
+        let refused = refused.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(refused.contains("cannot create the folder: "), "{refused}");
+        assert!(refused.contains(remedy), "{refused}");
+    }
     fs::remove_file(&folder.0).unwrap();
 }
 

@@ -2,7 +2,8 @@
 //!
 //! The first fault of each cause is logged at once, and the recovery once no call has failed for a
 //! while. Sporadic faults among calls that succeed are logged once an hour; faults with no success
-//! in between, within seconds, however often they were logged before.
+//! in between, within seconds, however often they were logged before. What makes the bridge not ready
+//! is logged at once, at most once a minute for each cause.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -21,6 +22,8 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const RECOVERED_AFTER: Duration = Duration::from_secs(2);
 /// How long a cause is not logged again, unless no call succeeds for [`LASTING_AFTER`].
 const RELOG_INTERVAL: Duration = Duration::from_secs(3_600);
+/// The same while SiteWise counts as unreachable: the bridge is not ready, and the log says why.
+const RELOG_UNREACHABLE: Duration = Duration::from_secs(60);
 /// How long calls must fail without a success to be logged again, and to count as failing.
 const LASTING_AFTER: Duration = Duration::from_secs(5);
 
@@ -93,6 +96,8 @@ struct Calls {
     slow_logged_at: Option<Instant>,
     /// When each cause was logged last.
     logged_at: BTreeMap<Cause, Instant>,
+    /// SiteWise counts as unreachable because of them.
+    is_unreachable: bool,
     /// The latest fault since a call succeeded.
     last_fault: Option<(Cause, String)>,
 }
@@ -136,6 +141,11 @@ impl Reachability {
         let calls = self.planes.entry(plane).or_default();
         calls.in_flight.insert(id, now.instant);
         calls.next_check.get_or_insert(now.instant + UNANSWERED_AFTER);
+    }
+
+    /// Whether SiteWise counts as unreachable, so that the bridge is not ready.
+    pub(super) fn set_unreachable(&mut self, is_unreachable: bool) {
+        self.planes.entry(Plane::Write).or_default().is_unreachable = is_unreachable;
     }
 
     /// What an answer to a call for values says of the way to SiteWise.
@@ -289,7 +299,8 @@ impl Reachability {
 
 impl Calls {
     fn is_new(&self, cause: Cause, now: Instant) -> bool {
-        self.logged_at.get(&cause).is_none_or(|at| now.since(*at) >= RELOG_INTERVAL)
+        let interval = if self.is_unreachable { RELOG_UNREACHABLE } else { RELOG_INTERVAL };
+        self.logged_at.get(&cause).is_none_or(|at| now.since(*at) >= interval)
     }
 
     fn failed(&mut self, cause: Cause, message: &str, now: Now) {

@@ -90,6 +90,9 @@ const FILE_OF_CA: &str = "the authorities' certificates (-----BEGIN CERTIFICATE-
 
 /// Where the SDK is sent elsewhere: for all services, or for the one that follows.
 const ENDPOINTS: &str = "AWS_ENDPOINT_URL";
+/// Where a proxy is named, in any spelling.
+const PROXIES: [&str; 6] =
+    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 /// The region, and the name that other tools give it.
 const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
@@ -114,15 +117,38 @@ pub(super) fn check(reader: &mut VariableReader<'_>) {
         }
     }
     check_credentials(reader);
+    check_proxies(reader);
+    // An emulator may call its region as it likes.
+    let elsewhere = reader.names_with(ENDPOINTS).iter().any(|name| reader.is_any_set(&[name]));
     if reader.is_any_set(&REGIONS) {
+        let named = |value: &str| if elsewhere { region(value) } else { region_of_aws(value) };
+        reader.optional(&REGION, named);
+        match reader.is_any_set(&[REGION.name]) {
+            true => reader.check("AWS_DEFAULT_REGION", region),
+            false => reader.check("AWS_DEFAULT_REGION", named),
+        }
+    } else if reader.has_stand_in(&REGION) {
         reader.optional(&REGION, region);
-        reader.check("AWS_DEFAULT_REGION", region);
     } else if reader.is_any_set(&["AWS_PROFILE", "AWS_CONFIG_FILE"])
         || reader.home_has_file(".aws/config")
     {
         reader.warn("AWS_REGION is not set: the region must come from the AWS configuration file");
     } else {
         reader.missing(&REGION);
+    }
+}
+
+/// The SDK takes proxies of HTTP alone, and names none of these where a call fails for another.
+fn check_proxies(reader: &mut VariableReader<'_>) {
+    for name in PROXIES {
+        let Some(value) = reader.text(name) else { continue };
+        let scheme = value.trim().split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        if scheme.is_some_and(|scheme| !matches!(scheme.as_str(), "http" | "https")) {
+            reader.warn(format!(
+                "{name} names a proxy that is not one of HTTP: calls to AWS that would go through \
+                 it fail; write http://host:port, list the hosts in NO_PROXY, or unset it"
+            ));
+        }
     }
 }
 
@@ -176,6 +202,18 @@ fn region(value: &str) -> Result<String, String> {
     match region.chars().all(fits) {
         true => Ok(region.to_owned()),
         false => Err("is not an AWS region: write it like eu-central-1".to_owned()),
+    }
+}
+
+/// As AWS names its regions: with a number at the end, which is easily left out.
+fn region_of_aws(value: &str) -> Result<String, String> {
+    let region = region(value)?;
+    let number = region.rsplit_once('-').map_or("", |(_, number)| number);
+    match !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => Ok(region),
+        false => {
+            Err("is not an AWS region: write it with its number, like eu-central-1".to_owned())
+        }
     }
 }
 

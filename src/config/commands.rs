@@ -3,8 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::mqtt::{ClientCertificate, Mqtt};
-use super::parse::{duration_within, text, word};
+use super::mqtt::{ClientCertificate, LONGEST_ID, Mqtt};
+use super::parse::{duration_within, text_up_to, word};
 use super::pem;
 use super::reader::VariableReader;
 use super::secret::Secret;
@@ -237,7 +237,8 @@ fn read_queue(reader: &mut VariableReader<'_>) -> Option<Option<QueueCommands>> 
 fn read_iot(reader: &mut VariableReader<'_>) -> Option<Option<IotCommands>> {
     let topics = reader.optional(&THING, Topics::of);
     let url = reader.optional(&IOT_URL, ServerUrl::from_str);
-    let client_id = reader.optional(&IOT_CLIENT_ID, text);
+    let client_id = reader.optional(&IOT_CLIENT_ID, text_up_to(LONGEST_ID));
+    reader.warn_of_blanks(&IOT_CLIENT_ID, client_id.as_ref().and_then(Option::as_deref));
     let ca = reader.optional(&IOT_CA, pem::certificates(&IOT_KEY));
     let cert = reader.optional(&IOT_CERT, pem::certificates(&IOT_KEY));
     let pem_key = pem::key(&IOT_CERT);

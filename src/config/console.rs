@@ -96,8 +96,14 @@ impl Console {
         {
             reader.fault(
                 &ADDR,
-                "is not a loopback address: it requires CONSOLE_TOKEN; set one, or listen on \
-                    127.0.0.1:8080",
+                format!(
+                    "is not a loopback address: it requires CONSOLE_TOKEN; set one, or listen on \
+                     127.0.0.1:8080{}",
+                    match addr.ip().is_unspecified() {
+                        true => "",
+                        false => " (any other address must be one of this host's own)",
+                    }
+                ),
             );
         }
         Some(Self { addr: addr?, token: token?, emf: emf?, price: price? })
@@ -116,8 +122,12 @@ fn addr(text: &str) -> Result<Option<SocketAddr>, String> {
 }
 
 fn price(text: &str) -> Result<f64, String> {
-    let price = text.parse::<f64>().ok().filter(|price| (0.0..=1e6).contains(price));
-    price.ok_or_else(|| "is not a number: write the price alone, such as 1.00".to_owned())
+    let price =
+        text.parse::<f64>().map_err(|_| "is not a number: write the price alone, such as 1.00")?;
+    match (0.0..=1e6).contains(&price) {
+        true => Ok(price),
+        false => Err("must be from 0 to 1000000, such as 1.00".to_owned()),
+    }
 }
 
 fn token(text: &str) -> Result<Secret, String> {

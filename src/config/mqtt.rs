@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::parse::{duration_within, list, size_within, text};
+use super::parse::{duration_within, list, size_within, text_up_to};
 use super::pem;
 use super::reader::VariableReader;
 use super::secret::Secret;
@@ -108,6 +108,12 @@ pub(super) const SECTION: Section = Section {
 /// The largest packet that MQTT can express.
 const MQTT_LARGEST_PACKET: u64 = 268_435_455;
 
+/// The longest text that MQTT can express, in bytes.
+const LONGEST_TEXT: usize = 65_535;
+
+/// The longest id of a client or host, in bytes. Servers need not take more than 23.
+pub(super) const LONGEST_ID: usize = 1_024;
+
 /// What the names of these variables begin with.
 pub(crate) const PREFIX: &str = "MQTT_";
 
@@ -157,9 +163,12 @@ pub struct ClientCertificate {
 impl Mqtt {
     pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Self> {
         let servers = reader.value(&URL, list(ServerUrl::from_str));
-        let username = reader.optional(&USERNAME, text);
+        let username = reader.optional(&USERNAME, text_up_to(LONGEST_TEXT));
         let password = reader.optional(&PASSWORD, secret);
-        let client_id = reader.optional(&CLIENT_ID, text);
+        let client_id = reader.optional(&CLIENT_ID, text_up_to(LONGEST_ID));
+        for (var, value) in [(&USERNAME, &username), (&CLIENT_ID, &client_id)] {
+            reader.warn_of_blanks(var, value.as_ref().and_then(Option::as_deref));
+        }
         let ca = reader.optional(&CA, pem::certificates(&KEY));
         let cert = reader.optional(&CERT, pem::certificates(&KEY));
         let pem_key = pem::key(&CERT);
@@ -297,8 +306,8 @@ fn deduplicate(servers: Vec<ServerUrl>, reader: &mut VariableReader<'_>) -> Vec<
     once
 }
 
-pub(super) fn secret(value: &str) -> Result<Secret, String> {
-    Ok(Secret::new(value))
+fn secret(value: &str) -> Result<Secret, String> {
+    text_up_to(LONGEST_TEXT)(value).map(Secret::new)
 }
 
 fn keep_alive(value: &str) -> Result<Duration, String> {

@@ -52,6 +52,7 @@ pub struct Outbox {
 impl Outbox {
     pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Self> {
         let dir = reader.optional(&DIR, text);
+        reader.warn_of_blanks(&DIR, dir.as_ref().and_then(Option::as_deref));
         let max_bytes = reader.optional(&MAX_BYTES, size_within(1 << 20, 1 << 40));
         let dir = dir?.map(PathBuf::from);
         let usual = if dir.is_some() { ON_DISK } else { IN_MEMORY };

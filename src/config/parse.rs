@@ -55,6 +55,10 @@ fn written_size(bytes: u64) -> String {
         .find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit))
     {
         Some((unit, name)) => format!("{}{name}", bytes / unit),
+        // The largest packet of MQTT is a byte short of 256 MiB.
+        None if (bytes + 1).is_multiple_of(1 << 20) => {
+            format!("just under {}", written_size(bytes + 1))
+        }
         None => format!("{bytes}B"),
     }
 }
@@ -147,6 +151,21 @@ pub(super) fn topic_level(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// Any text of at most `max` bytes.
+pub(super) fn text_up_to(max: usize) -> impl Fn(&str) -> Result<String, String> {
+    move |text| match text.len() > max {
+        true => Err(format!("has {} bytes: write at most {max}", text.len())),
+        false => Ok(text.to_owned()),
+    }
+}
+
+/// How many parts of a list separated by commas are empty; one after the last comma does no harm.
+pub(super) fn empty_parts(text: &str) -> usize {
+    let parts = split_list(text);
+    let before_last = parts.len().saturating_sub(1);
+    parts.iter().take(before_last).filter(|part| part.trim().is_empty()).count()
+}
+
 /// Any text.
 pub(super) fn text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
@@ -191,6 +210,8 @@ mod tests {
         {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
+        let told = size_within(16 << 10, 268_435_455)("1KiB");
+        assert_eq!(told, Err("must be from 16KiB to just under 256MiB".to_owned()));
         for text in ["16", "16MB", "16 MiB", "MiB", "18446744073709551615GiB"] {
             assert!(size(text).is_err(), "{text}");
         }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::fault::{ConfigError, ConfigErrors};
+use super::parse::empty_parts;
 use super::pem;
 use super::source::{NotUnicode, VariableSource};
 use super::variable::{DefaultValue, Variable, sections};
@@ -71,8 +72,12 @@ impl<'a> VariableReader<'a> {
             Ok(Some(found)) => found,
             Ok(None) => match var.default {
                 DefaultValue::Required => {
-                    self.missing(var);
-                    return None;
+                    let Some(text) = self.source.stand_in(var.name) else {
+                        self.missing(var);
+                        return None;
+                    };
+                    self.record_effective(var, "(not used)".to_owned(), Origin::Default);
+                    return parse(text).ok().map(Some);
                 }
                 DefaultValue::Value(text) => (text.to_owned(), Origin::Default),
                 DefaultValue::Words(words) => {
@@ -88,6 +93,13 @@ impl<'a> VariableReader<'a> {
                     false => shown(&raw),
                 };
                 self.record_effective(var, shown, origin);
+                if var.form.contains("separated by commas") && empty_parts(&raw) > 0 {
+                    self.warn(format!(
+                        "{} has an empty part, which is ignored: remove the comma, or write what \
+                         is missing",
+                        var.name
+                    ));
+                }
                 Some(Some(value))
             }
             Err(reason) => {
@@ -113,6 +125,22 @@ impl<'a> VariableReader<'a> {
     /// A sentence for the log.
     pub(super) fn warn(&mut self, sentence: impl Into<String>) {
         self.report.warnings.push(sentence.into());
+    }
+
+    /// Warns of a value with blanks around it: they are part of it, and hardly anybody means that.
+    pub(super) fn warn_of_blanks(&mut self, var: &'static Variable, value: Option<&str>) {
+        if value.is_some_and(|value| value.trim() != value) {
+            self.warn(format!(
+                "{} begins or ends with a blank, which is part of its value: remove it, unless it \
+                 is meant",
+                var.name
+            ));
+        }
+    }
+
+    /// Whether what takes the place of this variable is not used.
+    pub(super) fn has_stand_in(&self, var: &'static Variable) -> bool {
+        self.source.stand_in(var.name).is_some()
     }
 
     /// Whether one of these is set and not empty.
@@ -242,7 +270,13 @@ impl<'a> VariableReader<'a> {
                     Err(())
                 }
             },
-            (None, None) => Ok(None),
+            (None, None) => {
+                let set = self.source.get(var.name).ok().flatten();
+                if set.is_some_and(|value| !value.is_empty()) {
+                    self.warn(format!("{} has nothing but blanks: it counts as not set", var.name));
+                }
+                Ok(None)
+            }
         }
     }
 

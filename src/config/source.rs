@@ -25,6 +25,11 @@ pub trait VariableSource {
 
     /// Whether there is a file at `path`.
     fn has_file(&self, path: &Path) -> bool;
+
+    /// What takes the place of a required variable whose value is not used.
+    fn stand_in(&self, _name: &str) -> Option<&'static str> {
+        None
+    }
 }
 
 /// A value is not Unicode.

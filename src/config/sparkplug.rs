@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::parse::{duration_within, list, topic_level, word};
+use super::mqtt::LONGEST_ID;
+use super::parse::{duration_within, list, text_up_to, topic_level, word};
 use super::reader::VariableReader;
 use super::variable::{DefaultValue, Section, Variable};
 use crate::globs::Globs;
@@ -70,9 +71,10 @@ const REBIRTH: Variable = Variable {
     name: "SPARKPLUG_REBIRTH",
     default: DefaultValue::Value("auto"),
     form: "auto, off, or reasons separated by commas: gap, before-birth, unknown-metric, \
-        unknown-alias, undecodable, probe, expected, silence",
+        unknown-alias, undecodable, probe, expected, silence, dropped, clock",
     doc: "For which reasons rebirths are requested: auto is all of them. gap: messages are \
-          missing, values were dropped here, or the node's clock may have gone back. before-birth: data of a node or device without a birth. unknown-metric, \
+          missing; dropped (values were dropped here) and clock (the node's clock may have gone \
+          back) are switched with it. before-birth: data of a node or device without a birth. unknown-metric, \
           unknown-alias: data with a name or alias that the latest birth lacks. undecodable: bytes \
           that are not a payload. probe: a check whether the node is alive, after a death that \
           may be a late will, or where memory is short; naming probe allows silence too. \
@@ -156,7 +158,8 @@ pub struct Sparkplug {
 
 impl Sparkplug {
     pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Self> {
-        let host_id = reader.value(&HOST_ID, topic_level);
+        let host_id = reader.value(&HOST_ID, |text| topic_level(&text_up_to(LONGEST_ID)(text)?));
+        reader.warn_of_blanks(&HOST_ID, host_id.as_deref());
         let groups = reader.optional(&GROUPS, list(topic_level));
         let include = reader.optional(&INCLUDE, Globs::parse_trees);
         let exclude = reader.optional(&EXCLUDE, Globs::parse_trees);

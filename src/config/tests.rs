@@ -16,6 +16,7 @@ mod lease;
 mod queue;
 mod sdk;
 mod secrets;
+mod told;
 
 /// Variables and files of a test.
 #[derive(Default)]

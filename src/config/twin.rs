@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::parse::{count_up_to, duration_within, text, word};
+use super::parse::{count_up_to, duration_within, word};
 use super::reader::VariableReader;
 use super::variable::{DefaultValue, Section, Variable};
 use crate::globs::Globs;
@@ -241,7 +241,7 @@ pub struct Twin {
 
 impl Twin {
     pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Self> {
-        let namespace = reader.optional(&NAMESPACE, text);
+        let namespace = reader.optional(&NAMESPACE, namespace);
         let model_prefix = reader.optional(&MODEL_PREFIX, model_prefix);
         let nested =
             reader.value(&NESTED, word(&[("child", Nested::Child), ("flatten", Nested::Flatten)]));
@@ -275,6 +275,20 @@ impl Twin {
             max_properties: max_properties?,
             assets_per_model: assets_per_model?,
         })
+    }
+}
+
+/// Blanks around it would make another one of it, which nobody sees: neither kept nor cut off in
+/// silence.
+fn namespace(value: &str) -> Result<String, String> {
+    match value.trim() == value {
+        true => Ok(value.to_owned()),
+        false => {
+            Err("begins or ends with a blank: write it without. Every id derives from it: if a \
+                      bridge ran with the blank, all models and assets are created again beside \
+                      those it made"
+                .to_owned())
+        }
     }
 }
 

@@ -15,18 +15,31 @@ pub(super) fn check(outbox: &config::Outbox, report: &mut impl FnMut(Check)) {
     let Some(folder) = &outbox.dir else {
         let what = "OUTBOX_DIR is not set";
         let text = "values are queued in memory only: a crash loses them, and an outage of \
-            SiteWise loses what exceeds OUTBOX_MAX_BYTES";
-        return report(Check::ok(what, text));
+            SiteWise loses what exceeds OUTBOX_MAX_BYTES; set it to a folder where that must not be";
+        return report(Check::not_checked(what, text));
     };
     let what = format!("OUTBOX_DIR={}", folder.display());
     match folder.try_exists() {
         Ok(true) => {}
         // Nothing is changed, so it is not made.
         Ok(false) => {
-            return report(Check::not_checked(
-                what,
-                "it does not exist yet; the bridge creates it",
-            ));
+            return report(match above(folder).map(|above| (above, flush(above))) {
+                Some((_, Ok(_))) | None => {
+                    Check::not_checked(what, "it does not exist yet; the bridge creates it")
+                }
+                Some((above, Err(error))) => Check::wrong(
+                    what,
+                    format!(
+                        "does not exist, and cannot be created in {}: {error}; create it, with the \
+                         bridge's user as its owner, or name a folder on a disk",
+                        above.display()
+                    ),
+                ),
+            });
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            let why = format!("cannot be a folder: {error}; name one that is below folders alone");
+            return report(Check::wrong(what, why));
         }
         Err(error) => {
             let why =
@@ -44,6 +57,9 @@ pub(super) fn check(outbox: &config::Outbox, report: &mut impl FnMut(Check)) {
             ),
         ),
         Ok(took) => Check::ok(what, format!("writable, a flush takes {:.1?}", took)),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            Check::wrong(what, format!("{error}: name a folder, which may be a new one"))
+        }
         Err(error) => Check::wrong(
             what,
             format!(
@@ -52,6 +68,18 @@ pub(super) fn check(outbox: &config::Outbox, report: &mut impl FnMut(Check)) {
             ),
         ),
     });
+}
+
+/// The next folder above that exists.
+fn above(folder: &Path) -> Option<&Path> {
+    folder
+        .ancestors()
+        .skip(1)
+        .map(|above| match above.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => above,
+        })
+        .find(|above| above.exists())
 }
 
 /// How long it takes to write a small file, flushed.
@@ -108,7 +136,21 @@ mod tests {
         let file = folder.join("file");
         fs::write(&file, "").unwrap();
         assert!(matches!(of(Some(&file)), CheckResult::Wrong(_)));
+        assert!(matches!(of(Some(&file.join("below"))), CheckResult::Wrong(_)));
         fs::remove_dir_all(&folder).unwrap();
-        assert!(matches!(of(None), CheckResult::Ok(_)));
+    }
+
+    /// The first was `ok`, the second "not checked: the bridge creates it".
+    #[test]
+    fn no_folder_is_not_ok_and_one_that_cannot_be_made_is_wrong() {
+        let CheckResult::NotChecked(told) = of(None) else { panic!("a crash loses values") };
+        assert!(told.contains("set it to a folder"), "{told}");
+        for folder in ["/proc/outbox", "/proc/outbox/below"] {
+            let CheckResult::Wrong(told) = of(Some(Path::new(folder))) else { panic!("{folder}") };
+            assert!(
+                told.contains("cannot be created in /proc") && told.contains("create it"),
+                "{told}"
+            );
+        }
     }
 }

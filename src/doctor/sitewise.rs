@@ -32,14 +32,19 @@ pub(super) async fn account(
     let what = format!("AWS credentials for {endpoint}");
     let check = match timeout(PATIENCE, ask).await {
         Ok(Ok((account, region))) => Check::ok(what, format!("account {account}, region {region}")),
+        // Without them nothing is done in SiteWise either.
+        Ok(Err(fault)) if is_about_credentials(fault.cause) => {
+            return (Check::wrong(what, fault.explain_once()), Some(fault.cause));
+        }
         Ok(Err(fault)) if is_named => {
             let why = format!("{fault}; the account is not needed, since TWIN_NAMESPACE is set");
             Check::not_checked(what, why)
         }
         Ok(Err(fault)) => {
+            let remedy = fault.cause.remedy_once();
             let text = format!(
-                "{fault}; give the bridge credentials, or set TWIN_NAMESPACE where STS cannot be \
-                    reached"
+                "{}; {remedy}; or set TWIN_NAMESPACE where STS cannot be reached",
+                fault.message
             );
             return (Check::wrong(what, text), Some(fault.cause));
         }
@@ -167,14 +172,14 @@ pub(super) async fn late(
              LATE_BUCKET",
         ),
         Ok(Ok(Tiers::Unknown)) => Check::not_checked(what, "SiteWise does not say"),
-        Ok(Err(fault)) if fault.kind == ApiFaultKind::Denied => Check::wrong(
+        Ok(Err(fault)) if matches!(fault.cause, Cause::Denied(_)) => Check::wrong(
             what,
             format!(
                 "{fault}; allow the bridge's role iotsitewise:DescribeStorageConfiguration: until \
                  the tiers are read, values older than seven days are collected and not sent"
             ),
         ),
-        Ok(Err(fault)) => Check::not_checked(what, fault.to_string()),
+        Ok(Err(fault)) => Check::not_checked(what, fault.explain_once()),
         Err(_) => Check::not_checked(what, no_answer("SiteWise")),
     };
     let Late { bucket, role_arn, .. } = late;
@@ -217,7 +222,7 @@ pub(super) async fn check_permission<T>(
     let what = format!("iotsitewise:{action}");
     let (check, cause) = match timeout(PATIENCE, call).await {
         Err(_) => {
-            let way = "check the route to SiteWise (DNS, proxy, VPC endpoint, region)";
+            let way = Cause::NoAnswer.remedy_once();
             (Check::wrong(what, format!("{}: {way}", no_answer(host))), Some(Cause::NoAnswer))
         }
         Ok(Ok(_)) => (Check::ok(what, ""), None),
@@ -246,22 +251,21 @@ impl Right {
     /// that is not reached. A missing right is its own.
     fn shared(&self) -> Option<(Cause, &str)> {
         match self.cause? {
-            cause @ (Cause::NoCredentials | Cause::CredentialSource | Cause::Credentials) => {
-                Some((cause, ""))
-            }
+            cause if is_about_credentials(cause) => Some((cause, "")),
             cause @ (Cause::Dns
             | Cause::Connection
             | Cause::Tls
             | Cause::NoAnswer
             | Cause::ServerError
             | Cause::Foreign) => Some((cause, &self.host)),
-            Cause::Answer
-            | Cause::Denied(_)
-            | Cause::NotFound
-            | Cause::PropertyLimit
-            | Cause::Throttled => None,
+            _ => None,
         }
     }
+}
+
+/// Whether all calls of the account fail for it, whatever their host.
+fn is_about_credentials(cause: Cause) -> bool {
+    matches!(cause, Cause::NoCredentials | Cause::CredentialSource | Cause::Credentials)
 }
 
 /// Twelve lines said one cause.
@@ -304,22 +308,21 @@ fn check_of_fault(what: String, fault: &ApiFault) -> Check {
         | ApiFaultKind::Limit
         | ApiFaultKind::AlreadyExists => Check::ok(what, ""),
         ApiFaultKind::Throttled | ApiFaultKind::Busy => {
-            Check::not_checked(what, format!("throttled: {fault}"))
+            Check::not_checked(what, fault.explain_once())
         }
-        ApiFaultKind::Denied if !matches!(fault.cause, Cause::Denied(_) | Cause::Credentials) => {
-            Check::wrong(what, format!("{fault}; {}", fault.cause.remedy()))
-        }
-        ApiFaultKind::Denied => Check::wrong(
+        ApiFaultKind::Denied if matches!(fault.cause, Cause::Denied(_)) => Check::wrong(
             what,
             format!(
-                "{fault}; allow it in the policy of the bridge's role, as in infra/sparkwise.yaml, \
-                or use credentials that allow it"
+                "{}: {}; allow it in the policy of the bridge's role, as in infra/sparkwise.yaml, or \
+                 use credentials that allow it",
+                fault.cause.description(),
+                fault.message
             ),
         ),
-        ApiFaultKind::Unavailable | ApiFaultKind::Foreign => Check::wrong(
-            what,
-            format!("{fault}; check the route to SiteWise (DNS, proxy, VPC endpoint, region)"),
-        ),
+        // What the running bridge would say of it.
+        ApiFaultKind::Denied | ApiFaultKind::Unavailable | ApiFaultKind::Foreign => {
+            Check::wrong(what, fault.explain_once())
+        }
     }
 }
 
@@ -335,10 +338,54 @@ mod tests {
         };
         assert_eq!(of(ApiFaultKind::NotFound), CheckResult::Ok(String::new()));
         let CheckResult::Wrong(text) = of(ApiFaultKind::Denied) else { panic!() };
-        assert!(text.contains("said so") && text.contains("role"), "{text}");
+        assert!(text.contains("said so") && text.contains("AWS rejects the credentials"), "{text}");
         assert!(matches!(of(ApiFaultKind::Unavailable), CheckResult::Wrong(_)));
         assert!(matches!(of(ApiFaultKind::Throttled), CheckResult::NotChecked(_)));
         assert_eq!(NOBODY.get_version_num(), 8);
+    }
+
+    /// Rejected credentials were "allow it in the policy of the bridge's role", a page of a proxy
+    /// "check the route".
+    #[test]
+    fn what_fails_is_explained_as_the_running_bridge_does() {
+        let of = |kind, cause| {
+            let fault = ApiFault { cause, ..ApiFault::new(kind, "said so") };
+            check_of_fault("iotsitewise:CreateAsset".to_owned(), &fault).to_string()
+        };
+        for (kind, cause) in [
+            (ApiFaultKind::Denied, Cause::Credentials),
+            (ApiFaultKind::Denied, Cause::NoCredentials),
+            (ApiFaultKind::Unavailable, Cause::CredentialSource),
+            (ApiFaultKind::Unavailable, Cause::Dns),
+            (ApiFaultKind::Unavailable, Cause::Tls),
+            (ApiFaultKind::Unavailable, Cause::Connection),
+            (ApiFaultKind::Unavailable, Cause::Foreign),
+            (ApiFaultKind::Foreign, Cause::Foreign),
+        ] {
+            let told = of(kind, cause);
+            assert!(told.starts_with("wrong "), "{told}");
+            assert!(told.contains(&cause.explain("said so")), "{told}");
+        }
+        let denied = of(ApiFaultKind::Denied, Cause::Denied("CreateAsset"));
+        assert!(denied.contains("denies iotsitewise:CreateAsset: said so; allow it"), "{denied}");
+        let busy = of(ApiFaultKind::Throttled, Cause::Throttled);
+        assert!(busy.starts_with("not checked ") && busy.contains("throttles requests"), "{busy}");
+        let silent = of(ApiFaultKind::Unavailable, Cause::ServerError);
+        assert!(!silent.contains("retried") && silent.contains("Health Dashboard"), "{silent}");
+    }
+
+    /// They were "not checked" where the account was not needed, and the rights were wrong.
+    #[tokio::test]
+    async fn credentials_that_are_missing_are_wrong_whatever_is_named() {
+        for is_named in [true, false] {
+            let fault = ApiFault {
+                cause: Cause::NoCredentials,
+                ..ApiFault::new(ApiFaultKind::Denied, "load AWS credentials: none")
+            };
+            let (check, told) = account(is_named, "aws", std::future::ready(Err(fault))).await;
+            assert_eq!((check.label(), told), ("wrong", Some(Cause::NoCredentials)));
+            assert!(check.text().contains("set AWS_PROFILE or AWS_ACCESS_KEY_ID"), "{check}");
+        }
     }
 
     /// Nothing was said of an account whose storage lacks what late values need.
@@ -352,7 +399,8 @@ mod tests {
             max_bytes: 1 << 30,
         };
         let of = async |tiers| late(&config, std::future::ready(tiers)).await;
-        let denied = Err(ApiFault::new(ApiFaultKind::Denied, "said so"));
+        let cause = Cause::Denied("DescribeStorageConfiguration");
+        let denied = Err(ApiFault { cause, ..ApiFault::new(ApiFaultKind::Denied, "said so") });
         for (tiers, label, words) in [
             (Ok(Tiers::Enabled), "ok", "is enabled"),
             (Ok(Tiers::Disabled), "wrong", "enable one in SiteWise's settings"),
@@ -389,7 +437,9 @@ mod tests {
         let none = all(Cause::NoCredentials, None).await;
         assert_eq!(none.len(), 3, "{none:#?}");
         assert!(
-            none[0].starts_with("wrong       iotsitewise:A: Denied: call 0: not loaded"),
+            none[0].starts_with(
+                "wrong       iotsitewise:A: no AWS credentials were found: call 0: not"
+            ),
             "{none:#?}"
         );
         assert_eq!(none[1], "ok          iotsitewise:E");

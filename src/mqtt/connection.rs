@@ -1,16 +1,18 @@
 //! One server: one session after the other.
 
 use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
 use std::time::Duration;
 
+use rumqttc::ConnectionError;
 use tokio::select;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::contention::{Contention, Ending, Evidence};
-use super::failure::{self, SessionError};
+use super::failure::{self, FailureStage, SessionError};
 use super::inbox::{ConnectionStats, Inbox};
 use super::options::{ClientRole, SessionOptions};
 use super::reconnect_backoff::ReconnectBackoff;
@@ -24,6 +26,9 @@ use crate::time::Timestamp;
 /// for no more. Some servers close the connection instead of refusing a subscription; one alone may
 /// be chance.
 const CLOSED_AT_OPTIONAL: u32 = 2;
+
+/// How long CONNECT may be unanswered before that is told.
+const UNANSWERED_AFTER: Duration = Duration::from_secs(5);
 
 /// The connection to one MQTT server.
 pub struct Connection {
@@ -166,7 +171,7 @@ impl Connection {
         while discard(&mut outbound) && !shutdown.is_cancelled() && !last_session.is_cancelled() {
             let started_at = Instant::now();
             let options = working_options.reload(&self.url, &self.mqtt);
-            let mut session = MqttSession {
+            let session = MqttSession {
                 server: self.server,
                 url: &self.url,
                 filters: &self.filters,
@@ -175,8 +180,10 @@ impl Connection {
                 outbound: &mut outbound,
                 shutdown: &shutdown,
                 last_state_time: &mut last_state_time,
+                answered: CancellationToken::new(),
             };
-            let SessionResult { end, reach } = session.run(&options).await;
+            let SessionResult { end, reach } =
+                self.run_session(session, &options, &mut last_reason).await;
             let was_announced = reach == SessionReach::Announced;
             self.figures.set_uplink(None);
             has_worked |= was_announced;
@@ -227,6 +234,37 @@ impl Connection {
         }
     }
 
+    /// Runs a session to its end, and tells meanwhile if it is not answered.
+    async fn run_session(
+        &self,
+        mut session: MqttSession<'_>,
+        options: &SessionOptions,
+        last_reason: &mut Option<String>,
+    ) -> SessionResult {
+        let silence = silence(session.answered.clone());
+        let mut run = pin!(session.run(options));
+        select! {
+            biased;
+            result = &mut run => result,
+            () = silence => {
+                self.tell_silence(last_reason);
+                run.await
+            }
+        }
+    }
+
+    /// CONNECT is not answered: that is told before the attempt ends, once.
+    fn tell_silence(&self, last_reason: &mut Option<String>) {
+        let error = Box::new(ConnectionError::NetworkTimeout);
+        let silent = SessionError::Client(error, FailureStage::Connecting);
+        let reason = silent.explain(&self.url).replace(config::MQTT_PREFIX, self.mqtt.prefix);
+        self.figures.set_trouble(Some(&reason));
+        if last_reason.as_ref() != Some(&reason) {
+            warn!(server.address = %self.url, "not connected: {reason}; still waiting");
+        }
+        *last_reason = Some(reason);
+    }
+
     /// Why a session failed, for people; `evidence` is what the ends of the sessions speak for.
     fn explain(&self, failure: &SessionError, evidence: Evidence, client_id: &str) -> String {
         let reason = match evidence {
@@ -242,6 +280,13 @@ impl Connection {
             },
         };
         reason.replace(config::MQTT_PREFIX, self.mqtt.prefix)
+    }
+}
+
+/// Ends if nothing is answered for some seconds.
+async fn silence(answered: CancellationToken) {
+    if timeout(UNANSWERED_AFTER, answered.cancelled()).await.is_ok() {
+        std::future::pending().await
     }
 }
 

@@ -1,14 +1,14 @@
 //! Why a session could not begin or had to end, with a remedy.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
-use rumqttc::tokio_rustls::rustls::{self, AlertDescription, CertificateError};
+use rumqttc::tokio_rustls::rustls::{self, AlertDescription};
 use rumqttc::{ConnectReturnCode, ConnectionError, StateError};
 
 use super::contention::Ending;
 use crate::config::{Scheme, ServerUrl};
+use crate::tls::{Peer, find};
 
 /// Why a session ended.
 #[derive(Debug)]
@@ -255,37 +255,12 @@ fn explain_refusal(code: ConnectReturnCode) -> String {
 }
 
 fn explain_tls(error: &rustls::Error, url: &ServerUrl) -> String {
+    let name = &url.to_string();
+    let peer = Peer { name, address: "MQTT_URL", authorities: "MQTT_CA" };
+    if let Some(told) = peer.explain(error) {
+        return told;
+    }
     match error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            format!(
-                "the certificate of {url} is signed by an authority that is not trusted: set \
-                 MQTT_CA"
-            )
-        }
-        // Two authorities of one name: one was made anew, say.
-        rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
-            format!(
-                "the certificate of {url} is signed by an authority that has the name of a trusted \
-                 one, but another key: set MQTT_CA to the new one"
-            )
-        }
-        rustls::Error::InvalidCertificate(
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        ) => format!(
-            "the certificate of {url} does not name this host: use in MQTT_URL a name that it \
-             contains"
-        ),
-        rustls::Error::InvalidCertificate(
-            CertificateError::Expired | CertificateError::ExpiredContext { .. },
-        ) => {
-            format!("the certificate of {url} has expired")
-        }
-        rustls::Error::InvalidCertificate(error) => {
-            format!("the certificate of {url} is not valid: {error}")
-        }
-        rustls::Error::InvalidMessage(_) => {
-            format!("{url} does not speak TLS at this port: check scheme and port in MQTT_URL")
-        }
         rustls::Error::AlertReceived(
             AlertDescription::BadCertificate
             | AlertDescription::UnsupportedCertificate
@@ -343,22 +318,6 @@ fn closed(stage: &FailureStage, url: &ServerUrl) -> String {
     }
 }
 
-/// The first error of type `T` on the way to the root cause. An I/O error hides what it wraps
-/// from `source`.
-fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<T>() {
-            return Some(found);
-        }
-        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(wrapped) => Some(wrapped),
-            None => error.source(),
-        };
-    }
-    None
-}
-
 impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -372,6 +331,8 @@ impl fmt::Display for SessionError {
 
 #[cfg(test)]
 mod tests {
+    use rumqttc::tokio_rustls::rustls::CertificateError;
+
     use super::*;
 
     fn explained(error: ConnectionError) -> String {

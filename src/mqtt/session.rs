@@ -81,6 +81,8 @@ pub(super) struct MqttSession<'a> {
     pub(super) shutdown: &'a CancellationToken,
     /// The time of the STATE of the session before.
     pub(super) last_state_time: &'a mut Timestamp,
+    /// Cancelled once CONNECT is answered.
+    pub(super) answered: CancellationToken,
 }
 
 /// The time of a session's STATE. Edge nodes ignore one that is older than the last, so it does not
@@ -253,6 +255,7 @@ impl MqttSession<'_> {
                 }
             }
             Event::Incoming(Packet::ConnAck(_)) => {
+                self.answered.cancel();
                 progress.phase = SessionPhase::Subscribing;
                 progress.deadline = Some(Instant::now() + SUBSCRIBE_TIMEOUT);
                 for filters in self.filters.chunks(FILTERS_PER_SUBSCRIBE) {

@@ -457,3 +457,28 @@ async fn a_pause_between_two_messages_is_no_step_of_the_clock() {
     let report = planned(&lines, FakeSiteWise::default()).await;
     assert_eq!(report.cost.as_ref().map(|cost| cost.values), Some(3), "{report}");
 }
+
+/// They were "listen longer (--for 5m)", which is refused with a capture, and "[environment]".
+#[tokio::test]
+async fn a_capture_without_births_is_told_as_one_and_its_variables_as_unset() {
+    let nothing = std::collections::BTreeMap::new();
+    let config = Config::load(&WithoutServer(nothing)).unwrap();
+    let shown = |name: &str| {
+        let mut found = config.effective.iter().filter(|item| item.name == name);
+        found.next().map(ToString::to_string)
+    };
+    assert_eq!(shown("MQTT_URL").as_deref(), Some("MQTT_URL=(not used) [default]"));
+    assert_eq!(shown("AWS_REGION").as_deref(), Some("AWS_REGION=(the profile's) [default]"));
+    let name = format!("sparkwise-plan-{:016x}.txt", fastrand::u64(..));
+    let path = std::env::temp_dir().join(name);
+    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
+    edge.nbirth(Timestamp::from_millis(START), [Metric::new("Load", 0.0)]);
+    let data = edge.ndata(Timestamp::from_millis(START + 1_000), [Metric::new("Load", 1.0)]);
+    std::fs::write(&path, line_of(1, &data)).unwrap();
+    let options = PlanOptions { from: PlanSource::Captures(vec![path.clone()]), json: false };
+    let sitewise = ReadOnly(Mutex::new(FakeSiteWise::default()));
+    let told = run(&config, &options, sitewise, "test").await.unwrap_err().to_string();
+    std::fs::remove_file(path).unwrap();
+    assert!(told.contains("the capture has no birth: capture for longer"), "{told}");
+    assert!(!told.contains("--for"), "{told}");
+}

@@ -158,6 +158,41 @@ impl Cause {
         format!("{}: {message}; {}", self.description(), self.remedy())
     }
 
+    /// What to do about it, where nothing is tried again by itself: in a command.
+    pub fn remedy_once(self) -> &'static str {
+        match self {
+            Self::NoAnswer | Self::ServerError => {
+                "check DNS, proxies and the VPC endpoint on the way and AWS_ENDPOINT_URL, then the \
+                 AWS Health Dashboard"
+            }
+            Self::Throttled => {
+                "something else uses up the account's quota: try again later, or request higher \
+                 quotas from AWS"
+            }
+            other => other.remedy(),
+        }
+    }
+
+    /// Whether calls fail before SiteWise judges them: credentials, the network, or who answers.
+    pub fn is_on_the_way(self) -> bool {
+        match self {
+            Self::Dns
+            | Self::Connection
+            | Self::Tls
+            | Self::NoCredentials
+            | Self::CredentialSource
+            | Self::Credentials
+            | Self::Foreign => true,
+            Self::Answer
+            | Self::NoAnswer
+            | Self::ServerError
+            | Self::Denied(_)
+            | Self::NotFound
+            | Self::PropertyLimit
+            | Self::Throttled => false,
+        }
+    }
+
     /// What to do about it.
     pub fn remedy(self) -> &'static str {
         match self {
@@ -206,12 +241,20 @@ impl Cause {
 }
 
 impl ApiFault {
-    /// What was said, and where a right is missing which one, and what to do.
+    /// What was said; where a right is missing, or SiteWise is not reached, in a sentence with what
+    /// to do.
     pub fn text_with_remedy(&self) -> String {
         match self.cause {
             Cause::Denied(_) => self.explain(),
+            cause if cause.is_on_the_way() => self.explain(),
             _ => self.message.clone(),
         }
+    }
+
+    /// In a sentence, with what to do where nothing is tried again by itself.
+    pub fn explain_once(&self) -> String {
+        let (what, remedy) = (self.cause.description(), self.cause.remedy_once());
+        format!("{what}: {}; {remedy}", self.message)
     }
 
     /// In a sentence, with what to do.

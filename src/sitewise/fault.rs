@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::api::{ApiFault, ApiFaultKind};
 use super::aws::bounded::TooLarge;
 use super::cause::Cause;
+use crate::tls::{Peer, find};
 
 /// Where an error says its code, before a colon and a URL.
 const ERROR_TYPE: &str = "x-amzn-errortype";
@@ -248,11 +249,12 @@ fn of_local(error: &(dyn Error + 'static), otherwise: ApiFaultKind) -> (ApiFault
     if otherwise != ApiFaultKind::Unavailable {
         return (otherwise, Cause::of(otherwise));
     }
+    let is_tls = find::<rustls::Error>(error).is_some();
     let words = chain(error);
     let says = |any: &[&str]| any.iter().any(|part| words.contains(part));
     let cause = if says(&["dns error", "failed to lookup"]) {
         Cause::Dns
-    } else if says(&["certificate", "TLS", "tls", "corrupt message"]) {
+    } else if is_tls || says(&["certificate", "TLS", "tls", "corrupt message"]) {
         Cause::Tls
     } else {
         Cause::Connection
@@ -272,8 +274,24 @@ fn of_source(error: &CredentialsError) -> (ApiFaultKind, Cause) {
     }
 }
 
+/// What answers at the other end of a connection.
+const PEER: Peer<'_> = Peer {
+    name: "the server that answers",
+    address: "AWS_ENDPOINT_URL",
+    authorities: "AWS_CA_BUNDLE",
+};
+
+/// What the SDK says where no source has credentials, before what each of them lacks.
+const NO_SOURCE: &str = "no credentials found in chain";
+/// The same in short.
+const NO_SOURCE_SHORT: &str = "none in the environment, a profile, a web identity token, nor a \
+                               container's or an instance's role";
+
 /// An error and its causes in one line, without repetition.
-fn chain(error: &dyn Error) -> String {
+fn chain(error: &(dyn Error + 'static)) -> String {
+    if let Some(told) = find::<rustls::Error>(error).and_then(|error| PEER.explain(error)) {
+        return told;
+    }
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -285,6 +303,18 @@ fn chain(error: &dyn Error) -> String {
     }
     // Some errors of the SDK are lists.
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.contains(NO_SOURCE) {
+        return NO_SOURCE_SHORT.to_owned();
+    }
+    if line.contains("tls handshake eof") {
+        return format!("{line}: the port of the endpoint may be one without TLS");
+    }
+    if line.contains("unsupported scheme") {
+        return format!(
+            "{line}, of a proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY or of the endpoint: a proxy is \
+             written http://host:port"
+        );
+    }
     match SIGN_IN.iter().find(|(marks, _)| marks.iter().any(|mark| line.contains(mark))) {
         Some((_, command)) => format!("{line}; sign in again with `{command}`"),
         None => line,

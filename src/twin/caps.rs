@@ -40,8 +40,8 @@ impl Cap {
         match self {
             Self::Models => "raise it, or let devices of one kind share a model with TWIN_KINDS",
             Self::Properties => {
-                "raise it up to 5000, exclude what needs no twin with SPARKPLUG_EXCLUDE, or group \
-                 its folders into assets with TWIN_RULES"
+                "exclude what needs no twin with SPARKPLUG_EXCLUDE, or group its folders into assets \
+                 with TWIN_RULES; raise it where it is below 5000, SiteWise's own limit"
             }
             Self::Assets => "raise it, or exclude what needs no twin with SPARKPLUG_EXCLUDE",
         }

@@ -109,8 +109,8 @@ impl<S: SiteWise> Engine<S> {
                 info!(
                     sitewise.host = host,
                     values.waiting = waiting,
-                    "SiteWise is reachable again after {}: {} at {host} succeed; {waiting} values \
-                        waited",
+                    "SiteWise is reachable again after {}: {} at {host} are answered; {waiting} \
+                        values waited",
                     rounded(*away),
                     plane.description(),
                 );

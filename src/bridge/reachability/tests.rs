@@ -225,6 +225,35 @@ fn a_second_outage_in_an_hour_is_told_within_seconds() {
     assert_eq!(at, [0, 32, 95, 123]);
 }
 
+/// `/readyz` was 503 for three seconds, and the log had not a line of it: the cause had been logged
+/// before.
+#[test]
+fn what_makes_the_bridge_not_ready_is_logged_at_once_and_no_flood_of_it() {
+    let mut world = World::new();
+    let outage = |world: &mut World, seconds| {
+        for _ in 0..3 {
+            world.reach.set_unreachable(true);
+            world.round(Some(Cause::ServerError));
+            world.wait(SECOND);
+        }
+        for _ in 0..seconds {
+            world.reach.set_unreachable(false);
+            world.round(None);
+            world.wait(SECOND);
+        }
+    };
+    outage(&mut world, 900);
+    assert_eq!(world.told(), told(&[(0, "failing"), (5, "passing after 3")]));
+    outage(&mut world, 4);
+    assert_eq!(world.told(), told(&[(912, "failing"), (917, "passing after 3")]));
+    // It flaps for an hour.
+    for _ in 0..500 {
+        outage(&mut world, 4);
+    }
+    let lines = world.told().len();
+    assert!((2 * 50..=2 * 62).contains(&lines), "{lines}");
+}
+
 #[test]
 fn a_right_that_is_missing_is_told_though_other_calls_pass() {
     let mut world = World::new();

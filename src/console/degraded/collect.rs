@@ -377,15 +377,20 @@ fn values(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     }));
     retried_values(look, twin, all);
     refused(look, twin, all);
-    problems(twin, all);
+    problems(look, all);
 }
 
 /// Models and assets that SiteWise rejects: one reason for all assets that one cause keeps out, such
 /// as a quota that is used up or a right that is missing.
-fn problems(twin: &Twin, all: &mut Vec<DegradedReason>) {
-    let (plan, asset) = (twin.plan(), "asset ");
+fn problems(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
+    let (plan, asset) = (look.bridge.twin().plan(), "asset ");
+    // Until the initial sync, what keeps all calls from SiteWise is the reason for not being ready.
+    let is_told = !plan.is_synced() && look.bridge.reachability().trouble(Plane::Control).is_some();
     let mut rows: BTreeMap<(bool, &str), Vec<&str>> = BTreeMap::new();
     for (subject, reason) in plan.problems() {
+        if is_told && plan.is_on_the_way(subject) {
+            continue;
+        }
         let cause = match (subject.starts_with(asset), plan.rejection(subject)) {
             (true, Some(RejectionKind::Limit)) => (true, ""),
             // Its message names the asset: those of one operation are one row.

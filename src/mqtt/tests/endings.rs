@@ -117,3 +117,25 @@ async fn what_was_read_before_a_connection_fails_is_heard() {
         bridge.task.abort();
     }
 }
+
+/// For ten seconds the log had no line, and `/readyz` "not connected yet".
+#[tokio::test]
+async fn a_server_that_does_not_answer_connect_is_told_before_the_attempt_ends() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mqtt://{}", listener.local_addr().unwrap());
+    let bridge = Bridge::start(&url, &[]);
+    let (_held, _) = listener.accept().await.unwrap();
+    let begun = std::time::Instant::now();
+    let told = async {
+        loop {
+            if let Some(told) = bridge.figures.trouble() {
+                return told;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let told = timeout(Duration::from_secs(9), told).await.unwrap();
+    assert!(begun.elapsed() >= Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(told.contains(&url) && told.contains("its scheme, and firewalls"), "{told}");
+    bridge.task.abort();
+}

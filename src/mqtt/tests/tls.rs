@@ -39,6 +39,15 @@ impl Authority {
         Self { pem, issuer: Issuer::new(params, key) }
     }
 
+    /// Its own certificate, as `openssl req -x509` makes one for a server.
+    fn self_signed(name: &str, is_ca: IsCa) -> Identity {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.is_ca = is_ca;
+        let key = KeyPair::generate().unwrap();
+        let cert = params.self_signed(&key).unwrap().pem();
+        Identity { cert, key: key.serialize_pem() }
+    }
+
     /// A certificate for `name`, valid until the end of a year.
     fn issue_until(&self, name: &str, year: i32) -> Identity {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
@@ -190,7 +199,7 @@ async fn a_server_that_cannot_be_trusted_is_refused_with_the_cause() {
     let successor = Authority::new("ours");
     let broker = Broker::start(0).await.unwrap();
     for (server, hint) in [
-        (authority.issue("elsewhere"), "does not name this host"),
+        (authority.issue("elsewhere"), "a name that it contains (elsewhere)"),
         (stranger.issue("localhost"), "is signed by an authority that is not trusted: set"),
         (successor.issue("localhost"), "of a trusted one, but another key: set MQTT_CA"),
         (authority.issue_until("localhost", 2001), "has expired"),
@@ -200,6 +209,27 @@ async fn a_server_that_cannot_be_trusted_is_refused_with_the_cause() {
         let reason = failure(&url, &[("MQTT_CA", &authority.pem)]).await;
         assert!(reason.contains(hint) && reason.contains(&url), "{hint} is not in: {reason}");
     }
+    broker.stop().await;
+}
+
+/// It was "not valid: Other(OtherError(CaUsedAsEndEntity))", also where `MQTT_CA` was set to it.
+#[tokio::test]
+async fn a_self_signed_certificate_is_told_with_what_to_do() {
+    let broker = Broker::start(0).await.unwrap();
+    let server = Authority::self_signed("localhost", IsCa::Ca(BasicConstraints::Unconstrained));
+    let port = serve_tls(broker.addr, &server, None).await;
+    let url = format!("mqtts://localhost:{port}");
+    let other = Authority::new("ours");
+    for ca in [&server.cert, &other.pem] {
+        let reason = failure(&url, &[("MQTT_CA", ca)]).await;
+        assert!(reason.contains(&format!("the certificate of {url} is self-signed")), "{reason}");
+        assert!(reason.contains("with CA:FALSE") && reason.contains("set MQTT_CA"), "{reason}");
+        assert!(!reason.contains("OtherError"), "{reason}");
+    }
+    // One that is no authority's can be trusted by itself, as the documentation says.
+    let server = Authority::self_signed("localhost", IsCa::ExplicitNoCa);
+    let port = serve_tls(broker.addr, &server, None).await;
+    connects(&format!("mqtts://localhost:{port}"), &[("MQTT_CA", &server.cert)]).await;
     broker.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! The outbox's folder: its lock, and opening or repairing the store.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -60,7 +61,7 @@ pub(super) fn opener(folder: &Path) -> StoreOpener {
 
 /// Takes the lock by which one process owns the folder; it ends with the file.
 fn lock(folder: &Path) -> Result<File, StoreError> {
-    repair::make_folder(folder).map_err(|error| StoreError::Folder(error.to_string()))?;
+    repair::make_folder(folder).map_err(|error| StoreError::Folder(cannot_make(folder, &error)))?;
     let path = folder.join(LOCK);
     let disk = |error: std::io::Error| owner::fault_at(&path, &error);
     // On a disk that is only read, the file can be locked all the same if it is there.
@@ -71,6 +72,22 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked),
         Err(TryLockError::Error(error)) => Err(disk(error)),
+    }
+}
+
+/// Why a folder cannot be made, and what to do.
+fn cannot_make(folder: &Path, error: &io::Error) -> String {
+    // One that is a file, or is below one, is reported in several ways.
+    let file = folder.ancestors().find(|path| path.is_file());
+    match (file, error.kind()) {
+        (Some(file), _) => format!("{} is a file: name a folder", file.display()),
+        (None, io::ErrorKind::NotFound) => {
+            format!("{error}: name a folder on a disk that can have one")
+        }
+        (None, io::ErrorKind::PermissionDenied) => {
+            format!("{error}: create it, with the bridge's user as its owner")
+        }
+        (None, _) => format!("{error}: check the disk, or name another folder"),
     }
 }
 

@@ -54,8 +54,8 @@ impl Finding {
             Self::Duplicate => "a message was received twice",
             Self::Late => "a message arrived after the timeout for its place in the sequence",
             Self::BeforeBirth => {
-                "data arrived before its birth, as it does after a start of Sparkwise: a rebirth is \
-                 requested"
+                "data arrived before its birth: a rebirth is requested; shortly after a start of \
+                 Sparkwise that is normal"
             }
             Self::NoBdSeq => "an NBIRTH has no bdSeq: any death counts",
             Self::StaleDeath => "a death has a different bdSeq from the latest birth",

@@ -142,7 +142,7 @@ impl Plan {
                 let count = self.initial_sync.tries.count;
                 self.initial_sync.tries = self.backoff(Backoff { count, at: now }, now);
                 self.initial_sync.models.take_if(|_| !pages::keeps_token(&fault, count));
-                self.add_problem("list asset models".into(), fault.text_with_remedy());
+                self.add_read_problem("list asset models", None, &fault);
             }
         }
     }

@@ -17,6 +17,18 @@ pub(super) struct Problem {
     machine: Option<Source>,
     /// The operation that the role lacks the right to.
     denied: Option<&'static str>,
+    /// The call failed on the way to SiteWise.
+    is_on_the_way: bool,
+}
+
+/// What was said of the call behind a problem, and what to do where SiteWise is not reached or a right
+/// is missing.
+fn said_of(subject: &str, fault: &ApiFault) -> String {
+    let rest = fault.message.strip_prefix(subject).and_then(|rest| rest.strip_prefix(": "));
+    match (fault.cause, rest) {
+        (cause, Some(rest)) if cause.is_on_the_way() => cause.explain(rest),
+        _ => fault.text_with_remedy(),
+    }
 }
 
 /// SiteWise's verdict on a model or an asset.
@@ -99,7 +111,7 @@ impl Plan {
     /// logged when it begins.
     pub(super) fn add_failure(&mut self, subject: String, fault: &ApiFault) {
         let is_new = self.problem(&subject).is_none();
-        let reason = fault.text_with_remedy();
+        let reason = said_of(&subject, fault);
         if is_new && fault.kind == ApiFaultKind::Conflict && self.conflicts.len() < PROBLEMS {
             self.conflicts.push((subject.clone(), reason.clone()));
         }
@@ -109,12 +121,18 @@ impl Plan {
                 Cause::Denied(operation) => Some(operation),
                 _ => None,
             };
+            problem.is_on_the_way = fault.cause.is_on_the_way();
         }
     }
 
     /// Whether a problem is that the role lacks a right.
     pub fn is_denied(&self, subject: &str) -> bool {
         self.denied(subject).is_some()
+    }
+
+    /// Whether a problem is that SiteWise is not reached.
+    pub fn is_on_the_way(&self, subject: &str) -> bool {
+        self.problems.get(subject).is_some_and(|problem| problem.is_on_the_way)
     }
 
     /// The operation that the role lacks the right to, where that is the problem.
@@ -163,15 +181,19 @@ impl Plan {
         let mut machines = machines.into_iter();
         let named: Vec<&Source> = machines.by_ref().take(NAMED).collect();
         let names: Vec<String> = named.iter().map(ToString::to_string).collect();
+        let said = said_of(subject, fault);
         let reason = match (names.is_empty(), machines.count()) {
-            (true, _) => fault.text_with_remedy(),
-            (false, 0) => format!("of {}: {}", names.join(", "), fault.text_with_remedy()),
+            (true, _) => said,
+            (false, 0) => format!("of {}: {said}", names.join(", ")),
             (false, more) => {
-                format!("of {} and {more} more: {}", names.join(", "), fault.text_with_remedy())
+                format!("of {} and {more} more: {said}", names.join(", "))
             }
         };
         let first = named.first().map(|source| (*source).clone());
         self.add_problem_of(subject.to_owned(), first, reason);
+        if let Some(problem) = self.problems.get_mut(subject) {
+            problem.is_on_the_way = fault.cause.is_on_the_way();
+        }
     }
 
     fn add_problem_of(&mut self, subject: String, machine: Option<Source>, reason: String) {
@@ -180,7 +202,8 @@ impl Plan {
             // A call says what it tried, which is the subject where that is a call.
             let rest = reason.strip_prefix(&subject).and_then(|rest| rest.strip_prefix(": "));
             let reason = rest.map(str::to_owned).unwrap_or(reason);
-            self.problems.insert(subject, Problem { reason, machine, denied: None });
+            self.problems
+                .insert(subject, Problem { reason, machine, denied: None, is_on_the_way: false });
         }
     }
 }

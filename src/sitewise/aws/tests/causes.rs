@@ -26,6 +26,7 @@ async fn what_lies_behind_faults_is_told_apart() {
     let stub = Stub::start(|_| StubReply::text(200, "{}")).await;
     let fault = put(config(&stub.url().replace("http:", "https:")).build()).await;
     assert_eq!(fault.cause, Cause::Tls, "{fault}");
+    assert!(fault.message.contains("may be one without TLS"), "{fault}");
 
     let cases = [
         (503, "ServiceUnavailableException", Cause::ServerError),
@@ -50,6 +51,26 @@ async fn what_lies_behind_faults_is_told_apart() {
     let stub = Stub::start(|_| StubReply::error(403, "AccessDeniedException")).await;
     let fault = client(&stub).list_models(None).await.unwrap_err();
     assert_eq!(fault.cause.description(), "SiteWise denies iotsitewise:ListAssetModels", "{fault}");
+}
+
+/// It was "received corrupt message of type InvalidContentType".
+#[tokio::test]
+async fn a_port_without_tls_is_told_by_what_to_check() {
+    use tokio::io::AsyncWriteExt;
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        std::future::pending::<()>().await
+    });
+    let client = AwsSiteWise::with(&config(&url).build(), Duration::from_secs(5), None).unwrap();
+    let fault = client.put(Vec::new()).await.unwrap_err();
+    assert_eq!(fault.cause, Cause::Tls, "{fault}");
+    let told = "the server that answers does not speak TLS at this port: check scheme and port in";
+    assert!(fault.message.contains(told), "{fault}");
+    server.abort();
 }
 
 /// They were kept until the process ended.
@@ -135,6 +156,40 @@ async fn a_source_of_credentials_that_hangs_is_named_by_each_call() {
         assert!(fault.message.contains("timed out"), "{fault}");
     }
     assert!(stub.requests().is_empty());
+}
+
+/// Each was told what all sources lack, in the SDK's words and over five lines.
+#[tokio::test]
+async fn credentials_that_no_source_has_are_told_in_one_sentence() {
+    use aws_config::meta::credentials::CredentialsProviderChain;
+
+    let chain = CredentialsProviderChain::first_try("Environment", NotLoaded)
+        .or_else("Profile", NotLoaded)
+        .or_else("Ec2InstanceMetadata", NotLoaded);
+    let mut config = config("http://127.0.0.1:1");
+    config.set_credentials_provider(Some(SharedCredentialsProvider::new(chain)));
+    let client = AwsSiteWise::new(&config.build()).unwrap();
+    let faults =
+        [client.list_models(None).await.unwrap_err(), client.find_credentials().await.unwrap_err()];
+    for fault in faults {
+        assert_eq!(fault.cause, Cause::NoCredentials, "{fault}");
+        assert!(
+            fault.message.ends_with(
+                ": none in the environment, a profile, a web identity token, \
+            nor a container's or an instance's role"
+            ),
+            "{fault}"
+        );
+        assert!(fault.explain().starts_with("no AWS credentials were found: "), "{fault}");
+    }
+}
+
+/// A proxy of another scheme was "SiteWise is unreachable", without the variable.
+#[tokio::test]
+async fn a_scheme_that_is_not_supported_names_where_it_comes_from() {
+    let error = CredentialsError::provider_error("unsupported scheme socks5");
+    let told = crate::sitewise::fault::of_credentials(&error).message;
+    assert!(told.contains("a proxy in HTTPS_PROXY") && told.contains("http://host:port"), "{told}");
 }
 
 /// The whole chain was built with each call.
