@@ -70,6 +70,8 @@ pub enum PlanSource {
     },
     /// Files of captured payloads.
     Captures(Vec<PathBuf>),
+    /// No births: what the account has.
+    Account,
 }
 
 /// Why there is no report.
@@ -87,6 +89,12 @@ pub enum PlanError {
          capture"
     )]
     NoBirth,
+    /// Nothing to describe.
+    #[error(
+        "SiteWise has no edge node or device that this bridge would hear: check the AWS account, the \
+         region and TWIN_NAMESPACE"
+    )]
+    NoMachine,
     /// Nothing says what ids derive from.
     #[error(
         "ids derive from the AWS account and region: give AWS credentials, or set \
@@ -272,8 +280,10 @@ async fn observe<S: SiteWise>(
             listen::listen(config, &bridge.host, *listen, *rebirth).await?
         }
         PlanSource::Captures(paths) => capture::read(&bridge.host, paths)?,
+        PlanSource::Account => CapturedEvents::default(),
     };
-    if !captured.events.iter().any(|(_, event)| matches!(event, Event::Birth(_))) {
+    let mut events = captured.events.iter();
+    if *from != PlanSource::Account && !events.any(|(_, event)| matches!(event, Event::Birth(_))) {
         return Err(PlanError::NoBirth);
     }
     let mut run = PlanRun {
