@@ -90,13 +90,13 @@ impl Namespace {
     /// What a property that SiteWise has under this name stands for, as its id says: its role, the names
     /// down to it, and the form of its values. None if its name is not these names with slashes between
     /// them.
-    pub fn recognised<'a>(
+    pub fn recognised(
         self,
         model: Uuid,
         id: Uuid,
-        name: &'a str,
+        name: &str,
         data_type: PropertyDataType,
-    ) -> Option<(PropertyRole, Vec<&'a str>, ValueForm)> {
+    ) -> Option<(PropertyRole, Vec<&str>, ValueForm)> {
         let words: Vec<&str> = name.split('/').collect();
         let slashes = words.len() - 1;
         // Of a name with more slashes only those that stand for members alone, or for none, are tried.
