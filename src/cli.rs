@@ -276,8 +276,11 @@ mod tests {
         let template = commands::Command::CloudFormation;
         assert_eq!(of(&["commands", "--cloudformation"]), Ok(Command::Commands(template)));
         assert!(of(&["commands"]).is_err() && of(&["write"]).is_err());
-        let write =
-            |from| Ok(Command::Dashboards(dashboards::Command::Write { out: "d".into(), from }));
+        let written = |from, forget| {
+            let out = "d".into();
+            Ok(Command::Dashboards(dashboards::Command::Write { out, from, forget }))
+        };
+        let write = |from| written(from, false);
         assert_eq!(
             of(&["dashboards", "a", "--out", "d"]),
             write(PlanSource::Captures(vec!["a".into()]))
@@ -286,6 +289,12 @@ mod tests {
         assert_eq!(of(&["dashboards", "--out=d", "--for=5s"]), write(listen));
         assert!(of(&["dashboards"]).is_err());
         assert!(of(&["dashboards", "--out=d", "a", "--rebirth"]).is_err());
+        let captures = PlanSource::Captures(vec!["a".into()]);
+        assert_eq!(of(&["dashboards", "--out=d", "a", "--forget"]), written(captures, true));
+        assert_eq!(of(&["dashboards", "--out=d", "--account"]), write(PlanSource::Account));
+        for other in ["a", "--forget", "--for=1s"] {
+            assert!(of(&["dashboards", "--out=d", "--account", other]).is_err(), "{other}");
+        }
         assert_eq!(of(&["--linger"]), Err("invalid option '--linger'".into()));
     }
 

@@ -5,6 +5,7 @@
 //! always the same text.
 
 mod alerts;
+pub mod former;
 mod layout;
 mod literal;
 mod model;
@@ -38,6 +39,8 @@ const SCHEMA_VERSION: u32 = 39;
 const DATASOURCE: &str = "sparkwise-sitewise";
 /// The folder in Grafana.
 const FOLDER: &str = "Sparkwise";
+/// The folder of the dashboards' files.
+pub const DASHBOARDS: &str = "dashboards";
 /// The bridge's own dashboard, over Prometheus.
 const BRIDGE: &str = include_str!("../infra/grafana/dashboard.json");
 
@@ -63,9 +66,18 @@ pub struct Model {
     pub name: String,
     /// Its properties, in any order.
     pub properties: Vec<Property>,
-    /// The property `Online` of the model that all its assets' parents have, where the parents are
-    /// nodes or devices and have one model together.
-    pub parent_online: Option<Property>,
+    /// What all its assets are connected through, where that is nodes or devices of one model, as many
+    /// steps above each of them.
+    pub above: Option<Above>,
+}
+
+/// What the assets of a model are connected through.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Above {
+    /// The property `Online` there.
+    pub online: Property,
+    /// How many assets above theirs it is: 1 for what is right above.
+    pub steps: usize,
 }
 
 /// A property of a model.
@@ -170,14 +182,14 @@ pub fn render(plant: &Plant) -> Rendered {
         dashboards.extend(model::dashboard(model, &mut rendered.remarks));
     }
     for dashboard in dashboards {
-        let path = format!("dashboards/{}.json", file_name(&dashboard.title, &dashboard.uid));
+        let path = path_of(&dashboard.title, &dashboard.uid);
         rendered.files.push(File { path, text: pretty(&dashboard.json) });
         rendered.costs.push(dashboard.cost);
     }
     let bridge = File { path: "dashboards/bridge.json".into(), text: bridge() };
     rendered.files.push(bridge);
     let alerts = alerts::rules(plant, &mut rendered.remarks);
-    rendered.files.push(File { path: "provisioning/alerting/sparkwise.yaml".into(), text: alerts });
+    rendered.files.push(File { path: alerts::PATH.into(), text: alerts });
     rendered.files.extend(provisioning::files());
     rendered.files.sort_by(|a, b| a.path.cmp(&b.path));
     rendered
@@ -231,6 +243,11 @@ fn dashboard(uid: &str, title: &str, description: &str, variables: &[Value]) -> 
         }],
         "templating": {"list": list},
     })
+}
+
+/// Where a dashboard is written.
+fn path_of(title: &str, uid: &str) -> String {
+    format!("{DASHBOARDS}/{}.json", file_name(title, uid))
 }
 
 /// A readable file name that no other dashboard has.

@@ -160,6 +160,10 @@ pub trait Plant {
     fn tag_subject(&self, of: TagTarget) -> TagSubject;
     /// Whether the lanes may make calls now.
     fn turn(&self) -> Turn;
+    /// The indexes of the assets that an address of a property may begin with.
+    fn assets_at(&self, _address: &str) -> Vec<u32> {
+        Vec::new()
+    }
 }
 
 /// A label that is not set, and why.
@@ -172,8 +176,12 @@ pub struct Remark {
     /// The ids of the asset and the property: names with slashes make an address ambiguous. None for
     /// tags.
     pub ids: Option<(Uuid, Uuid)>,
+    /// The model or the asset whose tag it is about; none for a property.
+    pub tagged: Option<Taggable>,
     /// The alias that the property keeps in place of the desired one.
     pub kept: Option<Box<str>>,
+    /// The desired alias that something else has.
+    pub taken: Option<Box<str>>,
     /// The reason in words, with what to do.
     pub reason: String,
 }
@@ -181,7 +189,23 @@ pub struct Remark {
 impl Remark {
     /// A remark without ids.
     pub fn new(kind: RemarkKind, property: String, reason: String) -> Self {
-        Self { kind, property, ids: None, kept: None, reason }
+        Self { kind, property, ids: None, tagged: None, kept: None, taken: None, reason }
+    }
+
+    /// The asset that it concerns; none for a model.
+    pub fn asset(&self) -> Option<Uuid> {
+        match (self.ids, self.tagged) {
+            (Some((asset, _)), _) | (None, Some(Taggable::Asset(asset))) => Some(asset),
+            (None, Some(Taggable::Model(_)) | None) => None,
+        }
+    }
+
+    /// The model that it concerns; none for an asset or a property.
+    pub fn model(&self) -> Option<Uuid> {
+        match self.tagged {
+            Some(Taggable::Model(model)) => Some(model),
+            Some(Taggable::Asset(_)) | None => None,
+        }
     }
 }
 

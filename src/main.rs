@@ -223,26 +223,29 @@ fn doctor(options: doctor::Options) -> ExitCode {
 fn begin_reading(from: &preview::PlanSource) -> Result<(Config, Runtime), ExitCode> {
     match from {
         preview::PlanSource::Plant { .. } => load_with_log(&Environment),
-        preview::PlanSource::Captures(_) => load_with_log(&preview::WithoutServer(Environment)),
+        preview::PlanSource::Captures(_) | preview::PlanSource::Account => {
+            load_with_log(&preview::WithoutServer(Environment))
+        }
     }
 }
 
 /// Grafana dashboards of what births describe.
 fn dashboards(command: &cli::dashboards::Command) -> ExitCode {
-    let (out, from) = match command {
+    let (out, from, forget) = match command {
         cli::dashboards::Command::Help => {
             print(cli::dashboards::HELP);
             return ExitCode::SUCCESS;
         }
-        cli::dashboards::Command::Write { out, from } => (out, from),
+        cli::dashboards::Command::Write { out, from, forget } => (out, from, *forget),
     };
     let (config, runtime) = match begin_reading(from) {
         Ok(begun) => begun,
         Err(code) => return code,
     };
-    let described = runtime.block_on(async { Box::pin(preview::plant(&config, from)).await });
+    let described =
+        runtime.block_on(async { Box::pin(preview::plant(&config, from, forget)).await });
     let described = described.map_err(|error| error.to_string());
-    match described.and_then(|described| cli::dashboards::write(out, &described)) {
+    match described.and_then(|described| cli::dashboards::write(out, described, forget)) {
         Ok(text) => {
             print(&text);
             ExitCode::SUCCESS

@@ -71,6 +71,8 @@ pub enum PlanSource {
     },
     /// Files of captured payloads.
     Captures(Vec<PathBuf>),
+    /// No births: what the account has.
+    Account,
 }
 
 /// Why there is no report.
@@ -94,6 +96,12 @@ pub enum PlanError {
          for their births (Node Control/Rebirth)"
     )]
     NoBirthCaptured,
+    /// Nothing to describe.
+    #[error(
+        "SiteWise has no edge node or device that this bridge would hear: check the AWS account, the \
+         region and TWIN_NAMESPACE"
+    )]
+    NoMachine,
     /// Nothing says what ids derive from.
     #[error(
         "ids derive from the AWS account and region: give AWS credentials, or set \
@@ -280,12 +288,13 @@ async fn observe<S: SiteWise>(
             listen::listen(config, &bridge.host, *listen, *rebirth).await?
         }
         PlanSource::Captures(paths) => capture::read(&bridge.host, paths)?,
+        PlanSource::Account => CapturedEvents::default(),
     };
-    if !captured.events.iter().any(|(_, event)| matches!(event, Event::Birth(_))) {
-        return Err(match from {
-            PlanSource::Plant { .. } => PlanError::NoBirth,
-            PlanSource::Captures(_) => PlanError::NoBirthCaptured,
-        });
+    let has_birth = captured.events.iter().any(|(_, event)| matches!(event, Event::Birth(_)));
+    match from {
+        PlanSource::Plant { .. } if !has_birth => return Err(PlanError::NoBirth),
+        PlanSource::Captures(_) if !has_birth => return Err(PlanError::NoBirthCaptured),
+        _ => {}
     }
     let mut run = PlanRun {
         labels: (!config.twin.labels.is_empty()).then(|| config.twin.labels.clone()),

@@ -60,6 +60,10 @@ impl Plant for LabelledPlant<'_> {
         self.twin.tag_subject(of)
     }
 
+    fn assets_at(&self, address: &str) -> Vec<u32> {
+        self.twin.assets_at(address).into_iter().map(|ix| ix.0).collect()
+    }
+
     fn turn(&self) -> Turn {
         let plan = self.twin.plan();
         match plan.is_synced() && !plan.is_provisioning() {

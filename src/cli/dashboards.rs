@@ -3,13 +3,14 @@
 mod files;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
 
 use super::LISTEN;
 use crate::config;
+use crate::dashboards::former::{self, Former};
 use crate::dashboards::{Rendered, render};
 use crate::preview::{DescribedPlant, PlanSource};
 
@@ -17,23 +18,31 @@ use crate::preview::{DescribedPlant, PlanSource};
 pub const HELP: &str = "\
 sparkwise dashboards: writes Grafana dashboards of the twins
 
-Usage: sparkwise dashboards --out DIR [--for 30s] [--rebirth]
-       sparkwise dashboards --out DIR CAPTURE...
+Usage: sparkwise dashboards --out DIR [--for 30s] [--rebirth] [--forget]
+       sparkwise dashboards --out DIR [--forget] CAPTURE...
+       sparkwise dashboards --out DIR --account
 
 It reads births as `sparkwise plan` does, and changes nothing in SiteWise. Below DIR it writes
 dashboards/, with a dashboard for each model, one of the plant and one of the bridge itself, and
 provisioning/, with the data source, the folder, and alert rules for machines that are offline and
-for a bridge without a heartbeat. It replaces
-only files that it wrote itself, and deletes none. The same births give the same files.
+for a bridge without a heartbeat. Machines that sent no birth are there as well, if SiteWise has their
+assets; without access to SiteWise, if the files that are replaced have them. Their names are printed.
+It replaces only files that it wrote itself, and deletes none. The same births and the same account
+give the same files.
 
   --out DIR       where to write; created if missing
   --for DURATION  how long to listen for births (30s)
   --rebirth       request rebirths of nodes that send data; without it nothing is published
+  --forget        leave out machines that sent no birth
+  --account       listen to nothing, and write what SiteWise has
   CAPTURE         read captured messages instead of listening, as `sparkwise plan` reads them; without
                   AWS credentials set TWIN_NAMESPACE, which ids are derived from
 
 Exit codes: 0, 1 after a failure, 64 for invalid arguments or an invalid configuration.
 ";
+
+/// Names in a line at most.
+const NAMES: usize = 50;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +55,8 @@ pub enum Command {
         out: PathBuf,
         /// Where the births come from.
         from: PlanSource,
+        /// Whether machines that sent no birth are left out.
+        forget: bool,
     },
 }
 
@@ -56,6 +67,7 @@ pub enum Command {
 /// An argument that there is not, or no `--out`.
 pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
     let (mut out, mut listen, mut rebirth) = (None, None, false);
+    let (mut forget, mut account) = (false, false);
     let mut captures: Vec<PathBuf> = Vec::new();
     while let Some(argument) = parser.next()? {
         match argument {
@@ -63,41 +75,111 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
             Long("out") => out = Some(PathBuf::from(parser.value()?)),
             Long("for") => listen = Some(parser.value()?.parse_with(config::duration)?),
             Long("rebirth") => rebirth = true,
+            Long("forget") => forget = true,
+            Long("account") => account = true,
             Value(path) => captures.push(path.into()),
             argument => return Err(argument.unexpected()),
         }
     }
     let out = out.ok_or("dashboards needs --out DIR")?;
-    let from = if captures.is_empty() {
-        PlanSource::Plant { listen: listen.unwrap_or(LISTEN), rebirth }
-    } else if listen.is_some() || rebirth {
-        return Err("--for and --rebirth have no meaning with a capture".into());
-    } else {
-        PlanSource::Captures(captures)
+    let listens = listen.is_some() || rebirth;
+    let from = match (captures.is_empty(), account) {
+        (false, true) => return Err("--account has no meaning with a capture".into()),
+        (true, true) if listens || forget => {
+            return Err("--for, --rebirth and --forget have no meaning with --account".into());
+        }
+        (false, false) if listens => {
+            return Err("--for and --rebirth have no meaning with a capture".into());
+        }
+        (true, true) => PlanSource::Account,
+        (true, false) => PlanSource::Plant { listen: listen.unwrap_or(LISTEN), rebirth },
+        (false, false) => PlanSource::Captures(captures),
     };
-    Ok(Command::Write { out, from })
+    Ok(Command::Write { out, from, forget })
 }
 
-/// Writes the files. Returns a text about what they are and cost.
+/// Writes the files. Returns a text about what they are and cost, and about what the files that they
+/// replace had. `forget` leaves out what sent no birth.
 ///
 /// # Errors
 ///
 /// A file of somebody else is in the way, or the disk fails.
-pub fn write(out: &std::path::Path, described: &DescribedPlant) -> Result<String, String> {
-    let mut rendered = render(&described.plant);
-    if let Some(reason) = &described.without_aws {
+pub fn write(out: &Path, described: DescribedPlant, forget: bool) -> Result<String, String> {
+    let DescribedPlant { mut plant, silent, without_aws } = described;
+    let [rules, overview] = former::files(&plant.namespace).map(|path| files::ours(out, &path));
+    let missing = Former::read(&plant.namespace, &rules, &overview).missing(&plant);
+    let keeps = without_aws.is_some() && !forget;
+    if keeps {
+        plant.keep(&missing);
+    }
+    let mut rendered = render(&plant);
+    rendered.remarks.extend(told_of(&silent, &missing, keeps, forget));
+    if let Some(reason) = &without_aws {
         rendered.remarks.push(format!(
             "SiteWise was not read ({reason}): if it already has models of flat devices, the \
              bridge may use those instead of the ones described here"
+        ));
+    }
+    let left = files::left(out, &rendered.files);
+    if !left.is_empty() {
+        rendered.remarks.push(format!(
+            "dashboards of an earlier run that are not written any more, and stay until you remove \
+             them: {}",
+            names(left)
         ));
     }
     files::write(out, &rendered.files).map_err(|error| error.to_string())?;
     Ok(summary(out, &rendered))
 }
 
-fn summary(out: &std::path::Path, rendered: &Rendered) -> String {
+/// What there is without a birth, and what the files of an earlier run had and these do not.
+fn told_of(
+    silent: &[String],
+    missing: &Former,
+    keeps: bool,
+    forget: bool,
+) -> impl Iterator<Item = String> {
+    let machines = missing.machines.iter().map(|machine| machine.address.clone());
+    let rows = missing.models.iter().map(|model| format!("{} (a row of the plant)", model.name));
+    let lost: Vec<String> = machines.chain(rows).collect();
+    let there = match silent.is_empty() {
+        true => None,
+        false => Some(format!(
+            "without a birth, and here because SiteWise has them: {}",
+            names(silent.iter().cloned())
+        )),
+    };
+    let why = match (keeps, forget) {
+        (true, _) => {
+            "without a birth, and kept from the files of an earlier run (--forget leaves them out)"
+        }
+        (false, true) => "without a birth, and left out, though an earlier run had them",
+        (false, false) => {
+            "left out, though an earlier run had them, because SiteWise has no asset of them that this \
+             bridge would hear"
+        }
+    };
+    let lost = (!lost.is_empty()).then(|| format!("{why}: {}", names(lost)));
+    there.into_iter().chain(lost)
+}
+
+/// Names behind each other; of many the first.
+fn names(of: impl IntoIterator<Item = String>) -> String {
+    let mut all: Vec<String> = of.into_iter().map(|name| clean(&name)).collect();
+    let more = all.len().saturating_sub(NAMES);
+    all.truncate(NAMES);
+    let text = all.join(", ");
+    if more == 0 { text } else { format!("{text}, and {more} more") }
+}
+
+/// Names come from the plant, and may have whatever a terminal obeys.
+fn clean(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+fn summary(out: &Path, rendered: &Rendered) -> String {
     let mut text = format!("{} files in {}\n\n", rendered.files.len(), out.display());
-    let title = |text: &str| -> String { text.chars().take(32).collect() };
+    let title = |text: &str| -> String { clean(text).chars().take(32).collect() };
     let _ = writeln!(
         text,
         "{:<32}  {:>6}  {:>14}  {:>14}",
@@ -121,4 +203,71 @@ fn summary(out: &std::path::Path, rendered: &Rendered) -> String {
         let _ = writeln!(text, "{remark}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::dashboards::{Machine, Plant};
+    use crate::sparkplug::address::{EdgeNode, Source};
+    use crate::twin::identity::{Address, Namespace};
+
+    fn machine(node: &str) -> Machine {
+        let source = Source { edge: EdgeNode::new("Nordsee", node), device: None };
+        let asset = Namespace::new("plant").asset(&Address::Source(&source));
+        let (address, group, node) = (source.to_string(), "Nordsee".into(), node.into());
+        let (last_birth, last_death) = (asset, asset);
+        Machine { asset, address, group, node, device: None, last_birth, last_death }
+    }
+
+    fn described(nodes: &[&str], without_aws: Option<&str>) -> DescribedPlant {
+        let machines = nodes.iter().map(|node| machine(node)).collect();
+        let plant = Plant { namespace: "plant".into(), machines, ..Plant::default() };
+        DescribedPlant { plant, silent: Vec::new(), without_aws: without_aws.map(str::to_owned) }
+    }
+
+    /// The alert rule of a machine that was silent for a moment was gone without a word.
+    #[test]
+    fn what_an_earlier_run_had_is_kept_or_named() {
+        let folder = std::env::temp_dir().join(format!("sparkwise-eyes-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let run = |of: DescribedPlant, forget: bool| {
+            let told = write(&folder, of, forget).unwrap();
+            let rules = fs::read_to_string(folder.join("provisioning/alerting/sparkwise.yaml"));
+            (told, rules.unwrap())
+        };
+        let (told, all) = run(described(&["gw", "west"], None), false);
+        assert!(!told.contains("Nordsee/"), "{told}");
+        fs::write(folder.join("dashboards/old-1.json"), crate::dashboards::MARK).unwrap();
+        fs::write(folder.join("dashboards/theirs.json"), "{}").unwrap();
+
+        let (told, rules) = run(described(&["gw"], Some("no credentials")), false);
+        assert!(told.contains("kept from the files of an earlier run"), "{told}");
+        assert!(told.contains("(--forget leaves them out): Nordsee/west\n"), "{told}");
+        assert!(told.contains("until you remove them: dashboards/old-1.json\n"), "{told}");
+        assert_eq!(rules, all);
+        // SiteWise was read, and has no asset of it.
+        let (told, rules) = run(described(&["gw"], None), false);
+        assert!(told.contains("because SiteWise has no asset"), "{told}");
+        assert!(told.contains("would hear: Nordsee/west\n"), "{told}");
+        assert!(!rules.contains("west"), "{rules}");
+
+        run(described(&["gw", "west"], None), false);
+        let (told, rules) = run(described(&["gw"], Some("no credentials")), true);
+        assert!(told.contains("though an earlier run had them: Nordsee/west\n"), "{told}");
+        assert!(!rules.contains("west"), "{rules}");
+        let silent =
+            DescribedPlant { silent: vec!["Nordsee/\u{1b}".into()], ..described(&["gw"], None) };
+        let (told, _) = run(silent, false);
+        assert!(told.contains("because SiteWise has them: Nordsee/\u{fffd}\n"), "{told}");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn of_many_names_the_first_are_said() {
+        let all = (0..53).map(|n| n.to_string());
+        assert!(names(all).ends_with("48, 49, and 3 more"));
+    }
 }

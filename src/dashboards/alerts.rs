@@ -9,6 +9,8 @@ use uuid::Uuid;
 use super::literal::{annotated, provisioned, templated};
 use super::{BridgeAsset, DATASOURCE, FOLDER, MARK, MAX_ALERTS, Machine, Plant};
 
+/// Where the rules are written.
+pub(super) const PATH: &str = "provisioning/alerting/sparkwise.yaml";
 /// Seconds between two looks at a machine: each is a query message.
 const EVERY: &str = "5m";
 /// For how long it must be so.

@@ -1,7 +1,7 @@
 //! Names as text: Grafana replaces variables in titles, labels and descriptions, and expands templates
 //! in alert rules.
 
-/// A name in which Grafana finds no variable.
+/// A name in which Grafana finds no variable and no line break, which SiteWise's names do not have either.
 ///
 /// It replaces `$name`, `${name}` and `[[name]]`, and has no way to escape them
 /// (<https://github.com/grafana/grafana/issues/40603>). So their first character becomes its full-width
@@ -16,6 +16,7 @@ pub(super) fn literal(name: &str) -> String {
                 '＄'
             }
             '[' if next == Some(&'[') => '［',
+            c if c.is_control() => ' ',
             c => c,
         });
     }
@@ -40,6 +41,11 @@ pub(super) fn provisioned(name: &str) -> String {
     name.replace('$', "$$")
 }
 
+/// The name of which [`provisioned`] and [`templated`] made a label.
+pub(super) fn named_by(label: &str) -> String {
+    label.replace("$$", "$").replace(r#"{{"{{"}}"#, "{{")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +59,7 @@ mod tests {
             ("{{asset}}", "{{asset}}"),
             ("5 $, $$ and [a][b]", "5 $, $$ and [a][b]"),
             ("$$asset $é $", "$＄asset $é $"),
+            ("Grüße\n zwei\t", "Grüße  zwei "),
         ] {
             assert_eq!(literal(name), text);
         }
@@ -63,6 +70,9 @@ mod tests {
         assert_eq!(templated("a {{ $labels }} }}"), r#"a {{"{{"}} $labels }} }}"#);
         assert_eq!(templated("{{{"), r#"{{"{{"}}{"#);
         assert_eq!(provisioned("$x {{"), "$$x {{");
+        for name in ["$x {{ $$ }}", "{{{", r#"{{"{{"}}"#, "plain", ""] {
+            assert_eq!(named_by(&provisioned(&templated(name))), name);
+        }
         assert_eq!(annotated("$x ${HOME} $__env{HOME}"), "$x ＄{HOME} ＄__env{HOME}");
     }
 }

@@ -15,7 +15,7 @@ use crate::twin::mapping::ValueForm;
 
 /// The variable with the assets that are looked at.
 const ASSET: &str = "asset";
-/// The variable with what is right above them.
+/// The variable with what they are connected through.
 const PARENT: &str = "parent";
 
 /// The dashboard of a model; none where it has nothing that is measured.
@@ -68,17 +68,25 @@ pub(super) fn dashboard(model: &Model, remarks: &mut Vec<String>) -> Option<Dash
 fn variables(model: &Model) -> Vec<Value> {
     let of_model = query::assets_of(model.id);
     let asset = query::listed(ASSET, &literal(&model.name), &of_model, Selected::First);
-    let parent = model.parent_online.as_ref().map(|_| {
-        let above = query::parents_of(&variable(ASSET));
-        query::listed(PARENT, PARENT, &above, Selected::All)
+    let steps = model.above.as_ref().map_or(0, |above| above.steps);
+    let parents = (1..=steps).map(|step| {
+        let below = if step == 1 { ASSET.to_owned() } else { parent(step - 1, steps) };
+        let name = parent(step, steps);
+        query::listed(&name, &name, &query::parents_of(&variable(&below)), Selected::All)
     });
-    std::iter::once(asset).chain(parent).collect()
+    std::iter::once(asset).chain(parents).collect()
+}
+
+/// The variable with what is so many steps above the selected assets. The plugin lists what is right above,
+/// so each step has its own.
+fn parent(step: usize, of: usize) -> String {
+    if step == of { PARENT.to_owned() } else { format!("{PARENT}{step}") }
 }
 
 /// Whether what an instance is connected through is alive. The plugin looks above the first selected
 /// asset alone, so this row is not repeated.
 fn connection(model: &Model) -> Option<Row> {
-    let online = model.parent_online.as_ref()?;
+    let online = &model.above.as_ref()?.online;
     let title = "Online: what the first selected asset is connected through";
     let tile = Panel::tiles(&variable(PARENT), online, title, Shown::Presence);
     Some(Row { title: "Connection".to_owned(), repeat: None, panels: vec![tile] })
@@ -115,7 +123,7 @@ fn panel(asset: &str, property: &Property, title: &str, limits: &Limits) -> Pane
         ValueForm::Integer | ValueForm::Double => Panel::curve(asset, property, title, limits),
         ValueForm::Boolean => Panel::states(asset, property, title, ["blue", "#8e8e8e"]),
         ValueForm::String => Panel::table(asset, property, title, ""),
-        ValueForm::Seconds => Panel::table(asset, property, title, "Seconds since 1970."),
+        ValueForm::Seconds => Panel::points_in_time(asset, property, title),
     }
 }
 

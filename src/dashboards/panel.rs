@@ -1,6 +1,7 @@
 //! Panels: how values of each form are shown.
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::literal::literal;
 use super::query::{self, Before, Quality, Target};
@@ -17,6 +18,8 @@ const TIMES: (u32, u32) = (6, 5);
 const TILES: (u32, u32) = (12, 5);
 /// The column with the names of assets.
 const ASSET_COLUMN: &str = "machine";
+/// The column with points in time.
+const TIME_COLUMN: &str = "point in time";
 /// Grafana's name for the column of the latest values.
 const LAST: &str = "Last *";
 /// The color of values of quality UNCERTAIN, for which the plugin has none of its own.
@@ -194,6 +197,22 @@ impl Panel {
         }
     }
 
+    /// Points in time, with the times at which they came. Grafana finds the field by its name, in which it
+    /// replaces variables: seconds stay where the name has one.
+    pub(super) fn points_in_time(asset: &str, property: &Property, title: &str) -> Self {
+        if literal(&property.name) != property.name {
+            return Self::table(asset, property, title, "Seconds since 1970.");
+        }
+        Self {
+            field_config: json!({
+                "defaults": {"custom": {"align": "auto"}},
+                "overrides": [as_time(TIME_COLUMN)],
+            }),
+            transformations: vec![in_milliseconds(&property.name, TIME_COLUMN, true)],
+            ..Self::table(asset, property, title, "")
+        }
+    }
+
     /// A tile for each asset with the latest value of a property.
     pub(super) fn tiles(assets: &str, property: &Property, title: &str, shown: Shown) -> Self {
         let mut defaults = json!({
@@ -210,7 +229,11 @@ impl Panel {
                 defaults.as_object_mut().map(|fields| fields.insert("mappings".into(), mappings));
                 (named(&property.name), "background")
             }
-            Shown::Number => (String::new(), "value"),
+            Shown::Number => {
+                // What is counted has no value until it happens.
+                defaults.as_object_mut().map(|fields| fields.insert("noValue".into(), "0".into()));
+                (String::new(), "value")
+            }
         };
         Self {
             id: id_of(property),
@@ -237,21 +260,19 @@ impl Panel {
 
     /// A line for each asset with the point in time that a property says, in seconds since 1970: Grafana
     /// takes milliseconds. An asset without a value has no line.
-    pub(super) fn times(assets: &str, property: &Property, title: &str) -> Self {
-        let transformation = |id: &str, options: Value| json!({"id": id, "options": options});
+    pub(super) fn times(assets: &str, model: Uuid, property: &Property, title: &str) -> Self {
         Self {
             id: id_of(property),
             size: TIMES,
             kind: "table",
             title: title.to_owned(),
             description: String::new(),
-            targets: vec![query::latest(assets, property.id)],
+            // A single answer would not be concatenated, and its line would have no name: so the assets
+            // are listed as well, which costs no query message, and has no number.
+            targets: vec![query::latest(assets, property.id), query::list_of(model)],
             field_config: json!({
                 "defaults": {"custom": {"align": "auto"}},
-                "overrides": [{
-                    "matcher": {"id": "byName", "options": title},
-                    "properties": [{"id": "unit", "value": "dateTimeAsIso"}],
-                }],
+                "overrides": [as_time(title)],
             }),
             options: json!({
                 "showHeader": true,
@@ -286,14 +307,7 @@ impl Panel {
                         }],
                     }),
                 ),
-                transformation(
-                    "calculateField",
-                    json!({
-                        "mode": "binary",
-                        "binary": {"left": LAST, "operator": "*", "right": "1000"},
-                        "alias": title,
-                    }),
-                ),
+                in_milliseconds(LAST, title, false),
                 transformation(
                     "organize",
                     json!({
@@ -316,7 +330,9 @@ impl Panel {
                 "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": color}}],
             })
         };
-        let colors = [("A", "green"), ("B", "yellow"), ("C", "red")].map(color);
+        // Counts have no unit, whatever the property has.
+        let mut overrides = vec![unit_of_numbers("short")];
+        overrides.extend([("A", "green"), ("B", "yellow"), ("C", "red")].map(color));
         let description = match properties.len() > some.len() {
             true => format!(
                 "Values of the first {} of {} properties in a quarter of an hour: green are GOOD, \
@@ -347,7 +363,7 @@ impl Panel {
                         "stacking": {"mode": "normal", "group": "A"},
                     },
                 },
-                "overrides": colors,
+                "overrides": overrides,
             }),
             options: json!({
                 "legend": {"displayMode": "list", "placement": "bottom", "showLegend": false, "calcs": []},
@@ -393,6 +409,30 @@ fn unit_of_numbers(unit: &str) -> Value {
     json!({
         "matcher": {"id": "byType", "options": "number"},
         "properties": [{"id": "unit", "value": unit}],
+    })
+}
+
+fn transformation(id: &str, options: Value) -> Value {
+    json!({"id": id, "options": options})
+}
+
+/// Seconds since 1970 as Grafana's points in time, in a column of their own; `alone` beside the times
+/// at which values came.
+fn in_milliseconds(seconds: &str, column: &str, alone: bool) -> Value {
+    let options = json!({
+        "mode": "binary",
+        "binary": {"left": seconds, "operator": "*", "right": "1000"},
+        "alias": column,
+        "replaceFields": alone,
+    });
+    transformation("calculateField", options)
+}
+
+/// A column of milliseconds since 1970.
+fn as_time(column: &str) -> Value {
+    json!({
+        "matcher": {"id": "byName", "options": column},
+        "properties": [{"id": "unit", "value": "dateTimeAsIso"}],
     })
 }
 

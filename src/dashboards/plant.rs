@@ -38,7 +38,7 @@ pub(super) fn dashboard(
                 // A model of before may have one in milliseconds as well.
                 of.is_presence(name) && of.form == ValueForm::Seconds
             });
-            panels.extend(of.map(|of| Panel::times(&assets, of, name)));
+            panels.extend(of.map(|of| Panel::times(&assets, model.id, of, name)));
         }
         for name in ["Sequence gaps", "Rebirths"] {
             if let Some(of) = presence(name) {
@@ -55,7 +55,7 @@ pub(super) fn dashboard(
         ));
     }
     let (panels, cost) = layout.finish(TITLE);
-    let uid = format!("sparkwise-plant-{}", short_hash(&[namespace]));
+    let uid = uid(namespace);
     let description = format!(
         "Edge nodes and devices: who is online, and since when. Each time it is loaded it costs at least {} query \
          messages for a machine of each model; with all rows opened, {}.",
@@ -66,4 +66,13 @@ pub(super) fn dashboard(
         fields.insert("panels".into(), Value::Array(panels));
     }
     Dashboard { uid, title: TITLE.to_owned(), json, cost }
+}
+
+/// Where it is written.
+pub(super) fn path(namespace: &str) -> String {
+    super::path_of(TITLE, &uid(namespace))
+}
+
+fn uid(namespace: &str) -> String {
+    format!("sparkwise-plant-{}", short_hash(&[namespace]))
 }

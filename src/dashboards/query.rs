@@ -152,6 +152,15 @@ pub fn assets_of(model: Uuid) -> Value {
     })
 }
 
+/// The same for a panel: it is no query message.
+pub fn list_of(model: Uuid) -> Target {
+    let mut json = assets_of(model);
+    if let Some(fields) = json.as_object_mut() {
+        fields.insert("datasource".into(), datasource());
+    }
+    Target { json, entries: 0 }
+}
+
 /// Lists what is right above some assets, for a variable.
 pub fn parents_of(assets: &str) -> Value {
     json!({

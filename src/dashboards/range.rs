@@ -59,8 +59,16 @@ impl Limits {
     }
 
     /// Steps from below: red up to the alarm or the end of the range, yellow up to the warning,
-    /// green, and the same upwards. None where they are not in order.
+    /// green, and the same upwards. Where they are not in order, as warnings outside of the range, without
+    /// the warnings, and if need be without the alarms.
     pub(super) fn steps(&self) -> Option<Vec<Value>> {
+        let calm = Self { warn_low: None, warn_high: None, ..*self };
+        let ends = Self { alarm_low: None, alarm_high: None, ..calm };
+        [*self, calm, ends].iter().find_map(Self::steps_in_order)
+    }
+
+    /// None where they are not in order.
+    fn steps_in_order(&self) -> Option<Vec<Value>> {
         let mut steps: Vec<(&str, Option<f64>)> = Vec::new();
         let red_below = self.alarm_low.or(self.low);
         let red_above = self.alarm_high.or(self.high);
@@ -135,6 +143,17 @@ mod tests {
             steps(&[("engLow", "0"), ("engHigh", "0"), ("high", "80")]),
             told(&[("green", None), ("yellow", Some(80.0))])
         );
+    }
+
+    /// Of a range with a warning outside of it no line at all was drawn.
+    #[test]
+    fn a_warning_outside_of_the_range_leaves_the_range() {
+        let range = told(&[("red", None), ("green", Some(0.0)), ("red", Some(100.0))]);
+        let ends = [("engLow", "0"), ("engHigh", "100")];
+        assert_eq!(steps(&[&ends[..], &[("low", "-20"), ("high", "120")]].concat()), range);
+        assert_eq!(steps(&[&ends[..], &[("high", "120")]].concat()), range);
+        let alarms = [("engLow", "0"), ("lolo", "110"), ("engHigh", "100")];
+        assert_eq!(steps(&alarms), range);
     }
 
     #[test]

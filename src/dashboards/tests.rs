@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use super::*;
 
+mod former;
 mod names;
+mod shown;
 
 fn id(number: u128) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, &number.to_be_bytes())
@@ -38,7 +40,7 @@ fn turbine() -> Model {
             member(6, &["State"], ValueForm::String),
             member(7, &["Serviced"], ValueForm::Seconds),
         ],
-        parent_online: Some(presence(201, "Online", ValueForm::Boolean)),
+        above: Some(Above { online: presence(201, "Online", ValueForm::Boolean), steps: 1 }),
     }
 }
 
@@ -54,7 +56,7 @@ fn node() -> Model {
             presence(201, "Online", ValueForm::Boolean),
             presence(202, "Sequence gaps", ValueForm::Integer),
         ],
-        parent_online: None,
+        above: None,
     }
 }
 
@@ -295,6 +297,9 @@ fn the_plant_lists_last_births_and_last_deaths_in_milliseconds() {
         let transformations = panel["transformations"].as_array().unwrap();
         let ids: Vec<_> = transformations.iter().map(|of| of["id"].as_str().unwrap()).collect();
         assert_eq!(ids, ["concatenate", "reduce", "filterByValue", "calculateField", "organize"]);
+        // A list of assets beside the values: of one answer alone the line would have no name.
+        assert_eq!(panel["targets"][1]["queryType"], "ListAssets");
+        assert_eq!(panel["targets"][1]["modelId"], id(200).to_string());
         let times = &transformations[3]["options"];
         assert_eq!((&times["binary"]["right"], &times["alias"]), (&json!("1000"), &json!(title)));
         let shown = &panel["fieldConfig"]["overrides"][0];

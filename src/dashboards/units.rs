@@ -2,7 +2,7 @@
 
 /// The spellings of senders, in lower case without blanks, and Grafana's names for them
 /// (`packages/grafana-data/src/valueFormats/categories.ts`).
-const KNOWN: [(&[&str], &str); 59] = [
+const KNOWN: [(&[&str], &str); 60] = [
     (&["%", "percent", "pct"], "percent"),
     (&["%rh", "%h"], "humidity"),
     (&["ppm"], "ppm"),
@@ -14,6 +14,7 @@ const KNOWN: [(&[&str], &str); 59] = [
     (&["kw", "kilowatt", "kilowatts"], "kwatt"),
     (&["megawatt", "megawatts"], "megwatt"),
     (&["gw", "gigawatt", "gigawatts"], "gwatt"),
+    (&["w/m²", "w/m2"], "Wm2"),
     (&["va"], "voltamp"),
     (&["kva"], "kvoltamp"),
     (&["var"], "voltampreact"),
@@ -123,6 +124,10 @@ mod tests {
             (Some("MW"), "megwatt"),
             (Some("mW"), "mwatt"),
             (Some("RPM"), "rotrpm"),
+            (Some("W/m²"), "Wm2"),
+            // Mega is more.
+            (Some("MW/m²"), "suffix: MW/m²"),
+            (Some("mW/m²"), "suffix: mW/m²"),
             (Some("m³/h"), "suffix: m³/h"),
             (Some("MHz"), "suffix: MHz"),
             // A gram is no gauss, a minute no metre.

@@ -440,7 +440,7 @@ fn reject_message(value: &PendingValue, fault: &ApiFault) -> String {
                 && number.abs() > limits::DOUBLE_MAGNITUDE_OF_MODEL =>
         {
             let remedy = match number.fract() == 0.0 {
-                true => "; TWIN_INT64=string carries large integers as text",
+                true => "; TWIN_INT64=string carries it as text if the metric is an integer",
                 false => "",
             };
             format!("{}; SiteWise may not accept numbers past ±1e10{remedy}", fault.message)

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::lane::PropertyLane;
 use super::tag_lane::TagLane;
-use super::{Config, Figures, Output, Plant, Remark, RemarkKind};
+use super::{Config, Figures, Measurement, Output, Plant, Remark, RemarkKind};
 use crate::sitewise::api::ApiFault;
 use crate::time::Instant;
 use crate::twin::plan::api_call::{CallId, CallResult};
@@ -124,12 +124,13 @@ impl Labels {
 
     /// The next output.
     pub fn poll_output(&mut self, plant: &impl Plant, now: Instant) -> Option<Output> {
-        let Self { properties, tags, .. } = self;
-        let output = properties
+        let Self { properties, tags, config, .. } = self;
+        let mut output = properties
             .as_mut()
             .and_then(|lane| lane.poll_output(plant, now))
             .or_else(|| tags.as_mut()?.poll_output(plant, now))?;
-        if let Output::Remark(remark) = &output {
+        if let Output::Remark(remark) = &mut output {
+            name_holder(remark, config, plant);
             self.remember(remark.clone());
         }
         Some(output)
@@ -158,5 +159,29 @@ impl Labels {
             self.remarks.pop_front();
         }
         self.remarks.push_back(remark);
+    }
+}
+
+/// Says of an alias that is taken which other property of the plant `TWIN_ALIASES` gives the same one: names
+/// with slashes can cause that. Of what else may have it, SiteWise says nothing.
+fn name_holder(remark: &mut Remark, config: &Config, plant: &impl Plant) {
+    let (Some(alias), Some(template), Some((_, wants))) =
+        (&remark.taken, &config.aliases, remark.ids)
+    else {
+        return;
+    };
+    let Some(address) = template.address(alias) else { return };
+    for subject in plant.assets_at(&address).into_iter().map(|asset| plant.subject(asset)) {
+        let gets_it = |of: &&Measurement| {
+            let its = template.alias(&subject.place, &of.name);
+            of.id != wants && its.is_ok_and(|its| *its == **alias)
+        };
+        if let Some(of) = subject.properties.iter().find(gets_it) {
+            remark.reason += &format!(
+                "; TWIN_ALIASES gives it to property {} of asset {} as well",
+                of.id, subject.id
+            );
+            return;
+        }
     }
 }

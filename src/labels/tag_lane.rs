@@ -176,7 +176,7 @@ impl TagLane {
                 | ApiFaultKind::Limit
                 | ApiFaultKind::OutOfRange => {
                     let reason = format!("SiteWise rejected its tags: {message}");
-                    self.remark(RemarkKind::Rejected, &visit.name, reason);
+                    self.remark(RemarkKind::Rejected, &visit, reason);
                     self.settle(visit.target, visit.version);
                 }
                 ApiFaultKind::Denied => {
@@ -237,13 +237,13 @@ impl TagLane {
                     let reason = format!(
                         "it does not get its tag `{key}`, since it has {most} tags already"
                     );
-                    self.remark(RemarkKind::TagsFull, &visit.name, reason);
+                    self.remark(RemarkKind::TagsFull, visit, reason);
                 }
                 Some(other) if other != value => {
                     let reason = format!(
                         "its tag `{key}` keeps the value `{other}`, and does not get `{value}`"
                     );
-                    self.remark(RemarkKind::OtherTag, &visit.name, reason);
+                    self.remark(RemarkKind::OtherTag, visit, reason);
                 }
                 Some(_) => {}
             }
@@ -251,9 +251,10 @@ impl TagLane {
         missing
     }
 
-    fn remark(&mut self, kind: RemarkKind, name: &str, reason: String) {
-        let property = name.to_owned();
-        self.calls.outputs.push_back(Output::Remark(Remark::new(kind, property, reason)));
+    fn remark(&mut self, kind: RemarkKind, visit: &Visit, reason: String) {
+        let tagged = Some(visit.resource);
+        let remark = Remark { tagged, ..Remark::new(kind, visit.name.clone(), reason) };
+        self.calls.outputs.push_back(Output::Remark(remark));
     }
 
     /// The lane pauses: what was read before is read again before it is written.

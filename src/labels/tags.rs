@@ -76,7 +76,8 @@ impl TagTemplate {
                      TWIN_TAGS or the names"
                 );
                 let (kind, property) = (RemarkKind::TagTooLong, subject.name.clone());
-                remarks.push(Remark::new(kind, property, reason));
+                let tagged = Some(subject.resource);
+                remarks.push(Remark { tagged, ..Remark::new(kind, property, reason) });
                 continue;
             }
             tags.insert(key.clone(), value);

@@ -266,6 +266,7 @@ impl Visit {
         let address = self.place.address(&labels.name);
         let remark = Remark {
             ids: Some((asset, property)),
+            taken: Some(alias),
             ..Remark::new(RemarkKind::AliasTaken, address, reason)
         };
         match labels.notify {

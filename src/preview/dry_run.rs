@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::sitewise::api::{
     ApiFault, ApiFaultKind, Asset, AssetProperty, Composite, Hierarchy, Model, ModelHierarchy,
-    ModelProperty, NotificationState, Page, Property, ResourceState,
+    ModelProperty, NotificationState, Page, Property, ResourceState, Variant,
 };
 use crate::sitewise::cause::Cause;
 use crate::sitewise::client::SiteWise;
@@ -38,6 +38,8 @@ pub(super) struct DryRun<S> {
     /// Models that would be created or would grow, as they would be then.
     models: BTreeMap<Uuid, Model>,
     assets: BTreeMap<Uuid, Asset>,
+    /// All assets of the account that are on models of the bridge.
+    listed: BTreeMap<Uuid, Asset>,
     writes: Vec<ApiCall>,
     last_write: Option<Instant>,
     /// While reads fail: when the first of them began, and the pause after the next failure.
@@ -55,6 +57,7 @@ impl<S: SiteWise> DryRun<S> {
             model_names: BTreeMap::new(),
             models: BTreeMap::new(),
             assets: BTreeMap::new(),
+            listed: BTreeMap::new(),
             writes: Vec::new(),
             last_write: None,
             failing: None,
@@ -144,6 +147,30 @@ impl<S: SiteWise> DryRun<S> {
         &self.writes
     }
 
+    /// What properties of assets hold; without those of which it is not known.
+    pub(super) async fn values(&self, of: &[(Uuid, Uuid)]) -> BTreeMap<(Uuid, Uuid), Variant> {
+        let mut read = BTreeMap::new();
+        let Some(sitewise) = &self.sitewise else { return read };
+        for some in of.chunks(limits::ENTRIES_PER_BATCH_READ) {
+            pace(limits::DESCRIBES_PER_SECOND).await;
+            match timeout(ANSWER_TIMEOUT, sitewise.read_values(some.to_vec())).await {
+                Ok(Ok(values)) => {
+                    let held = some.iter().zip(values);
+                    let held = held.filter_map(|(of, value)| Some((*of, value.ok()??.value)));
+                    read.extend(held);
+                }
+                Ok(Err(fault)) => info!("values of attributes cannot be read: {fault}"),
+                Err(_) => info!("values of attributes cannot be read: no answer"),
+            }
+        }
+        read
+    }
+
+    /// The assets that the account has on models of the bridge.
+    pub(super) fn listed(&self) -> &BTreeMap<Uuid, Asset> {
+        &self.listed
+    }
+
     /// When the last write would be made, in simulated time.
     pub(super) fn last_write(&self) -> Option<Instant> {
         self.last_write
@@ -164,7 +191,9 @@ impl<S: SiteWise> DryRun<S> {
             ApiCall::DescribeModel(id) => self.model(id).await.map(CallResult::Model),
             ApiCall::ListAssets(model, token) => {
                 pace(limits::LISTS_PER_SECOND).await;
-                self.account()?.list_assets(model, token).await.map(CallResult::Assets)
+                let page = self.account()?.list_assets(model, token).await?;
+                self.listed.extend(page.items.iter().map(|asset| (asset.id, asset.clone())));
+                Ok(CallResult::Assets(page))
             }
             ApiCall::ListChildren(parent, _) if self.assets.contains_key(&parent) => {
                 Ok(CallResult::Assets(Page { items: Vec::new(), next: None }))

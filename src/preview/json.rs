@@ -46,7 +46,7 @@ pub(super) fn of(report: &PlanReport) -> Value {
 }
 
 fn labels(survey: &LabelSurvey) -> Value {
-    let remark = |remark: &Remark| json!({ "kind": remark.kind.name(), "property": remark.property, "assetId": remark.ids.map(|(asset, _)| asset), "propertyId": remark.ids.map(|(_, property)| property), "why": remark.reason });
+    let remark = |remark: &Remark| json!({ "kind": remark.kind.name(), "property": remark.property, "assetId": remark.asset(), "modelId": remark.model(), "propertyId": remark.ids.map(|(_, property)| property), "why": remark.reason });
     json!({
         "aliases": survey.aliases,
         "notifications": survey.notifications,

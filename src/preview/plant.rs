@@ -1,24 +1,36 @@
 //! What births describe, for the dashboards: the same dry run as for the plan.
 
+use std::collections::BTreeMap;
+
 use super::{AwsSiteWise, Config, PlanError, PlanSource, account, observe};
-use crate::dashboards::{Plant, survey};
+use crate::dashboards::Plant;
+use crate::dashboards::survey::{Survey, survey};
+use crate::sitewise::client::SiteWise;
 
 /// A plant, and why its account was not read, if it was not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribedPlant {
-    /// What births describe.
+    /// What births describe, and what else the account has.
     pub plant: Plant,
-    /// Why no account was read: existing models of flat devices may be others.
+    /// The addresses of the edge nodes and devices that only the account has.
+    pub silent: Vec<String>,
+    /// Why no account was read: existing models of flat devices may be others, and who sent no birth is not
+    /// known.
     pub without_aws: Option<String>,
 }
 
 /// What births describe in the account that the environment names; from captures also without one,
-/// if `TWIN_NAMESPACE` says what ids derive from.
+/// if `TWIN_NAMESPACE` says what ids derive from. With `births_alone` without the machines that sent no
+/// birth.
 ///
 /// # Errors
 ///
 /// See [`PlanError`].
-pub async fn plant(config: &Config, from: &PlanSource) -> Result<DescribedPlant, PlanError> {
+pub async fn plant(
+    config: &Config,
+    from: &PlanSource,
+    births_alone: bool,
+) -> Result<DescribedPlant, PlanError> {
     let (sitewise, namespace, without_aws) = match (account(config).await, from) {
         (Ok((sitewise, namespace)), _) => (Some(sitewise), namespace, None),
         (Err(error), PlanSource::Captures(_)) if error.is_without_aws() => {
@@ -27,6 +39,28 @@ pub async fn plant(config: &Config, from: &PlanSource) -> Result<DescribedPlant,
         }
         (Err(error), _) => return Err(error),
     };
-    let observed = Box::pin(observe::<AwsSiteWise>(config, from, sitewise, &namespace)).await?;
-    Ok(DescribedPlant { plant: survey::plant(&observed.run.twin, &namespace), without_aws })
+    let read = Box::pin(surveyed::<AwsSiteWise>(config, from, sitewise, &namespace, births_alone));
+    let Survey { plant, silent, .. } = read.await?;
+    Ok(DescribedPlant { plant, silent, without_aws })
+}
+
+/// The same of a SiteWise that may be any.
+pub(super) async fn surveyed<S: SiteWise>(
+    config: &Config,
+    from: &PlanSource,
+    sitewise: Option<S>,
+    namespace: &str,
+    births_alone: bool,
+) -> Result<Survey, PlanError> {
+    let observed = Box::pin(observe(config, from, sitewise, namespace)).await?;
+    let (twin, none) = (&observed.run.twin, BTreeMap::new());
+    let account = if births_alone { &none } else { observed.run.dry_run.listed() };
+    let mut survey = survey(twin, namespace, account);
+    let read = observed.run.dry_run.values(&survey.unread).await;
+    survey.take(&read);
+    match *from == PlanSource::Account && survey.plant.machines.is_empty() {
+        // A wrong account would take away all alert rules.
+        true => Err(PlanError::NoMachine),
+        false => Ok(survey),
+    }
 }

@@ -17,6 +17,7 @@ use crate::twin::tests::fake::{FakeModel, FakeSiteWise};
 
 mod buffered;
 mod commands;
+mod dashboards;
 mod labels;
 
 const START: i64 = 1_790_000_000_000;
@@ -129,7 +130,10 @@ impl SiteWise for ReadOnly {
         &self,
         of: Vec<(uuid::Uuid, uuid::Uuid)>,
     ) -> Result<Vec<LatestValue>, ApiFault> {
-        panic!("an observer asks for no values: {of:?}")
+        match self.read(ApiCall::ReadValues(of))? {
+            CallResult::Values(values) => Ok(values),
+            done => panic!("{done:?}"),
+        }
     }
 
     async fn associate(&self, association: Associate) -> Result<(), ApiFault> {

@@ -7,11 +7,15 @@ use uuid::Uuid;
 
 use super::mapping::ValueForm;
 use super::names;
+use crate::sitewise::api::PropertyDataType;
 use crate::sitewise::limits;
 use crate::sparkplug::address::Source;
 
 /// Root of all Sparkwise ids: UUIDv5 of the name `sparkwise` in the DNS namespace.
 const ROOT: Uuid = Uuid::from_u128(0x3199_81cc_448e_5b8a_9246_3ec6_5dcc_811d);
+
+/// Slashes of a property's name of which each may stand between two names.
+const SLASHES: usize = 8;
 
 /// What an asset stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +49,9 @@ pub enum PropertyRole {
 }
 
 impl PropertyRole {
+    /// Each of them.
+    const ALL: [Self; 4] = [Self::Member, Self::Parameter, Self::Property, Self::Presence];
+
     /// The word that tells clashing names apart.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -78,6 +85,38 @@ impl Namespace {
         parts.extend_from_slice(path);
         // The model's id derives from the namespace and its name, so it can stand for both.
         derive(model, &parts)
+    }
+
+    /// What a property that SiteWise has under this name stands for, as its id says: its role, the names
+    /// down to it, and the form of its values. None if its name is not these names with slashes between
+    /// them.
+    pub fn recognised(
+        self,
+        model: Uuid,
+        id: Uuid,
+        name: &str,
+        data_type: PropertyDataType,
+    ) -> Option<(PropertyRole, Vec<&str>, ValueForm)> {
+        let words: Vec<&str> = name.split('/').collect();
+        let slashes = words.len() - 1;
+        // Of a name with more slashes only those that stand for members alone, or for none, are tried.
+        let tried = 1_u32 << slashes.min(SLASHES);
+        let forms = ValueForm::ALL.into_iter().filter(|form| form.data_type() == data_type);
+        let forms: Vec<_> = forms.collect();
+        (0..tried).find_map(|cuts| {
+            let path = match (cuts, slashes > SLASHES) {
+                (0, _) => vec![name],
+                (1, true) => words.clone(),
+                (_, true) => return None,
+                (cuts, false) => split(name, cuts),
+            };
+            let of = |role| {
+                let is = |form: &&ValueForm| self.property(model, role, &path, **form) == id;
+                forms.iter().find(is).map(|form| (role, *form))
+            };
+            let (role, form) = PropertyRole::ALL.into_iter().find_map(of)?;
+            Some((role, path, form))
+        })
     }
 
     /// Id of the model of the kind that `founder` was the first of. `number` counts the kinds that
@@ -176,6 +215,19 @@ impl Namespace {
     }
 }
 
+/// A name cut at some of its slashes: the `n`th if the `n`th bit is set.
+pub(super) fn split(name: &str, cuts: u32) -> Vec<&str> {
+    let (mut path, mut rest, mut from) = (Vec::new(), name, 0);
+    for (number, (at, _)) in name.match_indices('/').enumerate() {
+        if cuts >> number & 1 == 1 {
+            path.extend(name.get(from..at));
+            (from, rest) = (at + 1, name.get(at + 1..).unwrap_or_default());
+        }
+    }
+    path.push(rest);
+    path
+}
+
 /// A short text that tells apart what its parts tell apart.
 pub fn short_hash(parts: &[&str]) -> String {
     let mut text = derive(ROOT, parts).simple().to_string();
@@ -250,6 +302,32 @@ mod tests {
                 "68ecea50-98ad-5ebb-acb7-a39da4988efc",
             ]
         );
+    }
+
+    /// What no birth has asked for since the start has a name alone: of a range that has no path no line
+    /// is drawn.
+    #[test]
+    fn a_property_says_by_its_id_what_its_name_was_made_of() {
+        let namespace = Namespace::new("a");
+        let model = namespace.model("m");
+        let long = "a/b/c/d/e/f/g/h/i/j/k";
+        for (role, path, form) in [
+            (PropertyRole::Member, vec!["Power"], ValueForm::Double),
+            (PropertyRole::Member, vec!["Gear/Oil", "Temp"], ValueForm::Integer),
+            (PropertyRole::Property, vec!["Gear/Oil", "Temp", "engHigh"], ValueForm::Double),
+            (PropertyRole::Member, vec!["Serviced"], ValueForm::Seconds),
+            (PropertyRole::Presence, vec!["Last birth"], ValueForm::Seconds),
+            (PropertyRole::Parameter, vec!["Serial"], ValueForm::String),
+            (PropertyRole::Member, vec![long], ValueForm::Double),
+            (PropertyRole::Member, long.split('/').collect(), ValueForm::Double),
+            (PropertyRole::Member, vec!["", "/"], ValueForm::Boolean),
+        ] {
+            let id = namespace.property(model, role, &path, form);
+            let name = path.join("/");
+            let told = namespace.recognised(model, id, &name, form.data_type());
+            assert_eq!(told, Some((role, path, form)), "{name}");
+            assert_eq!(namespace.recognised(model, id, "other", form.data_type()), None);
+        }
     }
 
     #[test]

@@ -97,6 +97,10 @@ pub enum ValueForm {
 }
 
 impl ValueForm {
+    /// Each of them.
+    pub const ALL: [Self; 5] =
+        [Self::Integer, Self::Double, Self::Boolean, Self::String, Self::Seconds];
+
     /// The type of the property.
     pub fn data_type(self) -> PropertyDataType {
         match self {

@@ -66,6 +66,12 @@ impl DesiredProperty {
         }
     }
 
+    /// Whether SiteWise has it and no birth has asked for it yet: its role is a guess, and its path is not
+    /// known.
+    pub fn is_imported(&self) -> bool {
+        self.imported
+    }
+
     /// The names of the members down to it: what its id is made of.
     pub fn path(&self) -> impl Iterator<Item = &str> {
         let path = self.uncommon.as_ref().and_then(|uncommon| uncommon.path.as_deref());

@@ -7,6 +7,7 @@ use super::Twin;
 pub use super::assets::{AssetIx, AssetKind, DesiredAsset};
 use super::counts::DropReason;
 pub use super::identity::Address;
+use super::identity::split;
 pub use super::models::{DesiredModel, ModelIx, PropertyIx};
 use super::plan::problems::RejectionKind;
 use super::plan::status::ProvisioningStatus;
@@ -19,6 +20,9 @@ use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::Slot;
 use crate::sparkplug::text::shown;
 use crate::time::Timestamp;
+
+/// Slashes of a path of which each may stand between two names.
+const SLASHES: usize = 6;
 
 /// Whether a node or device is alive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -321,6 +325,38 @@ impl Twin {
             device: source.device.as_deref().unwrap_or_default().to_owned(),
             asset: below.trim_start_matches(['/', ',', ' ']).to_owned(),
         }
+    }
+
+    /// The nodes, devices and instances whose addresses stand before the last part of this one, or before
+    /// more of it: names have slashes as well, so there may be several.
+    pub fn assets_at(&self, address: &str) -> Vec<AssetIx> {
+        let mut parts = address.splitn(3, '/');
+        let (Some(group), Some(node), Some(rest)) = (parts.next(), parts.next(), parts.next())
+        else {
+            return Vec::new();
+        };
+        let edge = EdgeNode::new(group, node);
+        let of =
+            |device: Option<&str>| Source { edge: edge.clone(), device: device.map(Into::into) };
+        let assets = &self.writer.world.assets;
+        let mut found: Vec<AssetIx> = Vec::new();
+        let mut look = |address: &Address<'_>| found.extend(assets.by_id(assets.id(address)));
+        look(&Address::Source(&of(None)));
+        for (at, _) in rest.match_indices('/') {
+            let above = rest.get(..at).unwrap_or_default();
+            let mut instances = |source: &Source, name: &str| {
+                let slashes = name.matches('/').count().min(SLASHES);
+                for cuts in 0..1 << slashes {
+                    look(&Address::Instance(source, &split(name, cuts)));
+                }
+            };
+            instances(&of(None), above);
+            match above.split_once('/') {
+                Some((device, name)) => instances(&of(Some(device)), name),
+                None => look(&Address::Source(&of(Some(above)))),
+            }
+        }
+        found
     }
 
     /// Lets the plan write no units of these assets, until others are named.

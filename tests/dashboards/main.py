@@ -307,6 +307,8 @@ def every_panel_answers_with_what_the_plant_sent(plant: Plant) -> None:
         assert frames, what
         drawn.append((dashboard, panel, target, frames))
         bad = target.get("quality") in ("UNCERTAIN", "BAD")
+        if target["queryType"] == "ListAssets":
+            continue
         for frame in frames:
             if target["queryType"] == "PropertyAggregate" or bad or frame.property_name in COUNTERS:
                 continue
@@ -392,6 +394,19 @@ def a_dead_plant_is_grey_and_its_rules_fire(plant: Plant) -> None:
     eventually(grey, "values of quality UNCERTAIN in every curve", 30)
 
 
+def a_dead_plant_keeps_its_dashboards_and_its_rules(plant: Plant) -> None:
+    out = plant.work / "out"
+    files = {file.relative_to(out): file.read_text() for file in out.rglob("*.*")}
+    ended = plant.write(plant.work / "account", "--account")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    for name, text in files.items():
+        assert (plant.work / "account" / name).read_text() == text, name
+    rules = json.loads((out / "provisioning/alerting/sparkwise.yaml").read_text().split("\n", 1)[1])
+    titles = [rule["title"] for rule in rules["groups"][0]["rules"]]
+    named = [title.removesuffix(" is offline") for title in titles if title.endswith(" is offline")]
+    assert named and all(name in ended.stdout for name in named), ended.stdout
+
+
 def fires(plant: Plant) -> dict[str, bool | None]:
     """Whether the condition of each rule holds, by its title; none where it has no numbers."""
     yaml = (plant.work / "out/provisioning/alerting/sparkwise.yaml").read_text()
@@ -458,6 +473,7 @@ CHECKS = [
     the_plant_is_online_by_its_rules,
     a_running_plant_gives_the_same_files_as_its_capture,
     a_dead_plant_is_grey_and_its_rules_fire,
+    a_dead_plant_keeps_its_dashboards_and_its_rules,
 ]
 
 

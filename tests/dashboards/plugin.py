@@ -66,6 +66,10 @@ class Plugin:
         self, query: Json, span: tuple[float, float], variables: dict[str, list[str]]
     ) -> list[Frame]:
         """What a panel gets for a time range, in seconds since 1970."""
+        if query["queryType"] == "ListAssets":
+            # One frame with a line for each asset, and no number.
+            assert self.options(query, variables), query
+            return [Frame("", "", "", "", "STRING")]
         entries = [
             (asset, property)
             for property in query["propertyIds"]

@@ -147,6 +147,33 @@ fn an_alias_unit_and_notification_of_others_stay() {
     assert!(told[0].starts_with("Nordsee/gw1/Load: it keeps its alias `/theirs`"), "{told:?}");
 }
 
+/// The call was named that says whose an alias is, and not whose it is.
+#[test]
+fn of_two_properties_with_one_alias_the_one_without_it_is_told_with_the_other() {
+    let mut world = labelled(World::new(1));
+    let definition = Template::definition().member(Metric::new("Speed", 0.0));
+    let instance = |speed| Template::instance("Turbine").member(Metric::new("Speed", speed));
+    let births = [
+        Metric::template("Turbine", definition),
+        Metric::template("Row 1/T7", instance(1.0)),
+        Metric::new("Row 1/T7/Speed", 2.0),
+    ];
+    let time = world.true_time();
+    let message = world.edges[0].nbirth(time, births);
+    world.deliver(message);
+    world.pass(Duration::from_secs(120));
+    let remarks: Vec<_> = world.bridge.labels().unwrap().remarks().collect();
+    let [remark] = remarks.as_slice() else { panic!("{remarks:?}") };
+    assert_eq!(remark.kind, RemarkKind::AliasTaken);
+    let alias = "/Nordsee/gw1/Row 1/T7/Speed".to_owned();
+    let mut holders = world.sitewise.properties.iter();
+    let (holder, _) = holders.find(|(_, has)| has.alias.as_ref() == Some(&alias)).unwrap();
+    let (asset, property) = holder;
+    let whose = format!("; TWIN_ALIASES gives it to property {property} of asset {asset} as well");
+    assert!(remark.reason.ends_with(&whose), "{remark}");
+    assert_ne!(remark.ids, Some(*holder));
+}
+
 /// A wrong unit is worse than a lost one: the machine's own wins where it says one.
 #[test]
 fn a_unit_of_others_stays_where_the_machine_says_none_and_the_machines_own_wins() {

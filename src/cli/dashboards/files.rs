@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::dashboards::{File, MARK};
+use crate::dashboards::{DASHBOARDS, File, MARK};
 
 /// Why nothing was written, or not all.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,23 @@ pub(super) fn write(out: &Path, files: &[File]) -> Result<(), NotWritten> {
         put(&path, &file.text).map_err(|error| NotWritten::Io { path, error })?;
     }
     Ok(())
+}
+
+/// What a file has that an earlier run wrote; nothing where there is none, or another's.
+pub(super) fn ours(out: &Path, path: &str) -> String {
+    let text = fs::read_to_string(out.join(path)).unwrap_or_default();
+    if text.contains(MARK) { text } else { String::new() }
+}
+
+/// Dashboards of an earlier run that are none of `files`, in order.
+pub(super) fn left(out: &Path, files: &[File]) -> Vec<String> {
+    let there = fs::read_dir(out.join(DASHBOARDS)).into_iter().flatten().flatten();
+    let names = there.filter_map(|entry| entry.file_name().into_string().ok());
+    let paths = names.filter(|name| name.ends_with(".json"));
+    let mut left: Vec<String> = paths.map(|name| format!("{DASHBOARDS}/{name}")).collect();
+    left.retain(|path| files.iter().all(|file| file.path != *path) && !ours(out, path).is_empty());
+    left.sort_unstable();
+    left
 }
 
 /// Whether a place is free, or holds what this command wrote.

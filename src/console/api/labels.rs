@@ -16,9 +16,12 @@ pub(super) struct LabelRow {
     /// Why, as the metric names it.
     kind: &'static str,
     property: String,
-    /// The asset's id and the property's; none of tags.
+    /// The asset's id; none of a model's tags.
     asset: Option<Uuid>,
+    /// The property's; none of tags.
     property_id: Option<Uuid>,
+    /// The id of the model whose tag it is.
+    model: Option<Uuid>,
     /// The alias that the property keeps in place of the wanted one.
     kept: Option<Box<str>>,
     reason: String,
@@ -35,8 +38,9 @@ pub(super) async fn list(
         let rows = remarks.into_iter().flatten().map(|remark| LabelRow {
             kind: remark.kind.name(),
             property: remark.property.clone(),
-            asset: remark.ids.map(|(asset, _)| asset),
+            asset: remark.asset(),
             property_id: remark.ids.map(|(_, property)| property),
+            model: remark.model(),
             kept: remark.kept.clone(),
             reason: remark.reason.clone(),
         });

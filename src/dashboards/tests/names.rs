@@ -11,7 +11,7 @@ fn a_presence_of_another_name_is_found_by_it() {
         ..presence(201, "Online", ValueForm::Boolean)
     };
     plant.models[1].properties[0] = online.clone();
-    plant.models[0].parent_online = Some(online);
+    plant.models[0].above = Some(Above { online, steps: 1 });
     let rendered = render(&plant);
     for (prefix, title) in [
         ("dashboards/sparkwise-plant", "Online"),

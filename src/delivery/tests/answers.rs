@@ -286,7 +286,7 @@ fn times(sent: &[Vec<Entry>]) -> Vec<i64> {
 fn a_refused_number_past_what_the_api_model_takes_comes_with_the_remedy() {
     let past = 10_000_000_001.0;
     let remedy = "Invalid; SiteWise may not accept numbers past ±1e10; TWIN_INT64=string carries \
-                  large integers as text";
+                  it as text if the metric is an integer";
     let large = "Invalid; SiteWise may not accept numbers past ±1e10";
     for (number, reason) in
         [(past, remedy), (-past, remedy), (past + 0.5, large), (1e10, "Invalid"), (7.0, "Invalid")]

@@ -121,6 +121,9 @@ fn what_has_no_room_or_is_rejected_is_told_and_left() {
             "tags_full: Nordsee/gw/T0: it does not get its tag `c`, since it has 50 tags already",
         ]
     );
+    // Whoever mends it has to find the model or the asset.
+    let ids: BTreeSet<_> = rig.lane.remarks().map(|told| (told.asset(), told.model())).collect();
+    assert_eq!(ids, BTreeSet::from([(Some(asset_id(0)), None), (None, Some(MODEL))]));
 }
 
 #[test]

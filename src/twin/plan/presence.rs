@@ -262,7 +262,7 @@ impl Plan {
 
 /// The node or device that an asset stands for, read from its description, which people may have
 /// changed: the id verifies it.
-pub(super) fn source(namespace: Namespace, id: Uuid, description: Option<&str>) -> Option<Source> {
+pub fn source(namespace: Namespace, id: Uuid, description: Option<&str>) -> Option<Source> {
     let mut parts = description?.split('/');
     let (group, node, device) = (parts.next()?, parts.next()?, parts.next());
     let source = Source { edge: EdgeNode::new(group, node), device: device.map(Into::into) };
@@ -276,13 +276,22 @@ pub(super) fn instance_of(
     id: Uuid,
     description: Option<&str>,
 ) -> Option<Source> {
+    instance(namespace, id, description).map(|(source, _)| source)
+}
+
+/// The same, with the number of names down to the instance.
+pub fn instance(
+    namespace: Namespace,
+    id: Uuid,
+    description: Option<&str>,
+) -> Option<(Source, usize)> {
     let parts: Vec<_> = description?.split('/').collect();
     let (group, node, rest) = (parts.first()?, parts.get(1)?, parts.get(2..)?);
     let of = |device: Option<&&str>, path: &[&str]| {
         let device = device.map(|device| (*device).into());
         let source = Source { edge: EdgeNode::new(*group, *node), device };
         let is = !path.is_empty() && namespace.asset(&Address::Instance(&source, path)) == id;
-        is.then_some(source)
+        is.then_some((source, path.len()))
     };
     let (device, below) = rest.split_first()?;
     of(None, rest).or_else(|| of(Some(device), below))

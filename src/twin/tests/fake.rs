@@ -201,6 +201,12 @@ impl FakeSiteWise {
                 if let Some(kind) = self.unwritable {
                     return Err(fault(kind, "it cannot be written"));
                 }
+                let others = self.properties.iter().filter(|(of, _)| **of != (asset, property));
+                let mut aliases = others.filter_map(|(_, has)| has.alias.as_deref());
+                if let Some(alias) = aliases.find(|has| Some(*has) == alias.as_deref()) {
+                    let said = format!("Given alias {alias} already in use by another property");
+                    return Err(fault(ApiFaultKind::Conflict, said));
+                }
                 let written = AssetProperty { alias, notification, unit: unit.or(of_model) };
                 self.properties.insert((asset, property), written);
                 Ok(CallResult::Accepted)

@@ -1,0 +1,123 @@
+//! What the files of an earlier run had, so that nothing of it is lost without a word.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::literal::named_by;
+use super::{Machine, Model, Plant, Property, alerts, plant};
+use crate::sparkplug::address::{EdgeNode, Source};
+use crate::sparkplug::text::shown;
+use crate::twin::identity::{Address, Namespace, PropertyRole};
+use crate::twin::mapping::ValueForm;
+
+/// What the dashboard of the plant shows of a model.
+const SHOWN: [(&str, ValueForm); 5] = [
+    ("Online", ValueForm::Boolean),
+    ("Last birth", ValueForm::Seconds),
+    ("Last death", ValueForm::Seconds),
+    ("Sequence gaps", ValueForm::Integer),
+    ("Rebirths", ValueForm::Integer),
+];
+
+/// The machines that have an alert rule, and the models that have a row on the dashboard of the plant.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Former {
+    /// The machines, in the order of the file.
+    pub machines: Vec<Machine>,
+    /// The models, with what their rows show.
+    pub models: Vec<Model>,
+}
+
+/// The files that [`Former::read`] needs, below the folder that is written to.
+pub fn files(namespace: &str) -> [String; 2] {
+    [alerts::PATH.to_owned(), plant::path(namespace)]
+}
+
+impl Former {
+    /// Reads the files that [`files`] names. What is not of this namespace, or has no such form, is left
+    /// out: a machine's id says whether it is its.
+    pub fn read(namespace: &str, rules: &str, plant: &str) -> Self {
+        let ids = Namespace::new(namespace);
+        Self { machines: machines(ids, rules), models: models(ids, plant) }
+    }
+
+    /// What of it `plant` does not have.
+    #[must_use]
+    pub fn missing(mut self, plant: &Plant) -> Self {
+        let assets: BTreeSet<Uuid> = plant.machines.iter().map(|machine| machine.asset).collect();
+        let models: BTreeSet<Uuid> = plant.models.iter().map(|model| model.id).collect();
+        self.machines.retain(|machine| !assets.contains(&machine.asset));
+        self.models.retain(|model| !models.contains(&model.id));
+        self
+    }
+}
+
+impl Plant {
+    /// Keeps what an earlier run had.
+    pub fn keep(&mut self, missing: &Former) {
+        self.machines.extend(missing.machines.iter().cloned());
+        self.models.extend(missing.models.iter().cloned());
+    }
+}
+
+/// The machines of alert rules.
+fn machines(ids: Namespace, text: &str) -> Vec<Machine> {
+    let json = text.split_once('\n').map_or("", |(_, json)| json);
+    let json: Value = serde_json::from_str(json).unwrap_or_default();
+    let mut found = Vec::new();
+    for rule in list(json.get("groups")).flat_map(|group| list(group.get("rules"))) {
+        found.extend(machine(ids, rule));
+    }
+    found
+}
+
+fn machine(ids: Namespace, rule: &Value) -> Option<Machine> {
+    let label = |name: &str| Some(named_by(rule.get("labels")?.get(name)?.as_str()?));
+    let mut queries = list(rule.get("data")).filter_map(|data| data.get("model"));
+    let (death, birth) = (queries.next()?, queries.next()?);
+    let (group, node, device) = (label("group")?, label("node")?, label("device"));
+    let source =
+        Source { edge: EdgeNode::new(&*group, &*node), device: device.as_deref().map(Into::into) };
+    let asset = first(death, "assetIds")?;
+    let is_ours = ids.asset(&Address::Source(&source)) == asset;
+    is_ours.then_some(Machine {
+        asset,
+        address: shown(&source.to_string()).into_owned(),
+        group,
+        node,
+        device,
+        last_birth: first(birth, "propertyIds")?,
+        last_death: first(death, "propertyIds")?,
+    })
+}
+
+/// The models of the rows of the plant's dashboard: each has a variable that lists its assets.
+fn models(ids: Namespace, text: &str) -> Vec<Model> {
+    let json: Value = serde_json::from_str(text).unwrap_or_default();
+    let variables = json.get("templating").and_then(|of| of.get("list"));
+    let model = |variable: &Value| {
+        let id = variable.get("query")?.get("modelId")?.as_str()?.parse().ok()?;
+        let name = variable.get("label")?.as_str()?.to_owned();
+        let property = |(name, form): &(&str, ValueForm)| {
+            let role = PropertyRole::Presence;
+            let id = ids.property(id, role, &[*name], *form);
+            let (name, path) = ((*name).to_owned(), vec![(*name).to_owned()]);
+            let is_shown = text.contains(&id.to_string());
+            let plain = Property { id, name, path, role, form: *form, unit: None, value: None };
+            is_shown.then_some(plain)
+        };
+        let properties: Vec<_> = SHOWN.iter().filter_map(property).collect();
+        (!properties.is_empty()).then_some(Model { id, name, properties, above: None })
+    };
+    list(variables).filter_map(model).collect()
+}
+
+fn list(of: Option<&Value>) -> impl Iterator<Item = &Value> {
+    of.and_then(Value::as_array).into_iter().flatten()
+}
+
+fn first(query: &Value, field: &str) -> Option<Uuid> {
+    query.get(field)?.get(0)?.as_str()?.parse().ok()
+}

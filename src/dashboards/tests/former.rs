@@ -1,0 +1,84 @@
+//! What files of an earlier run had.
+
+use super::super::former::Former;
+use super::*;
+use crate::sparkplug::address::{EdgeNode, Source};
+use crate::twin::identity::{Address, Namespace};
+
+fn machine(namespace: &str, group: &str, device: Option<&str>) -> Machine {
+    let source = Source { edge: EdgeNode::new(group, "gw"), device: device.map(Into::into) };
+    Machine {
+        asset: Namespace::new(namespace).asset(&Address::Source(&source)),
+        address: source.to_string(),
+        group: group.to_owned(),
+        node: "gw".into(),
+        device: device.map(str::to_owned),
+        last_birth: id(203),
+        last_death: id(204),
+    }
+}
+
+/// A model of nodes as a bridge of this namespace makes it.
+fn model(namespace: &str, name: &str) -> Model {
+    let ids = Namespace::new(namespace);
+    let id = ids.model(name);
+    let property = |(name, form): (&str, ValueForm)| Property {
+        id: ids.property(id, PropertyRole::Presence, &[name], form),
+        ..presence(0, name, form)
+    };
+    let shown = [
+        ("Online", ValueForm::Boolean),
+        ("Last birth", ValueForm::Seconds),
+        ("Last death", ValueForm::Seconds),
+        ("Sequence gaps", ValueForm::Integer),
+        ("Rebirths", ValueForm::Integer),
+    ];
+    Model { id, name: name.into(), properties: shown.map(property).into(), above: None }
+}
+
+fn former(namespace: &str, rendered: &Rendered) -> Former {
+    let plant = text(rendered, "dashboards/sparkwise-plant");
+    Former::read(namespace, text(rendered, "provisioning/alerting"), plant)
+}
+
+/// Without an account nobody else knows of a machine that is silent.
+#[test]
+fn the_files_of_an_earlier_run_give_what_these_births_lack() {
+    let machines = vec![
+        machine("plant", "$g {{ $x }}", Some(r#"{{"{{"}} $$"#)),
+        machine("plant", "Nordsee", None),
+        machine("plant", "Nordsee", Some("Mast")),
+    ];
+    let models = vec![model("plant", "Node"), model("plant", "Press $x")];
+    let whole = Plant { machines, models, ..plant() };
+    let files = render(&whole);
+    let mut less = Plant {
+        machines: vec![machine("plant", "Nordsee", None)],
+        models: vec![model("plant", "Node")],
+        ..plant()
+    };
+    let missing = former("plant", &files).missing(&less);
+    let names: Vec<_> = missing.machines.iter().map(|of| of.address.as_str()).collect();
+    assert_eq!(names, [r#"$g {{ $x }}/gw/{{"{{"}} $$"#, "Nordsee/gw/Mast"]);
+    assert_eq!(missing.models.iter().map(|of| of.id).collect::<Vec<_>>(), [whole.models[1].id]);
+    less.keep(&missing);
+    // The same files, so that a third run gives them once more.
+    assert_eq!(render(&less), files);
+    assert_eq!(former("plant", &files).missing(&less), Former::default());
+}
+
+#[test]
+fn files_of_another_namespace_or_of_no_form_give_nothing() {
+    let other = Plant {
+        machines: vec![machine("other", "Nordsee", None)],
+        models: vec![model("other", "Node")],
+        ..plant()
+    };
+    let files = render(&other);
+    let rules = text(&files, "provisioning/alerting");
+    assert_eq!(Former::read("plant", rules, ""), Former::default());
+    assert_eq!(Former::read("other", rules, "").machines.len(), 1);
+    for text in ["", "\n", "#\n{\"groups\": [{\"rules\": [{}, 1]}]}", "[]", "#\n{\"groups\": 1}"] {
+        assert_eq!(Former::read("other", text, text), Former::default(), "{text}");
+    }
+}
