@@ -64,7 +64,7 @@ pub(super) fn log_disk_event(change: &DiskEvent) {
             degraded::DISK_REMEDY
         ),
         DiskEvent::Recovered => info!("the outbox is writable again"),
-        DiskEvent::Full => {}
+        DiskEvent::Full | DiskEvent::LettersRemoved(_) => {}
     }
 }
 

@@ -261,7 +261,7 @@ pub(super) fn rejected(
     {
         return Some(why);
     }
-    let letter = view.dead_letters.iter().rev().find(|letter| letter.point.stream == stream)?;
+    let letter = view.dead_letters.last_of(stream)?;
     let (at, remedy) = (letter.at, refused_remedy(letter.refusal));
     Some(format!("a value was rejected at {at}: {}; {remedy}", letter.reason))
 }
