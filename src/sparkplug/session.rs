@@ -19,7 +19,7 @@ use super::names::NameInterner;
 use super::proto::Payload;
 use super::rebirth::{RebirthReason, RebirthRequests, RebirthTrigger};
 use super::topic::MessageType;
-use crate::time::{Instant, Now};
+use crate::time::{Instant, Now, Timestamp};
 
 mod alias_usage;
 mod awaited;
@@ -182,6 +182,8 @@ pub(crate) struct EdgeSession {
     was_known: bool,
     /// When a live message of it came last.
     last_heard: Option<Instant>,
+    /// When it went offline, while it is not born again: only what this process heard.
+    died: Option<Timestamp>,
     created: Instant,
     /// Whether it ever sent data after a birth, or answered a request.
     has_answered: bool,
@@ -229,6 +231,7 @@ impl EdgeSession {
             birth_emitted: false,
             was_known: false,
             last_heard: None,
+            died: None,
             created: now,
             has_answered: false,
             sends_unreadable: false,

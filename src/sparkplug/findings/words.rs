@@ -59,9 +59,7 @@ impl Finding {
             }
             Self::NoBdSeq => "an NBIRTH has no bdSeq: any death counts",
             Self::StaleDeath => "a death has a different bdSeq from the latest birth",
-            Self::RepeatedDeath => {
-                "a death was received of a node or device that is already offline"
-            }
+            Self::RepeatedDeath => "a death was received of a node or device that is not online",
             Self::NoRebirth => "an NBIRTH lacks the metric Node Control/Rebirth",
             Self::NoTime => "a payload has no timestamp: its time of arrival is used",
             Self::Nameless => "a metric has no name",

@@ -130,6 +130,7 @@ impl EdgeSession {
             return;
         }
         self.server = Some(message.server);
+        self.died = None;
         self.numbering.node_born(message);
         self.note_birth(context);
         if message.own_time().is_none() {
