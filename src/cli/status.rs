@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::config::Console;
 use crate::console::degraded::colon_after;
 use crate::console::probe::{self, HealthcheckError, ProbeResponse};
-use crate::telemetry::printable;
+use crate::telemetry::{escaped, printable};
 use crate::time::Timestamp;
 
 /// What a console says that wants another token.
@@ -135,7 +135,8 @@ pub fn run(command: Command, console: &Console) -> Result<StatusReport, String> 
         let value = serde_json::json!({
             "health": health.as_str(), "overview": overview, "problems": problems.raw(),
         });
-        return Ok(StatusReport { text: format!("{value}\n"), health });
+        let text = escaped(&value.to_string()).into_owned() + "\n";
+        return Ok(StatusReport { text, health });
     }
     let overview: Overview = serde_json::from_str(&overview).map_err(unparsable)?;
     Ok(StatusReport { text: page(health, &overview, &problems), health })
@@ -186,7 +187,8 @@ pub(super) fn said(error: &HealthcheckError) -> String {
 fn starting(ready: &str, json: bool) -> StatusReport {
     let text = match json {
         true => {
-            format!("{}\n", serde_json::json!({ "health": "not ready", "reason": ready.trim() }))
+            let value = serde_json::json!({ "health": "not ready", "reason": ready.trim() });
+            escaped(&value.to_string()).into_owned() + "\n"
         }
         false => format!("not ready\n{ready}\n"),
     };
@@ -333,7 +335,12 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
         };
         row(
             "mqtt",
-            format!("{}: {how}, {} messages received", server.url, number(server.received)),
+            format!(
+                "{}: {how}, {} {} received",
+                server.url,
+                number(server.received),
+                if server.received == 1 { "message" } else { "messages" }
+            ),
         );
     }
     row("nodes", list(&now.nodes).unwrap_or_else(|| "none yet".to_owned()));

@@ -17,7 +17,7 @@ use words::of_machines;
 pub(crate) use words::{
     AWAITS_BIRTH_REMEDY, CROWDED_REMEDY, DISK_REMEDY, FULL_REMEDY, NOBODY_ADMITTED,
     NOTHING_DELIVERED, OFFLINE_REMEDY, SLOW_REMEDY, STORED_DROPPED, TOO_FAST, clock_offset_text,
-    colon_after, drop_order, first_names, refused_remedy,
+    colon_after, counted, drop_order, first_names, refused_remedy,
 };
 
 use std::fmt;
@@ -328,19 +328,21 @@ impl DegradedReason {
             Self::ClientIdShared { why, .. } => why.to_string(),
             Self::CommandsUnreachable { why, .. } | Self::LateValuesFailing { why } => why.clone(),
             Self::AllNodesExcluded { messages, .. } => {
-                format!("{NOBODY_ADMITTED}; {messages} messages so far")
+                format!("{NOBODY_ADMITTED}; {} so far", counted(*messages, "message"))
             }
             Self::Finding { finding, count, .. } => {
                 let rule = limits::rule(*finding).map(|rule| format!(": {rule}"));
                 format!(
-                    "{}{} ({count} times so far)",
+                    "{}{} ({} so far)",
                     finding.description(),
-                    rule.unwrap_or_default()
+                    rule.unwrap_or_default(),
+                    counted(*count, "time")
                 )
             }
             Self::MessagesLost { messages, .. } => format!(
-                "sends faster than the bridge reads: {messages} messages dropped since the start; \
-                 look for a node that floods, or give the bridge more CPU"
+                "sends faster than the bridge reads: {} dropped since the start; look for a node \
+                 that floods, or give the bridge more CPU",
+                counted(*messages, "message")
             ),
             Self::RetainedDropped { messages, .. } => {
                 format!(
@@ -371,8 +373,8 @@ impl DegradedReason {
                 format!("is offline {since}: {OFFLINE_REMEDY}")
             }
             Self::ValuesRejected { machines, refusal, values, example, .. } => format!(
-                "had {values} values{} rejected within the last hour ({}), the latest: {example}; \
-                 {}",
+                "had {}{} rejected within the last hour ({}), the latest: {example}; {}",
+                counted(*values, "value"),
                 of_machines(*machines),
                 refusal.label(),
                 refused_remedy(*refusal)
@@ -399,8 +401,10 @@ impl DegradedReason {
                     }
                 };
                 format!(
-                    "has {values} values from before the start that wait for a birth: {whose}; \
+                    "has {} from before the start that {} for a birth: {whose}; \
                      {AWAITS_BIRTH_REMEDY}; {}",
+                    counted(*values, "value"),
+                    if *values == 1 { "waits" } else { "wait" },
                     then.of_oldest(*until)
                 )
             }
@@ -415,12 +419,14 @@ impl DegradedReason {
                  only; check the disk, and look at what is left with `sparkwise outbox check`"
             ),
             Self::OutboxLost(values) => format!(
-                "has lost {values} values to damage on its disk; the damaged files are kept in \
-                 OUTBOX_DIR: check the disk; this is shown until the next start"
+                "has lost {} to damage on its disk; the damaged files are kept in OUTBOX_DIR: check \
+                 the disk; this is shown until the next start",
+                counted(*values, "value")
             ),
             Self::Capped { cap, example, values, .. } => format!(
-                "exceeds {}: `{example}` is dropped, {values} values so far; {}",
+                "exceeds {}: `{example}` is dropped, {} so far; {}",
                 cap.variable(),
+                counted(*values, "value"),
                 cap.remedy()
             ),
             Self::Clock { ahead } => format!(

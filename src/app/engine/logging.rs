@@ -174,7 +174,7 @@ pub(super) fn log_output(output: Output) {
                 (None, _) => "a sender".to_owned(),
             };
             let (name, words) = (finding.name(), finding.description());
-            let tck_id = finding.tck_id().unwrap_or("-");
+            let tck_id = finding.tck_id();
             // Why it is not understood, or by how much its clock is off, is in the example.
             let words = match finding {
                 Finding::RebirthUnanswered | Finding::ClockOff => &*example,

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::console::degraded::refused_remedy;
+use crate::console::degraded::{counted, refused_remedy};
 use crate::console::view::EngineView;
 use crate::console::watched::PropertyOutcome;
 use crate::delivery::point::{Gate, Stream};
@@ -121,10 +121,10 @@ impl<'a> DeliveryStatusReader<'a> {
             capped: capped
                 .map(|(_, cap, lost)| {
                     format!(
-                        "{} is exceeded: `{}` is dropped, {} values so far; {}",
+                        "{} is exceeded: `{}` is dropped, {} so far; {}",
                         cap.variable(),
                         lost.example,
-                        lost.values,
+                        counted(lost.values, "value"),
                         cap.remedy()
                     )
                 })
