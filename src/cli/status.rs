@@ -32,8 +32,8 @@ container the program is /sparkwise: docker exec sparkwise /sparkwise status, or
 kubectl exec statefulset/sparkwise -- /sparkwise status
 
   --json  print JSON, on one line: the console's overview and all its problems
-  WORDS   print the machines and properties that match instead: an alias, an address, a topic, an id,
-          or parts of names
+  WORDS   print the machines and properties that match instead, with what is wrong with them: an
+          alias, an address, a topic, an id, or parts of names
 
 Exit codes: 0 if it is ready, 2 if it is degraded, 1 if it is not ready or does not respond, 64 for
 invalid arguments or an invalid configuration. With WORDS 0 if something matches, otherwise 1.
@@ -300,6 +300,14 @@ struct Problem {
     reason: String,
 }
 
+impl Problem {
+    /// On one line.
+    fn line(&self) -> String {
+        let Self { kind, subject, reason } = self;
+        printable(&format!("{kind}: {subject}{} {reason}", colon_after(kind)))
+    }
+}
+
 impl Page {
     fn raw(&self) -> Vec<Value> {
         let row = |row: &Problem| serde_json::json!({ "kind": row.kind, "subject": row.subject, "reason": row.reason });
@@ -409,9 +417,7 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
         text.push_str("\nproblems, the most severe first\n");
     }
     for problem in &problems.rows {
-        let Problem { kind, subject, reason } = problem;
-        let colon = colon_after(kind);
-        let _ = writeln!(text, "  {}", printable(&format!("{kind}: {subject}{colon} {reason}")));
+        let _ = writeln!(text, "  {}", problem.line());
     }
     if problems.next.is_some() {
         text.push_str("  and more: see Problems on the console's page\n");

@@ -5,6 +5,7 @@
 mod collect;
 mod labels;
 mod late_values;
+mod mentions;
 mod reasons;
 mod retried_values;
 mod words;
@@ -135,8 +136,10 @@ pub enum DegradedReason {
     NotUnderstood {
         /// Its address.
         edge: String,
+        /// The device or the metric that shows it, where one does.
+        example: Option<Arc<str>>,
         /// Why, and what to do.
-        reason: &'static str,
+        reason: String,
     },
     /// Edge nodes are known by births that a server has stored, and by nothing else; they were
     /// asked and did not answer.
@@ -362,9 +365,8 @@ impl DegradedReason {
             Self::ForeignTopics { topic, .. } => {
                 format!("delivers topics like {topic:?}: {FOREIGN}")
             }
-            Self::NotUnderstood { reason, .. } | Self::OnlyStored { reason, .. } => {
-                (*reason).to_owned()
-            }
+            Self::NotUnderstood { reason, .. } => reason.clone(),
+            Self::OnlyStored { reason, .. } => (*reason).to_owned(),
             Self::Offline { since, .. } => {
                 let since = since.map_or_else(
                     || "since before the bridge started".to_owned(),

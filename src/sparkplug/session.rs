@@ -111,6 +111,9 @@ struct SessionNotes {
     triggers: Vec<RebirthTrigger>,
     /// Those for what the last birth of the node or of a device does not have; empty between inputs.
     unknown: Vec<(Option<Arc<str>>, RebirthTrigger)>,
+    /// The last metric that was not in a birth, and its device; the last device that was not born.
+    unknown_example: Option<Arc<str>>,
+    unborn_example: Option<Arc<str>>,
     /// Devices that were born; empty between inputs.
     born_devices: Vec<Arc<str>>,
     /// Values excluded by the filter.
@@ -120,6 +123,14 @@ struct SessionNotes {
 }
 
 impl SessionNotes {
+    /// A device sends data and is not born.
+    fn push_unborn(&mut self, device: &str) {
+        if self.unborn_example.as_deref() != Some(device) {
+            self.unborn_example = Some(device.into());
+        }
+        self.triggers.push(RebirthTrigger::unborn(device));
+    }
+
     /// Whatever was missing, a birth of the node or its death has ended it.
     fn clear_triggers(&mut self) {
         self.triggers.clear();

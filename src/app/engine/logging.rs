@@ -169,8 +169,8 @@ pub(super) fn log_output(output: Output) {
         Output::Finding { edge, finding, example } => {
             let who = match (edge, finding) {
                 (Some(edge), _) => edge.to_string(),
-                // The first that there was no place for.
-                (None, Finding::TooManyNodes) => example.clone(),
+                // The first that there was no place for, or the topic itself.
+                (None, Finding::TooManyNodes | Finding::WrongTopic) => example.clone(),
                 (None, _) => "a sender".to_owned(),
             };
             let (name, words) = (finding.name(), finding.description());

@@ -134,11 +134,7 @@ impl<'a> DeliveryStatusReader<'a> {
     }
 
     fn problem(&self) -> Option<String> {
-        let reason = self.provisioning.problem?;
-        Some(match self.provisioning.verdict {
-            Some(verdict) => format!("{reason}; {}", verdict.remedy()),
-            None => reason.to_owned(),
-        })
+        not_there(&self.provisioning)
     }
 
     /// How far the values of a property are, whose last value has this timestamp.
@@ -243,6 +239,15 @@ fn state(
         0 => "none",
         _ => "in_delivery",
     }
+}
+
+/// Why an asset is not in SiteWise, and what to do; none where it is, or is on its way.
+pub(super) fn not_there(provisioning: &ProvisioningProgress<'_>) -> Option<String> {
+    let reason = provisioning.problem?;
+    Some(match provisioning.verdict {
+        Some(verdict) => format!("{reason}; {}", verdict.remedy()),
+        None => reason.to_owned(),
+    })
 }
 
 /// Why SiteWise does not take a property, or took its last rejected value for good, and what to do.

@@ -280,7 +280,8 @@ fn nodes(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     let strange: BTreeSet<&EdgeNode> = live.iter().map(|(edge, _)| *edge).collect();
     all.extend(live.into_iter().map(|(edge, problem)| DegradedReason::NotUnderstood {
         edge: edge.to_string(),
-        reason: problem.text(),
+        example: problem.example.clone(),
+        reason: problem.words(),
     }));
     all.extend(only_stored(&stored));
     all.extend(host.clocks_off().map(|(edge, ClockOff { device, ahead, others })| {
