@@ -29,6 +29,7 @@ mod births;
 mod clock;
 mod deaths;
 mod devices;
+mod doubled;
 mod doubts;
 mod elsewhere;
 mod ending;
@@ -58,6 +59,7 @@ pub use requesting::{KnownBy, NodeProblem, NodeProblemKind};
 use awaited::{AwaitingBirth, CarriedState};
 use bd_seq_series::BdSeqSeries;
 use clock::{DeviceClocks, SenderClock};
+use doubled::DoubledNumbers;
 use message::{Borrowed, SessionMessage};
 use numbering::{Arrival, Numbering};
 use online::OnlineSession;
@@ -214,6 +216,7 @@ pub(crate) struct EdgeSession {
     finding_log: FindingLog,
     senders: BdSeqSeries,
     numbering: Numbering,
+    doubled: DoubledNumbers,
     gaps: u64,
     rebirths: u64,
     /// The server of its last message.
@@ -257,6 +260,7 @@ impl EdgeSession {
             finding_log: FindingLog::default(),
             senders: BdSeqSeries::default(),
             numbering: Numbering::default(),
+            doubled: DoubledNumbers::default(),
             gaps: 0,
             rebirths: 0,
             server: None,

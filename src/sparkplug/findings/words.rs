@@ -46,6 +46,12 @@ impl Finding {
                 "two senders publish under this edge node id and replace each other's births: give \
                  each an id of its own"
             }
+            Self::DoubledNumbers => {
+                "the same numbers (seq) come twice with other words, again after each birth: perhaps \
+                 two senders publish under this edge node id, with the same bdSeq, so that each is \
+                 read by the birth of the other; look for a second one, and give each an id of its \
+                 own"
+            }
             Self::NotZero => "the seq of an NBIRTH is not 0",
             Self::NoSeq => "a message has no seq, or one outside 0 to 255",
             Self::SeqNumbering => {

@@ -132,6 +132,7 @@ impl EdgeSession {
         self.server = Some(message.server);
         self.died = None;
         self.numbering.node_born(message);
+        self.doubled.node_born();
         self.note_birth(context);
         if message.own_time().is_none() {
             self.note(Finding::NoTime);
