@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::delivery::output::Room;
 use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point};
 use crate::late::{FileName, RestoredFile};
-use crate::outbox::dead_letters::DeadLetter;
+use crate::outbox::dead_letters::{DeadLetter, DeadLetterRecord};
 use crate::sparkplug::address::Source;
 use crate::time::{Instant, Timestamp};
 
@@ -272,7 +272,7 @@ pub struct PutResult {
     pub taken: Vec<Point>,
 }
 
-/// An event of the disk, to be logged.
+/// An event of the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DiskEvent {
     /// It is not writable, for this reason: points are in memory only.
@@ -292,6 +292,8 @@ pub enum DiskEvent {
     Recovered,
     /// It is full: the oldest values are dropped.
     Full,
+    /// These dead letters are no longer there: `sparkwise dead-letters` retried or dropped them.
+    LettersRemoved(Vec<DeadLetterRecord>),
 }
 
 /// What became of late values.

@@ -35,9 +35,13 @@ pub fn init(process: &Process) -> Result<(), Error> {
     if !process.log_filter.contains(CREDENTIALS) && process.log_filter != "off" {
         filter = filter.add_directive(format!("{CREDENTIALS}=error").parse()?);
     }
+    let escape = match process.log_format {
+        LogFormat::Text => printable_marks,
+        LogFormat::Json => escaped,
+    };
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(|| Escaping(io::stderr()))
+        .with_writer(move || Escaping(io::stderr(), escape))
         // A log that cannot be written stops nothing; to say so on stderr would panic.
         .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal());
@@ -49,7 +53,7 @@ pub fn init(process: &Process) -> Result<(), Error> {
 }
 
 /// Escapes characters that could forge log lines or reorder text.
-struct Escaping<W>(W);
+struct Escaping<W>(W, fn(&str) -> Cow<'_, str>);
 
 /// Whether a character breaks a line, or reverses the direction of the text after it.
 fn is_deceptive(c: char) -> bool {
@@ -60,17 +64,26 @@ fn is_deceptive(c: char) -> bool {
     )
 }
 
-/// `text` with those characters escaped as in JSON.
-fn escaped(text: &str) -> Cow<'_, str> {
+/// JSON with those characters escaped.
+pub fn escaped(json: &str) -> Cow<'_, str> {
+    replaced(json, |c| format!("\\u{:04x}", u32::from(c)))
+}
+
+/// A line of text with those characters escaped, as [`printable`] does.
+fn printable_marks(line: &str) -> Cow<'_, str> {
+    replaced(line, |c| c.escape_default().to_string())
+}
+
+/// `text` with those characters written in another way.
+fn replaced(text: &str, escape: impl Fn(char) -> String) -> Cow<'_, str> {
     if text.is_ascii() || !text.contains(is_deceptive) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if is_deceptive(c) {
-            out.push_str(&format!("\\u{:04x}", u32::from(c)));
-        } else {
-            out.push(c);
+        match is_deceptive(c) {
+            true => out.push_str(&escape(c)),
+            false => out.push(c),
         }
     }
     Cow::Owned(out)
@@ -92,7 +105,7 @@ impl<W: io::Write> io::Write for Escaping<W> {
     /// A line comes in one piece.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
-        self.0.write_all(escaped(&text).as_bytes())?;
+        self.0.write_all(self.1(&text).as_bytes())?;
         Ok(line.len())
     }
 
@@ -131,10 +144,23 @@ mod tests {
     /// One sender's name could begin a line of its own, or turn the rest of it around.
     #[test]
     fn marks_that_mislead_are_escaped() {
-        let mut out = Vec::new();
         let line = "gw\u{2028}ERROR all is lost \u{202e}desrever\u{2066} läuft °C\n";
-        Escaping(&mut out).write_all(line.as_bytes()).unwrap();
-        let seen = String::from_utf8(out).unwrap();
-        assert_eq!(seen, "gw\\u2028ERROR all is lost \\u202edesrever\\u2066 läuft °C\n");
+        let seen = |escape| {
+            let mut out = Vec::new();
+            Escaping(&mut out, escape).write_all(line.as_bytes()).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let json = "gw\\u2028ERROR all is lost \\u202edesrever\\u2066 läuft °C\n";
+        assert_eq!(seen(escaped), json);
+        let parsed: String = serde_json::from_str(&format!("\"{}\"", json.trim_end())).unwrap();
+        assert_eq!(parsed, line.trim_end());
+    }
+
+    /// A name was written in two ways in one line: where it was printable already, and where not.
+    #[test]
+    fn a_name_is_escaped_in_one_way_in_a_line_of_text() {
+        let name = "w\u{2028}\u{202e}<b>";
+        assert_eq!(printable_marks(name), printable(name));
+        assert_eq!(printable_marks(&printable(name)), printable(name));
     }
 }

@@ -12,13 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use super::status::{WRONG_TOKEN, said};
 use crate::config::Console;
+use crate::console::degraded::counted;
 use crate::console::probe;
 use crate::outbox::dead_letters::requests::{
     self, DeadLetterAction, DeadLetterRequest, RequestPart, RequestProgress,
 };
 use crate::outbox::dead_letters::{DeadLetterRecord, files};
 use crate::outbox::disk::give_to_owner;
-use crate::telemetry::printable;
+use crate::telemetry::{escaped, printable};
 use crate::time::Timestamp;
 
 /// How long a running bridge may take to carry out a request: it looks once a second.
@@ -320,10 +321,12 @@ fn answer(
         DeadLetterAction::Retry => "retried",
         DeadLetterAction::Drop => "dropped",
     };
-    let carried_out = format!("done: {done} dead letters {what}\n");
+    let letters = |count: usize| counted(count as u64, "dead letter");
+    let carried_out = format!("done: {} {what}\n", letters(*done));
     let requested = format!(
-        "requested: {pending} dead letters will be {what} when a bridge starts with OUTBOX_DIR {}; \
+        "requested: {} will be {what} when a bridge starts with OUTBOX_DIR {}; \
          no running bridge has answered within {} seconds. If one is running, its log says why\n",
+        letters(*pending),
         outbox.display(),
         ANSWERED_WITHIN.as_secs()
     );
@@ -339,8 +342,9 @@ fn answer(
     }
     let kept: Vec<_> = unreadable_files.iter().map(|file| file.display().to_string()).collect();
     Err(format!(
-        "{text}not {what}: {unreadable} dead letters; the running bridge cannot read the request, \
-         kept as {}; repeat it as the user that the bridge runs as",
+        "{text}not {what}: {}; the running bridge cannot read the request, kept as {}; repeat it as \
+         the user that the bridge runs as",
+        letters(*unreadable),
         kept.join(", ")
     ))
 }
@@ -399,7 +403,7 @@ fn counts<'a>(letters: impl Iterator<Item = &'a DeadLetterRecord>) -> Vec<Count<
 
 fn json(value: &impl serde::Serialize) -> Result<String, String> {
     let text = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
-    Ok(text + "\n")
+    Ok(escaped(&text).into_owned() + "\n")
 }
 
 /// A dead letter in a line.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::config::Console;
 use crate::console::degraded::colon_after;
 use crate::console::probe::{self, HealthcheckError, ProbeResponse};
-use crate::telemetry::printable;
+use crate::telemetry::{escaped, printable};
 use crate::time::Timestamp;
 
 /// What a console says that wants another token.
@@ -32,8 +32,8 @@ container the program is /sparkwise: docker exec sparkwise /sparkwise status, or
 kubectl exec statefulset/sparkwise -- /sparkwise status
 
   --json  print JSON, on one line: the console's overview and all its problems
-  WORDS   print the machines and properties that match instead: an alias, an address, a topic, an id,
-          or parts of names
+  WORDS   print the machines and properties that match instead, with what is wrong with them: an
+          alias, an address, a topic, an id, or parts of names
 
 Exit codes: 0 if it is ready, 2 if it is degraded, 1 if it is not ready or does not respond, 64 for
 invalid arguments or an invalid configuration. With WORDS 0 if something matches, otherwise 1.
@@ -135,7 +135,8 @@ pub fn run(command: Command, console: &Console) -> Result<StatusReport, String> 
         let value = serde_json::json!({
             "health": health.as_str(), "overview": overview, "problems": problems.raw(),
         });
-        return Ok(StatusReport { text: format!("{value}\n"), health });
+        let text = escaped(&value.to_string()).into_owned() + "\n";
+        return Ok(StatusReport { text, health });
     }
     let overview: Overview = serde_json::from_str(&overview).map_err(unparsable)?;
     Ok(StatusReport { text: page(health, &overview, &problems), health })
@@ -186,7 +187,8 @@ pub(super) fn said(error: &HealthcheckError) -> String {
 fn starting(ready: &str, json: bool) -> StatusReport {
     let text = match json {
         true => {
-            format!("{}\n", serde_json::json!({ "health": "not ready", "reason": ready.trim() }))
+            let value = serde_json::json!({ "health": "not ready", "reason": ready.trim() });
+            escaped(&value.to_string()).into_owned() + "\n"
         }
         false => format!("not ready\n{ready}\n"),
     };
@@ -298,6 +300,14 @@ struct Problem {
     reason: String,
 }
 
+impl Problem {
+    /// On one line.
+    fn line(&self) -> String {
+        let Self { kind, subject, reason } = self;
+        printable(&format!("{kind}: {subject}{} {reason}", colon_after(kind)))
+    }
+}
+
 impl Page {
     fn raw(&self) -> Vec<Value> {
         let row = |row: &Problem| serde_json::json!({ "kind": row.kind, "subject": row.subject, "reason": row.reason });
@@ -333,7 +343,12 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
         };
         row(
             "mqtt",
-            format!("{}: {how}, {} messages received", server.url, number(server.received)),
+            format!(
+                "{}: {how}, {} {} received",
+                server.url,
+                number(server.received),
+                if server.received == 1 { "message" } else { "messages" }
+            ),
         );
     }
     row("nodes", list(&now.nodes).unwrap_or_else(|| "none yet".to_owned()));
@@ -402,9 +417,7 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
         text.push_str("\nproblems, the most severe first\n");
     }
     for problem in &problems.rows {
-        let Problem { kind, subject, reason } = problem;
-        let colon = colon_after(kind);
-        let _ = writeln!(text, "  {}", printable(&format!("{kind}: {subject}{colon} {reason}")));
+        let _ = writeln!(text, "  {}", problem.line());
     }
     if problems.next.is_some() {
         text.push_str("  and more: see Problems on the console's page\n");

@@ -6,6 +6,7 @@ mod collect;
 mod labels;
 mod late_values;
 mod lease;
+mod mentions;
 mod reasons;
 mod retried_values;
 mod words;
@@ -18,7 +19,7 @@ use words::of_machines;
 pub(crate) use words::{
     AWAITS_BIRTH_REMEDY, CROWDED_REMEDY, DISK_REMEDY, FULL_REMEDY, NOBODY_ADMITTED,
     NOTHING_DELIVERED, OFFLINE_REMEDY, SLOW_REMEDY, STORED_DROPPED, TOO_FAST, clock_offset_text,
-    colon_after, drop_order, first_names, refused_remedy,
+    colon_after, counted, drop_order, first_names, refused_remedy,
 };
 
 use std::fmt;
@@ -136,8 +137,10 @@ pub enum DegradedReason {
     NotUnderstood {
         /// Its address.
         edge: String,
+        /// The device or the metric that shows it, where one does.
+        example: Option<Arc<str>>,
         /// Why, and what to do.
-        reason: &'static str,
+        reason: String,
     },
     /// Edge nodes are known by births that a server has stored, and by nothing else; they were
     /// asked and did not answer.
@@ -341,19 +344,21 @@ impl DegradedReason {
             Self::ClientIdShared { why, .. } => why.to_string(),
             Self::CommandsUnreachable { why, .. } | Self::LateValuesFailing { why } => why.clone(),
             Self::AllNodesExcluded { messages, .. } => {
-                format!("{NOBODY_ADMITTED}; {messages} messages so far")
+                format!("{NOBODY_ADMITTED}; {} so far", counted(*messages, "message"))
             }
             Self::Finding { finding, count, .. } => {
                 let rule = limits::rule(*finding).map(|rule| format!(": {rule}"));
                 format!(
-                    "{}{} ({count} times so far)",
+                    "{}{} ({} so far)",
                     finding.description(),
-                    rule.unwrap_or_default()
+                    rule.unwrap_or_default(),
+                    counted(*count, "time")
                 )
             }
             Self::MessagesLost { messages, .. } => format!(
-                "sends faster than the bridge reads: {messages} messages dropped since the start; \
-                 look for a node that floods, or give the bridge more CPU"
+                "sends faster than the bridge reads: {} dropped since the start; look for a node \
+                 that floods, or give the bridge more CPU",
+                counted(*messages, "message")
             ),
             Self::RetainedDropped { messages, .. } => {
                 format!(
@@ -373,9 +378,8 @@ impl DegradedReason {
             Self::ForeignTopics { topic, .. } => {
                 format!("delivers topics like {topic:?}: {FOREIGN}")
             }
-            Self::NotUnderstood { reason, .. } | Self::OnlyStored { reason, .. } => {
-                (*reason).to_owned()
-            }
+            Self::NotUnderstood { reason, .. } => reason.clone(),
+            Self::OnlyStored { reason, .. } => (*reason).to_owned(),
             Self::Offline { since, .. } => {
                 let since = since.map_or_else(
                     || "since before the bridge started".to_owned(),
@@ -384,8 +388,8 @@ impl DegradedReason {
                 format!("is offline {since}: {OFFLINE_REMEDY}")
             }
             Self::ValuesRejected { machines, refusal, values, example, .. } => format!(
-                "had {values} values{} rejected within the last hour ({}), the latest: {example}; \
-                 {}",
+                "had {}{} rejected within the last hour ({}), the latest: {example}; {}",
+                counted(*values, "value"),
                 of_machines(*machines),
                 refusal.label(),
                 refused_remedy(*refusal)
@@ -412,8 +416,10 @@ impl DegradedReason {
                     }
                 };
                 format!(
-                    "has {values} values from before the start that wait for a birth: {whose}; \
+                    "has {} from before the start that {} for a birth: {whose}; \
                      {AWAITS_BIRTH_REMEDY}; {}",
+                    counted(*values, "value"),
+                    if *values == 1 { "waits" } else { "wait" },
                     then.of_oldest(*until)
                 )
             }
@@ -428,12 +434,14 @@ impl DegradedReason {
                  only; check the disk, and look at what is left with `sparkwise outbox check`"
             ),
             Self::OutboxLost(values) => format!(
-                "has lost {values} values to damage on its disk; the damaged files are kept in \
-                 OUTBOX_DIR: check the disk; this is shown until the next start"
+                "has lost {} to damage on its disk; the damaged files are kept in OUTBOX_DIR: check \
+                 the disk; this is shown until the next start",
+                counted(*values, "value")
             ),
             Self::Capped { cap, example, values, .. } => format!(
-                "exceeds {}: `{example}` is dropped, {values} values so far; {}",
+                "exceeds {}: `{example}` is dropped, {} so far; {}",
                 cap.variable(),
+                counted(*values, "value"),
                 cap.remedy()
             ),
             Self::Clock { ahead } => format!(

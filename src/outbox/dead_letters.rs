@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -174,8 +175,11 @@ fn truncate(mut reason: String) -> String {
 #[derive(Debug)]
 pub struct DeadLetters {
     bound: usize,
-    letters: VecDeque<DeadLetter>,
+    /// Each with its number, in their order.
+    letters: VecDeque<(u64, DeadLetter)>,
     recent: Recent,
+    /// When a value of each property was rejected last, unless SiteWise took a later one since.
+    rejecting: FxHashMap<Stream, Timestamp>,
     refused: RejectedCounts,
 }
 
@@ -186,6 +190,7 @@ impl DeadLetters {
             bound,
             letters: VecDeque::new(),
             recent: Recent::default(),
+            rejecting: FxHashMap::default(),
             refused: RejectedCounts::default(),
         }
     }
@@ -195,15 +200,65 @@ impl DeadLetters {
         self.refused.count(letter.refusal);
         letter.reason = truncate(letter.reason);
         self.recent.count(&letter);
-        self.letters.push_back(letter);
+        self.rejecting.insert(letter.point.stream, letter.at);
+        self.letters.push_back((self.refused.total(), letter));
         while self.letters.len() > self.bound {
             self.letters.pop_front();
         }
+        if self.rejecting.len() > 2 * self.bound {
+            self.forget_streams();
+        }
+    }
+
+    /// SiteWise took these values. One from after the last rejection of its property ends that.
+    pub fn record_accepted(&mut self, keys: &[Key]) {
+        if self.rejecting.is_empty() {
+            return;
+        }
+        for Key { stream, time, .. } in keys {
+            if self.rejecting.get(stream).is_some_and(|at| time > at) {
+                self.rejecting.remove(stream);
+            }
+        }
+    }
+
+    /// These letters are no longer there: people dropped them, or their values are sent again.
+    pub fn remove(&mut self, gone: &[DeadLetterRecord]) {
+        let mut left: FxHashMap<(Key, i64), usize> = FxHashMap::default();
+        for record in gone {
+            if let Some(key) = record.key() {
+                *left.entry((key, record.last_attempt)).or_default() += 1;
+            }
+        }
+        self.letters.retain(|(_, letter)| {
+            match left.get_mut(&(letter.point.key(), letter.at.as_millis())) {
+                Some(count) if *count > 0 => {
+                    *count -= 1;
+                    false
+                }
+                _ => true,
+            }
+        });
+        self.recent.remove(gone, self.letters.iter().map(|(_, letter)| letter));
+        self.forget_streams();
+    }
+
+    /// Forgets properties of which no letter is kept.
+    fn forget_streams(&mut self) {
+        let kept: FxHashSet<Stream> =
+            self.letters.iter().map(|(_, letter)| letter.point.stream).collect();
+        self.rejecting.retain(|stream, _| kept.contains(stream));
+    }
+
+    /// The last letter of a property, if SiteWise took no later value since.
+    pub fn last_of(&self, stream: Stream) -> Option<&DeadLetter> {
+        self.rejecting.get(&stream)?;
+        self.iter().rev().find(|letter| letter.point.stream == stream)
     }
 
     /// The letters kept, the oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &DeadLetter> + ExactSizeIterator {
-        self.letters.iter()
+        self.letters.iter().map(|(_, letter)| letter)
     }
 
     /// Whose values were rejected since then, within the last hour, and why: also where their letters are
@@ -215,9 +270,8 @@ impl DeadLetters {
     /// The letters kept with a number each after `after`, the oldest first: the first one since the
     /// start is 1.
     pub fn numbered(&self, after: u64) -> impl Iterator<Item = (u64, &DeadLetter)> {
-        let gone = self.refused.total().saturating_sub(self.letters.len() as u64);
-        let skipped = usize::try_from(after.saturating_sub(gone)).unwrap_or(usize::MAX);
-        (gone + 1..).zip(&self.letters).skip(skipped)
+        let skipped = self.letters.partition_point(|(number, _)| *number <= after);
+        self.letters.range(skipped..).map(|(number, letter)| (*number, letter))
     }
 
     /// Letters kept.
@@ -269,6 +323,63 @@ mod tests {
             ..letter(1, RejectReason::Invalid)
         });
         assert_eq!(letters.iter().next().unwrap().reason, "ü".repeat(REASON_CHARS));
+    }
+
+    /// A letter of this property, whose value has the time of its rejection.
+    fn of(property: u128, at: i64) -> DeadLetter {
+        let mut letter = letter(at, RejectReason::Invalid);
+        letter.point.stream.property = Uuid::from_u128(property);
+        letter.point.time = Timestamp::from_millis(at);
+        DeadLetter { reason: format!("because {property}"), ..letter }
+    }
+
+    fn records(letters: &[DeadLetter]) -> Vec<DeadLetterRecord> {
+        let record =
+            |(id, letter): (u64, &DeadLetter)| DeadLetterRecord::new(id, letter.clone(), None);
+        (1..).zip(letters).map(record).collect()
+    }
+
+    /// Console and `/readyz` went on for an hour as if nobody had retried or dropped them.
+    #[test]
+    fn letters_that_people_retried_or_dropped_are_no_longer_there() {
+        let mut letters = DeadLetters::new(10);
+        let all = [of(1, 1_000), of(1, 2_000), of(2, 3_000), of(2, 3_000)];
+        all.iter().for_each(|letter| letters.push(letter.clone()));
+        let shown = |letters: &DeadLetters| {
+            let recent = letters.recent(Timestamp::from_millis(0));
+            let recent = recent.map(|of| (of.values(Timestamp::from_millis(0)), of.reason.clone()));
+            recent.collect::<Vec<_>>()
+        };
+        assert_eq!(shown(&letters), [(4, "because 1".to_owned())]);
+        // One of two that are alike, and one of an earlier process.
+        letters.remove(&records(&[all[3].clone(), of(1, 900)]));
+        assert_eq!((letters.len(), shown(&letters)), (3, vec![(3, "because 2".to_owned())]));
+        letters.remove(&records(&all[2..3]));
+        assert_eq!(shown(&letters), [(2, "because 1".to_owned())], "the last of those left");
+        assert!(letters.last_of(all[2].point.stream).is_none());
+        assert_eq!(letters.last_of(all[0].point.stream).unwrap().at, all[1].at);
+        letters.remove(&records(&all));
+        assert_eq!((letters.len(), shown(&letters)), (0, Vec::new()));
+        // What was rejected since the start stays counted, and the numbers go on.
+        assert_eq!(letters.refused().total(), 4);
+        letters.push(of(3, 4_000));
+        assert_eq!(letters.numbered(0).map(|(id, _)| id).collect::<Vec<_>>(), [5]);
+    }
+
+    /// Ten minutes later, with values flowing, the rejection was still what was wrong.
+    #[test]
+    fn a_rejection_is_over_once_sitewise_took_a_later_value_of_the_property() {
+        let mut letters = DeadLetters::new(10);
+        letters.push(of(1, 1_000));
+        letters.push(of(2, 1_000));
+        let key = |property, time| of(property, time).point.key();
+        letters.record_accepted(&[key(1, 1_000), key(3, 2_000)]);
+        assert!(letters.last_of(key(1, 0).stream).is_some(), "one that was sent before");
+        letters.record_accepted(&[key(1, 1_001)]);
+        assert!(letters.last_of(key(1, 0).stream).is_none());
+        assert!(letters.last_of(key(2, 0).stream).is_some());
+        letters.push(of(1, 3_000));
+        assert!(letters.last_of(key(1, 0).stream).is_some(), "the next one");
     }
 
     pub(super) fn letter(at: i64, refusal: RejectReason) -> DeadLetter {

@@ -264,6 +264,9 @@ impl DiskOutbox {
                 self.store_opened(stats);
             }
             DiskReport::Retry { letters, request } => self.retry(letters, request),
+            DiskReport::LettersRemoved(letters) => {
+                self.events.push_back(DiskEvent::LettersRemoved(letters));
+            }
             DiskReport::ReplayFinished { values, lost } => {
                 self.write_queue.send_job(DiskJob::ReplayFinished { values, lost });
                 if lost > 0 {

@@ -288,7 +288,8 @@ impl BirthReader<'_> {
             }
             MetricContent::Bare(template) => {
                 if wire.value.is_some() && wire.is_null != Some(true) {
-                    self.findings.note(Finding::WrongValue);
+                    let label = || metric::label(wire);
+                    self.findings.note_with_example(Finding::WrongValue, label);
                 }
                 let inherited = place.inherited.by(wire, self.findings);
                 let (place, value) =

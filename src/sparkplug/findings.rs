@@ -37,6 +37,8 @@ pub enum Finding {
     ForeignServer,
     /// Two senders that publish as one edge node.
     TwoSenders,
+    /// Numbers that one source sends twice, after each birth: perhaps two senders.
+    DoubledNumbers,
     /// An NBIRTH whose sequence begins elsewhere than at zero.
     NotZero,
     /// A message without a sequence number, or with one past 255.
@@ -146,7 +148,7 @@ impl Finding {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in order.
-    pub const ALL: [Self; 65] = [
+    pub const ALL: [Self; 66] = [
         Self::WrongTopic,
         Self::Undecodable,
         Self::TooLarge,
@@ -161,6 +163,7 @@ impl Finding {
         Self::WrongQos,
         Self::ForeignServer,
         Self::TwoSenders,
+        Self::DoubledNumbers,
         Self::NotZero,
         Self::NoSeq,
         Self::SeqNumbering,
@@ -231,6 +234,7 @@ impl Finding {
             Self::WrongQos => "wrong_qos",
             Self::ForeignServer => "foreign_server",
             Self::TwoSenders => "two_senders",
+            Self::DoubledNumbers => "doubled_seq",
             Self::NotZero => "birth_seq_not_zero",
             Self::NoSeq => "no_seq",
             Self::SeqNumbering => "seq_numbering",
@@ -291,7 +295,7 @@ impl Finding {
             Self::WrongTopic => Some("topic-structure"),
             Self::Retained => Some("payloads-ndata-retain"),
             Self::WrongQos => Some("topics-nbirth-mqtt"),
-            Self::TwoSenders => Some("intro-edge-node-id-uniqueness"),
+            Self::TwoSenders | Self::DoubledNumbers => Some("intro-edge-node-id-uniqueness"),
             Self::NotZero => Some("topics-nbirth-seq-num"),
             Self::NoSeq => Some("payloads-sequence-num-always-included"),
             Self::SeqNumbering | Self::Gap => Some("payloads-sequence-num-incrementing"),
@@ -365,6 +369,7 @@ impl Finding {
                 | Self::TooManyDevices
                 | Self::TooManyLeaves
                 | Self::TwoSenders
+                | Self::DoubledNumbers
                 | Self::SeqNumbering
                 | Self::NotUtf8
                 | Self::ClockBack

@@ -12,6 +12,9 @@ use super::value::{ValueError, WireField};
 use super::{quality, text};
 use crate::time::Timestamp;
 
+/// Bytes of a name that are shown where something is wrong with its metric.
+const LABEL_BYTES: usize = 200;
+
 /// `name` if it is valid [payloads-name-requirement].
 pub(crate) fn name<'a>(
     name: Option<&'a [u8]>,
@@ -208,6 +211,17 @@ pub(crate) fn quality_of_leaf(
     }
 }
 
+/// What a metric is called where something is wrong with it: its name, or its alias where it has
+/// none. Of a long name the beginning.
+pub(crate) fn label(metric: &wire::Metric) -> String {
+    let name = metric.name.as_deref().filter(|name| !name.is_empty());
+    match (name, metric.alias) {
+        (Some(name), _) => String::from_utf8_lossy(text::cut(name, LABEL_BYTES)).into_owned(),
+        (None, Some(alias)) => format!("alias {alias}"),
+        (None, None) => "a metric without a name".to_owned(),
+    }
+}
+
 /// The sample in a metric whose leaf is a `datatype`.
 pub(crate) fn sample(
     metric: &wire::Metric,
@@ -222,7 +236,7 @@ pub(crate) fn sample(
     match &metric.value {
         // Null wins over a value [operational-behavior-data-publish-nbirth-values].
         _ if own.null => {}
-        None => findings.note(Finding::NoValue),
+        None => findings.note_with_example(Finding::NoValue, || label(metric)),
         Some(wire) => {
             let field = WireField::of_metric(wire);
             // An alarm shares the name of its tag, not the type.
@@ -230,7 +244,7 @@ pub(crate) fn sample(
             match field.decode(known.unwrap_or(DataType::Unknown), findings) {
                 Ok(decoded) => value = Some(decoded),
                 Err(error) => {
-                    findings.note(finding(error));
+                    findings.note_with_example(finding(error), || label(metric));
                     quality = SparkplugQuality::Bad;
                     if matches!(error, ValueError::Mismatch | ValueError::OutOfRange) && !alarm {
                         rejected_value =

@@ -19,7 +19,7 @@ use super::names::NameInterner;
 use super::proto::Payload;
 use super::rebirth::{RebirthReason, RebirthRequests, RebirthTrigger};
 use super::topic::MessageType;
-use crate::time::{Instant, Now};
+use crate::time::{Instant, Now, Timestamp};
 
 mod alias_usage;
 mod awaited;
@@ -29,6 +29,7 @@ mod births;
 mod clock;
 mod deaths;
 mod devices;
+mod doubled;
 mod doubts;
 mod elsewhere;
 mod ending;
@@ -58,6 +59,7 @@ pub use requesting::{KnownBy, NodeProblem, NodeProblemKind};
 use awaited::{AwaitingBirth, CarriedState};
 use bd_seq_series::BdSeqSeries;
 use clock::{DeviceClocks, SenderClock};
+use doubled::DoubledNumbers;
 use message::{Borrowed, SessionMessage};
 use numbering::{Arrival, Numbering};
 use online::OnlineSession;
@@ -111,6 +113,9 @@ struct SessionNotes {
     triggers: Vec<RebirthTrigger>,
     /// Those for what the last birth of the node or of a device does not have; empty between inputs.
     unknown: Vec<(Option<Arc<str>>, RebirthTrigger)>,
+    /// The last metric that was not in a birth, and its device; the last device that was not born.
+    unknown_example: Option<Arc<str>>,
+    unborn_example: Option<Arc<str>>,
     /// Devices that were born; empty between inputs.
     born_devices: Vec<Arc<str>>,
     /// Values excluded by the filter.
@@ -120,6 +125,14 @@ struct SessionNotes {
 }
 
 impl SessionNotes {
+    /// A device sends data and is not born.
+    fn push_unborn(&mut self, device: &str) {
+        if self.unborn_example.as_deref() != Some(device) {
+            self.unborn_example = Some(device.into());
+        }
+        self.triggers.push(RebirthTrigger::unborn(device));
+    }
+
     /// Whatever was missing, a birth of the node or its death has ended it.
     fn clear_triggers(&mut self) {
         self.triggers.clear();
@@ -182,6 +195,8 @@ pub(crate) struct EdgeSession {
     was_known: bool,
     /// When a live message of it came last.
     last_heard: Option<Instant>,
+    /// When it went offline, while it is not born again: only what this process heard.
+    died: Option<Timestamp>,
     created: Instant,
     /// Whether it ever sent data after a birth, or answered a request.
     has_answered: bool,
@@ -201,6 +216,7 @@ pub(crate) struct EdgeSession {
     finding_log: FindingLog,
     senders: BdSeqSeries,
     numbering: Numbering,
+    doubled: DoubledNumbers,
     gaps: u64,
     rebirths: u64,
     /// The server of its last message.
@@ -229,6 +245,7 @@ impl EdgeSession {
             birth_emitted: false,
             was_known: false,
             last_heard: None,
+            died: None,
             created: now,
             has_answered: false,
             sends_unreadable: false,
@@ -243,6 +260,7 @@ impl EdgeSession {
             finding_log: FindingLog::default(),
             senders: BdSeqSeries::default(),
             numbering: Numbering::default(),
+            doubled: DoubledNumbers::default(),
             gaps: 0,
             rebirths: 0,
             server: None,

@@ -79,6 +79,8 @@ pub(crate) struct DataRead {
     pub(crate) samples: Vec<(Slot, Sample)>,
     /// What the birth does not have, to be judged by whoever may ask for a new one.
     pub(crate) triggers: Vec<RebirthTrigger>,
+    /// The first metric that the birth does not have, by name or alias.
+    pub(crate) unknown: Option<Box<str>>,
     /// Parameters and static properties that it tells.
     pub(crate) attributes: Vec<AttributeSample>,
     /// Values excluded by the filter.

@@ -84,6 +84,53 @@ async fn the_status_names_a_gateway_that_died_and_a_tag_is_found() {
     broker.stop().await;
 }
 
+/// It said `live` of a gateway that was dead, and found none that was never born.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_words_of_a_gateway_find_it_with_what_is_wrong_with_it() {
+    let (broker, emulator) = (Broker::start(0).await.unwrap(), Emulator::start(Options::default()));
+    let bridge = Bridge::start(&broker, &emulator, &[]);
+    let console = bridge.console().await.to_string();
+    let variables = [("CONSOLE_ADDR", console.as_str())];
+    let metric = || Metric::new("Oil Temperature", 71.0);
+    let mut edge = Edge::new(EdgeNode::new("Nordsee", "dead"), 0);
+    let mut plant = Plant::connect(&broker, &edge).await;
+    plant.until_asked(&mut edge, metric).await;
+    plant.publish(edge.nbirth(now(), [metric()])).await;
+    eventually("its asset", || async {
+        let (code, text) = sparkwise(&["status", "Nordsee/dead"], &variables).await;
+        (code == 0 && text.contains("(live)") && !text.contains("offline")).then_some(())
+    })
+    .await;
+    plant.cut();
+    eventually("its death", || async {
+        let (code, text) = sparkwise(&["status", "dead", "temperature"], &variables).await;
+        let own = lines_with(&text, "  offline   since 20").len();
+        let problem = lines_with(&text, "node_offline: Nordsee/dead is offline since 20").len();
+        (code == 0 && own == 1 && problem == 1 && text.contains("check its power")).then_some(())
+    })
+    .await;
+
+    // It never answers.
+    let mut edge = Edge::new(EdgeNode::new("Nordsee", "nobirth"), 0);
+    let plant = Plant::connect(&broker, &edge).await;
+    eventually("nobody knows it", || async {
+        let (code, text) = sparkwise(&["status", "nobirth"], &variables).await;
+        (code == 1 && text == "nothing matches nobirth\n").then_some(())
+    })
+    .await;
+    plant.publish(edge.ndata(now(), [metric()])).await;
+    eventually("it is named", || async {
+        let (code, text) = sparkwise(&["status", "Nordsee/nobirth/Oil"], &variables).await;
+        let problem = lines_with(&text, "not_understood: Nordsee/nobirth: it, or a device of it");
+        (code == 0 && problem.len() == 1).then_some(())
+    })
+    .await;
+    let (_, text) = sparkwise(&["status", "nobirth"], &variables).await;
+    assert!(text.starts_with("Nordsee/nobirth\n  edge node "), "{text}");
+    bridge.stop().await;
+    broker.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_doctor_says_what_is_wrong_before_the_bridge_starts() {
     let (broker, emulator) = (Broker::start(0).await.unwrap(), Emulator::start(Options::default()));

@@ -26,6 +26,7 @@ impl<S: SiteWise> Engine<S> {
         while let Some(change) = self.outbox.poll_event() {
             match change {
                 DiskEvent::Full => self.note_outbox_full(now),
+                DiskEvent::LettersRemoved(gone) => self.dead_letters.remove(&gone),
                 other => {
                     if other == DiskEvent::InboundFull {
                         self.inbound_incomplete = true;

@@ -64,7 +64,7 @@ pub(super) fn log_disk_event(change: &DiskEvent) {
             degraded::DISK_REMEDY
         ),
         DiskEvent::Recovered => info!("the outbox is writable again"),
-        DiskEvent::Full => {}
+        DiskEvent::Full | DiskEvent::LettersRemoved(_) => {}
     }
 }
 
@@ -169,12 +169,12 @@ pub(super) fn log_output(output: Output) {
         Output::Finding { edge, finding, example } => {
             let who = match (edge, finding) {
                 (Some(edge), _) => edge.to_string(),
-                // The first that there was no place for.
-                (None, Finding::TooManyNodes) => example.clone(),
+                // The first that there was no place for, or the topic itself.
+                (None, Finding::TooManyNodes | Finding::WrongTopic) => example.clone(),
                 (None, _) => "a sender".to_owned(),
             };
             let (name, words) = (finding.name(), finding.description());
-            let tck_id = finding.tck_id().unwrap_or("-");
+            let tck_id = finding.tck_id();
             // Why it is not understood, or by how much its clock is off, is in the example.
             let words = match finding {
                 Finding::RebirthUnanswered | Finding::ClockOff => &*example,

@@ -84,6 +84,7 @@ impl<S: SiteWise> Engine<S> {
             }
             Output::Settled(keys) => {
                 self.watched.get_mut().record_accepted(&keys, now.wall);
+                self.dead_letters.record_accepted(&keys);
                 self.outbox.settle(&keys);
             }
             Output::Late(output) => self.handle_late_output(output),

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::{Health, StatusReport, WRONG_TOKEN, unparsable};
+use super::{Health, Problem, StatusReport, WRONG_TOKEN, unparsable};
 use crate::console::probe::ProbeResponse;
-use crate::telemetry::printable;
+use crate::telemetry::{escaped, printable};
+use crate::time::Timestamp;
 
 /// What the search finds.
 #[derive(Debug, Deserialize)]
@@ -17,7 +17,23 @@ struct Found {
     #[serde(default)]
     more: bool,
     #[serde(default)]
-    lost: Vec<Value>,
+    lost: Vec<LostTag>,
+    #[serde(default)]
+    lost_more: bool,
+    #[serde(default)]
+    problems: Vec<Problem>,
+    #[serde(default)]
+    nodes: Vec<Node>,
+    #[serde(default)]
+    left_out: Option<String>,
+}
+
+impl Found {
+    /// Whether nothing matches.
+    fn is_empty(&self) -> bool {
+        let nothing = self.rows.is_empty() && self.lost.is_empty() && self.problems.is_empty();
+        nothing && self.nodes.is_empty() && self.left_out.is_none()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -31,6 +47,10 @@ struct Row {
     /// The outer one is none where SiteWise has the alias or will have it.
     #[serde(default, deserialize_with = "known")]
     alias_in_sitewise: Option<Option<String>>,
+    #[serde(default)]
+    online: Option<bool>,
+    #[serde(default)]
+    offline_since: Option<i64>,
     problem: Option<String>,
 }
 
@@ -38,6 +58,21 @@ struct Row {
 struct Property {
     id: String,
     name: String,
+}
+
+/// A tag whose values are not sent.
+#[derive(Debug, Deserialize)]
+struct LostTag {
+    machine: String,
+    name: String,
+    why: String,
+}
+
+/// An edge node that has no asset.
+#[derive(Debug, Deserialize)]
+struct Node {
+    address: String,
+    phase: String,
 }
 
 /// A field that is there, also if it is null.
@@ -57,41 +92,69 @@ pub(super) fn find(
         (status, text) => return Err(format!("/api/search answers {status}: {}", text.trim())),
     };
     let found: Found = serde_json::from_str(&text).map_err(unparsable)?;
-    let health = match found.rows.is_empty() && found.lost.is_empty() {
-        true => Health::NotReady,
-        false => Health::Ready,
-    };
-    let text = if json { format!("{}\n", text.trim()) } else { page(words, &found) };
+    let health = if found.is_empty() { Health::NotReady } else { Health::Ready };
+    let text = if json { format!("{}\n", escaped(text.trim())) } else { page(words, &found) };
     Ok(StatusReport { text, health })
 }
 
+/// A heading, and what is to be said of it.
+fn entry(text: &mut String, heading: &str, details: &[(&str, String)]) {
+    let _ = writeln!(text, "{}", printable(heading));
+    for (name, what) in details {
+        let _ = writeln!(text, "  {name:<10}{}", printable(what));
+    }
+}
+
 fn page(words: &str, found: &Found) -> String {
+    if found.is_empty() {
+        return format!("nothing matches {}\n", printable(words));
+    }
     let mut text = String::new();
     for row in &found.rows {
         let address = row.address.as_deref().unwrap_or(&row.name);
-        let line = match &row.property {
-            Some(property) => format!("{address}: {}", property.name),
-            None => address.to_owned(),
-        };
-        let _ = writeln!(text, "{}", printable(&line));
-        let mut detail = |name: &str, what: &str| {
-            let _ = writeln!(text, "  {name:<10}{}", printable(what));
-        };
-        detail("asset", &format!("{} ({})", row.id, row.provisioning));
-        row.property.iter().for_each(|property| detail("property", &property.id));
-        row.alias.iter().for_each(|wanted| detail("alias", &alias(wanted, row)));
-        row.problem.iter().for_each(|problem| detail("problem", problem));
+        match &row.property {
+            Some(property) => {
+                entry(&mut text, &format!("{address}: {}", property.name), &details(row));
+            }
+            None => entry(&mut text, address, &details(row)),
+        }
     }
-    let lost = found.lost.len();
-    if lost > 0 {
-        let _ = writeln!(text, "{lost} tags whose values are not sent: see the console's page");
+    for LostTag { machine, name, why } in &found.lost {
+        entry(&mut text, &format!("{machine}: {name}"), &[("not sent", why.clone())]);
     }
-    match (found.rows.is_empty() && lost == 0, found.next.is_some() || found.more) {
-        (true, _) => text = format!("nothing matches {}\n", printable(words)),
-        (_, true) => text.push_str("and more: add a word, or see the console's page\n"),
-        _ => {}
+    for Node { address, phase } in &found.nodes {
+        let phase = format!("{phase}, without an asset in SiteWise");
+        entry(&mut text, address, &[("edge node", phase)]);
+    }
+    if let Some(address) = &found.left_out {
+        let why = "SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave it out; change them to include it";
+        entry(&mut text, address, &[("filtered", why.to_owned())]);
+    }
+    if found.next.is_some() || found.more || found.lost_more {
+        text.push_str("and more: add a word, or see the console's page\n");
+    }
+    if !found.problems.is_empty() {
+        let gap = if text.is_empty() { "" } else { "\n" };
+        let _ = writeln!(text, "{gap}problems of these, the most severe first");
+    }
+    for problem in &found.problems {
+        let _ = writeln!(text, "  {}", problem.line());
     }
     text
+}
+
+/// What is to be said of an asset or a property.
+fn details(row: &Row) -> Vec<(&'static str, String)> {
+    let mut details = vec![("asset", format!("{} ({})", row.id, row.provisioning))];
+    details.extend(row.property.iter().map(|property| ("property", property.id.clone())));
+    details.extend(row.alias.iter().map(|wanted| ("alias", alias(wanted, row))));
+    if row.online == Some(false) {
+        let since = row.offline_since.map(Timestamp::from_millis);
+        let since = since.map(|since| format!("since {}", since.in_seconds()));
+        details.push(("offline", since.unwrap_or_else(|| "since an unknown time".to_owned())));
+    }
+    details.extend(row.problem.iter().map(|problem| ("problem", problem.clone())));
+    details
 }
 
 /// The wanted alias, and what SiteWise has where that differs.
@@ -121,6 +184,8 @@ fn encoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn row(alias: &Value) -> Value {
@@ -171,6 +236,68 @@ mod tests {
             alias(serde_json::json!({"alias_in_sitewise": null})),
             "none in SiteWise, since something else has /N/T7/Speed"
         );
+    }
+
+    /// It said `live` of a dead gateway, and of what is capped to see the page, which in a container
+    /// nobody can.
+    #[test]
+    fn what_is_wrong_with_what_matches_stands_in_the_terminal() {
+        let body = serde_json::json!({
+            "rows": [
+                {"id": "a-1", "name": "dead", "provisioning": "live", "address": "W/dead",
+                 "online": false, "offline_since": 1_764_370_800_123_i64},
+                {"id": "a-2", "name": "Q1", "provisioning": "rejected", "address": "W/gw/Q1",
+                 "online": true, "problem": "the quota is used up; have it raised"},
+            ],
+            "next": null,
+            "lost": [{"machine": "W/cap", "name": "T5100", "asset": null,
+                      "why": "it exceeds TWIN_MAX_PROPERTIES; raise it"}],
+            "nodes": [{"address": "W/nobirth", "phase": "awaited"}],
+            "problems": [
+                {"kind": "node_offline", "subject": "W/dead", "reason": "is offline: check it",
+                 "link": null},
+                {"kind": "not_understood", "subject": "W/nobirth", "reason": "restart it"},
+            ],
+        });
+        let answer = |_: &str| Ok((200, body.to_string()));
+        let report = find("W", false, answer).unwrap();
+        let expected = "\
+W/dead
+  asset     a-1 (live)
+  offline   since 2025-11-28T23:00:00Z
+W/gw/Q1
+  asset     a-2 (rejected)
+  problem   the quota is used up; have it raised
+W/cap: T5100
+  not sent  it exceeds TWIN_MAX_PROPERTIES; raise it
+W/nobirth
+  edge node awaited, without an asset in SiteWise
+
+problems of these, the most severe first
+  node_offline: W/dead is offline: check it
+  not_understood: W/nobirth: restart it
+";
+        assert_eq!((report.text.as_str(), report.health), (expected, Health::Ready));
+    }
+
+    #[test]
+    fn a_name_that_has_only_a_problem_or_is_filtered_is_found() {
+        let find = |found: Value| find("W/x", false, |_| Ok((200, found.to_string()))).unwrap();
+        let problem = serde_json::json!({"kind": "node_offline", "subject": "W/x", "reason": "is"});
+        let report = find(serde_json::json!({"rows": [], "next": null, "problems": [problem]}));
+        let expected = "problems of these, the most severe first\n  node_offline: W/x is\n";
+        assert_eq!((report.text.as_str(), report.health), (expected, Health::Ready));
+        let report = find(serde_json::json!({"rows": [], "next": null, "left_out": "W/x"}));
+        assert!(report.text.starts_with("W/x\n  filtered  SPARKPLUG_INCLUDE"), "{report:?}");
+        assert_eq!(report.health, Health::Ready);
+    }
+
+    /// A name that turns the line round came to the terminal as it is.
+    #[test]
+    fn json_for_a_terminal_has_no_marks_that_mislead() {
+        let body = "{\"rows\": [], \"next\": null, \"left_out\": \"W/\u{202e}x\"}";
+        let report = find("x", true, |_| Ok((200, body.to_owned()))).unwrap();
+        assert_eq!(report.text, body.replace('\u{202e}', "\\u202e") + "\n");
     }
 
     #[test]

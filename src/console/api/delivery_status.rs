@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::console::degraded::refused_remedy;
+use crate::console::degraded::{counted, refused_remedy};
 use crate::console::view::EngineView;
 use crate::console::watched::PropertyOutcome;
 use crate::delivery::point::{Gate, Stream};
@@ -121,10 +121,10 @@ impl<'a> DeliveryStatusReader<'a> {
             capped: capped
                 .map(|(_, cap, lost)| {
                     format!(
-                        "{} is exceeded: `{}` is dropped, {} values so far; {}",
+                        "{} is exceeded: `{}` is dropped, {} so far; {}",
                         cap.variable(),
                         lost.example,
-                        lost.values,
+                        counted(lost.values, "value"),
                         cap.remedy()
                     )
                 })
@@ -134,11 +134,7 @@ impl<'a> DeliveryStatusReader<'a> {
     }
 
     fn problem(&self) -> Option<String> {
-        let reason = self.provisioning.problem?;
-        Some(match self.provisioning.verdict {
-            Some(verdict) => format!("{reason}; {}", verdict.remedy()),
-            None => reason.to_owned(),
-        })
+        not_there(&self.provisioning)
     }
 
     /// How far the values of a property are, whose last value has this timestamp.
@@ -245,6 +241,15 @@ fn state(
     }
 }
 
+/// Why an asset is not in SiteWise, and what to do; none where it is, or is on its way.
+pub(super) fn not_there(provisioning: &ProvisioningProgress<'_>) -> Option<String> {
+    let reason = provisioning.problem?;
+    Some(match provisioning.verdict {
+        Some(verdict) => format!("{reason}; {}", verdict.remedy()),
+        None => reason.to_owned(),
+    })
+}
+
 /// Why SiteWise does not take a property, or took its last rejected value for good, and what to do.
 pub(super) fn rejected(
     view: &EngineView<'_>,
@@ -261,7 +266,7 @@ pub(super) fn rejected(
     {
         return Some(why);
     }
-    let letter = view.dead_letters.iter().rev().find(|letter| letter.point.stream == stream)?;
+    let letter = view.dead_letters.last_of(stream)?;
     let (at, remedy) = (letter.at, refused_remedy(letter.refusal));
     Some(format!("a value was rejected at {at}: {}; {remedy}", letter.reason))
 }

@@ -32,7 +32,10 @@ pub(super) struct Overview {
     assets_live: u64,
     provisioning_pending: u64,
     problems: u64,
+    /// Those that are kept now, of this process.
     dead_letters: u64,
+    /// Those since the start, also where they were retried or dropped since.
+    rejected: u64,
     findings: u64,
     values: ValueStats,
     /// Which of two bridges this is; none for one that acts alone.
@@ -255,7 +258,8 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, ApiError> {
         provisioning_pending: snapshot.provisioning_pending,
         degraded: snapshot.degraded.counts().filter(|(_, count)| *count > 0).collect(),
         problems: snapshot.degraded.total(),
-        dead_letters: ledger.refused.total(),
+        dead_letters: snapshot.dead_letters_kept,
+        rejected: ledger.refused.total(),
         findings: ledger.findings.iter().map(|(_, count)| count).sum(),
         values: ValueStats::of(ledger),
         oldest: snapshot.oldest.map(|time| time.seconds()),

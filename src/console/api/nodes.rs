@@ -68,7 +68,7 @@ pub(super) async fn list(
                 node: node.edge.node.to_string(),
                 phase: phase.map_or("unknown", |(_, label)| label),
                 born: presence.born.map(|time| time.as_millis()),
-                died: presence.died.map(|time| time.as_millis()),
+                died: host.died(node.edge).or(presence.died).map(|time| time.as_millis()),
                 gaps: node.figures.gaps,
                 rebirths: node.figures.rebirths,
                 findings: node.found.iter().map(finding).collect(),

@@ -10,6 +10,7 @@ use super::tree::{quality, variant};
 use super::{ApiError, RowPage};
 use crate::console::degraded::DegradedReason;
 use crate::console::queries::EngineQueries;
+use crate::console::view::EngineView;
 use crate::outbox::dead_letters::{DeadLetter, DeadLetterRecord};
 
 /// Rows of a page unless asked otherwise.
@@ -124,13 +125,17 @@ pub(super) async fn problems(
 ) -> Result<RowPage<ProblemRow>, ApiError> {
     let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
     let page = queries.ask(move |view| {
-        let rows = DegradedReason::all(view).into_iter().map(|why| ProblemRow {
-            kind: why.label(),
-            subject: why.subject().to_owned(),
-            reason: why.reason(),
-            link: link::of(view.bridge.twin(), &why),
-        });
+        let rows = DegradedReason::all(view).into_iter().map(|why| problem_row(view, &why));
         RowPage::cut(rows, from, limit)
     });
     Ok(page.await?)
+}
+
+pub(super) fn problem_row(view: &EngineView<'_>, why: &DegradedReason) -> ProblemRow {
+    ProblemRow {
+        kind: why.label(),
+        subject: why.subject().to_owned(),
+        reason: why.reason(),
+        link: link::of(view.bridge.twin(), why),
+    }
 }

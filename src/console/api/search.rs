@@ -3,6 +3,7 @@
 
 mod alias;
 mod lost;
+mod problems;
 
 use std::collections::BTreeSet;
 
@@ -11,13 +12,15 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use self::lost::LostTag;
+use self::problems::Around;
 use super::ApiError;
 use super::delivery_status;
 use super::query::Query;
-use super::tree::{AssetLink, AssetRow, row};
+use super::tree::{AssetLink, AssetRow, alive, row};
 use crate::console::queries::EngineQueries;
 use crate::console::view::EngineView;
 use crate::delivery::point::Stream;
+use crate::sparkplug::address::Source;
 use crate::sparkplug::host::BornCursor;
 use crate::twin::Twin;
 use crate::twin::view::{AssetIx, DesiredProperty, ModelIx};
@@ -84,6 +87,9 @@ pub(super) struct SearchResult {
     lost: BTreeSet<LostTag>,
     /// There are further such tags.
     lost_more: bool,
+    /// On the first page: what is wrong with what was found, and what else the words match.
+    #[serde(flatten)]
+    around: Around,
     /// The address, if nothing was found since the filter excludes it.
     left_out: Option<String>,
 }
@@ -128,7 +134,8 @@ pub(super) async fn search(
         false => Vec::new(),
     };
     if !rows.is_empty() {
-        return Ok(SearchResult { rows, ..SearchResult::default() });
+        let around = search_around(queries, SearchQuery::Words(Vec::new()), &rows).await?;
+        return Ok(SearchResult { rows, around, ..SearchResult::default() });
     }
     let mut more = false;
     // Each slice is a query of its own, so that the engine handles messages in between.
@@ -150,12 +157,30 @@ pub(super) async fn search(
         true => search_lost(queries, &wanted).await?,
         false => (BTreeSet::new(), false),
     };
+    let around = match is_first {
+        true => search_around(queries, wanted, &rows).await?,
+        false => Around::default(),
+    };
     let address = address(text.trim());
     let left_out = match rows.is_empty() && lost.is_empty() && address.contains('/') {
         true => queries.ask(move |view| view.bridge.host().leaves_out(&address).then_some(address)),
-        false => return Ok(SearchResult { rows, next, more, lost, lost_more, left_out: None }),
+        false => {
+            let left_out = None;
+            return Ok(SearchResult { rows, next, more, lost, lost_more, around, left_out });
+        }
     };
-    Ok(SearchResult { left_out: left_out.await?, rows, next, more, lost, lost_more })
+    Ok(SearchResult { left_out: left_out.await?, rows, next, more, lost, lost_more, around })
+}
+
+/// What is wrong with what was found, and what else is.
+async fn search_around(
+    queries: &EngineQueries,
+    wanted: SearchQuery,
+    rows: &[AssetRow],
+) -> Result<Around, ApiError> {
+    let assets: BTreeSet<Uuid> = rows.iter().map(|row| row.id).collect();
+    let assets: Vec<Uuid> = assets.into_iter().collect();
+    Ok(queries.ask(move |view| problems::around(view, &wanted, &assets)).await?)
 }
 
 /// Tags whose values are dropped, and whether there are more.
@@ -293,7 +318,22 @@ fn result_row(view: &EngineView<'_>, ix: AssetIx, property: Option<&DesiredPrope
         (row.alias, row.alias_in_sitewise) = (Some(aliases.wanted), aliases.kept);
     }
     row.problem = property.and_then(|property| delivery_status::rejected(view, asset, property));
+    row.problem = row.problem.or_else(|| delivery_status::not_there(&twin.provisioning(ix)));
+    let machine = twin.source_of_asset(ix).filter(|_| alive(twin, ix) == Some(false));
+    row.offline_since = machine.and_then(|machine| offline_since(view, machine));
     row
+}
+
+/// Since when a node or device is offline.
+fn offline_since(view: &EngineView<'_>, machine: &Source) -> Option<i64> {
+    let twin = view.bridge.twin();
+    let of_device =
+        || twin.presence_of(machine).died.or_else(|| twin.plan().last_presence_time(machine));
+    let since = match machine.device {
+        None => view.bridge.offline_since(&machine.edge),
+        Some(_) => of_device(),
+    };
+    since.map(|since| since.as_millis())
 }
 
 #[cfg(test)]

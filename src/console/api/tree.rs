@@ -23,7 +23,7 @@ const COUNTED: usize = 2_000;
 /// An asset in a list.
 #[derive(Debug, Serialize)]
 pub(super) struct AssetRow {
-    id: Uuid,
+    pub(super) id: Uuid,
     name: String,
     kind: &'static str,
     model: String,
@@ -45,7 +45,10 @@ pub(super) struct AssetRow {
     /// In a search: what SiteWise has in place of it; null where something else has the alias.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) alias_in_sitewise: Option<Option<String>>,
-    /// In a search: why SiteWise does not take the property or its last value.
+    /// In a search: since when its machine is offline, where it is and that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) offline_since: Option<i64>,
+    /// In a search: why SiteWise does not take the asset, the property or its last value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) problem: Option<String>,
 }
@@ -222,11 +225,12 @@ pub(super) fn row(twin: &Twin, ix: AssetIx, asset: &DesiredAsset) -> AssetRow {
         property: None,
         alias: None,
         alias_in_sitewise: None,
+        offline_since: None,
         problem: None,
     }
 }
 
-fn alive(twin: &Twin, ix: AssetIx) -> Option<bool> {
+pub(super) fn alive(twin: &Twin, ix: AssetIx) -> Option<bool> {
     twin.presence(ix).and_then(|presence| presence.liveness.is_online())
 }
 

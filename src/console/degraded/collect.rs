@@ -39,7 +39,7 @@ impl DegradedReason {
         let (dead, early): (Vec<_>, Vec<_>) = offline_before(look)?.partition(|edge| {
             look.bridge.host().had_time_to_answer(edge, Self::ANSWER_FOR, look.now.instant)
         });
-        let dead = dead.into_iter().map(|edge| offline(look.bridge.twin(), edge)).collect();
+        let dead = dead.into_iter().map(|edge| offline(look, edge)).collect();
         Some((dead, !early.is_empty()))
     }
 
@@ -266,15 +266,13 @@ fn outbox(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     }
 }
 
-fn offline(twin: &Twin, edge: &EdgeNode) -> DegradedReason {
-    let source = Source { edge: edge.clone(), device: None };
-    let since = twin.presence_of(&source).died.or_else(|| twin.plan().last_presence_time(&source));
-    DegradedReason::Offline { edge: edge.to_string(), since }
+fn offline(look: &EngineView<'_>, edge: &EdgeNode) -> DegradedReason {
+    DegradedReason::Offline { edge: edge.to_string(), since: look.bridge.offline_since(edge) }
 }
 
 /// Edge nodes that cannot be interpreted, or are offline.
 fn nodes(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
-    let (host, twin) = (look.bridge.host(), look.bridge.twin());
+    let host = look.bridge.host();
     let (stored, live): (Vec<_>, Vec<_>) =
         host.problems().partition(|(_, problem)| problem.known_by == KnownBy::StoredBirth);
     let mut dead = look.bridge.dead_nodes();
@@ -285,14 +283,15 @@ fn nodes(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     let strange: BTreeSet<&EdgeNode> = live.iter().map(|(edge, _)| *edge).collect();
     all.extend(live.into_iter().map(|(edge, problem)| DegradedReason::NotUnderstood {
         edge: edge.to_string(),
-        reason: problem.text(),
+        example: problem.example.clone(),
+        reason: problem.words(),
     }));
     all.extend(only_stored(&stored));
     all.extend(host.clocks_off().map(|(edge, ClockOff { device, ahead, others })| {
         let edge = device.map_or_else(|| edge.to_string(), |device| format!("{edge}/{device}"));
         DegradedReason::SenderClock { edge, ahead, others }
     }));
-    let offline = |edge: &EdgeNode| offline(twin, edge);
+    let offline = |edge: &EdgeNode| offline(look, edge);
     let dead: BTreeSet<&EdgeNode> =
         dead.into_iter().filter(|edge| !strange.contains(edge)).collect();
     all.extend(dead.iter().map(|edge| offline(edge)));

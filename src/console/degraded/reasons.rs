@@ -278,7 +278,11 @@ mod tests {
             DegradedReason::PacketTooLarge { url, topic: String::new(), messages: 1 },
             DegradedReason::ForeignTopics { url: String::new(), topic: String::new() },
             DegradedReason::NothingDelivered { url: String::new() },
-            DegradedReason::NotUnderstood { edge: String::new(), reason: "" },
+            DegradedReason::NotUnderstood {
+                edge: String::new(),
+                example: None,
+                reason: String::new(),
+            },
             DegradedReason::OnlyStored { edges: String::new(), count: 1, reason: "" },
             DegradedReason::Offline { edge: String::new(), since: None },
             DegradedReason::ValuesRejected {
@@ -421,7 +425,7 @@ mod tests {
                 (NodeProblemKind::RequestDisabled, KnownBy::StoredBirth),
             ] {
                 let since = Timestamp::from_millis(0);
-                says(NodeProblem { reason, since, kind, known_by }.text());
+                says(&NodeProblem { reason, since, kind, known_by, example: None }.words());
             }
         }
         for finding in Finding::ALL.into_iter().filter(|finding| finding.is_loss()) {

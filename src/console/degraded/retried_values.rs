@@ -1,6 +1,6 @@
 //! Values that SiteWise keeps rejecting, of one machine and for one cause.
 
-use super::words::of_machines;
+use super::words::{counted, of_machines};
 use crate::delivery::rejections::OtherProperties;
 use crate::sitewise::cause::Cause;
 
@@ -25,8 +25,10 @@ impl RetriedValues {
     pub(super) fn words(&self) -> String {
         let Self { machines, properties, values, example, .. } = self;
         format!(
-            "has {values} values of {properties} properties{} that SiteWise does not accept{}, for \
-                example {example}; they are retried with backoff, up to an hour apart; {}",
+            "has {} of {}{} that SiteWise does not accept{}, for example {example}; they are \
+                retried with backoff, up to an hour apart; {}",
+            counted(*values as u64, "value"),
+            counted(*properties as u64, "property"),
             of_machines(*machines),
             while_others(self.others),
             self.cause.remedy()

@@ -99,6 +99,15 @@ pub(crate) fn colon_after(label: &str) -> &'static str {
     }
 }
 
+/// A number of something, in the plural where it is not one.
+pub(crate) fn counted(number: u64, what: &str) -> String {
+    match (number, what.strip_suffix('y')) {
+        (1, _) => format!("1 {what}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {what}s"),
+    }
+}
+
 /// Of how many machines of an edge node; nothing where it is a single one.
 pub(super) fn of_machines(machines: u64) -> String {
     match machines {
@@ -113,5 +122,19 @@ pub(crate) fn first_names(names: &[String], count: u64) -> String {
         0 => names.join(", "),
         more if names.is_empty() => format!("{more} senders"),
         more => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// "had 1 values", "1 times so far".
+    #[test]
+    fn one_is_no_plural() {
+        let of = |number| counted(number, "property") + ", " + &counted(number, "dead letter");
+        assert_eq!(of(0), "0 properties, 0 dead letters");
+        assert_eq!(of(1), "1 property, 1 dead letter");
+        assert_eq!(of(2), "2 properties, 2 dead letters");
     }
 }

@@ -18,7 +18,7 @@ export function problems(main) {
   const table = h('div', { class: 'table', hidden: true });
   const rows = h('tbody');
   const refused = h('div', { class: 'table', hidden: true });
-  const noneRefused = h('p', { class: 'empty', text: 'No value was rejected since the start.', hidden: true });
+  const noneRefused = h('p', { class: 'empty', text: 'No dead letters since the start.', hidden: true });
   const total = h('p', { class: 'soft small right' });
   const more = h('button', { type: 'button', class: 'more', hidden: true, text: 'Show more', on: { click: () => { limit = Math.min(limit + PAGE, MOST); letters.now(); } } });
   const column = (text, kind) => h('th', { scope: 'col', class: kind, text });
@@ -62,7 +62,7 @@ export function problems(main) {
       h('td', { class: 'whole wide' }, REFUSED[row.kind] ?? row.kind, row.kind === 'out_of_range' ? null : h('span', { class: 'soft', text: `: ${row.reason}` }))));
   });
   return {
-    figures: (now) => set(total, now.dead_letters > 0 ? `${plural(now.dead_letters, 'value')} since the start; the last ${count(10000)} are kept` : ''),
+    figures: (now) => set(total, now.rejected > 0 ? `${plural(now.rejected, 'value')} since the start; of the last ${count(10000)}, ${count(now.dead_letters)} are still here` : ''),
     stop() {
       feed.stop();
       letters.stop();

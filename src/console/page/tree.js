@@ -19,8 +19,15 @@ const ASIDE = { checking: 'looking up', wanted: 'creating', rejected: 'rejected'
 /** A tag whose values go nowhere, as a row. */
 const lostRow = ({ machine, name, asset, why }) => ({ id: asset, name: machine, kind: 'lost', online: null, nodes: null, children: 0, provisioning: 'live', address: why, property: { id: name, name }, problem: why });
 
+/** Rows that say in the place of their address what is wrong. */
+const SAID = new Set(['lost', 'trouble']);
+
+/** A problem or an edge node without an asset, as a row. */
+const problemRow = ({ kind, subject, reason, link }) => ({ id: link?.page === 'plant' ? link.id : null, key: `${kind} ${subject}`, name: subject, kind: 'trouble', online: null, nodes: null, children: 0, provisioning: 'live', address: reason, problem: reason });
+const nodeRow = ({ address, phase }) => ({ id: null, key: `node ${address}`, name: address, kind: 'trouble', online: phase === 'online', nodes: null, children: 0, provisioning: 'live', address: `${phase}; it has no asset in SiteWise` });
+
 function aside(row) {
-  if (row.kind === 'lost') return '';
+  if (SAID.has(row.kind)) return '';
   if (row.provisioning !== 'live') return ASIDE[row.provisioning];
   if (row.problem) return 'rejected';
   if (row.nodes) return `${count(row.nodes[0])} of ${plural(row.nodes[1], 'node')} online`;
@@ -121,12 +128,12 @@ export class Tree {
     const asking = (this.asking = new AbortController());
     try {
       const page = await once(`/api/search?limit=60&q=${encodeURIComponent(words)}${from ? `&from=${from}` : ''}`, asking.signal);
-      const before = from ? this.found : { rows: [], lost: page.lost.map(lostRow), more: page.lost_more };
+      const before = from ? this.found : { rows: [], lost: page.lost.map(lostRow), more: page.lost_more, others: [...page.problems.map(problemRow), ...page.nodes.map(nodeRow)] };
       this.found = { ...before, rows: [...before.rows, ...page.rows], next: page.next, cut: before.cut || page.more };
-      const [many, lost] = [this.found.rows.length, this.found.lost.length];
+      const [many, lost, others] = [this.found.rows.length, this.found.lost.length, this.found.others.length];
       const gone = lost === 0 ? '' : `${many === 0 ? '' : '; '}${plural(lost, 'tag')}${this.found.more ? ' and more' : ''} whose values are not sent`;
       const nothing = page.left_out ? `The filter leaves out “${page.left_out}”: see SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE.` : `Nothing matches “${words}”.`;
-      set(this.note, many + lost === 0 ? nothing : `${many === 0 ? '' : `${plural(many, 'match', 'matches')}${page.next ? ' so far' : ''}`}${this.found.cut ? '; a machine has more than are listed: add a word' : ''}${gone}`);
+      set(this.note, many + lost === 0 ? (others === 0 ? nothing : 'No asset matches; these do:') : `${many === 0 ? '' : `${plural(many, 'match', 'matches')}${page.next ? ' so far' : ''}`}${this.found.cut ? '; a machine has more than are listed: add a word' : ''}${gone}`);
       this.note.hidden = false;
       this.show();
     } catch (error) {
@@ -137,8 +144,8 @@ export class Tree {
   /** The rows that are seen, from the first to the last. */
   lines() {
     if (this.found) {
-      const rows = [...this.found.lost, ...this.found.rows];
-      const lines = rows.map((row, place) => ({ key: row.property ? `${row.kind === 'lost' ? row.name : row.id}/${row.property.id}` : row.id, row, level: 1, place, of: null, flat: true }));
+      const rows = [...this.found.lost, ...this.found.rows, ...this.found.others];
+      const lines = rows.map((row, place) => ({ key: row.property ? `${row.kind === 'lost' ? row.name : row.id}/${row.property.id}` : row.key ?? row.id, row, level: 1, place, of: null, flat: true }));
       if (this.found.next) lines.push({ key: 'more:search', more: 'search', level: 1, place: lines.length });
       return lines;
     }
@@ -194,7 +201,7 @@ export class Tree {
     const [parent] = line.flat ? [''] : row.name.split('/').slice(0, -1).slice(-1);
     set(node.querySelector('.name'), parent !== undefined && line.level > 1 && row.kind === 'twin' ? row.name.split('/').at(-1) : row.name);
     if (line.flat && row.property) set(node.querySelector('.name'), `${row.name} / ${row.property.name}`);
-    set(node.querySelector('.where') ?? node.querySelector('.name'), line.flat ? (row.kind === 'lost' || !row.problem ? row.address : `${row.address}: ${row.problem}`) : node.querySelector('.name').textContent);
+    set(node.querySelector('.where') ?? node.querySelector('.name'), line.flat ? (SAID.has(row.kind) || !row.problem ? row.address : `${row.address}: ${row.problem}`) : node.querySelector('.name').textContent);
     node.classList.toggle('wrong', Boolean(row.problem));
     set(node.querySelector('.aside'), aside(row));
     const alive = row.nodes || row.online === null || row.online === false ? null : 'online';

@@ -1,6 +1,6 @@
 // Texts for the labels of the API.
 
-export const KINDS = { bridge: 'this bridge', group: 'group', node: 'edge node', device: 'device', twin: 'template instance', level: 'overflow level', lost: 'tag whose values are not sent' };
+export const KINDS = { bridge: 'this bridge', group: 'group', node: 'edge node', device: 'device', twin: 'template instance', level: 'overflow level', lost: 'tag whose values are not sent', trouble: 'not an asset' };
 
 export const PROVISIONING = {
   live: 'ACTIVE in SiteWise',

@@ -1,13 +1,13 @@
 //! Whose values were rejected lately: an account of its own for each asset and reason, since the letters
 //! that are kept may all be of one machine.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::DeadLetter;
+use super::{DeadLetter, DeadLetterRecord};
 use crate::delivery::point::{RejectReason, Stream};
 use crate::time::Timestamp;
 
@@ -48,11 +48,14 @@ pub(super) struct Recent {
     entries: BTreeMap<(Uuid, &'static str), RecentRefusals>,
     /// The bucket in which old entries were looked for last.
     pruned: Option<i64>,
+    /// When the first was counted: what was rejected earlier is of another process.
+    since: Option<Timestamp>,
 }
 
 impl Recent {
     pub(super) fn count(&mut self, letter: &DeadLetter) {
         let DeadLetter { point, refusal, reason, at, names, .. } = letter;
+        self.since.get_or_insert(*at);
         let key = (point.stream.asset, refusal.label());
         if self.entries.len() >= MAX_ENTRIES && !self.entries.contains_key(&key) {
             if self.pruned.replace(bucket(*at)) != Some(bucket(*at)) {
@@ -83,6 +86,48 @@ impl Recent {
         }
         entry.last = letter.at;
         *entry.buckets.entry(at).or_default() += 1;
+    }
+
+    /// These letters are no longer there, `left` are, the oldest first.
+    pub(super) fn remove<'a>(
+        &mut self,
+        gone: &[DeadLetterRecord],
+        left: impl DoubleEndedIterator<Item = &'a DeadLetter>,
+    ) {
+        let mut changed = BTreeSet::new();
+        let is_ours = |record: &&DeadLetterRecord| {
+            self.since.is_some_and(|since| record.last_attempt >= since.as_millis())
+        };
+        for record in gone.iter().filter(is_ours) {
+            let refusal = RejectReason::ALL.iter().find(|it| it.label() == record.refusal);
+            let Some((asset, refusal)) = record.asset.parse().ok().zip(refusal) else { continue };
+            let key = (asset, refusal.label());
+            let Some(entry) = self.entries.get_mut(&key) else { continue };
+            let at = bucket(Timestamp::from_millis(record.last_attempt));
+            if let Some(values) = entry.buckets.get_mut(&at) {
+                *values = values.saturating_sub(1);
+                changed.insert(key);
+            }
+            entry.buckets.retain(|_, values| *values > 0);
+            if entry.buckets.is_empty() {
+                self.entries.remove(&key);
+            }
+        }
+        // Of those that are left, the last one is told.
+        for letter in left.rev() {
+            if changed.is_empty() {
+                break;
+            }
+            let key = (letter.point.stream.asset, letter.refusal.label());
+            if changed.remove(&key)
+                && let Some(entry) = self.entries.get_mut(&key)
+            {
+                entry.stream = letter.point.stream;
+                entry.names.clone_from(&letter.names);
+                entry.reason.clone_from(&letter.reason);
+                entry.last = letter.at;
+            }
+        }
     }
 
     pub(super) fn since(&self, since: Timestamp) -> impl Iterator<Item = &RecentRefusals> {

@@ -82,6 +82,8 @@ pub(super) enum DiskReport {
     Read { epoch: u64, points: Vec<(Point, u64)>, why: ReadPurpose },
     /// The values of these letters are to be sent again, as this request asks.
     Retry { letters: Vec<DeadLetterRecord>, request: PathBuf },
+    /// These letters are no longer there: their values are sent again, or were dropped.
+    LettersRemoved(Vec<DeadLetterRecord>),
     /// The disk fails, or what is on it is damaged; a new epoch begins.
     Failed { epoch: u64, fault: StoreError },
     /// It takes writes again.
@@ -243,12 +245,13 @@ impl DiskWriter {
                 ids.iter().filter_map(|id| all.remove(id)).collect();
             match wish {
                 DeadLetterAction::Drop => {
-                    for letter in letters {
-                        self.letters.record_removed(letter, false);
+                    for letter in &letters {
+                        self.letters.record_removed(letter.clone(), false);
                     }
                     // A fault of the disk shows at the next write.
                     let _ = self.letters.sync();
                     requests::delete_request(&path);
+                    self.report(DiskReport::LettersRemoved(letters));
                 }
                 DeadLetterAction::Retry => {
                     self.report(DiskReport::Retry { letters, request: path })
@@ -330,12 +333,14 @@ impl DiskWriter {
     fn delete_request(&mut self, letters: Vec<DeadLetterRecord>, request: &Path) {
         // Until its value is flushed, a letter is not forgotten.
         self.sync();
-        if self.store.is_some() {
-            for letter in letters {
-                self.letters.record_removed(letter, true);
+        // One that was taken twice, since the engine was slow, is done already.
+        if self.store.is_some() && request.exists() {
+            for letter in &letters {
+                self.letters.record_removed(letter.clone(), true);
             }
             let _ = self.letters.sync();
             requests::delete_request(request);
+            self.report(DiskReport::LettersRemoved(letters));
         }
     }
 

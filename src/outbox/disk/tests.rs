@@ -287,6 +287,18 @@ fn dead_letters_go_again_or_for_ever_as_asked() {
     requests::submit(&folder, &DeadLetterRequest { wish: DeadLetterAction::Drop, ids: vec![2] })
         .unwrap();
     world.writer.handle_requests();
+    // Each is told of once, so that nobody goes on about it.
+    let mut gone = Vec::new();
+    for _ in 0..5 {
+        while let Some(event) = world.disk.poll_event() {
+            let DiskEvent::LettersRemoved(letters) = event else { panic!("{event:?}") };
+            gone.extend(letters.into_iter().map(|letter| letter.id));
+        }
+        world.work(usize::MAX);
+        world.writer.handle_timeout();
+    }
+    gone.sort_unstable();
+    assert_eq!(gone, [1, 2]);
     world.rest();
     assert_eq!(files::read(&folder).len(), 0);
     assert_eq!(requests::pending(&folder, &mut Default::default()), []);

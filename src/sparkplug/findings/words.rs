@@ -7,7 +7,10 @@ impl Finding {
     /// What it means, in words for people.
     pub const fn description(self) -> &'static str {
         match self {
-            Self::WrongTopic => "a topic is not one of Sparkplug's",
+            Self::WrongTopic => {
+                "a topic is not one of Sparkplug's, and its messages are skipped: let the sender \
+                 use spBv1.0/GROUP/TYPE/NODE or spBv1.0/GROUP/TYPE/NODE/DEVICE"
+            }
             Self::Undecodable => {
                 "a payload cannot be decoded, and is skipped: check that it is Sparkplug B's \
                  protobuf that the edge node sends, and that nothing else publishes on its topics"
@@ -43,6 +46,12 @@ impl Finding {
                 "two senders publish under this edge node id and replace each other's births: give \
                  each an id of its own"
             }
+            Self::DoubledNumbers => {
+                "the same numbers (seq) come twice with other words, again after each birth: perhaps \
+                 two senders publish under this edge node id, with the same bdSeq, so that each is \
+                 read by the birth of the other; look for a second one, and give each an id of its \
+                 own"
+            }
             Self::NotZero => "the seq of an NBIRTH is not 0",
             Self::NoSeq => "a message has no seq, or one outside 0 to 255",
             Self::SeqNumbering => {
@@ -50,7 +59,11 @@ impl Finding {
                  are taken in the order in which they arrive, and which of them are lost cannot be \
                  told; let the edge node count as the specification wants it"
             }
-            Self::Gap => "messages are missing in the sequence",
+            Self::Gap => {
+                "messages are missing in the sequence: what they said is lost, but for the latest \
+                 values, which a rebirth brings; if this repeats, look for losses between the edge \
+                 node and the MQTT server, and for a second sender with its id"
+            }
             Self::Duplicate => "a message was received twice",
             Self::Late => "a message arrived after the timeout for its place in the sequence",
             Self::BeforeBirth => {
@@ -59,14 +72,18 @@ impl Finding {
             }
             Self::NoBdSeq => "an NBIRTH has no bdSeq: any death counts",
             Self::StaleDeath => "a death has a different bdSeq from the latest birth",
-            Self::RepeatedDeath => {
-                "a death was received of a node or device that is already offline"
-            }
+            Self::RepeatedDeath => "a death was received of a node or device that is not online",
             Self::NoRebirth => "an NBIRTH lacks the metric Node Control/Rebirth",
             Self::NoTime => "a payload has no timestamp: its time of arrival is used",
             Self::Nameless => "a metric has no name",
-            Self::UnknownMetric => "data has a metric that is not in the latest birth",
-            Self::UnknownAlias => "data has an alias that is not in the latest birth",
+            Self::UnknownMetric => {
+                "data has a metric that is not in the latest birth: its values are skipped; where a \
+                 rebirth does not end this, let the edge node include it in its birth"
+            }
+            Self::UnknownAlias => {
+                "data has an alias that is not in the latest birth: its values are skipped; where a \
+                 rebirth does not end this, let the edge node include it in its birth"
+            }
             Self::AliasCollision => "an alias refers to several metrics",
             Self::SharedAlias => {
                 "an alias is used by another device of the node too, or by the node itself"
@@ -83,8 +100,14 @@ impl Finding {
             }
             Self::UnknownDatatype => "a datatype is not one of Sparkplug's",
             Self::ChangedDatatype => "data has a different datatype from the birth",
-            Self::WrongValue => "a value does not match its datatype",
-            Self::OutOfRange => "an integer does not fit its datatype",
+            Self::WrongValue => {
+                "a value does not match its datatype, and SiteWise shows none, with quality BAD: let \
+                 the edge node send what its birth declares"
+            }
+            Self::OutOfRange => {
+                "an integer does not fit its datatype, and SiteWise shows none, with quality BAD: \
+                 let the edge node declare a wider type in its birth"
+            }
             Self::NoValue => "a metric has no value and does not say that it is null",
             Self::PropertyCount => "a property set has a different number of keys and values",
             Self::WrongQuality => "a Quality property is not an integer",

@@ -20,6 +20,7 @@ mod crowd;
 mod dated;
 mod deaths;
 mod ending;
+mod examples;
 mod filters;
 mod flags;
 mod kinds;

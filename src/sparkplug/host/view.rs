@@ -8,7 +8,7 @@ use crate::sparkplug::event::{AttributeHolder, SessionFigures, Slot};
 use crate::sparkplug::rebirth::RebirthReason;
 use crate::sparkplug::session::EdgeSession;
 use crate::sparkplug::table::BirthTable;
-use crate::time::Instant;
+use crate::time::{Instant, Timestamp};
 
 /// A read-only view of an edge node.
 #[derive(Clone, Debug)]
@@ -172,6 +172,11 @@ impl Host {
     /// The nodes that are dead: born once, and gone. Those whose server is lost are not among them.
     pub fn dead(&self) -> impl Iterator<Item = &EdgeNode> + '_ {
         self.remembered().filter(|session| session.is_dead()).map(EdgeSession::edge)
+    }
+
+    /// When an edge node went offline, if that was since this host began and it was not born again.
+    pub fn died(&self, edge: &EdgeNode) -> Option<Timestamp> {
+        self.session(edge)?.died()
     }
 
     /// Whether a node that is not online had `patience` to answer a rebirth request. One that is

@@ -130,7 +130,9 @@ impl EdgeSession {
             return;
         }
         self.server = Some(message.server);
+        self.died = None;
         self.numbering.node_born(message);
+        self.doubled.node_born();
         self.note_birth(context);
         if message.own_time().is_none() {
             self.note(Finding::NoTime);

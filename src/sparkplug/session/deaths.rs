@@ -72,6 +72,10 @@ impl EdgeSession {
                 self.read_before_death(server, payload, context);
                 let SessionState::Awaited(awaited) = &mut self.state else { return };
                 awaited.die();
+                // It was there until now, where it spoke since it died last, or was not known.
+                if self.died.is_none() || self.sends_unreadable {
+                    self.died = Some(context.now.wall);
+                }
                 let is_unasked = awaited.is_to_be_asked();
                 self.requests.cancel();
                 self.problem = None;
@@ -181,6 +185,10 @@ impl EdgeSession {
         self.notes.clear_triggers();
         self.notes.born_devices.clear();
         self.sends_unreadable = false;
+        // Who was not heard since the start may be dead for long.
+        if self.last_heard.is_some() {
+            self.died = Some(context.now.wall);
+        }
         self.device_clocks.clear();
         let mut offline = AwaitingBirth::after_death(cause, prior_tables);
         offline

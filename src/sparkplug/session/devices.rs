@@ -129,7 +129,7 @@ impl OnlineSession {
             if let Some(device) = self.devices.get_mut(device) {
                 device.state = DeviceState::BirthUnknown;
             }
-            notes.triggers.push(RebirthTrigger::unborn(device));
+            notes.push_unborn(device);
         }
         let waits = |message: &SessionMessage| {
             let is_new = now.since(message.at.instant) < grace;

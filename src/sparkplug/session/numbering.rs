@@ -266,6 +266,13 @@ impl EdgeSession {
             }
             _ => {}
         }
+        let message_seen = (numbered.source, seq, numbered.print.hash);
+        if !self.numbering.is_by_arrival()
+            && !numbered.is_birth
+            && self.doubled.note(message_seen, context.now.instant)
+        {
+            self.notes.findings.note(Finding::DoubledNumbers);
+        }
         if is_next && online.window.first_buffered() == Some(seq.wrapping_add(1)) {
             self.numbering.close_gap();
         }

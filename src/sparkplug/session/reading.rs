@@ -70,7 +70,7 @@ pub(super) fn read_until(
     let order = message.order;
     // What waited for this birth means by it what it meant before.
     let unchecked = order == SequenceOrder::Late;
-    let DataRead { mut samples, attributes, triggers, excluded, skipped } =
+    let DataRead { mut samples, attributes, triggers, unknown, excluded, skipped } =
         table.read(message.payload, unchecked, inherited, &mut notes.findings);
     if let Some(latest) = birth.map(|birth| birth.minus(Duration::from_millis(1))) {
         for (_, sample) in &mut samples {
@@ -83,6 +83,12 @@ pub(super) fn read_until(
     }
     let of = triggers.into_iter().map(|trigger| (source.device.clone(), trigger));
     notes.unknown.extend(of);
+    if let Some(name) = unknown {
+        notes.unknown_example = Some(match &source.device {
+            Some(device) => format!("{name} of {device}").into(),
+            None => name.into(),
+        });
+    }
     notes.excluded_values += excluded;
     notes.skip_values(SkipReason::Unknown, skipped);
     if !(samples.is_empty() && attributes.is_empty()) {

@@ -1,5 +1,7 @@
 //! Rebirth requests of a session: whether, for what, and the problem if they are not answered.
 
+use std::sync::Arc;
+
 use super::{
     EdgeSession, RebirthReason, RebirthToSend, RebirthTrigger, SessionContext, SessionState,
 };
@@ -8,7 +10,7 @@ use crate::sparkplug::rebirth::{RefreshReason, RequestRank, RequestResult};
 use crate::time::{Instant, Timestamp};
 
 /// A node that cannot be interpreted although a rebirth was requested. Any readable birth ends it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeProblem {
     /// Why the rebirth was requested.
     pub reason: RebirthReason,
@@ -18,6 +20,8 @@ pub struct NodeProblem {
     pub kind: NodeProblemKind,
     /// What is known of it.
     pub known_by: KnownBy,
+    /// The device that is not born, or the metric that is in no birth.
+    pub example: Option<Arc<str>>,
 }
 
 /// Why a node stays uninterpreted.
@@ -47,6 +51,20 @@ pub(crate) const ONLY_STORED: &str = "known only by a birth that the MQTT server
     message from the server (publish an empty one, retained, on the NBIRTH topic)";
 
 impl NodeProblem {
+    /// What is wrong and what to do, for people, with the device or metric by name.
+    pub fn words(&self) -> String {
+        let text = self.text();
+        match (&self.example, self.reason) {
+            (Some(device), RebirthReason::BeforeBirth) => {
+                text.replacen("it, or a device of it,", &format!("its device {device}"), 1)
+            }
+            (Some(name), RebirthReason::UnknownMetric | RebirthReason::UnknownAlias) => {
+                text.replacen("in its birth,", &format!("in its birth, such as {name},"), 1)
+            }
+            _ => text.to_owned(),
+        }
+    }
+
     /// What is wrong and what to do, for people.
     pub const fn text(&self) -> &'static str {
         let is_disabled = matches!(self.kind, NodeProblemKind::RequestDisabled);
@@ -170,7 +188,8 @@ impl EdgeSession {
                 && let Some(known_by) = self.known_by(trigger)
             {
                 let (since, kind) = (context.now.wall, NodeProblemKind::RequestDisabled);
-                self.set_problem(NodeProblem { reason, since, kind, known_by });
+                let example = self.example_of(trigger);
+                self.set_problem(NodeProblem { reason, since, kind, known_by, example });
             }
             return RequestResult::Disabled;
         }
@@ -201,7 +220,8 @@ impl EdgeSession {
                 true => NodeProblemKind::TooCostly,
                 false => NodeProblemKind::Unanswered,
             };
-            self.set_problem(NodeProblem { reason, since, kind, known_by });
+            let example = self.example_of(trigger);
+            self.set_problem(NodeProblem { reason, since, kind, known_by, example });
         }
         // Its server is back, and it is not: from here on it is as dead as any other.
         if !self.may_be_behind_another(context)
@@ -234,13 +254,24 @@ impl EdgeSession {
         never_born && unknown && self.last_heard.is_none()
     }
 
+    /// What shows why a birth is asked for.
+    fn example_of(&self, trigger: RebirthTrigger) -> Option<Arc<str>> {
+        match trigger {
+            RebirthTrigger::Unborn(_) => self.notes.unborn_example.clone(),
+            RebirthTrigger::UnknownMetric(_) | RebirthTrigger::UnknownAlias(_) => {
+                self.notes.unknown_example.clone()
+            }
+            _ => None,
+        }
+    }
+
     fn set_problem(&mut self, problem: NodeProblem) {
         if self.problem.is_none() {
             let finding = match problem.known_by {
                 KnownBy::Messages => Finding::RebirthUnanswered,
                 KnownBy::StoredBirth => Finding::OnlyStored,
             };
-            self.notes.findings.note_with_example(finding, || problem.text());
+            self.notes.findings.note_with_example(finding, || problem.words());
             self.problem = Some(problem);
         }
     }

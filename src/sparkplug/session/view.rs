@@ -13,6 +13,11 @@ impl EdgeSession {
         self.last_heard.is_none()
     }
 
+    /// When it went offline, if it did since this process began and was not born again.
+    pub(crate) fn died(&self) -> Option<Timestamp> {
+        self.died
+    }
+
     pub(crate) fn findings(&self) -> &FindingCounts {
         &self.notes.findings
     }

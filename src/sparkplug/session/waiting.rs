@@ -14,7 +14,6 @@ use crate::sparkplug::event::SequenceOrder;
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::SkipReason;
 use crate::sparkplug::limits;
-use crate::sparkplug::rebirth::RebirthTrigger;
 use crate::sparkplug::table::BirthTable;
 use crate::sparkplug::topic::MessageType;
 use crate::time::Timestamp;
@@ -89,7 +88,7 @@ impl OnlineSession {
     ) {
         notes.findings.note(Finding::BeforeBirth);
         if !self.is_awaited(device) && context.may_take(&self.source.edge, Some(device)) {
-            notes.triggers.push(RebirthTrigger::unborn(device));
+            notes.push_unborn(device);
         }
         let room = self.waiting.len() < limits::WAITING_MESSAGES
             && self.waiting_bytes + message.bytes <= limits::WINDOW_BYTES

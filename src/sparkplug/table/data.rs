@@ -93,7 +93,7 @@ impl DataReader<'_> {
                         RebirthTrigger::metric(&String::from_utf8_lossy(name))
                     }
                 };
-                self.unknown(Finding::UnknownMetric, trigger);
+                self.unknown(Finding::UnknownMetric, metric, trigger);
             }
             (Some(NameTarget::Leaf(slot)), _, _) => self.read_leaf(slot, metric, inherited),
             (Some(NameTarget::Instance(id)), _, _) => self.read_instance(id, metric, inherited),
@@ -103,6 +103,7 @@ impl DataReader<'_> {
                 self.read.skipped += metric::values(metric);
                 self.unknown(
                     Finding::UnknownMetric,
+                    metric,
                     RebirthTrigger::metric(&String::from_utf8_lossy(name)),
                 )
             }
@@ -112,7 +113,7 @@ impl DataReader<'_> {
             }
             (None, None, Some(alias)) => {
                 self.read.skipped += metric::values(metric);
-                self.unknown(Finding::UnknownAlias, RebirthTrigger::UnknownAlias(alias));
+                self.unknown(Finding::UnknownAlias, metric, RebirthTrigger::UnknownAlias(alias));
             }
             (None, None, None) => {
                 self.read.skipped += metric::values(metric);
@@ -131,7 +132,7 @@ impl DataReader<'_> {
         let declared = DataType::declared(metric.datatype);
         let born = self.table.datatype(slot);
         if declared.is_some() && born.is_some() && declared != born && !metric::is_alarm(metric) {
-            self.findings.note(Finding::ChangedDatatype);
+            self.findings.note_with_example(Finding::ChangedDatatype, || metric::label(metric));
         }
         let sample = match metric::is_quality_of_leaf(metric) {
             true => metric::quality_of_leaf(metric, inherited, self.findings),
@@ -139,7 +140,7 @@ impl DataReader<'_> {
         };
         if sample.without_value && sample.historical {
             self.read.skipped += 1;
-            return self.findings.note(Finding::NoValue);
+            return self.findings.note_with_example(Finding::NoValue, || metric::label(metric));
         }
         if metric.properties.is_some() && !sample.alarm && !sample.historical {
             let properties = metric::properties(metric, self.findings);
@@ -205,11 +206,11 @@ impl DataReader<'_> {
             }
             Some(_) => {
                 self.read.skipped += 1;
-                self.findings.note(Finding::WrongValue);
+                self.findings.note_with_example(Finding::WrongValue, || metric::label(metric));
             }
             None => {
                 self.read.skipped += 1;
-                self.findings.note(Finding::NoValue);
+                self.findings.note_with_example(Finding::NoValue, || metric::label(metric));
             }
         }
     }
@@ -233,7 +234,7 @@ impl DataReader<'_> {
         let own = around.by(metric, self.findings);
         if own.historical {
             self.read.skipped += 1;
-            return self.findings.note(Finding::NoValue);
+            return self.findings.note_with_example(Finding::NoValue, || metric::label(metric));
         }
         self.note_instance(id, metric, &own);
         let from = self.read.samples.len();
@@ -270,8 +271,9 @@ impl DataReader<'_> {
         self.read_target(target, member, inherited);
     }
 
-    fn unknown(&mut self, finding: Finding, trigger: RebirthTrigger) {
-        self.findings.note(finding);
+    fn unknown(&mut self, finding: Finding, metric: &wire::Metric, trigger: RebirthTrigger) {
+        self.findings.note_with_example(finding, || metric::label(metric));
+        self.read.unknown.get_or_insert_with(|| metric::label(metric).into());
         let triggers = &mut self.read.triggers;
         let room = triggers.len() < limits::TRIGGERS && !self.table.truncated;
         if room && !triggers.contains(&trigger) {

@@ -193,19 +193,22 @@ fn a_finding_is_told_once_and_counted_always() {
     assert_eq!(found[0].finding.tck_id(), Some("topics-nbirth-mqtt"));
 }
 
-#[test]
-fn two_senders_of_one_edge_node_are_found() {
+/// What is found of two senders with these bdSeq.
+fn two_senders(bd_seqs: [u8; 2], turns: &[usize]) -> Stage {
     let mut stage = Stage::new();
-    let mut senders = [7, 90].map(|bd_seq| Edge::new(edge().node().clone(), bd_seq));
+    let mut senders = bd_seqs.map(|bd_seq| Edge::new(edge().node().clone(), bd_seq));
     let a = |value: i32| [Metric::new("a", value)];
+    // What both say alike at one time is one message, with one number.
+    let apart = if bd_seqs[0] == bd_seqs[1] { 100 } else { 0 };
     for sender in &mut senders {
         stage.send(&sender.nbirth(stage.time(), a(0)));
         stage.pass(secs(1));
     }
     // Each is read by the birth of the other, until a message seems to be missing.
-    for second in 0..10 {
-        for sender in [0, 1, 1] {
-            stage.send(&senders[sender].ndata(stage.time(), a(second)));
+    for second in 0..20 {
+        for sender in turns {
+            let value = second + apart * *sender as i32;
+            stage.send(&senders[*sender].ndata(stage.time(), a(value)));
         }
         stage.pass(secs(1));
         if stage.look().contains(&"rebirth 0 g/n".to_owned()) {
@@ -215,7 +218,24 @@ fn two_senders_of_one_edge_node_are_found() {
             }
         }
     }
+    stage
+}
+
+#[test]
+fn two_senders_of_one_edge_node_are_found() {
+    let stage = two_senders([7, 90], &[0, 1, 1]);
     let found = stage.host.findings().find(|found| found.finding == Finding::TwoSenders);
     let found = found.expect("two senders");
     assert_eq!((found.example, found.edge), ("spBv1.0/g/NBIRTH/n", Some(edge().node())));
+}
+
+/// Two boxes fresh from the factory both began at bdSeq 0: it was nothing but a gap.
+#[test]
+fn two_senders_whose_births_look_alike_are_found_by_their_numbers() {
+    for turns in [&[0, 1][..], &[0, 1, 1], &[1, 0, 0, 0]] {
+        let stage = two_senders([0, 0], turns);
+        let found = |finding| stage.host.findings().any(|found| found.finding == finding);
+        assert!(found(Finding::DoubledNumbers) && !found(Finding::TwoSenders), "{turns:?}");
+    }
+    assert!(Finding::DoubledNumbers.description().contains("perhaps two senders"));
 }

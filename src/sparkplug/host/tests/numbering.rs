@@ -118,6 +118,22 @@ fn who_counts_for_each_device_or_not_at_all_loses_nothing_and_is_told_once() {
     }
 }
 
+/// They, too, send a number twice: one of each device, or always the same.
+#[test]
+fn who_numbers_otherwise_is_not_taken_for_two_senders() {
+    let kinds: [Numbering; 4] = [|_, sent| sent, |_, sent| sent + 250, |_, _| 0, |_, _| 7];
+    for (kind, number) in kinds.into_iter().enumerate() {
+        for devices in [&[][..], &["d"], &["d", "e", "f"]] {
+            for pause in [ms(100), ms(900), secs(5), secs(60)] {
+                let mut sender = Sender::new(devices, number);
+                let (.., stage) = heard(&mut sender, 60, pause);
+                let found = stage.host.counters().findings.count(Finding::DoubledNumbers);
+                assert_eq!(found, 0, "{kind} {} {pause:?}", devices.len());
+            }
+        }
+    }
+}
+
 /// What was found as time passed was shown without an example.
 #[test]
 fn a_gap_is_told_with_the_number_that_is_missing() {

@@ -58,7 +58,7 @@ fn after_a_drop_an_alias_is_read_only_if_the_sequence_goes_on() {
         assert_eq!(told(&mut stage, &mut edge), (read, read), "{missed}");
         let unread = stage.host.counters().skipped_values[SkipReason::Unknown as usize];
         assert_eq!(unread, 120 - 2 * read as u64);
-        let problem = stage.host.problems().next().map(|(_, problem)| *problem);
+        let problem = stage.host.problems().next().map(|(_, problem)| problem.clone());
         assert_eq!(problem.is_some(), read == 0);
         let words = problem.map(|problem| problem.text()).unwrap_or("SPARKPLUG_REBIRTH");
         assert!(words.contains("SPARKPLUG_REBIRTH"));
