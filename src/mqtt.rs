@@ -17,6 +17,7 @@ mod reconnect_backoff;
 mod session;
 mod sieve;
 mod signed;
+mod state_times;
 mod tls;
 mod unsent;
 
@@ -29,6 +30,7 @@ use crate::time::Timestamp;
 pub use connection::Connection;
 pub use inbox::ConnectionStats;
 pub use signed::{SignedAddress, SigningError};
+pub use state_times::StateTimes;
 pub use tls::{Error, check as check_tls};
 pub use unsent::UnsentNotice;
 

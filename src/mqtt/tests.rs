@@ -455,6 +455,7 @@ async fn failure(url: &str, variables: &[(&str, &str)]) -> String {
         outbound: &mut outbound,
         shutdown: &CancellationToken::new(),
         last_state_time: &mut Timestamp::default(),
+        state_times: None,
     };
     let result = timeout(PATIENCE, session.run(&template)).await.unwrap();
     assert_eq!(result.reach, session::SessionReach::Unannounced, "{result:?}");
