@@ -12,6 +12,7 @@ mod links;
 mod request_workers;
 mod servers;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -311,8 +312,15 @@ async fn outbox(
     {
         warn!("{} has files of late values: they are sent once LATE_BUCKET is set", left.display());
     }
-    let further = (2..=bridges).map(|number| folder.join(format!("bridge-{number}")));
-    let places: Vec<_> = [folder.clone()].into_iter().chain(further).collect();
+    let place = |number| folder.join(format!("bridge-{number}"));
+    let places: Vec<_> = [folder.clone()].into_iter().chain((2..=bridges).map(place)).collect();
+    for (place, count) in left_in((bridges.max(1) + 1..=lease::BRIDGES).map(place)) {
+        warn!(
+            "{} has {count} values that another bridge left, and no bridge without a LEASE delivers \
+             them: run one with OUTBOX_DIR={0} until it has none",
+            place.display()
+        );
+    }
     let open = || {
         let opened = places.iter().map(|place| {
             let wake = Arc::clone(&wake);
@@ -342,6 +350,12 @@ async fn outbox(
         }
     }
     Ok((Box::new(disk), wake))
+}
+
+/// Folders in which values are queued, with how many, by their own counts.
+fn left_in(places: impl Iterator<Item = PathBuf>) -> Vec<(PathBuf, u64)> {
+    let left = places.filter_map(|place| Some((books_tell(&place)?, place)));
+    left.filter(|(count, _)| *count > 0).map(|(count, place)| (place, count)).collect()
 }
 
 /// The result of `open`, retried after each pause while another process has locked the folder.

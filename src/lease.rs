@@ -14,6 +14,7 @@
 //! A call that has just been made cannot be called back: what is on its way when the lease ends
 //! arrives shortly after. What must never be done twice asks for [`lease_left`](Lease::lease_left).
 
+mod asks;
 mod attempts;
 mod calls;
 pub mod figures;
@@ -28,6 +29,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::asks::Asks;
 use self::attempts::Attempts;
 pub use self::figures::{Figures, Role, StopReason};
 pub use self::item::{Ability, Answer, Call, CallId, Item, Sense, Version};
@@ -126,7 +128,7 @@ pub struct Lease {
     ability: Ability,
     /// Since when it hears all its MQTT servers without a break.
     hears_since: Option<Instant>,
-    asks: (u64, Vec<String>),
+    asks: Asks,
     /// What was seen of the item last; none before the first answer.
     seen: Option<Seen>,
     /// When the call was sent that showed that.
@@ -169,7 +171,7 @@ impl Lease {
             intent: Intent::Stay,
             ability: Ability::default(),
             hears_since: None,
-            asks: (0, Vec::new()),
+            asks: Asks::default(),
             seen: None,
             seen_by: Instant::START,
             left_at: Instant::START,
@@ -224,13 +226,9 @@ impl Lease {
     }
 
     /// The edge nodes whose births this bridge lacks; of more than [`item::ASKS`] the first are
-    /// asked for.
-    pub fn handle_asks(&mut self, mut lacking: Vec<String>, now: Instant) {
-        lacking.truncate(item::ASKS);
-        let (number, last) = &mut self.asks;
-        if *last != lacking {
-            *number += 1;
-            *last = lacking;
+    /// asked for. Those that it lacks still after a while are asked for again.
+    pub fn handle_asks(&mut self, lacking: Vec<String>, now: Instant) {
+        if self.asks.set(lacking, now) {
             self.next_entry = self.next_entry.min(now);
         }
         self.advance(now);

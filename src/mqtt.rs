@@ -18,6 +18,7 @@ mod send_notice;
 mod session;
 mod sieve;
 mod signed;
+mod state_times;
 mod tls;
 
 use bytes::Bytes;
@@ -30,6 +31,7 @@ pub use connection::Connection;
 pub use inbox::ConnectionStats;
 pub use send_notice::SendNotice;
 pub use signed::{SignedAddress, SigningError};
+pub use state_times::StateTimes;
 pub use tls::{Error, check as check_tls};
 
 /// A message to be published.

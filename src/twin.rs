@@ -56,7 +56,7 @@ pub use self::mapping::Int64;
 use self::plan::api_call::{ApiCall, CallId, CallResult};
 use self::plan::rates::ProvisioningRates;
 pub use self::rules::Rules;
-use self::values::{RestoredValues, ShownValueReads, SourceValues};
+use self::values::{LostConnections, RestoredValues, ShownValueReads, SourceValues};
 use self::world::DesiredWorld;
 use self::writer::PointWriter;
 use crate::delivery::point::{Gate, GateState, Key, Point, RejectReason, Stream};
@@ -190,6 +190,7 @@ pub struct Twin {
     awaiting_tags: AwaitingTags,
     lookups: ShownValueReads,
     restored: RestoredValues,
+    lost_connections: LostConnections,
 }
 
 impl Twin {
@@ -211,6 +212,7 @@ impl Twin {
             awaiting_tags: AwaitingTags::default(),
             lookups: ShownValueReads::default(),
             restored: RestoredValues::default(),
+            lost_connections: LostConnections::default(),
         }
     }
 
@@ -274,7 +276,7 @@ impl Twin {
         let beat = self.next_heartbeat();
         let plan = self.writer.world.plan.poll_timeout();
         let hidden = self.restored.due();
-        let dead = self.lookups.due();
+        let dead = self.lookups.due().filter(|_| !self.writer.world.plan.holds_writes());
         [stale, beat, hidden, dead, self.awaiting_tags.next(), plan].into_iter().flatten().min()
     }
 

@@ -14,7 +14,7 @@ use crate::config;
 use crate::lease::Sense;
 use crate::lease::hearing::Hearing;
 use crate::lease::overlap::{Overlap, Side};
-use crate::mqtt::{self, Connection, ConnectionStats, Inbound, Outgoing};
+use crate::mqtt::{self, Connection, ConnectionStats, Inbound, Outgoing, StateTimes};
 use crate::time::{Instant, Timestamp};
 
 /// How long after a connection took over what the old one still brings is read.
@@ -121,6 +121,8 @@ pub(super) struct Links {
     factory: LinkFactory,
     servers: Vec<ServerLinks>,
     next_id: u16,
+    /// By server: what was heard of STATE under the host's id.
+    state_times: Vec<StateTimes>,
     tasks: JoinSet<()>,
     /// Whether this process is about to stop: that its connections end then is no news.
     is_leaving: bool,
@@ -134,8 +136,10 @@ impl Links {
     ///
     /// The certificates or a URL cannot be used.
     pub(super) fn open(factory: LinkFactory) -> Result<Self, mqtt::Error> {
+        let state_times = factory.mqtt.servers.iter().map(|_| StateTimes::default()).collect();
         let mut links = Self {
             factory,
+            state_times,
             servers: Vec::new(),
             next_id: 0,
             tasks: JoinSet::new(),
@@ -173,10 +177,11 @@ impl Links {
             return Ok(None);
         };
         self.next_id = self.next_id.wrapping_add(1);
+        let times = self.state_times.get(server).cloned().unwrap_or_default();
         let (shutdown, last_session) = (CancellationToken::new(), CancellationToken::new());
         let (outbound, publishes) = mpsc::channel(OUTBOUND);
         let figures = connection.figures();
-        let run = connection.until(last_session.clone()).run(
+        let run = connection.after(times).until(last_session.clone()).run(
             self.factory.inbound.clone(),
             publishes,
             shutdown.clone(),
@@ -198,9 +203,7 @@ impl Links {
     pub(super) fn begin(&mut self, kind: LinkKind, now: Instant) {
         for place in 0..self.servers.len() {
             let Some(server) = self.servers.get_mut(place) else { continue };
-            if let Some(incoming) = server.incoming.take() {
-                incoming.shutdown.cancel();
-            }
+            server.withdraw_incoming();
             if kind == LinkKind::Host {
                 server.release_session();
             }
@@ -225,9 +228,8 @@ impl Links {
             if server.current.kind == LinkKind::Host {
                 server.current.last_session.cancel();
             }
-            if let Some(incoming) = server.incoming.take_if(|link| link.kind == LinkKind::Host) {
-                incoming.last_session.cancel();
-                incoming.shutdown.cancel();
+            if server.incoming.as_ref().is_some_and(|link| link.kind == LinkKind::Host) {
+                server.withdraw_incoming();
             }
         }
     }
@@ -333,6 +335,15 @@ impl ServerLinks {
         self.keeps_session = false;
         if let Some(kept) = self.kept.take() {
             kept.shutdown.cancel();
+        }
+    }
+
+    /// The connection that was to become the current one does not: nothing overlaps any more.
+    fn withdraw_incoming(&mut self) {
+        if let Some(incoming) = self.incoming.take() {
+            incoming.last_session.cancel();
+            incoming.shutdown.cancel();
+            (self.overlap, self.old) = (None, None);
         }
     }
 

@@ -123,3 +123,23 @@ async fn a_console_whose_port_is_in_use_names_its_address() {
     let error = Error::Console(Listener::bind(&console).await.unwrap_err()).to_string();
     assert!(error.contains(&addr.to_string()) && error.contains("CONSOLE_ADDR"), "{error}");
 }
+
+/// After a return from two bridges to one nobody delivered them, and nobody was told.
+#[tokio::test]
+async fn what_another_bridge_left_is_found_by_one_that_is_alone() {
+    use crate::delivery::point::{Class, Point, Stream};
+    use crate::outbox::QueuedPoint;
+    use crate::sitewise::api::{Quality, Variant};
+
+    let folder = Folder::new("alone");
+    let place = folder.0.join("bridge-2");
+    let stream = Stream { asset: uuid::Uuid::from_u128(1), property: uuid::Uuid::from_u128(2) };
+    let (time, value) = (crate::clock::wall(), Variant::Double(1.0));
+    let point = Point { stream, time, quality: Quality::Good, value, class: Class::Live };
+    let mut disk = DiskOutbox::open(&place, 1 << 20, Arc::new(Notify::new())).unwrap();
+    assert!(disk.put(vec![QueuedPoint { point, gate: None }]).is_empty());
+    disk.close(Duration::from_secs(10));
+    drop(disk);
+    let places = || [folder.0.join("bridge-3"), place.clone()].into_iter();
+    assert_eq!(left_in(places()), [(place.clone(), 1)]);
+}

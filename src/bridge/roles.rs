@@ -16,8 +16,11 @@ impl Bridge {
         self.handle_role(command::Role::Follows, now);
     }
 
-    /// This bridge provisions from now on. It publishes nothing before [`speak`](Self::speak).
+    /// This bridge provisions from now on. It publishes nothing before [`speak`](Self::speak). Of
+    /// machines whose connection it lost while it followed it decides now what became of them.
     pub fn act(&mut self, now: Now) {
+        let host = &self.host;
+        self.twin.decide_lost(|edge| host.is_out_of_reach(edge), now);
         self.twin.act(now);
         self.hold_labels(false);
     }

@@ -34,6 +34,7 @@ mod plant;
 mod put_back;
 mod repeated;
 mod spellings;
+mod standby;
 mod times;
 mod values;
 mod weather;

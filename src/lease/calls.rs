@@ -98,7 +98,7 @@ impl Lease {
             None => None,
         };
         self.next_entry = now + RENEW;
-        let (ask_number, asks) = self.asks.clone();
+        let (ask_number, asks) = self.asks.said();
         let beat = self.next_beat();
         let entry =
             FollowerEntry { id: self.id.clone(), beat, ability: self.ability, asks, ask_number };

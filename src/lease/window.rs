@@ -114,12 +114,6 @@ impl<T> Window<T> {
         unheard
     }
 
-    /// Of what was returned, so much cannot be delivered by this bridge: it is released after all.
-    pub fn let_go(&mut self, points: u64) {
-        self.unheard = self.unheard.saturating_sub(points);
-        self.released += points;
-    }
-
     /// Takes the oldest out; it is returned unless the holder has surely heard it: a window's length
     /// before it came the holder heard without a break, whatever this bridge did meanwhile.
     fn release_oldest(&mut self, at: Instant, heard: Option<Duration>) -> Option<T> {
@@ -209,8 +203,6 @@ mod tests {
         let heard = Some(Duration::from_secs(130));
         assert_eq!(interrupted.handle_renewed(at(200), heard), [1, 2]);
         assert_eq!((interrupted.figures().released, interrupted.figures().unheard), (2, 2));
-        interrupted.let_go(1);
-        assert_eq!((interrupted.figures().released, interrupted.figures().unheard), (3, 1));
         interrupted.push(6, 100, at(201));
         assert_eq!(interrupted.release_all(at(200), LONG), [6]);
         assert_eq!((interrupted.figures().points, interrupted.figures().bytes), (0, 0));

@@ -17,7 +17,7 @@ use super::inbox::{ConnectionStats, Inbox};
 use super::options::{ClientRole, SessionOptions};
 use super::reconnect_backoff::ReconnectBackoff;
 use super::session::{MqttSession, SessionEnd, SessionReach, SessionResult};
-use super::{Error, Inbound, Outgoing, SignedAddress};
+use super::{Error, Inbound, Outgoing, SignedAddress, StateTimes};
 use crate::config::{self, ServerUrl};
 use crate::sparkplug::topic;
 use crate::time::Timestamp;
@@ -44,6 +44,8 @@ pub struct Connection {
     figures: ConnectionStats,
     /// Once it is cancelled no further session is begun.
     last_session: CancellationToken,
+    /// Shared with the connections that it replaces, or that replace it.
+    state_times: Option<StateTimes>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -80,6 +82,7 @@ impl Connection {
             max_packet: mqtt.max_packet,
             figures: ConnectionStats::default(),
             last_session: CancellationToken::new(),
+            state_times: None,
         })
     }
 
@@ -133,6 +136,7 @@ impl Connection {
             max_packet: mqtt.max_packet,
             figures: ConnectionStats::default(),
             last_session: CancellationToken::new(),
+            state_times: None,
         }))
     }
 
@@ -141,6 +145,13 @@ impl Connection {
     #[must_use]
     pub fn until(self, last: CancellationToken) -> Self {
         Self { last_session: last, ..self }
+    }
+
+    /// The same, but no session's STATE is older than one that was heard under the host's id by a
+    /// connection with the same `times`.
+    #[must_use]
+    pub fn after(self, times: StateTimes) -> Self {
+        Self { state_times: Some(times), ..self }
     }
 
     /// What this connection counts.
@@ -181,6 +192,7 @@ impl Connection {
                 shutdown: &shutdown,
                 last_state_time: &mut last_state_time,
                 answered: CancellationToken::new(),
+                state_times: self.state_times.as_ref(),
             };
             let SessionResult { end, reach } =
                 self.run_session(session, &options, &mut last_reason).await;

@@ -21,7 +21,7 @@ use super::failure::{FailureStage, SessionError};
 use super::inbox::Inbox;
 use super::options::{REQUEST_CAPACITY, SessionOptions};
 use super::sieve::CutMarker;
-use super::{Inbound, Outgoing};
+use super::{Inbound, Outgoing, StateTimes};
 use crate::clock;
 use crate::config::ServerUrl;
 use crate::sparkplug::message::Qos;
@@ -83,6 +83,8 @@ pub(super) struct MqttSession<'a> {
     pub(super) last_state_time: &'a mut Timestamp,
     /// Cancelled once CONNECT is answered.
     pub(super) answered: CancellationToken,
+    /// What others said under the same host id.
+    pub(super) state_times: Option<&'a StateTimes>,
 }
 
 /// The time of a session's STATE. Edge nodes ignore one that is older than the last, so it does not
@@ -146,6 +148,7 @@ impl MqttSession<'_> {
     /// Runs to the end.
     pub(super) async fn run(&mut self, options: &SessionOptions) -> SessionResult {
         let time = state_time(clock::wall(), *self.last_state_time);
+        let time = self.state_times.map_or(time, |heard| heard.next(time));
         *self.last_state_time = time;
         let (client, mut eventloop) = AsyncClient::builder(options.at(time)).build();
         let mut network = NetworkOptions::new();
@@ -249,6 +252,12 @@ impl MqttSession<'_> {
         match event {
             Event::Incoming(Packet::Publish(publish)) => {
                 let (qos, retain) = (publish.qos as u8, publish.retain);
+                let is_state = |own: &String| own.as_bytes() == &publish.topic[..];
+                if let Some(heard) = self.state_times
+                    && self.filters.first().is_some_and(is_state)
+                {
+                    heard.hear(&publish.payload, clock::wall());
+                }
                 match progress.mark.read(&publish.payload) {
                     Some(size) => self.inbox.handle_oversized(publish.topic, size, retain),
                     None => self.inbox.handle_message(publish.topic, publish.payload, qos, retain),

@@ -456,6 +456,7 @@ async fn failure(url: &str, variables: &[(&str, &str)]) -> String {
         shutdown: &CancellationToken::new(),
         last_state_time: &mut Timestamp::default(),
         answered: CancellationToken::new(),
+        state_times: None,
     };
     let result = timeout(PATIENCE, session.run(&template)).await.unwrap();
     assert_eq!(result.reach, session::SessionReach::Unannounced, "{result:?}");

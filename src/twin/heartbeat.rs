@@ -88,6 +88,7 @@ impl Twin {
         for values in self.sources.values_mut() {
             values.rewrite_after_clock_step(&mut self.writer, now);
         }
+        self.reread_presence();
     }
 
     /// Notes how the two clocks stand to each other. Where the wall clock was stepped, what was

@@ -197,6 +197,7 @@ pub struct Plan {
     /// When assets without values are checked again, since no failing value would show that they
     /// are gone.
     next_patrol: Instant,
+    looks: standby::FollowerLooks,
 }
 
 impl Plan {
@@ -227,6 +228,7 @@ impl Plan {
             figures: ProvisioningFigures::default(),
             rng: fastrand::Rng::with_seed(seed),
             next_patrol: Instant::START + patrol::PATROL_INTERVAL,
+            looks: standby::FollowerLooks::default(),
         };
         plan.mark_dirty(ProvisioningJob::ListModels);
         plan
@@ -377,7 +379,7 @@ impl Plan {
                 self.mark_dirty(job);
             }
             if self.next_patrol <= now {
-                self.patrol(assets, now);
+                self.patrol(models, assets, now);
             }
             if let Some(job) = self.dirty.pop_front() {
                 self.job_states.remove(&job);

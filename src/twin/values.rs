@@ -2,6 +2,7 @@
 
 mod attributes;
 mod back;
+mod deaths;
 mod leaf;
 mod lookup;
 mod losses;
@@ -9,6 +10,7 @@ mod missing;
 mod offline_at_start;
 mod presence;
 mod rejected;
+mod reread;
 mod restored;
 mod rewrite;
 mod times;
@@ -18,6 +20,7 @@ use std::time::Duration;
 
 use self::attributes::{Attributes, TimesSinceBirth};
 use self::back::MessageTimes;
+pub(super) use self::deaths::LostConnections;
 use self::leaf::{Leaf, LeafSlotState, MissingLeaves};
 pub(super) use self::lookup::ShownValueReads;
 use self::losses::MessageLosses;
@@ -35,9 +38,7 @@ use super::{Twin, in_window};
 use crate::delivery::point::{Class, Key};
 use crate::sitewise::api::{Tqv, Variant};
 use crate::sparkplug::address::Source;
-use crate::sparkplug::event::{
-    Birth, ClockSource, Data, Death, Sample, SequenceOrder, SessionFigures, Slot,
-};
+use crate::sparkplug::event::{Birth, Data, Sample, SequenceOrder, SessionFigures, Slot};
 use crate::sparkplug::findings::Finding;
 use crate::time::{Instant, Now, Timestamp};
 
@@ -79,7 +80,7 @@ pub(super) struct SourceValues {
 
 impl Twin {
     pub(super) fn birth_received(&mut self, birth: &Birth, sent_early: &[Option<Key>], now: Now) {
-        let Self { config, writer, sources, stale_due, lookups, .. } = self;
+        let Self { config, writer, sources, stale_due, lookups, lost_connections, .. } = self;
         let source = &birth.source;
         let mut leaves = Vec::with_capacity(birth.slots as usize);
         layout::leaves(&birth.metrics, &mut leaves);
@@ -121,6 +122,8 @@ impl Twin {
         values.birth_sent = birth.has_repeated.then_some(birth.time);
         values.clock_lag = behind(birth.time, now);
         values.take_over(places, old);
+        values.presence_unreliable |=
+            lost_connections.born(source, config.stale_after, now.instant);
         let doubt = values.message_times.birth(birth_time, now);
         writer.doubt_clock(source, doubt);
         values.write_missing(writer, &null_instances.born, birth_time, now);
@@ -199,52 +202,6 @@ impl Twin {
             let due = now.instant + self.config.stale_after;
             values.stale_mark_due = Some((due, now.wall.minus(values.clock_lag)));
             self.stale_due.insert((due, data.source.clone()));
-        }
-    }
-
-    pub(super) fn death_received(&mut self, death: &Death, now: Now) {
-        self.awaiting_tags.forget(&death.source);
-        if self.restore_presence(&death.source).is_none() {
-            return;
-        }
-        // The plan has to know the models before a value asks for its gate.
-        self.writer.world.settle_changes(now.instant);
-        let Some(values) = self.sources.get_mut(&death.source) else { return };
-        if values.liveness == Liveness::Offline {
-            return;
-        }
-        let event_time = if in_window(death.time, now) { death.time } else { now.wall };
-        values.write_death_presence(&mut self.writer, event_time, now);
-        self.writer.world.assets.died(values.asset);
-        let due = now.instant + self.config.stale_after;
-        // By the sender's own clock: what it says next must not be hidden by the mark.
-        let by_its_clock = match death.clock {
-            // A device's death has a timestamp.
-            ClockSource::Sender => event_time,
-            // Never born here: how far its clock is behind is not known.
-            ClockSource::Host if values.born.is_none() => Timestamp::default(),
-            ClockSource::Host if values.clock_lag.is_zero() => event_time,
-            ClockSource::Host => event_time.min(now.wall.minus(values.clock_lag)),
-        };
-        values.stale_mark_due = Some((due, by_its_clock));
-        self.stale_due.insert((due, death.source.clone()));
-    }
-
-    /// Writes the stale marks of a dead node or device. What was BAD does not become better by it.
-    pub(super) fn mark_stale(&mut self, source: &Source, now: Now) {
-        let Some(values) = self.sources.get_mut(source) else { return };
-        let Some((_, died)) = values.stale_mark_due.take() else { return };
-        for leaf in values.slots.iter_mut().filter_map(LeafSlotState::leaf_mut) {
-            leaf.unsaid();
-            if let Some(last) = leaf.last().filter(|_| leaf.needs_mark()) {
-                let mark = stale_mark(last, died, now);
-                leaf.write(mark.clone());
-                self.writer.write_own(leaf.target(), mark, Class::Stale);
-            }
-        }
-        if values.born.is_none() {
-            self.lookups.queue_offline(source, died);
-            self.look_up();
         }
     }
 

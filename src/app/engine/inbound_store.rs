@@ -54,6 +54,8 @@ impl<S: SiteWise> Engine<S> {
             self.store(StoredInbound { at: now.wall, server, kind: InboundKind::Disconnected });
             self.bridge.handle_disconnected(ServerId(server), now);
         }
+        self.catch_up.replayed = messages;
+        self.stores_inbound = stored;
         // Nobody waits any more for what was to be published then, and a STATE of that time would
         // come back as another host's.
         while let Some(output) = self.bridge.poll_output(now) {
@@ -67,8 +69,6 @@ impl<S: SiteWise> Engine<S> {
                  reached: their values count as read, not as points from disk"
             );
         }
-        self.catch_up.replayed = messages;
-        self.stores_inbound = stored;
     }
 
     /// Stores a message that arrives before the initial sync, or while messages of then are not
@@ -87,12 +87,14 @@ impl<S: SiteWise> Engine<S> {
         self.catch_up.store(stored);
     }
 
-    /// Deletes the stored messages once they became points and these are flushed.
+    /// Deletes the stored messages once they became points and these are flushed. Those in the window
+    /// of a bridge that follows are flushed nowhere.
     pub(super) fn discard_stored(&mut self) {
         if !self.stores_inbound
             || self.sync_state != SyncState::Done
             || self.bridge.is_deferring()
             || self.bridge.twin().buffered() > 0
+            || self.is_stored_in_window()
         {
             return;
         }

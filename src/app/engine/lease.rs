@@ -10,12 +10,11 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Sleep, sleep_until};
 use tracing::{debug, info, warn};
 
-use super::{Engine, Error};
+use super::{Engine, Error, SyncState};
 use crate::app::links::{LinkKind, Links, Switched};
 use crate::bridge::Bridge;
 use crate::console::queries::EngineQuery;
 use crate::console::{LeaseStatus, LeaseView};
-use crate::delivery::point::GateState;
 use crate::dynamodb::LeaseTable;
 use crate::lease::reach::{OwnCalls, Reach};
 use crate::lease::window::{Window, WindowFigures};
@@ -171,6 +170,9 @@ impl<S: SiteWise> Engine<S> {
     }
 
     /// Of points that were decided, those that go into the outbox: a follower keeps them itself.
+    ///
+    /// Except values of messages that a process before this one stored: they are in this folder alone,
+    /// and are delivered from there. What became of the machines meanwhile those messages do not say.
     pub(super) fn keep_in_window(
         &mut self,
         points: Vec<QueuedPoint>,
@@ -180,9 +182,17 @@ impl<S: SiteWise> Engine<S> {
         else {
             return points;
         };
-        for waiting in points {
+        let twin = self.bridge.twin();
+        let is_replayed = self.stores_inbound && self.catch_up.replayed > 0;
+        let (stored, kept): (Vec<_>, Vec<_>) = points
+            .into_iter()
+            .partition(|waiting| is_replayed && !twin.is_no_measurement(waiting.point.stream));
+        // Until the initial sync what came waits in the twin: it is as old as this process, perhaps.
+        let waited = self.sync_state != SyncState::Done || self.bridge.is_deferring();
+        let at = if waited && !is_replayed { Instant::START } else { now.instant };
+        for waiting in kept {
             let bytes = bytes_of(&waiting.point);
-            keeper.window.push(waiting, bytes, now.instant);
+            keeper.window.push(waiting, bytes, at);
         }
         if keeper.window.figures().crowded_out > 0 && !keeper.crowding_logged {
             keeper.crowding_logged = true;
@@ -192,7 +202,13 @@ impl<S: SiteWise> Engine<S> {
                 keeper.window.span()
             );
         }
-        Vec::new()
+        stored
+    }
+
+    /// Whether values of stored messages are in the window, and nowhere else.
+    pub(super) fn is_stored_in_window(&self) -> bool {
+        let keeper = self.keeper.as_ref();
+        keeper.is_some_and(|keeper| keeper.window.figures().oldest == Some(Instant::START))
     }
 
     /// Asks the lease whether this bridge acts, before it does anything.
@@ -252,21 +268,10 @@ impl<S: SiteWise> Engine<S> {
                     }
                 });
             }
-            self.deliver_unheard(unheard.unwrap_or_default(), now);
+            // What waits for its asset waits in the outbox: the holder makes it, or this bridge
+            // itself once it holds the lease.
+            self.deliver(unheard.unwrap_or_default(), now);
         }
-    }
-
-    /// Queues what the holder may not have heard, as far as this bridge knows that SiteWise has the
-    /// asset: the rest would wait here until this bridge takes the lease.
-    fn deliver_unheard(&mut self, unheard: Vec<QueuedPoint>, now: Now) {
-        let twin = self.bridge.twin();
-        let is_open =
-            |waiting: &QueuedPoint| twin.gate_state(waiting.point.stream) == GateState::Open;
-        let (open, closed): (Vec<_>, Vec<_>) = unheard.into_iter().partition(is_open);
-        if let Some(keeper) = &mut self.keeper {
-            keeper.window.let_go(closed.len() as u64);
-        }
-        self.deliver(open, now);
     }
 
     /// Queues what was kept in the window.
@@ -425,7 +430,7 @@ impl<S: SiteWise> Engine<S> {
                 match renewed {
                     Some(at) => {
                         let unheard = keeper.window.release_all(at, figures.heard);
-                        self.deliver_unheard(unheard, now);
+                        self.deliver(unheard, now);
                     }
                     None => {
                         let kept = keeper.window.take().collect();

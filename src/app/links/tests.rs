@@ -288,3 +288,60 @@ async fn a_server_that_is_lost_while_a_connection_replaces_another_is_told() {
     assert!(rig.links.lost(at + REPLACED * 2).is_empty(), "once");
     rig.links.finish(true).await.unwrap();
 }
+
+/// From then on every message was kept for comparison, and one that repeated was dropped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_withdrawn_before_it_is_up_overlaps_with_nothing() {
+    let broker = Broker::start(0).await.unwrap();
+    let mut rig = Rig::start(&broker.url(), "tester-follows");
+    rig.until(|rig| rig.sessions == [true]).await;
+    for lapses in [true, false] {
+        rig.begin(LinkKind::Host);
+        let message = |server| Inbound::Message {
+            server,
+            topic: "spBv1.0/g/NDATA/n".to_owned(),
+            payload: "7".into(),
+            arrived: tokio::time::Instant::now(),
+            qos: 0,
+            retain: false,
+        };
+        let at = now(rig.began);
+        let current = rig.links.servers[0].current.id;
+        assert_eq!(rig.links.route(message(current), at).inbound.len(), 1);
+        if lapses {
+            rig.links.retire_host();
+        }
+        rig.begin(LinkKind::Observer);
+        assert_eq!(rig.links.servers[0].current.id, current, "it was not up");
+        assert!(rig.links.servers[0].overlap.is_none());
+        assert_eq!(rig.links.route(message(current), at).inbound.len(), 1);
+    }
+    rig.links.finish(true).await.unwrap();
+    broker.stop().await;
+}
+
+/// Its clock is behind that of the bridge before, whose STATE said that the host is offline.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_host_s_session_is_later_than_what_was_heard_of_its_state() {
+    let broker = Broker::start(0).await.unwrap();
+    let mut rig = Rig::start(&broker.url(), "tester-follows");
+    rig.until(|rig| rig.sessions == [true]).await;
+    let ahead = crate::clock::wall().plus(Duration::from_secs(60));
+    let payload = crate::sparkplug::host::state_payload(false, ahead);
+    let state = Message { topic: STATE.to_owned(), payload, qos: Qos::AtLeastOnce, retain: true };
+    let outbound = rig.links.servers[0].current.outbound.clone();
+    outbound.send(state.into()).await.unwrap();
+    let heard = timeout(PATIENCE, rig.messages.recv()).await.unwrap();
+    assert!(matches!(heard, Some(Inbound::Message { topic, .. }) if topic == STATE));
+    rig.begin(LinkKind::Host);
+    let session_time = loop {
+        match timeout(PATIENCE, rig.messages.recv()).await.unwrap() {
+            Some(Inbound::Connected { session_time, .. }) => break session_time,
+            Some(_) => {}
+            None => panic!("no connection"),
+        }
+    };
+    assert_eq!(session_time, ahead.plus(Duration::from_millis(1)));
+    rig.links.finish(true).await.unwrap();
+    broker.stop().await;
+}

@@ -359,6 +359,32 @@ fn the_holder_hears_once_for_which_births_the_follower_asks() {
     assert_eq!(one.told[1..], [Output::Asked(asks[..1].to_vec())]);
 }
 
+/// The birth that came was dropped on its way to the follower, which never asked again.
+#[test]
+fn a_birth_that_is_lacking_still_is_asked_for_again() {
+    let mut store = Store::default();
+    let (mut one, sent_at) = Bridge::holder(&mut store);
+    let mut now = sent_at + MOMENT;
+    let mut two = Bridge::start("two", now);
+    let asks = vec!["Nordsee/gw".to_owned()];
+    let mut asked = Vec::new();
+    for _ in 0..20 {
+        two.lease.handle_asks(asks.clone(), now);
+        two.drain();
+        let end = now + RENEW * 5;
+        serve_both(&mut one, &mut two, &mut store, now, end);
+        now = end;
+        asked.push(one.told.len());
+    }
+    // In five minutes, with pauses of a half, one, two minutes.
+    assert_eq!((asked.first(), asked.last()), (Some(&1), Some(&4)), "{asked:?}");
+    two.lease.handle_asks(Vec::new(), now);
+    two.drain();
+    let end = now + Duration::from_secs(600);
+    serve_both(&mut one, &mut two, &mut store, now, end);
+    assert_eq!(one.told.len(), 4);
+}
+
 #[test]
 fn an_answer_that_comes_late_shows_no_more_than_was_known_when_it_was_given() {
     let mut store = Store::default();

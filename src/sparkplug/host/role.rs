@@ -52,6 +52,17 @@ impl Host {
         }
     }
 
+    /// Whether an edge node is behind a server that is not connected; of one that was never heard,
+    /// whether no server is.
+    pub fn is_out_of_reach(&self, edge: &EdgeNode) -> bool {
+        let index = self.session_index(&edge.group, &edge.node);
+        let session = index.and_then(|index| self.sessions.get(index));
+        match session.and_then(EdgeSession::heard_on) {
+            Some(server) => !self.servers.is_up(server),
+            None => !self.servers.is_any_up(),
+        }
+    }
+
     /// A connection of a host that listens: its own STATE is not to come back.
     pub(super) fn connected_silently(&mut self, server: ServerId) {
         self.servers.delivered(server);

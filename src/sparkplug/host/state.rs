@@ -232,7 +232,8 @@ impl ConnectedServers {
     }
 }
 
-fn parse(payload: &[u8]) -> Option<(bool, Timestamp)> {
+/// What a STATE message says, and of when.
+pub(crate) fn parse(payload: &[u8]) -> Option<(bool, Timestamp)> {
     let value: Value = serde_json::from_slice(payload).ok()?;
     let online = value.get("online")?.as_bool()?;
     let time = value.get("timestamp")?.as_i64()?;

@@ -63,6 +63,11 @@ impl EdgeSession {
         self.server == Some(server)
     }
 
+    /// The server that it was heard on last.
+    pub(crate) fn heard_on(&self) -> Option<ServerId> {
+        self.server
+    }
+
     /// Whether a server that is not connected may be the only one that it is behind, so that its
     /// silence says nothing: nothing was heard of it since the start, or it was lost with its server.
     pub(super) fn may_be_behind_another(&self, context: &SessionContext<'_>) -> bool {

@@ -184,6 +184,12 @@ impl<J> Lanes<J> {
         self.writes
     }
 
+    /// Takes out the jobs that have no turn while writes are held.
+    pub(super) fn take_held(&mut self) -> Vec<J> {
+        let held = self.lanes.iter_mut().filter(|queue| queue.lane.writes());
+        held.flat_map(|queue| std::mem::take(&mut queue.jobs)).collect()
+    }
+
     /// Other rates hold from now on.
     pub(super) fn set_rates(&mut self, rates: &ProvisioningRates) {
         for queue in &mut self.lanes {
@@ -296,6 +302,8 @@ mod tests {
         assert_eq!((lanes.pop(now), lanes.poll_timeout()), (None, None));
         lanes.push(CallLane::DescribeAsset, 2);
         assert_eq!((lanes.pop(now), lanes.pop(now)), (Some(2), None));
+        assert_eq!((lanes.take_held(), lanes.take_held()), (vec![1], Vec::new()));
+        lanes.push(CallLane::CreateAsset, 1);
         lanes.set_writes(Writes::Allowed);
         assert!(lanes.poll_timeout().is_some());
         assert_eq!(lanes.pop(now), Some(1));

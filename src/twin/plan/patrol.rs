@@ -13,8 +13,11 @@ pub(super) const PATROL_INTERVAL: Duration = Duration::from_secs(3600);
 
 impl Plan {
     /// Checks again whether the assets without values of their own exist. What has nothing below it
-    /// that is there may be deleted.
-    pub(super) fn patrol(&mut self, assets: &DesiredAssets, now: Instant) {
+    /// that is there may be deleted. A bridge that follows looks for what it lacks instead.
+    pub(super) fn patrol(&mut self, models: &DesiredModels, assets: &DesiredAssets, now: Instant) {
+        if self.holds_writes() {
+            return self.look_for_made(models, now);
+        }
         self.next_patrol = now + PATROL_INTERVAL;
         for (ix, _) in assets.iter().filter(|(_, asset)| asset.kind.is_without_values()) {
             if let Some(state) = self.assets.get_mut(ix.0 as usize)

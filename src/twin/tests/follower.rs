@@ -1,5 +1,7 @@
 //! Two twins on one stream: one acts, the other follows and takes over.
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 fn both(one: &mut Rig, other: &mut Rig, event: &Event) {
@@ -254,4 +256,193 @@ fn an_asset_on_a_model_of_other_people_is_told() {
     assert!(
         problems.any(|(subject, why)| subject == "model Theirs" && why.contains("not touched"))
     );
+}
+
+/// What SiteWise has once all of this holder arrived, whose clock is ahead by five minutes.
+fn written_ahead(holder: Rig) -> FakeSiteWise {
+    let mut taken = holder.sitewise;
+    for QueuedPoint { point, .. } in holder.points {
+        let Point { stream, time, quality, value, .. } = point;
+        let time = time.plus(Duration::from_secs(300));
+        taken.put(stream.asset, stream.property, Tqv { time, quality, value });
+    }
+    taken
+}
+
+/// Its own connection to the server is lost.
+fn lost(rig: &Rig, source: Source) -> Event {
+    let (time, clock) = (rig.now.wall, ClockSource::Host);
+    Event::Death(Death { source, time, clock, cause: DeathCause::ConnectionLost })
+}
+
+/// Two bridges that know a node with a turbine, after two minutes: the follower has looked for what the
+/// holder made.
+fn two_with_a_turbine() -> (Rig, Rig, Event) {
+    let (mut holder, mut follower) = two();
+    let born = birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]);
+    both(&mut holder, &mut follower, &born);
+    holder.seconds(10);
+    follower.sitewise = holder.sitewise.clone();
+    holder.seconds(110);
+    follower.seconds(120);
+    (holder, follower, born)
+}
+
+fn told(rig: &Rig, from: usize) -> BTreeMap<Stream, (Quality, Variant)> {
+    let points = rig.points[from..].iter().map(|waiting| &waiting.point);
+    points.map(|point| (point.stream, (point.quality, point.value.clone()))).collect()
+}
+
+/// It wrote machines as offline, and their values as stale, that the holder heard: and what repaired
+/// that was let go, since the holder had heard it.
+#[test]
+fn a_follower_that_lost_its_connection_says_nothing_of_the_machines_behind_it() {
+    for (away, rewrites) in [(10, false), (200, true)] {
+        let (_, mut follower, born) = two_with_a_turbine();
+        let before = follower.points.len();
+        follower.event(lost(&follower, node()));
+        follower.seconds(away);
+        assert_eq!(told(&follower, before), BTreeMap::new(), "{away}");
+        assert_eq!(
+            follower.twin.presence_of(&node()).liveness,
+            crate::twin::view::Liveness::Unknown
+        );
+        follower.event(born);
+        let told = told(&follower, before);
+        assert!(told.values().any(|told| *told == (Quality::Good, Variant::Boolean(true))));
+        // Whether the holder, as deaf, has marked its values meanwhile is not known.
+        let speed = (Quality::Good, Variant::Double(12.0));
+        assert_eq!(told.values().any(|told| *told == speed), rewrites, "{told:?}");
+        follower.seconds(200);
+        assert!(!told.values().any(|(quality, _)| *quality != Quality::Good));
+        follower.check_conservation();
+    }
+}
+
+/// Nobody is left who hears them.
+#[test]
+fn who_begins_to_act_without_its_connection_decides_what_it_did_not_while_it_followed() {
+    let (holder, mut follower, born) = two_with_a_turbine();
+    let died = follower.offset();
+    follower.event(lost(&follower, node()));
+    follower.seconds(100);
+    follower.sitewise = holder.sitewise.clone();
+    follower.twin.decide_lost(|_| true, follower.now);
+    follower.twin.act(follower.now);
+    follower.seconds(1);
+    let offline = Some((Quality::Good, Variant::Boolean(false)));
+    assert_eq!(follower.shown("gw", "Online"), offline);
+    let last_death = Some((Quality::Good, Variant::Double((START + died) as f64 / 1_000.0)));
+    assert_eq!(follower.shown("gw", "Last death"), last_death);
+    assert_eq!(follower.shown("T1", "Speed"), Some((Quality::Uncertain, Variant::Double(12.0))));
+    assert_eq!(follower.expected, [""; 0]);
+    follower.event(born);
+    follower.seconds(1);
+    assert_eq!(follower.shown("gw", "Online"), Some((Quality::Good, Variant::Boolean(true))));
+    assert_eq!(follower.shown("T1", "Speed"), Some((Quality::Good, Variant::Double(12.0))));
+}
+
+/// Its connection is back, and the births are not there yet.
+#[test]
+fn who_begins_to_act_asks_those_that_it_has_not_heard_again() {
+    let (_, mut follower, _) = two_with_a_turbine();
+    let device_born = birth(device("D"), Vec::new(), vec![turbine("T2", 0, 12.0, 0)]);
+    follower.event(device_born);
+    follower.event(lost(&follower, device("D")));
+    follower.event(lost(&follower, node()));
+    follower.seconds(100);
+    let before = follower.points.len();
+    follower.twin.decide_lost(|_| false, follower.now);
+    follower.twin.act(follower.now);
+    follower.drain();
+    assert_eq!(follower.expected, ["Nordsee/gw D"]);
+    let presence = told(&follower, before);
+    assert!(!presence.values().any(|(_, value)| matches!(value, Variant::Boolean(_))));
+    let died = follower.offset();
+    let Event::Death(silent) = death(node(), died) else { unreachable!("it is a death") };
+    follower.event(Event::Death(Death { cause: DeathCause::Silent, ..silent }));
+    follower.seconds(1);
+    let offline = Some((Quality::Good, Variant::Boolean(false)));
+    assert_eq!(follower.shown("gw", "Online"), offline);
+    let last_death = Some((Quality::Good, Variant::Double((START + died) as f64 / 1_000.0)));
+    assert_eq!(follower.shown("gw", "Last death"), last_death);
+}
+
+/// It was cut off, gave the lease back, and marked all values a minute later: nothing that does not
+/// change was repaired.
+#[test]
+fn a_holder_that_was_cut_off_marks_nothing_once_it_follows() {
+    let (mut holder, _, _) = two_with_a_turbine();
+    holder.event(lost(&holder, node()));
+    assert_eq!(holder.shown("gw", "Online"), Some((Quality::Good, Variant::Boolean(false))));
+    holder.seconds(2);
+    holder.twin.follow();
+    holder.seconds(600);
+    let speed = |rig: &Rig| rig.shown("T1", "Speed").map(|(quality, _)| quality);
+    assert_eq!(speed(&holder), Some(Quality::Good));
+    holder.twin.decide_lost(|_| true, holder.now);
+    holder.twin.act(holder.now);
+    holder.seconds(1);
+    assert_eq!(speed(&holder), Some(Quality::Uncertain));
+}
+
+/// The clock of the bridge before was ahead: what it had written stayed the latest, and a dead machine
+/// online.
+#[test]
+fn presence_after_a_take_over_is_later_than_what_the_bridge_before_wrote() {
+    let (holder, mut follower, _) = two_with_a_turbine();
+    follower.sitewise = written_ahead(holder);
+    follower.twin.act(follower.now);
+    follower.seconds(5);
+    let online = |rig: &Rig| rig.shown("gw", "Online");
+    assert_eq!(online(&follower), Some((Quality::Good, Variant::Boolean(true))));
+    follower.event(death(node(), follower.offset()));
+    assert_eq!(online(&follower), Some((Quality::Good, Variant::Boolean(false))));
+}
+
+/// It is dead already when SiteWise is read.
+#[test]
+fn what_hides_presence_after_a_take_over_is_corrected() {
+    let (holder, mut follower, _) = two_with_a_turbine();
+    follower.event(death(node(), follower.offset()));
+    follower.sitewise = written_ahead(holder);
+    follower.twin.act(follower.now);
+    follower.seconds(5);
+    let offline = Some((Quality::Good, Variant::Boolean(false)));
+    assert_eq!(follower.shown("gw", "Online"), offline);
+}
+
+/// What it had queued waited until it acted itself, in memory or on disk, perhaps for weeks.
+#[test]
+fn what_a_follower_has_queued_goes_once_the_holder_has_made_the_asset() {
+    let flow = |slot, name: &str| leaf(slot, name, DataType::Double, sample(0, Value::Double(1.0)));
+    let pump = birth(device("P1"), Vec::new(), vec![flow(0, "Flow")]);
+    let larger = birth(device("P1"), Vec::new(), vec![flow(0, "Flow"), flow(1, "Head")]);
+    let (mut other, mut rig) = (Rig::new(), Rig::new());
+    both(&mut other, &mut rig, &birth(node(), Vec::new(), Vec::new()));
+    both(&mut other, &mut rig, &pump);
+    // In the midst of the creation its lease lapses.
+    rig.twin.follow();
+    other.seconds(60);
+    let gated = |rig: &Rig| rig.points.iter().filter(|waiting| waiting.gate.is_some()).count();
+    assert!(gated(&rig) > 0, "the case");
+    rig.sitewise = other.sitewise.clone();
+    rig.sitewise.writes.clear();
+    rig.seconds(180);
+    assert_eq!(gated(&rig), 0);
+    // A property that comes later, too.
+    both(&mut other, &mut rig, &larger);
+    rig.seconds(5);
+    assert!(gated(&rig) > 0, "the case");
+    other.seconds(60);
+    rig.sitewise = other.sitewise.clone();
+    rig.sitewise.writes.clear();
+    rig.seconds(180);
+    assert_eq!(gated(&rig), 0);
+    assert_eq!(rig.sitewise.writes, [""; 0]);
+    assert_eq!(rig.twin.plan().problems().collect::<Vec<_>>(), []);
+    rig.twin.act(rig.now);
+    rig.seconds(60);
+    let created = rig.sitewise.writes.iter().filter(|write| write.starts_with("create"));
+    assert_eq!(created.collect::<Vec<_>>(), [""; 0]);
 }

@@ -32,7 +32,7 @@ use crate::twin::writer::PointWriter;
 /// Calls in flight; the rest waits as assets, not as their properties.
 const CALLS: usize = 64;
 /// Entries of a batch, or a few more. A multiple of what a call takes, so that calls are full.
-const ENTRIES: usize = 8 * ENTRIES_PER_BATCH_READ;
+pub(super) const ENTRIES: usize = 8 * ENTRIES_PER_BATCH_READ;
 /// Properties read of a model that unrelated machines share, at most: five calls a machine.
 const SHARED_PROPERTIES: usize = 5 * ENTRIES_PER_BATCH_READ;
 
@@ -53,10 +53,12 @@ pub(in crate::twin) struct ShownValueReads {
     /// Values of sources that were offline at the start: read last.
     pub(super) offline_at_start: OfflineAtStart,
     orphan_batches: FxHashMap<u64, Vec<OrphanValue>>,
+    /// Whose presence is read, by batch.
+    pub(super) presence_batches: FxHashMap<u64, Vec<Source>>,
     /// How these values were marked, until a birth has them again: what is read then may be from
     /// before the mark.
     pub(super) stale_marks: FxHashMap<Stream, StaleMark>,
-    next_id: u64,
+    pub(super) next_id: u64,
 }
 
 /// What is to be read of a source.
@@ -318,6 +320,9 @@ impl Twin {
 
     /// Handles a batch of what SiteWise shows.
     pub(in crate::twin) fn looked_up(&mut self, batch: u64, shown: Vec<ShownRead>, now: Now) {
+        if let Some(of) = self.lookups.presence_batches.remove(&batch) {
+            return self.presence_reread(of, shown, now);
+        }
         let Self { lookups, sources, writer, restored, .. } = self;
         if let Some(of) = lookups.orphan_batches.remove(&batch) {
             lookups.calls -= of.len().div_ceil(ENTRIES_PER_BATCH_READ);

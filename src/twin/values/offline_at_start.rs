@@ -207,9 +207,12 @@ impl Twin {
         self.read_offline(now);
     }
 
-    /// Starts reading the values of sources that are offline and were not born since the start.
+    /// Starts reading the values of sources that are offline and were not born since the start. A
+    /// bridge that follows leaves that to the one that acts, which may have heard their births.
     pub(in crate::twin) fn read_offline(&mut self, now: Now) {
-        if self.lookups.due().is_none_or(|due| due > now.instant) {
+        if self.writer.world.plan.holds_writes()
+            || self.lookups.due().is_none_or(|due| due > now.instant)
+        {
             return;
         }
         let Self { lookups, sources, writer, .. } = self;

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::app::engine::lease::LeaseParts;
+use crate::app::links::{LinkFactory, Links};
 use crate::delivery::point::Key;
+use crate::dynamodb::LeaseTable;
 use crate::twin::plan::api_call::ApiCall;
 use crate::twin::tests::fake::FakeSiteWise;
 
@@ -47,9 +50,24 @@ impl Process {
 
     /// The same, where something happens to the folder before the first message.
     fn start_after(folder: &Path, bound: u64, happens: impl FnOnce()) -> Self {
+        Self::start_as(folder, bound, happens, |engine| engine)
+    }
+
+    /// As one of two bridges, which follows.
+    fn follow(folder: &Path) -> Self {
+        Self::start_as(folder, 1 << 30, || {}, |engine| engine.with_lease(lease()))
+    }
+
+    fn start_as(
+        folder: &Path,
+        bound: u64,
+        happens: impl FnOnce(),
+        role: impl FnOnce(Engine<Silent>) -> Engine<Silent>,
+    ) -> Self {
         let wake = Arc::new(Notify::new());
         let disk = DiskOutbox::open(folder, bound, Arc::clone(&wake)).unwrap();
-        let (mut engine, published) = engine_with((Box::new(disk), wake));
+        let (engine, published) = engine_with((Box::new(disk), wake));
+        let mut engine = role(engine);
         engine.catch_up.limit = BUFFERED;
         let (unanswered, taken) = (Vec::new(), BTreeSet::new());
         let mut process = Self { engine, published, unanswered, sitewise: None, taken };
@@ -157,6 +175,30 @@ impl Process {
     fn kill(mut self) -> BTreeSet<Key> {
         self.engine.outbox.close(Duration::from_secs(30));
         self.taken
+    }
+}
+
+/// A lease whose table nobody reaches.
+fn lease() -> LeaseParts {
+    let config = config();
+    let aws = aws_config::SdkConfig::builder()
+        .behavior_version(aws_config::BehaviorVersion::latest())
+        .region(aws_config::Region::new("eu-central-1"))
+        .endpoint_url("http://127.0.0.1:1")
+        .build();
+    let url = "dynamodb://sparkwise/Nordsee".parse().unwrap();
+    let factory = LinkFactory {
+        mqtt: config.mqtt,
+        sparkplug: config.sparkplug,
+        observer_id: "follows".into(),
+        inbound: mpsc::channel(1).0,
+    };
+    LeaseParts {
+        table: LeaseTable::new(&aws, url).unwrap(),
+        id: "one".into(),
+        links: Links::open(factory).unwrap(),
+        window_span: Duration::from_secs(70),
+        window_bytes: 1 << 30,
     }
 }
 
@@ -361,4 +403,50 @@ async fn what_a_server_sent_that_was_taken_out_of_mqtt_url_is_replayed() {
             assert!(found >= METRICS as usize, "{name}: {found} values of message {number}");
         }
     }
+}
+
+/// They went into the window in memory, were deleted from the disk, and were let go: the other bridge
+/// had heard the plant for long by then, but not while the process before ran.
+#[tokio::test]
+async fn a_follower_delivers_what_a_process_before_it_stored() {
+    const EACH: u32 = 40;
+    let folder = Folder::new("follows");
+    let mut before = Process::start(&folder.0, 1 << 30);
+    let mut edge = Edge::new(EdgeNode::new("g", "n"), 0);
+    let first = time(0);
+    let at = |number: u32| first.plus(Duration::from_secs(number.into()));
+    before.hear(edge.nbirth(at(0), metrics(0)));
+    for number in 1..EACH {
+        before.hear(edge.ndata(at(number), metrics(number)));
+    }
+    before.kill();
+    let mut process = Process::follow(&folder.0);
+    // SiteWise does not have the asset: only who holds the lease makes it.
+    let saved = |process: &Process| {
+        let engine = &process.engine;
+        engine.sync_state == SyncState::Done && !engine.stores_inbound
+    };
+    process.until(saved).await;
+    let ledger = process.ledger();
+    assert!(ledger.balances(), "{ledger:?}");
+    assert!(process.engine.outbox.len() >= (EACH * METRICS) as usize, "{ledger:?}");
+    process.kill();
+    assert_eq!(heard_files(&folder.0), 0);
+}
+
+/// A kill right after the initial sync lost what had been safe on disk.
+#[tokio::test]
+async fn what_is_in_a_follower_s_window_alone_stays_on_disk() {
+    let folder = Folder::new("window");
+    let mut process = Process::follow(&folder.0);
+    let mut edge = Edge::new(EdgeNode::new("g", "n"), 0);
+    process.hear(edge.nbirth(time(0), metrics(0)));
+    process.hear(edge.ndata(time(1), metrics(1)));
+    process.until(|process| process.engine.sync_state == SyncState::Done).await;
+    for _ in 0..10 {
+        process.turn();
+    }
+    assert!(process.engine.stores_inbound && process.engine.outbox.is_empty());
+    process.kill();
+    assert!(heard_files(&folder.0) > 0);
 }
