@@ -35,6 +35,7 @@ use crate::twin::identity::Namespace;
 
 mod calm;
 mod deferred;
+mod naming;
 
 /// A SiteWise that never answers; or that answers with a fault for each value, and counts requests.
 #[derive(Default)]
