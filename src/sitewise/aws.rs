@@ -40,7 +40,7 @@ use super::cache::ModelCache;
 use super::cause::{self, Cause, Plane};
 use super::client::SiteWise;
 use super::convert::{self, NotAnId};
-use super::endpoint::Endpoint;
+use super::endpoint::{self, Endpoint};
 use super::fault;
 use super::host_prefix::NoHostPrefix;
 use super::limits::PAGE_ITEMS;
@@ -440,8 +440,10 @@ async fn load_credentials(provider: &SharedCredentialsProvider) -> Result<Creden
 }
 
 fn sts(config: &SdkConfig, answered: &ResponseInspector) -> aws_sdk_sts::Client {
-    let config = aws_sdk_sts::config::Builder::from(config).interceptor(answered.clone());
-    aws_sdk_sts::Client::from_conf(config.build())
+    let mut sts = aws_sdk_sts::config::Builder::from(config).interceptor(answered.clone());
+    // Else an empty variable would be the address of each call.
+    sts.set_endpoint_url(endpoint::custom_url(config, "STS"));
+    aws_sdk_sts::Client::from_conf(sts.build())
 }
 
 /// Something that SiteWise's API has no way to say.
