@@ -16,7 +16,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -24,6 +23,7 @@ use tracing::{info, warn};
 
 pub(crate) use self::doors::signed_address;
 use self::engine::{Engine, EngineResult, LateCourier, Reporting, ShutdownPatience};
+use self::engine::{NamespaceRequest, log_namespace};
 pub use self::ledger::{LateAccount, Ledger, MessageCounts, OutboxLosses};
 use self::servers::{ServerState, ServerStates};
 use crate::bridge::{self, Bridge};
@@ -101,21 +101,27 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
     force_stop: impl Future<Output = ()>,
 ) -> Result<Ledger, Error> {
-    tokio::pin!(shutdown);
     let listener = Listener::bind(&config.console).await.map_err(Error::Console)?;
-    let console = ConsoleTask::start(listener, "the AWS account and region are not known yet");
+    let console = ConsoleTask::start(listener, "the engine is not running yet");
     let sitewise = AwsSiteWise::from_env().await?;
     let endpoint = sitewise.endpoint();
     info!(sitewise.endpoint = %endpoint, "SiteWise endpoint: {endpoint}");
     let namespace = match &config.twin.namespace {
-        Some(namespace) => namespace.clone(),
-        None => tokio::select! {
-            namespace = namespace_of(&sitewise, &console.queries) => namespace,
-            () = &mut shutdown => return Ok(finish_early_shutdown()),
-        },
+        Some(namespace) => NamespaceSource::Known(namespace.clone()),
+        None => {
+            let account = sitewise.account_request();
+            NamespaceSource::Asked(NamespaceRequest::start(account))
+        }
     };
     let courier = late_courier(&config, &sitewise);
-    run_engine(config, console, (sitewise, courier), &namespace, (shutdown, force_stop)).await
+    run_engine(config, console, (sitewise, courier), namespace, (shutdown, force_stop)).await
+}
+
+/// Where the namespace of all ids comes from.
+enum NamespaceSource {
+    Known(String),
+    /// It is the account and region, which are asked for while the engine runs.
+    Asked(NamespaceRequest),
 }
 
 /// The console's task, and the engine's end of its query channel.
@@ -143,32 +149,6 @@ fn finish_early_shutdown() -> Ledger {
     let ledger = Ledger::default();
     ledger.log_final(Duration::ZERO, ShutdownPatience::None);
     ledger
-}
-
-/// Account and region, retried until there is an answer: without them no id can be derived.
-async fn namespace_of(sitewise: &AwsSiteWise, answers: &QueryReceiver) -> String {
-    let backoff = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_secs(1))
-        .with_max_delay(Duration::from_secs(60))
-        .with_jitter()
-        .without_max_times();
-    let ask = || sitewise.account_and_region();
-    let answer = ask
-        .retry(backoff)
-        .sleep(tokio::time::sleep)
-        .notify(|fault, delay| {
-            let reason = format!("cannot determine the AWS account: {}", fault.explain());
-            answers.set_starting_reason(&reason);
-            warn!(
-                sitewise.cause = fault.cause.label(),
-                "{reason}; retrying in {}; the account is not needed where TWIN_NAMESPACE \
-                    is set",
-                crate::time::rounded(delay)
-            );
-        })
-        .await;
-    // The retries never end with a fault: there is no last one.
-    answer.map(|(account, region)| format!("{account}/{region}")).unwrap_or_default()
 }
 
 /// Runs the bridge against any SiteWise, until `shutdown`, and returns the ledger.
@@ -200,6 +180,7 @@ pub async fn run_with_console<S: SiteWise>(
 ) -> Result<Ledger, Error> {
     let console = ConsoleTask::start(listener, "the engine is not running yet");
     let end = (shutdown, std::future::pending());
+    let namespace = NamespaceSource::Known(namespace.to_owned());
     run_engine(config, console, (sitewise, None), namespace, end).await
 }
 
@@ -207,7 +188,7 @@ async fn run_engine<S: SiteWise>(
     config: Config,
     console: ConsoleTask,
     (sitewise, courier): (S, Option<LateCourier>),
-    namespace: &str,
+    namespace: NamespaceSource,
     end: (impl Future<Output = ()>, impl Future<Output = ()>),
 ) -> Result<Ledger, Error> {
     let ConsoleTask { queries, task, cancel_on_drop: console } = console;
@@ -236,11 +217,14 @@ async fn run_engine<S: SiteWise>(
     }
     drop(inbound);
 
-    info!(
-        twin.namespace = namespace,
-        "ids of models and assets are derived from the namespace {namespace}"
-    );
-    let bridge = Bridge::new(bridge_config(&config, Namespace::new(namespace)), rand_seed());
+    let (name, naming) = match namespace {
+        NamespaceSource::Known(name) => {
+            log_namespace(&name);
+            (name, None)
+        }
+        NamespaceSource::Asked(request) => (String::new(), Some(request)),
+    };
+    let bridge = Bridge::new(bridge_config(&config, Namespace::new(&name)), rand_seed());
     let report = Reporting {
         host_id: config.sparkplug.host_id.clone(),
         outbox_max_bytes: config.outbox.max_bytes,
@@ -254,6 +238,9 @@ async fn run_engine<S: SiteWise>(
         labels => bridge.with_labels(labels.clone(), rand_seed()),
     };
     let mut engine = Engine::new(bridge, outbox, sitewise, ServerStates(servers), report);
+    if let Some(naming) = naming {
+        engine = engine.with_naming(naming);
+    }
     if let Some(commands) = &config.commands {
         let doors = doors::open(commands, &mut connections, &cancel).await?;
         engine = engine.with_commands(commands.rules.clone(), doors);

@@ -36,6 +36,7 @@ use crate::sparkplug::event::Event;
 use crate::sparkplug::host::{self, Host, LostSenders, ServerId};
 use crate::time::{ClockAgreement, Instant, Now, Timestamp};
 use crate::twin::folders::FolderSurvey;
+use crate::twin::identity::Namespace;
 use crate::twin::plan::api_call::{CallId, CallResult};
 use crate::twin::{self, Twin};
 
@@ -90,6 +91,22 @@ impl Bridge {
             labels: None,
             outputs: VecDeque::new(),
         }
+    }
+
+    /// The namespace of the configuration is none: the real one is handed over later, and until then
+    /// what the plant says is buffered.
+    pub fn await_namespace(&mut self) {
+        self.twin.await_namespace();
+    }
+
+    /// Why the namespace is not known yet.
+    pub fn namespace_unknown(&mut self, why: &str) {
+        self.twin.namespace_unknown(why);
+    }
+
+    /// The namespace that was awaited.
+    pub fn handle_namespace(&mut self, namespace: Namespace) {
+        self.twin.handle_namespace(namespace);
     }
 
     /// A session with a server has begun, all subscriptions granted.

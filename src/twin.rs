@@ -23,6 +23,7 @@ mod layout;
 pub mod mapping;
 mod models;
 mod names;
+mod naming;
 mod other_model;
 pub mod plan;
 mod presence;

@@ -12,6 +12,7 @@ mod late;
 mod lease;
 mod logging;
 mod missing_births;
+mod naming;
 mod outputs;
 mod rejection_lines;
 mod repeated_lines;
@@ -33,6 +34,7 @@ use late::LateSteps;
 use lease::Keeper;
 pub(super) use lease::LeaseParts;
 use missing_births::MissingBirths;
+pub(super) use naming::{NamespaceRequest, log_namespace};
 use rejection_lines::RejectionLines;
 use repeated_lines::RepeatedLines;
 use startup_offline::StartupOfflineReport;
@@ -147,6 +149,8 @@ pub(super) struct Engine<S> {
     late: LateSteps,
     /// None for a bridge that acts alone.
     keeper: Option<Box<Keeper>>,
+    /// None once the namespace is known.
+    naming: Option<NamespaceRequest>,
 }
 
 /// Progress of the initial sync.
@@ -217,6 +221,7 @@ impl<S: SiteWise> Engine<S> {
             doors: CommandDoors::default(),
             late: LateSteps::default(),
             keeper: None,
+            naming: None,
         }
     }
 
@@ -252,6 +257,7 @@ impl<S: SiteWise> Engine<S> {
                 () = &mut shutdown => break,
                 ready = self.senders.wait_for_responses() => self.handle_responses(ready)?,
                 Some(done) = self.calls.join_next() => self.handle_call_result(done)?,
+                told = NamespaceRequest::next(&mut self.naming) => self.handle_naming(told)?,
                 Some(quotas) = self.quota_request.join_next() => self.handle_quotas(quotas)?,
                 Some(query) = queries.recv() => self.answer_query(query),
                 request = self.doors.next() => self.handle_requests(request),
@@ -309,6 +315,7 @@ impl<S: SiteWise> Engine<S> {
                 }
                 ready = self.senders.wait_for_responses() => self.handle_responses(ready)?,
                 Some(done) = self.calls.join_next() => self.handle_call_result(done)?,
+                told = NamespaceRequest::next(&mut self.naming) => self.handle_naming(told)?,
                 Some(query) = queries.recv() => self.answer_query(query),
                 request = self.doors.next() => self.handle_requests(request),
                 done = self.late.next() => self.handle_late_done(done)?,

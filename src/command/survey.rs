@@ -216,6 +216,7 @@ mod tests {
                 name: "engHigh".into(),
                 datatype: Some(DataType::Double),
                 value: Some(Value::Double(high)),
+                rejected_value: None,
             }));
             let rules = AllowRules::parse(&format!("Nordsee/gw/Limit = {rule}")).unwrap();
             let mut metrics = Metrics::default();

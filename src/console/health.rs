@@ -171,7 +171,7 @@ mod tests {
     fn no_reason_says_a_word_twice() {
         let url = || "mqtt://h".to_owned();
         let all = [
-            NotReadyReason::Starting("the AWS account and region are not known yet".into()),
+            NotReadyReason::Starting("the engine is not running yet".into()),
             NotReadyReason::ShuttingDown,
             NotReadyReason::EngineNotResponding,
             NotReadyReason::NotConnected { url: url(), trouble: Some("refused".into()) },
@@ -179,7 +179,7 @@ mod tests {
             NotReadyReason::NotSynced(Some("calls to SiteWise fail".to_owned())),
             NotReadyReason::SiteWiseUnreachable { said: None, since: None, waiting: 7 },
         ];
-        assert_eq!(all[0].line(), "starting: the AWS account and region are not known yet");
+        assert_eq!(all[0].line(), "starting: the engine is not running yet");
         let foreign =
             NotReadyReason::NotConnected { url: "mqtt://h\u{202e}\n".into(), trouble: None };
         assert!(foreign.line().contains("mqtt://h\\u{202e}\\n is not"), "{}", foreign.line());

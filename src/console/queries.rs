@@ -88,11 +88,6 @@ impl EngineQueries {
 }
 
 impl QueryReceiver {
-    /// Until [`set_running`](Self::set_running), every query fails with this reason.
-    pub fn set_starting_reason(&self, reason: &str) {
-        self.lifecycle.send_replace(EngineLifecycle::Starting(reason.into()));
-    }
-
     /// From now on queries are answered.
     pub fn set_running(&self) {
         self.lifecycle.send_replace(EngineLifecycle::Running);

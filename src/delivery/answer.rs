@@ -31,6 +31,8 @@ const SECOND_FULL_TRIES_AT_SHUTDOWN: u8 = 1;
 /// The same where nothing is remembered of its second: an earlier process may have filled it, or it
 /// was filled long ago. SiteWise names the time, and a rate that is exceeded passes sooner.
 const FORGOTTEN_SECOND_TRIES: u8 = 8;
+/// The same during shutdown.
+const FORGOTTEN_SECOND_TRIES_AT_SHUTDOWN: u8 = 1;
 
 /// What is to happen to a value that was sent.
 enum ValueOutcome<'a> {
@@ -117,9 +119,9 @@ impl Delivery {
             self.figures.billed_messages += billing::messages(accepted);
         }
         let mut retryable: Vec<(PendingValue, &ApiFault)> = Vec::new();
-        let tries_before_full = match self.linger_mode {
-            LingerMode::Configured => SECOND_FULL_TRIES,
-            LingerMode::None => SECOND_FULL_TRIES_AT_SHUTDOWN,
+        let (tries_before_full, tries_if_forgotten) = match self.linger_mode {
+            LingerMode::Configured => (SECOND_FULL_TRIES, FORGOTTEN_SECOND_TRIES),
+            LingerMode::None => (SECOND_FULL_TRIES_AT_SHUTDOWN, FORGOTTEN_SECOND_TRIES_AT_SHUTDOWN),
         };
         let mut billed = Vec::new();
         let sent_count = values.len();
@@ -129,7 +131,7 @@ impl Delivery {
             let is_full = || self.streams.get(slot).is_some_and(|state| state.is_full_at(&value));
             let tries_before_full = match !errors.is_empty() && is_full() {
                 true => tries_before_full,
-                false => FORGOTTEN_SECOND_TRIES,
+                false => tries_if_forgotten,
             };
             match outcome(&value, errors, any_named, tries_before_full) {
                 ValueOutcome::Settled => {

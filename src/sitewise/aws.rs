@@ -18,6 +18,7 @@ mod values;
 mod websocket;
 
 use std::fmt::Display;
+use std::pin::Pin;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ use super::cache::ModelCache;
 use super::cause::{self, Cause, Plane};
 use super::client::SiteWise;
 use super::convert::{self, NotAnId};
-use super::endpoint::Endpoint;
+use super::endpoint::{self, Endpoint};
 use super::fault;
 use super::host_prefix::NoHostPrefix;
 use super::limits::PAGE_ITEMS;
@@ -52,6 +53,9 @@ use sdk::NoRegion;
 use sdk::ServiceConfig;
 use values::PutValues;
 pub use websocket::WebSocketSigner;
+
+/// The AWS account and region, or why they are not known.
+type AccountAndRegion = Result<(String, String), ApiFault>;
 
 /// How long a call may take as a whole, loading credentials included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -138,6 +142,17 @@ impl AwsSiteWise {
     /// See [`account_and_region`].
     pub async fn account_and_region(&self) -> Result<(String, String), ApiFault> {
         ask_for_account(&self.config, &self.inspector).await
+    }
+
+    /// What asks the same, as often as it is called, beside the client.
+    pub(crate) fn account_request(
+        &self,
+    ) -> impl FnMut() -> Pin<Box<dyn Future<Output = AccountAndRegion> + Send>> + Send + use<> {
+        let (config, inspector) = (self.config.clone(), self.inspector.clone());
+        move || {
+            let (config, inspector) = (config.clone(), inspector.clone());
+            Box::pin(async move { ask_for_account(&config, &inspector).await })
+        }
     }
 }
 
@@ -425,8 +440,10 @@ async fn load_credentials(provider: &SharedCredentialsProvider) -> Result<Creden
 }
 
 fn sts(config: &SdkConfig, answered: &ResponseInspector) -> aws_sdk_sts::Client {
-    let config = aws_sdk_sts::config::Builder::from(config).interceptor(answered.clone());
-    aws_sdk_sts::Client::from_conf(config.build())
+    let mut sts = aws_sdk_sts::config::Builder::from(config).interceptor(answered.clone());
+    // Else an empty variable would be the address of each call.
+    sts.set_endpoint_url(endpoint::custom_url(config, "STS"));
+    aws_sdk_sts::Client::from_conf(sts.build())
 }
 
 /// Something that SiteWise's API has no way to say.

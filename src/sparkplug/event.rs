@@ -143,8 +143,10 @@ pub struct StaticProperty {
     pub name: Arc<str>,
     /// Declared or inferred type.
     pub datatype: Option<DataType>,
-    /// Its value; none where it is null or absent.
+    /// Its value; none where it is null, absent, or none of its type.
     pub value: Option<Value>,
+    /// What is none of its type, as it came.
+    pub rejected_value: Option<Box<Value>>,
 }
 
 /// Values of one source.

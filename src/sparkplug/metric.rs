@@ -8,7 +8,7 @@ use super::event::{Sample, SparkplugQuality, StaticProperty};
 use super::findings::{Finding, FindingCounts};
 use super::limits;
 use super::proto::payload as wire;
-use super::value::{ValueError, WireField};
+use super::value::{Value, ValueError, WireField};
 use super::{quality, text};
 use crate::time::Timestamp;
 
@@ -89,6 +89,7 @@ pub(crate) fn property(
     findings: &mut FindingCounts,
 ) -> StaticProperty {
     let datatype = DataType::declared(declared).or_else(|| field.and_then(WireField::inferred));
+    let mut rejected_value = None;
     let value = match (field, datatype) {
         // Sets of properties within properties have no value of their own.
         (Some(WireField::PropertySet | WireField::PropertySetList), _) | (None, _) | (_, None) => {
@@ -98,11 +99,12 @@ pub(crate) fn property(
             Ok(value) => Some(value),
             Err(error) => {
                 findings.note(finding(error));
+                rejected_value = as_it_came(field, error, findings);
                 None
             }
         },
     };
-    StaticProperty { name, datatype, value }
+    StaticProperty { name, datatype, value, rejected_value }
 }
 
 /// `millis` where it is a time; zero is none [payloads-metric-timestamp-in-UTC].
@@ -246,9 +248,8 @@ pub(crate) fn sample(
                 Err(error) => {
                     findings.note_with_example(finding(error), || label(metric));
                     quality = SparkplugQuality::Bad;
-                    if matches!(error, ValueError::Mismatch | ValueError::OutOfRange) && !alarm {
-                        rejected_value =
-                            field.decode(DataType::Unknown, findings).ok().map(Box::new);
+                    if !alarm {
+                        rejected_value = as_it_came(field, error, findings);
                     }
                 }
             }
@@ -268,6 +269,16 @@ pub(crate) fn sample(
     }
 }
 
+/// A value that is none of its type, by its field.
+fn as_it_came(
+    field: WireField<'_>,
+    error: ValueError,
+    findings: &mut FindingCounts,
+) -> Option<Box<Value>> {
+    let is_whole = matches!(error, ValueError::Mismatch | ValueError::OutOfRange);
+    is_whole.then(|| field.decode(DataType::Unknown, findings).ok().map(Box::new)).flatten()
+}
+
 /// How a value that cannot be decoded is counted.
 fn finding(error: ValueError) -> Finding {
     match error {
@@ -276,5 +287,23 @@ fn finding(error: ValueError) -> Finding {
         ValueError::Mismatch | ValueError::NoArray | ValueError::NoTable | ValueError::NoValue => {
             Finding::WrongValue
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It was null, and what was sent instead was nowhere.
+    #[test]
+    fn a_property_that_is_none_of_its_type_keeps_what_came() {
+        let mut findings = FindingCounts::default();
+        let int32 = Some(DataType::Int32 as u32);
+        let mut of = |field| property("Rated".into(), int32, Some(field), &mut findings);
+        let text = of(WireField::String(b"2 MW"));
+        let came = Value::String("2 MW".into());
+        assert_eq!((text.value, text.rejected_value.as_deref()), (None, Some(&came)));
+        let number = of(WireField::Int(2_000));
+        assert_eq!((number.value, number.rejected_value), (Some(Value::Int(2_000)), None));
     }
 }

@@ -129,6 +129,11 @@ impl DesiredAssets {
         }
     }
 
+    /// The namespace, which was not known; no asset is wanted yet.
+    pub fn set_namespace(&mut self, namespace: Namespace) {
+        self.namespace = namespace;
+    }
+
     /// The id of the asset for an address, whether it is wanted or not.
     pub fn id(&self, address: &Address<'_>) -> Uuid {
         self.namespace.asset(address)

@@ -137,6 +137,11 @@ impl DesiredModels {
         }
     }
 
+    /// The namespace, which was not known; no model is wanted yet.
+    pub fn set_namespace(&mut self, namespace: Namespace) {
+        self.namespace = namespace;
+    }
+
     /// Nodes and devices may come to the models of these names.
     pub fn reserve_presence<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
         self.presence_models = names.map(|name| self.id_of(name)).collect();

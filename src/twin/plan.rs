@@ -373,6 +373,9 @@ impl Plan {
             if let Some(output) = self.outputs.pop_front() {
                 return Some(output);
             }
+            if self.is_unnamed() {
+                return None;
+            }
             while let Some((at, job)) = self.timers.first().copied()
                 && at <= now
             {

@@ -16,6 +16,7 @@ mod orders;
 mod presence;
 mod provisioning;
 mod refill;
+mod rejected;
 mod repeated;
 mod restored;
 mod rings;
@@ -289,7 +290,8 @@ fn text(text: &str) -> Value {
 }
 
 fn property(name: &str, datatype: DataType, value: impl Into<Option<Value>>) -> StaticProperty {
-    StaticProperty { name: name.into(), datatype: Some(datatype), value: value.into() }
+    let (datatype, value) = (Some(datatype), value.into());
+    StaticProperty { name: name.into(), datatype, value, rejected_value: None }
 }
 
 fn leaf(slot: u32, name: &str, datatype: DataType, sample: Sample) -> BirthMetric {

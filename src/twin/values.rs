@@ -18,7 +18,7 @@ mod times;
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use self::attributes::{Attributes, TimesSinceBirth};
+use self::attributes::{Attributes, RejectedAttributes, TimesSinceBirth};
 use self::back::MessageTimes;
 pub(super) use self::deaths::LostConnections;
 use self::leaf::{Leaf, LeafSlotState, MissingLeaves};
@@ -62,6 +62,8 @@ pub(super) struct SourceValues {
     /// Leaves that the last birth does not have, with what was written of them.
     missing_leaves: MissingLeaves,
     attributes: Attributes,
+    /// What was last rejected of attributes.
+    rejected_attributes: RejectedAttributes,
     times_since_birth: Option<Box<TimesSinceBirth>>,
     /// Where its instances are, by their numbers.
     instances: Vec<Option<InstancePlace>>,
@@ -251,6 +253,7 @@ impl SourceValues {
             slots: Vec::new(),
             missing_leaves: MissingLeaves::new(),
             attributes: Attributes::default(),
+            rejected_attributes: RejectedAttributes::default(),
             times_since_birth: None,
             instances: Vec::new(),
             unplaced: Unplaced::new(),
@@ -297,6 +300,7 @@ impl SourceValues {
             self.gaps = old.gaps;
             self.rebirths = old.rebirths;
             self.attributes = old.attributes;
+            self.rejected_attributes = old.rejected_attributes;
             self.message_times = old.message_times;
             self.missing_leaves = old.missing_leaves;
             slots = old.slots;

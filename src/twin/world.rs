@@ -32,7 +32,7 @@ const OWN_NODE_MODELS: usize = 20;
 pub(super) const ONLINE: &str = "Online";
 const LAST_BIRTH: &str = "Last birth";
 const LAST_DEATH: &str = "Last death";
-const GAPS: &str = "Sequence gaps";
+pub(super) const GAPS: &str = "Sequence gaps";
 const REBIRTHS: &str = "Rebirths";
 const HEARTBEAT: &str = "Heartbeat";
 

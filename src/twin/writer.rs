@@ -18,6 +18,7 @@ use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::Sample;
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::text::shown;
+use crate::sparkplug::value::Value;
 use crate::time::{ClockAgreement, Now, Timestamp};
 
 const OUT_OF_WINDOW: &str = "its timestamp is more than seven days old or five minutes ahead";
@@ -356,6 +357,14 @@ impl PointWriter {
         let DesiredWorld { models, assets, plan, .. } = &self.world;
         let gate = plan.gate(target.asset, target.property, models, assets);
         self.points.push(QueuedPoint { point, gate });
+    }
+
+    /// Rejects what is none of an attribute's type. It counts as read: attributes otherwise do not.
+    pub(super) fn reject_attribute(&mut self, target: LeafTarget, value: &Value, time: Timestamp) {
+        let (quality, value) = (Quality::Good, mapping::as_it_came(Some(value)));
+        let point = self.point(target, Tqv { time, quality, value }, Class::Static);
+        self.world.counts.values += 1;
+        self.reject_part(point, RejectReason::Invalid, OTHER_TYPE);
     }
 
     fn reject_part(&mut self, point: Point, refusal: RejectReason, reason: &'static str) {

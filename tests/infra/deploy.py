@@ -97,8 +97,9 @@ def only_the_secret_is_read(world, secret):
     assert world.rights()["secretsmanager:GetSecretValue"] == [secret], world.rights()
 
 
-def only_the_secret_s_key_is_used(world, key):
-    assert world.rights()["kms:Decrypt"] == [key], world.rights()
+def only_the_secrets_keys_are_used(world, keys):
+    """With a key of the console's secret of its own the task did not start."""
+    assert world.rights()["kms:Decrypt"] == [keys], world.rights()
 
 
 def only_the_image_s_repository_is_read(world, repository):
@@ -291,7 +292,8 @@ def main(endpoint, kind, aws):
     secret = world.client("secretsmanager").create_secret(
         Name="plant/mqtt", SecretString='{"MQTT_PASSWORD": "in-the-secret"}'
     )["ARN"]
-    key = world.client("kms").create_key()["KeyMetadata"]["Arn"]
+    # One of the MQTT secret, one of the console's.
+    keys = [world.client("kms").create_key()["KeyMetadata"]["Arn"] for _ in range(2)]
     # An image of another account and region.
     repository = "arn:aws:ecr:us-east-1:210987654321:repository/sparkwise"
     parameters = {
@@ -300,14 +302,14 @@ def main(endpoint, kind, aws):
         "MqttUrl": "mqtts://mqtt.plant.example:8883",
         "MqttUsername": "sparkwise",
         "MqttSecret": secret,
-        "MqttSecretKeyArn": key,
+        "MqttSecretKeyArn": ",".join(keys),
         "ImageRepositoryArn": repository,
         "MqttPort": "443",
         "MqttSecondPort": "8883",
     }
     checks = [
         lambda: only_the_secret_is_read(world, secret),
-        lambda: only_the_secret_s_key_is_used(world, key),
+        lambda: only_the_secrets_keys_are_used(world, keys),
         lambda: only_the_image_s_repository_is_read(world, repository),
         lambda: rights_name_account_and_region(world),
     ]

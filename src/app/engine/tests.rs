@@ -36,6 +36,7 @@ use crate::twin::identity::Namespace;
 mod calm;
 mod deferred;
 mod late;
+mod naming;
 
 /// A SiteWise that never answers; or that answers with a fault for each value, and counts requests.
 #[derive(Default)]

@@ -213,6 +213,37 @@ fn a_value_of_a_second_that_is_forgotten_and_full_ends_too() {
     assert_eq!(plant.delivery.figures().discarded.rate, 1);
 }
 
+/// In memory an end waited most of its grace for it.
+#[test]
+fn a_value_of_a_second_that_is_forgotten_and_full_delays_no_end() {
+    let mut plant = Plant::new(config());
+    plant.give([point(1, 450, Class::Birth)]);
+    let refuse = |plant: &mut Plant| {
+        let mut refused = 0;
+        while let Some((_, entries)) = plant.in_flight.front() {
+            let times: Vec<_> = entries[0].values.iter().map(|value| value.time).collect();
+            let fault = fault(ApiFaultKind::Limit);
+            plant.answer(Ok(vec![EntryError { entry: 0, fault, times }]));
+            refused += 1;
+        }
+        refused
+    };
+    let mut tries = 0;
+    while tries == 0 {
+        plant.wait(Duration::from_secs(1));
+        tries += refuse(&mut plant);
+    }
+    assert_eq!(plant.delivery.waiting(), 1);
+    plant.delivery.flush(plant.now);
+    plant.drain();
+    for _ in 0..5 {
+        refuse(&mut plant);
+        plant.wait(Duration::from_secs(1));
+    }
+    assert_eq!(plant.delivery.waiting(), 0);
+    assert_eq!(plant.delivery.figures().discarded.rate, 1);
+}
+
 #[test]
 fn an_end_does_not_wait_for_what_is_tried_once_an_hour() {
     let mut plant = Plant::new(config());

@@ -195,10 +195,8 @@ pub(super) fn read(folder: &Path) -> Result<Option<CountEntry>, StoreError> {
 pub(super) fn at(path: &Path) -> Result<Option<CountEntry>, StoreError> {
     match File::open(path) {
         Ok(file) => Ok(latest(entries(&file)?)),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            Err(owner::fault_at(path, &error))
-        }
-        Err(_) => Ok(None),
+        Err(error) if owner::is_damage(&error) => Ok(None),
+        Err(error) => Err(owner::fault_at(path, &error)),
     }
 }
 

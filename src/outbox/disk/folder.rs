@@ -1,7 +1,7 @@
 //! The outbox's folder: its lock, and opening or repairing the store.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -47,8 +47,10 @@ pub(super) fn opener(folder: &Path) -> StoreOpener {
             if repaired.is_some_and(|last| last.elapsed() < REPAIR_INTERVAL) {
                 return Err(StoreError::Damaged(reason.clone()));
             }
+            // One that failed has kept no copy, and is tried again once the cause may be gone.
+            let result = catch_panic(|| repair::repair(&folder))?;
             repaired = Some(Instant::now());
-            log_repair(&catch_panic(|| repair::repair(&folder))?, reason);
+            log_repair(&result, reason);
         }
         let mut store = catch_panic(|| open(&folder))?;
         if before == Some(&StoreError::ThreadFailed) {
@@ -147,9 +149,7 @@ pub(super) fn open(folder: &Path) -> Result<FjallStore, StoreError> {
     }
     let store = Books::open(folder).and_then(|books| FjallStore::open(&points, Some(books)));
     store.map_err(|fault| match fault {
-        StoreError::Denied(_) => {
-            owner::fault_at(&points, &std::io::ErrorKind::PermissionDenied.into())
-        }
+        StoreError::Denied(_) => owner::fault_at(&points, &ErrorKind::PermissionDenied.into()),
         fault => fault,
     })
 }
@@ -165,24 +165,21 @@ enum StoreFound {
 fn find_store(points: &Path) -> Result<StoreFound, StoreError> {
     let mut entries = match points.read_dir() {
         Ok(entries) => entries,
-        // A folder without read permission may hold the whole store, so it is no sign of an empty
-        // one.
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            return Err(owner::fault_at(points, &error));
-        }
-        Err(_) => {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(match points.symlink_metadata() {
                 Ok(_) => StoreFound::Foreign,
                 Err(_) => StoreFound::Nothing,
             });
         }
+        // A folder that cannot be listed may hold the whole store.
+        Err(error) => return Err(owner::fault_at(points, &error)),
     };
     if entries.next().is_none() {
         return Ok(StoreFound::Nothing);
     }
     let mark = std::fs::read(points.join(MARK));
     if let Err(error) = &mark
-        && error.kind() == std::io::ErrorKind::PermissionDenied
+        && !owner::is_damage(error)
     {
         return Err(owner::fault_at(&points.join(MARK), error));
     }
@@ -200,7 +197,8 @@ fn find_store(points: &Path) -> Result<StoreFound, StoreError> {
         return Err(StoreError::Foreign);
     }
     // What the mark says of another version is believed only if all else does not speak for ours.
-    let is_ours = raw::scan(points).is_ok_and(|(said, _)| said != StoreMeta::default());
+    let (said, _) = raw::scan(points).map_err(|error| owner::fault_at(points, &error))?;
+    let is_ours = said != StoreMeta::default();
     let is_another = mark.is_ok_and(|mark| mark.len() == 4 && mark.starts_with(b"FJL"));
     if is_another && !is_ours {
         return Err(StoreError::Foreign);

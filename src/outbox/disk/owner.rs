@@ -20,6 +20,22 @@ pub(super) fn fault_at(path: &Path, error: &io::Error) -> StoreError {
     }
 }
 
+/// Whether an error says that something is not there, or not as it was written. Any other, for want of
+/// permission, of file descriptors or of memory, says nothing of what lies there.
+pub(super) fn is_damage(error: &io::Error) -> bool {
+    /// EIO, EBADMSG, and EUCLEAN, by which file systems tell of their own damage.
+    const OF_THE_MEDIUM: [i32; 3] = [5, 74, 117];
+    let is_wrong = matches!(
+        error.kind(),
+        io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::InvalidData
+            | io::ErrorKind::UnexpectedEof
+    );
+    is_wrong || error.raw_os_error().is_some_and(|code| OF_THE_MEDIUM.contains(&code))
+}
+
 fn denied(path: &Path, error: &io::Error) -> StoreError {
     // What cannot be looked at lies in a folder that can, or in that one's.
     let mut seen = path.ancestors().filter_map(|place| Some((place, fs::metadata(place).ok()?)));

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::owner;
 use super::store::{self, StoreStats};
 
 /// fjall's ids of our keyspaces, in the order in which they were created.
@@ -79,7 +80,7 @@ pub(super) struct Damage {
 ///
 /// # Errors
 ///
-/// The folder cannot be listed.
+/// The folder cannot be listed, or a file not be opened for a reason that is no damage.
 pub(super) fn scan(folder: &Path) -> io::Result<(StoreMeta, Damage)> {
     let mut meta = StoreMeta::default();
     let mut damage = logs(folder, &mut |keyspace, change| {
@@ -87,30 +88,37 @@ pub(super) fn scan(folder: &Path) -> io::Result<(StoreMeta, Damage)> {
             meta.apply(change);
         }
     })?;
-    tables(folder, META_KEYSPACE, &mut Vec::new(), &mut |change| meta.apply(change));
+    tables(folder, META_KEYSPACE, &mut Vec::new(), &mut |change| meta.apply(change))?;
     if meta != StoreMeta::default() {
         // Only a store whose parts were all made speaks of itself. It would make anew, and empty,
         // what is not there.
-        damage
-            .at
-            .extend((0..=META_KEYSPACE).filter_map(|keyspace| broken_beginning(folder, keyspace)));
+        for keyspace in 0..=META_KEYSPACE {
+            damage.at.extend(broken_beginning(folder, keyspace)?);
+        }
     }
     Ok((meta, damage))
 }
 
 /// What a part begins with, if it is not as it was written: a file that tells which other lists its
 /// tables, and that one.
-fn broken_beginning(folder: &Path, keyspace: u64) -> Option<(PathBuf, u64)> {
+fn broken_beginning(folder: &Path, keyspace: u64) -> io::Result<Option<(PathBuf, u64)>> {
     let folder = folder.join("keyspaces").join(keyspace.to_string());
     let current = folder.join("current");
-    let Ok(bytes) = fs::read(&current) else { return Some((current, 0)) };
+    let Some(bytes) = if_sound(fs::read(&current))? else { return Ok(Some((current, 0))) };
     let mut reader = ByteReader { bytes: &bytes, at: 0 };
-    let Some(number) = reader.number(8) else { return Some((current, 0)) };
+    let Some(number) = reader.number(8) else { return Ok(Some((current, 0))) };
     let list = folder.join(format!("v{number}"));
-    let sum = fs::read(&list).map(|list| xxh3_128(&list).to_le_bytes());
-    match sum.is_ok_and(|sum| reader.take(sum.len()) == Some(&sum)) {
-        true => None,
-        false => Some((list, 0)),
+    let sum = if_sound(fs::read(&list))?.map(|list| xxh3_128(&list).to_le_bytes());
+    let is_sound = sum.is_some_and(|sum| reader.take(sum.len()) == Some(&sum));
+    Ok((!is_sound).then_some((list, 0)))
+}
+
+/// What was opened or read; none if damage keeps it.
+fn if_sound<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if owner::is_damage(&error) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -118,14 +126,14 @@ fn broken_beginning(folder: &Path, keyspace: u64) -> Option<(PathBuf, u64)> {
 ///
 /// # Errors
 ///
-/// The folder cannot be listed.
+/// As [`scan`].
 pub(super) fn points(folder: &Path, visit: &mut dyn FnMut(RawChange<'_>)) -> io::Result<Damage> {
     let mut damage = logs(folder, &mut |keyspace, change| {
         if keyspace == POINTS_KEYSPACE {
             visit(change);
         }
     })?;
-    tables(folder, POINTS_KEYSPACE, &mut damage.at, visit);
+    tables(folder, POINTS_KEYSPACE, &mut damage.at, visit)?;
     Ok(damage)
 }
 
@@ -142,7 +150,7 @@ fn logs(folder: &Path, visit: &mut dyn FnMut(u64, RawChange<'_>)) -> io::Result<
     let mut damage = Damage::default();
     let count = logs.len();
     for (at, (_, path)) in logs.into_iter().enumerate() {
-        let Ok(window) = FileWindow::open(&path) else {
+        let Some(window) = if_sound(FileWindow::open(&path))? else {
             damage.at.push((path, 0));
             continue;
         };
@@ -162,18 +170,19 @@ fn tables(
     keyspace: u64,
     places: &mut Vec<(PathBuf, u64)>,
     visit: &mut dyn FnMut(RawChange<'_>),
-) {
+) -> io::Result<()> {
     let folder = folder.join("keyspaces").join(keyspace.to_string()).join("tables");
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+    for entry in if_sound(fs::read_dir(folder))?.into_iter().flatten().flatten() {
         let path = entry.path();
-        match FileWindow::open(&path) {
-            Ok(window) => {
+        match if_sound(FileWindow::open(&path))? {
+            Some(window) => {
                 let flaws = table::read(window, visit).into_iter();
                 places.extend(flaws.map(|flaw| (path.clone(), flaw)));
             }
-            Err(_) => places.push((path, 0)),
+            None => places.push((path, 0)),
         }
     }
+    Ok(())
 }
 
 /// A file through a window that moves forward. What cannot be read is zeroes.

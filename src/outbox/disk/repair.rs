@@ -60,9 +60,14 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-/// Repairs a store.
+/// Repairs a store. If that fails, nothing of the copy is left: it would take the room that is
+/// perhaps missing.
 pub(super) fn repair(folder: &Path) -> Result<RepairResult, StoreError> {
-    let (found, lost) = copy(folder)?;
+    let (found, lost) = copy(folder).inspect_err(|_| {
+        for unfinished in [copy_of(&folder.join(POINTS)), folder.join(SORTING)] {
+            let _ = remove(&unfinished);
+        }
+    })?;
     // Before the copy takes its name: what is beside it then counts it.
     let last = raw::scan(&copy_of(&folder.join(POINTS))).map_err(disk)?.0;
     let bytes = last.stats.map_or(0, |stats| stats.bytes);

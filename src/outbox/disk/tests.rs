@@ -13,6 +13,7 @@ use crate::sitewise::api::{PropertyDataType, Variant};
 use crate::time::Timestamp;
 
 mod damage;
+mod faults;
 mod fjall;
 mod heard;
 mod late;

@@ -9,6 +9,7 @@ mod values;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::provider::future;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use serde_json::{Value, json};
 
 use super::*;
@@ -284,6 +285,24 @@ async fn the_account_comes_from_the_credentials_or_else_from_sts() {
     let (account, _) = account_and_region(&config.build()).await.unwrap();
     assert_eq!(account, "210987654321");
     assert_eq!(stub.requests().len(), 1);
+}
+
+/// An empty variable was the address of every call to STS: nothing started.
+#[tokio::test]
+async fn an_empty_address_of_sts_is_none() {
+    #[derive(Debug)]
+    struct Empty;
+    impl LoadServiceConfig for Empty {
+        fn load_config(&self, _: ServiceConfigKey<'_>) -> Option<String> {
+            Some(String::new())
+        }
+    }
+    let stub = Stub::start(|_| StubReply::error(403, "AccessDenied")).await;
+    let config = config(&stub.url()).service_config(Empty).build();
+    assert!(account_and_region(&config).await.is_err());
+    assert_eq!(stub.requests().len(), 1);
+    let config = config.into_builder().endpoint_url("").build();
+    assert_eq!(endpoint::custom_url(&config, "STS"), None);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 use super::{
     AssetOrigin, AttributeTarget, LayoutBuilder, LeafTarget, PendingAttribute, Spot, declared_unit,
 };
-use crate::sparkplug::event::{BirthMetric, Instance};
+use crate::sparkplug::event::{BirthMetric, Instance, StaticProperty};
 use crate::sparkplug::value::Value;
 use crate::twin::defined::DefinitionDiff;
 use crate::twin::identity::PropertyRole;
@@ -19,6 +19,8 @@ use crate::twin::world::DesiredWorld;
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::twin) enum AttributeDeclaration {
     Value(Value),
+    /// This, which is none of its type: it has no value.
+    Rejected(Value),
     /// That it has no value, whatever the default is.
     Null,
     /// Nothing: it is its model's default.
@@ -28,9 +30,14 @@ pub(in crate::twin) enum AttributeDeclaration {
 }
 
 impl AttributeDeclaration {
-    /// The value that is sent, or what it means that one is named without any.
-    pub(in crate::twin) fn of(value: Option<&Value>, none: Self) -> Self {
-        value.map_or(none, |value| Self::Value(value.clone()))
+    /// The value that is sent, or what it means that one is named without any. What a definition says
+    /// that is none of its type is said by no machine.
+    pub(in crate::twin) fn of(sent: &StaticProperty, none: Self) -> Self {
+        match (&sent.value, &sent.rejected_value) {
+            (Some(value), _) => Self::Value(value.clone()),
+            (None, Some(came)) if none == Self::Null => Self::Rejected((**came).clone()),
+            (None, _) => none,
+        }
     }
 }
 

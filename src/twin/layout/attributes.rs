@@ -66,7 +66,7 @@ impl<'a> LayoutBuilder<'a> {
         match property {
             Ok(property) => {
                 let target = LeafTarget { asset: spot.asset, property, form };
-                let declared = AttributeDeclaration::of(sent.value.as_ref(), if_absent);
+                let declared = AttributeDeclaration::of(sent, if_absent);
                 self.attributes.push(AttributeTarget { target, declared });
             }
             Err(cap) => {

@@ -107,6 +107,7 @@ impl DesiredModels {
             }
         }
         self.get_mut(ix).foreign_counts = foreign;
+        self.recognize_kind(ix, described_model);
         self.import_kind(ix);
         self.shrink(ix);
     }

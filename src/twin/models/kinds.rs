@@ -10,6 +10,8 @@
 //! number: whoever joins has at least three quarters of the founder's tags, and a kind cannot
 //! drift.
 
+mod known;
+
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::RangeInclusive;
@@ -18,7 +20,7 @@ use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use super::{DesiredModels, ModelIx};
-use crate::sparkplug::address::{EdgeNode, Source};
+use crate::sparkplug::address::Source;
 use crate::sparkplug::text;
 use crate::twin::caps::Cap;
 use crate::twin::identity::{Address, PropertyRole};
@@ -358,37 +360,6 @@ impl DesiredModels {
         if taken { names::with_hash(&name, id) } else { name }
     }
 
-    /// The kind of an existing model, by its description; its tags are not known yet.
-    pub(super) fn known_kind(
-        &self,
-        id: Uuid,
-        name: &str,
-        description: Option<&str>,
-    ) -> Option<DeviceKind> {
-        let sketch = NameSketch([0; BUCKETS]);
-        if let Some(founded_by) = description.and_then(|text| text.strip_prefix(FOUNDER)) {
-            let (address, count) = founded_by.strip_suffix(" tags")?.rsplit_once(" with ")?;
-            let mut parts = address.split('/');
-            let (group, node, device) = (parts.next()?, parts.next()?, parts.next());
-            let founder =
-                Source { edge: EdgeNode::new(group, node), device: device.map(Into::into) };
-            let founder_tags = count.parse().ok()?;
-            let scope = KindScope::source(&founder);
-            let kind = DeviceKind { scope, founder_tags, sketch, renamed: 0 };
-            let founded = (1..=FOUNDED).map(|number| self.namespace.kind(&founder, number));
-            return founded.into_iter().any(|founded| founded == id).then_some(kind);
-        }
-        // Those of an earlier version were called by a hash of their founder's tags.
-        let bare = name.strip_prefix(self.prefix.as_str())?;
-        let (_, scope) = OLD_NAMES.into_iter().find(|(begin, _)| {
-            bare.strip_prefix(begin).is_some_and(|hash| {
-                hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
-            })
-        })?;
-        let kind = DeviceKind { scope, founder_tags: usize::MAX, sketch, renamed: 0 };
-        (self.namespace.model(name) == id).then_some(kind)
-    }
-
     /// The model of a kind turned out to be another one.
     pub fn move_kind(&mut self, from: ModelIx, to: ModelIx) {
         if self.get(to).kind.is_none() {
@@ -400,30 +371,12 @@ impl DesiredModels {
     pub fn forget_kind(&mut self, ix: ModelIx) {
         self.get_mut(ix).kind = None;
     }
-
-    /// Takes the tags of a kind from the properties that SiteWise has.
-    pub(super) fn import_kind(&mut self, ix: ModelIx) {
-        let namespace = self.namespace;
-        let model = self.get_mut(ix);
-        let Some(kind) = model.kind.as_deref_mut() else { return };
-        let members = model.properties.iter();
-        let members = members.filter(|property| property.role == PropertyRole::Member);
-        kind.founder_tags = kind.founder_tags.min(members.clone().count());
-        let members = members.take(kind.founder_tags);
-        let is_tags_name = |member: &&DesiredProperty| {
-            let name = [&*member.name];
-            !member.imported
-                || member.id == namespace.property(model.id, member.role, &name, member.form)
-        };
-        let named = members.clone().filter(is_tags_name).count();
-        let names = members.filter(is_tags_name).map(|property| &*property.name);
-        (kind.sketch, kind.renamed) = (NameSketch::of(names), kind.founder_tags - named);
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sparkplug::address::EdgeNode;
     use crate::twin::identity::Namespace;
     use crate::twin::models::PropertyRequest;
 

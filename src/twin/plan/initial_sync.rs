@@ -17,6 +17,7 @@ use crate::sparkplug::address::Source;
 use crate::sparkplug::filter::Heard;
 use crate::time::{Instant, Timestamp};
 use crate::twin::assets::DesiredAssets;
+use crate::twin::identity::Namespace;
 use crate::twin::models::{DesiredModels, ModelIx};
 
 /// An asset that SiteWise had before it was wanted.
@@ -45,6 +46,8 @@ impl KnownAsset {
 /// The pages that are read at the start.
 #[derive(Debug, Default)]
 pub(super) struct InitialSync {
+    /// The namespace is not known yet: without it nothing that SiteWise has is recognised.
+    pub(super) is_unnamed: bool,
     /// What this bridge hears.
     pub(super) heard: Heard,
     /// The page of models that comes next.
@@ -84,7 +87,34 @@ pub(super) struct AssetList {
     pub(super) tries: Backoff,
 }
 
+/// What the problem is about as long as the namespace is not known.
+const NAMESPACE: &str = "determine the AWS account";
+
 impl Plan {
+    /// Asks SiteWise nothing until the namespace is known.
+    pub(in crate::twin) fn await_namespace(&mut self) {
+        self.initial_sync.is_unnamed = true;
+    }
+
+    /// Why the namespace is not known yet.
+    pub(in crate::twin) fn namespace_unknown(&mut self, why: &str) {
+        if self.initial_sync.is_unnamed {
+            self.set_problem(NAMESPACE, Some(why.to_owned()));
+        }
+    }
+
+    /// The namespace that was awaited.
+    pub(in crate::twin) fn handle_namespace(&mut self, namespace: Namespace) {
+        self.namespace = namespace;
+        self.initial_sync.is_unnamed = false;
+        self.set_problem(NAMESPACE, None);
+    }
+
+    /// Whether the namespace is not known yet.
+    pub fn is_unnamed(&self) -> bool {
+        self.initial_sync.is_unnamed
+    }
+
     /// Whether what SiteWise has is known: before, no asset may be wanted.
     pub fn is_synced(&self) -> bool {
         self.initial_sync.done

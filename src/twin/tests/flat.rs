@@ -149,11 +149,21 @@ fn a_new_device_finds_its_kind_after_a_restart() {
         born(&mut rig, name, tags(names));
     }
     rig.seconds(30);
-    let mut rig = rig.restart();
-    born(&mut rig, "Pump 3", tags(names));
-    rig.seconds(30);
-    assert_eq!(model_of(&rig, "Pump 3"), "Pump (device)");
-    assert!(rig.sitewise.writes.iter().all(|write| !write.contains("create asset model")));
+    // With the description that people gave it there was a second model, and one more after each
+    // restart.
+    for (number, description) in (3..).zip([None, Some("Feed pumps, hall 3"), Some("")]) {
+        let kind = rig.sitewise.asset("Pump 1").1.model;
+        if let Some(description) = description {
+            let model = rig.sitewise.models.get_mut(&kind).unwrap();
+            model.description = Some(description.to_owned()).filter(|text| !text.is_empty());
+        }
+        rig = rig.restart();
+        let name = format!("Pump {number}");
+        born(&mut rig, &name, tags(names));
+        rig.seconds(30);
+        assert_eq!(model_of(&rig, &name), "Pump (device)");
+        assert!(rig.sitewise.writes.iter().all(|write| !write.contains("create asset model")));
+    }
 }
 
 /// One showed 70.7 °C for 70.7 °F.

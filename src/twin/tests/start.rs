@@ -312,3 +312,33 @@ fn an_instance_that_went_while_the_bridge_was_away_is_marked() {
     born(&mut rig, true);
     assert_eq!(rig.written("T2", "Speed").len(), written);
 }
+
+/// A start while the account is unknown read nothing of the plant, for as long as STS was away.
+#[test]
+fn what_comes_before_the_namespace_is_known_gets_the_ids_of_the_real_one() {
+    let mut rig = Rig::new();
+    rig.event(turbines(2));
+    rig.seconds(60);
+    let known: Vec<_> = rig.sitewise.assets.keys().copied().collect();
+    let points = rig.points.len();
+
+    let mut late =
+        Rig::with(Config { namespace: Namespace::new(""), ..config() }, FakeSiteWise::default());
+    late.twin.await_namespace();
+    late.twin.namespace_unknown("STS does not answer");
+    late.event(turbines(2));
+    late.seconds(60);
+    assert_eq!((late.sitewise.reads, late.sitewise.writes.len()), (0, 0));
+    assert!(late.twin.buffered() > 0 && late.points.is_empty());
+    let problems: Vec<_> = late.twin.plan().problems().collect();
+    assert_eq!(problems, [("determine the AWS account", "STS does not answer")]);
+    late.twin.handle_namespace(config().namespace);
+    late.seconds(60);
+    let found: Vec<_> = late.sitewise.assets.keys().copied().collect();
+    assert_eq!((found, late.points.len()), (known, points));
+    assert_eq!((late.twin.buffered(), late.twin.plan().problems().count()), (0, 0));
+    // It is handed over once.
+    late.twin.handle_namespace(Namespace::new("another"));
+    late.twin.namespace_unknown("too late");
+    assert!(late.twin.plan().problems().next().is_none());
+}

@@ -15,6 +15,7 @@ use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::sparkplug::event::{
     AttributeHolder, AttributeKind, AttributeSample, Data, SequenceOrder, SparkplugQuality,
 };
+use crate::sparkplug::value::Value;
 use crate::time::{Now, Timestamp};
 use crate::twin::assets::AssetIx;
 use crate::twin::identity::PropertyRole;
@@ -28,6 +29,9 @@ use crate::twin::{Twin, in_window};
 /// The last written values of attributes. Of an attribute that shows its model's default nothing was
 /// written.
 pub(super) type Attributes = BTreeMap<(AssetIx, PropertyIx), Tqv>;
+
+/// What attributes have for a value that is none of their type, as it came.
+pub(super) type RejectedAttributes = BTreeMap<(AssetIx, PropertyIx), Value>;
 
 /// Attributes and units of one source whose times in data are remembered.
 const MAX_TIMES: usize = 1_000;
@@ -100,7 +104,7 @@ impl Twin {
                 updates.push((
                     target,
                     *time,
-                    AttributeDeclaration::of(property.value.as_ref(), AttributeDeclaration::Null),
+                    AttributeDeclaration::of(property, AttributeDeclaration::Null),
                 ));
             }
         }
@@ -227,6 +231,7 @@ impl SourceValues {
         fallback_time: Timestamp,
         now: Now,
     ) {
+        self.keep_rejected(writer, target, declared, fallback_time);
         let place = (target.asset, target.property);
         let last = self.attributes.get(&place);
         let default = writer.default_of(target);
@@ -251,6 +256,29 @@ impl SourceValues {
         writer.note_conversion(target, &desired);
         let Converted { value, quality, .. } = desired;
         self.write_attribute(writer, target, Tqv { time, quality, value });
+    }
+
+    /// What is none of an attribute's type is a dead letter, once until the machine says otherwise.
+    fn keep_rejected(
+        &mut self,
+        writer: &mut PointWriter,
+        target: LeafTarget,
+        declared: &AttributeDeclaration,
+        time: Timestamp,
+    ) {
+        let place = (target.asset, target.property);
+        match declared {
+            AttributeDeclaration::Rejected(value) => {
+                if self.rejected_attributes.get(&place) != Some(value) {
+                    self.rejected_attributes.insert(place, value.clone());
+                    writer.reject_attribute(target, value, time);
+                }
+            }
+            AttributeDeclaration::Value(_)
+            | AttributeDeclaration::Null
+            | AttributeDeclaration::Default
+            | AttributeDeclaration::NoDefault => drop(self.rejected_attributes.remove(&place)),
+        }
     }
 
     pub(super) fn write_attribute(
@@ -330,7 +358,12 @@ fn desired_value(
             mapping::of_default(default, form).map(|value| is(value, Quality::Good))
         }
         (AttributeDeclaration::Default, None)
-        | (AttributeDeclaration::Null | AttributeDeclaration::NoDefault, _) => Some(null()),
+        | (
+            AttributeDeclaration::Null
+            | AttributeDeclaration::NoDefault
+            | AttributeDeclaration::Rejected(_),
+            _,
+        ) => Some(null()),
     }
 }
 

@@ -277,6 +277,7 @@ impl SourceValues {
                 self.missing_leaves.insert(leaf.target(), leaf);
             }
         }
+        self.rejected_attributes.clear();
         for ((of, property), last) in std::mem::take(&mut self.attributes) {
             let property = if of == asset { place(property) } else { Some(property) };
             self.attributes.extend(property.map(|property| ((of, property), last)));

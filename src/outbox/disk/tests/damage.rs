@@ -15,7 +15,7 @@ use super::*;
 const LEFT: i64 = 1_400;
 
 /// A folder with points in tables and in the log, some of them removed.
-fn filled() -> Folder {
+pub(super) fn filled() -> Folder {
     let folder = Folder::new();
     let mut store = open(folder.path()).unwrap();
     let mut next = 0;
@@ -69,14 +69,14 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// All that a folder has, but for the lock.
-fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(super) fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let files = files(folder).into_iter().filter(|path| !path.ends_with("lock"));
     files
         .map(|path| (path.strip_prefix(folder).unwrap().to_owned(), fs::read(&path).unwrap()))
         .collect()
 }
 
-fn flip(path: &Path, at: u64) {
+pub(super) fn flip(path: &Path, at: u64) {
     let file = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
     let mut byte = [0];
     file.read_exact_at(&mut byte, at).unwrap();
@@ -84,7 +84,7 @@ fn flip(path: &Path, at: u64) {
 }
 
 /// A place in the log that is in no table.
-fn late(folder: &Folder) -> u64 {
+pub(super) fn late(folder: &Folder) -> u64 {
     super::fjall::written(&journal(folder)).len() as u64 - 9_000
 }
 

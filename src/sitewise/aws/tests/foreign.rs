@@ -8,6 +8,7 @@ use aws_smithy_types::date_time::Format;
 
 use super::*;
 use crate::clock;
+use crate::sitewise::import::{BulkImport, Ingestion, NewJob};
 
 #[tokio::test]
 async fn an_answer_without_what_it_has_to_have_is_no_delivery() {
@@ -107,41 +108,15 @@ async fn what_an_error_says_is_read_through_doubled_and_foreign_names() {
     }
 }
 
+/// Five calls took any object for an answer: a job without an id, no warm tier, no units, no tags.
 #[tokio::test]
 async fn no_call_of_the_control_plane_takes_an_empty_answer_for_its_own() {
-    for body in ["{}", "[]", "null", "<html>welcome</html>", ""] {
+    let welcome = r#"{"message":"welcome"}"#;
+    for body in ["{}", "[]", "null", "<html>welcome</html>", "", welcome] {
         let stub = Stub::start(move |_| StubReply::text(200, body)).await;
-        let client = client(&stub);
-        let id = Uuid::from_u128(1);
-        let asset = CreateAsset {
-            id,
-            external_id: "turbine-7".into(),
-            name: "Turbine 7".into(),
-            model: id,
-            description: None,
-        };
-        let model = CreateModel {
-            id,
-            external_id: "turbine".into(),
-            name: "Turbine".into(),
-            description: None,
-            properties: Vec::new(),
-            hierarchies: Vec::new(),
-        };
-        let faults = [
-            client.list_models(None).await.err(),
-            client.list_assets(id, None).await.err(),
-            client.list_children(id, None).await.err(),
-            client.describe_model(id).await.err(),
-            client.describe_asset(id).await.err(),
-            client.create_asset(asset).await.err(),
-            client.create_model(model).await.err(),
-            client.describe_property(id, id).await.err(),
-            client.read_values(vec![(id, id)]).await.err(),
-        ];
-        for (call, fault) in faults.into_iter().enumerate() {
-            let fault = fault.unwrap_or_else(|| panic!("call {call} takes {body:?}"));
-            assert_eq!(fault.kind, ApiFaultKind::Unavailable, "call {call}, {body:?}: {fault}");
+        for (call, fault) in faults_of_all_calls(&client(&stub)).await {
+            let fault = fault.unwrap_or_else(|| panic!("{call} takes {body:?}"));
+            assert_eq!(fault.kind, ApiFaultKind::Unavailable, "{call}, {body:?}: {fault}");
         }
     }
     // One whose answer is empty does not take a page for it.
@@ -153,6 +128,61 @@ async fn no_call_of_the_control_plane_takes_an_empty_answer_for_its_own() {
     for (body, taken) in [("", true), ("{}", true), ("<html>welcome</html>", false)] {
         let stub = Stub::start(move |_| StubReply::text(200, body)).await;
         assert_eq!(client(&stub).associate(link).await.is_ok(), taken, "{body:?}");
+    }
+}
+
+/// A list that was null was an empty one: an account without models, a model without properties.
+#[tokio::test]
+async fn a_member_that_is_null_is_none() {
+    let named = [
+        "assetModelId",
+        "assetModelStatus",
+        "assetModelName",
+        "assetModelProperties",
+        "assetModelSummaries",
+        "assetModelPropertySummaries",
+        "assetModelCompositeModelId",
+        "assetModelCompositeModelProperties",
+        "assetId",
+        "assetStatus",
+        "assetSummaries",
+        "assetPropertySummaries",
+        "successEntries",
+        "tags",
+        "jobId",
+        "jobStatus",
+        "jobSummaries",
+        "storageType",
+    ];
+    let members: serde_json::Map<_, _> =
+        named.iter().map(|name| ((*name).to_owned(), Value::Null)).collect();
+    let body = Value::Object(members).to_string();
+    let stub = Stub::start(move |_| StubReply::text(200, body.clone())).await;
+    for (call, fault) in faults_of_all_calls(&client(&stub)).await {
+        let fault = fault.unwrap_or_else(|| panic!("{call} takes null"));
+        assert_eq!(fault.kind, ApiFaultKind::Unavailable, "{call}: {fault}");
+    }
+}
+
+/// The member is not required. Without it, tags of the plant's own would never be written.
+#[tokio::test]
+async fn sitewise_itself_may_leave_out_tags_where_there_are_none() {
+    let arn = "arn:aws:iotsitewise:eu-central-1:123456789012:asset-model/1";
+    let list = json!({"assetModelSummaries": [{
+        "id": Uuid::from_u128(1).to_string(), "arn": arn, "name": "m", "description": "",
+        "creationDate": 1, "lastUpdateDate": 1, "status": {"state": "ACTIVE"},
+    }]});
+    for (sign, taken) in [("x-amzn-requestid", true), ("x-other", false)] {
+        let list = list.clone();
+        let stub = Stub::start(move |request| match request.path.starts_with("/tags") {
+            true => StubReply::text(200, "{}").header(sign, "1"),
+            false => StubReply::json(200, &list),
+        })
+        .await;
+        let client = client(&stub);
+        client.learn_arns().await.unwrap();
+        let read = client.read_tags(Taggable::Asset(Uuid::from_u128(2))).await;
+        assert_eq!(read.map(|tags| tags.len()).ok(), taken.then_some(0), "{sign}");
     }
 }
 
@@ -215,4 +245,60 @@ async fn no_status_of_somebody_else_is_a_verdict_or_a_delivery() {
             assert!(fits.contains(&fault.kind), "{status}, {plane}: {:?}, {fault}", fault.kind);
         }
     }
+}
+
+/// What each call that has to have an answer makes of the stub's.
+async fn faults_of_all_calls(client: &AwsSiteWise) -> Vec<(&'static str, Option<ApiFault>)> {
+    let id = Uuid::from_u128(1);
+    let asset = CreateAsset {
+        id,
+        external_id: "turbine-7".into(),
+        name: "Turbine 7".into(),
+        model: id,
+        description: None,
+    };
+    let model = CreateModel {
+        id,
+        external_id: "turbine".into(),
+        name: "Turbine".into(),
+        description: None,
+        properties: Vec::new(),
+        hierarchies: Vec::new(),
+    };
+    let growth =
+        GrowModel { id, properties: Vec::new(), hierarchies: Vec::new(), without: Vec::new() };
+    let composite = CreateComposite {
+        model: id,
+        id,
+        external_id: "more".into(),
+        name: "More members 1".into(),
+        properties: Vec::new(),
+    };
+    let import = client.bulk_import("bucket", "arn:aws:iam::123456789012:role/r");
+    let job = NewJob {
+        name: "j".into(),
+        key: "k".into(),
+        reports: "r/".into(),
+        columns: &[],
+        ingestion: Ingestion::Adaptive,
+    };
+    vec![
+        ("list_models", client.list_models(None).await.err()),
+        ("list_assets", client.list_assets(id, None).await.err()),
+        ("list_children", client.list_children(id, None).await.err()),
+        ("read_properties", client.read_properties(id, None).await.err()),
+        ("describe_model", client.describe_model(id).await.err()),
+        ("describe_asset", client.describe_asset(id).await.err()),
+        ("describe_property", client.describe_property(id, id).await.err()),
+        ("read_values", client.read_values(vec![(id, id)]).await.err()),
+        ("read_tags", client.read_tags(Taggable::Asset(id)).await.err()),
+        ("create_asset", client.create_asset(asset).await.err()),
+        ("create_model", client.create_model(model).await.err()),
+        ("grow_model", client.grow_model(growth).await.err()),
+        ("create_composite", client.create_composite(composite).await.err()),
+        ("create_job", import.create_job(job).await.err()),
+        ("find_job", import.find_job("j".into()).await.err()),
+        ("job_state", import.job_state("1".into()).await.err()),
+        ("tiers", import.tiers().await.err()),
+    ]
 }
