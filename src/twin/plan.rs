@@ -197,7 +197,7 @@ pub struct Plan {
     /// When assets without values are checked again, since no failing value would show that they
     /// are gone.
     next_patrol: Instant,
-    looks: standby::FollowerLooks,
+    looks: roles::FollowerLooks,
 }
 
 impl Plan {
@@ -228,7 +228,7 @@ impl Plan {
             figures: ProvisioningFigures::default(),
             rng: fastrand::Rng::with_seed(seed),
             next_patrol: Instant::START + patrol::PATROL_INTERVAL,
-            looks: standby::FollowerLooks::default(),
+            looks: roles::FollowerLooks::default(),
         };
         plan.mark_dirty(ProvisioningJob::ListModels);
         plan
