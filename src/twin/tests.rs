@@ -16,6 +16,7 @@ mod orders;
 mod presence;
 mod provisioning;
 mod refill;
+mod refusals;
 mod rejected;
 mod repeated;
 mod restored;

@@ -39,6 +39,27 @@ fn only(modules: &[&str], words: &[&str]) {
     }
 }
 
+/// The tests of one file were compiled by nothing for a long time, after a merge had lost its line.
+#[test]
+fn every_file_is_a_module_of_its_parent() {
+    let sources = sources();
+    let roots = ["lib.rs", "main.rs"];
+    for (file, _) in &sources {
+        let path = Path::new(file);
+        let folder = path.parent().unwrap();
+        let parents = if folder.as_os_str().is_empty() {
+            roots.map(str::to_owned).to_vec()
+        } else {
+            vec![format!("{}.rs", folder.display())]
+        };
+        let module = format!("mod {};", path.file_stem().unwrap().display());
+        let is_named = sources.iter().any(|(name, text)| {
+            parents.contains(name) && text.lines().any(|line| line.trim_end().ends_with(&module))
+        });
+        assert!(is_named || roots.contains(&file.as_str()), "src/{file} is in no module");
+    }
+}
+
 #[test]
 fn only_mqtt_names_the_mqtt_client() {
     only(&["mqtt"], &["rumqttc"]);

@@ -387,7 +387,8 @@ fn problems(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     let is_told = !plan.is_synced() && look.bridge.reachability().trouble(Plane::Control).is_some();
     let mut rows: BTreeMap<(bool, &str), Vec<&str>> = BTreeMap::new();
     for (subject, reason) in plan.problems() {
-        if is_told && plan.is_on_the_way(subject) {
+        // Before its namespace is known nothing else is asked.
+        if plan.is_unnamed() || is_told && plan.is_on_the_way(subject) {
             continue;
         }
         let cause = match (subject.starts_with(asset), plan.rejection(subject)) {

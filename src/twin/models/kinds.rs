@@ -360,11 +360,11 @@ impl DesiredModels {
         if taken { names::with_hash(&name, id) } else { name }
     }
 
-    /// The model of a kind turned out to be another one.
+    /// The model of a kind turned out to be another one: nobody joins the first any more.
     pub fn move_kind(&mut self, from: ModelIx, to: ModelIx) {
-        if self.get(to).kind.is_none() {
-            self.get_mut(to).kind = self.get_mut(from).kind.take();
-        }
+        let kind = self.get_mut(from).kind.take();
+        let to = self.get_mut(to);
+        to.kind = to.kind.take().or(kind);
     }
 
     /// A model is not ours: nobody else joins it.

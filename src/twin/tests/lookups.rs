@@ -2,6 +2,7 @@
 
 use super::latest::temp;
 use super::*;
+use crate::sitewise::cause::Cause;
 
 /// All of it was asked for at once: what was hidden waited for what nobody speaks of.
 #[test]
@@ -64,7 +65,8 @@ fn a_value_that_cannot_be_read_is_no_others() {
     assert_eq!(rig.twin.counts().unread, 1);
     assert_eq!(rig.twin.plan().figures().reads_given_up, 1);
     let told: Vec<_> = rig.twin.plan().problems().collect();
-    assert_eq!(told, [("read latest values", "of Nordsee/gw: this one is not for you")]);
+    let why = Cause::Credentials.explain("this one is not for you");
+    assert_eq!(told, [("read latest values", &*format!("of Nordsee/gw: {why}"))]);
 }
 
 /// A birth says something older than the mark that SiteWise shows, and the next birth does not have

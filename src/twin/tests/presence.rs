@@ -3,6 +3,7 @@
 use super::*;
 use crate::globs::Globs;
 use crate::sitewise::api::ApiFaultKind;
+use crate::sitewise::cause::Cause;
 use crate::sparkplug::filter::Filter;
 
 /// SiteWise as a bridge left it that was away since: a node and two of its three devices were
@@ -177,9 +178,13 @@ fn what_cannot_be_read_holds_nothing_up() {
         assert!(rig.twin.plan().is_synced());
         assert_eq!(rig.expected, ["Nordsee/gw dead mast pump"], "who is silent is offline");
         let problems: Vec<_> = rig.twin.plan().problems().collect();
-        let told =
-            "of Nordsee/gw, Nordsee/gw/dead, Nordsee/gw/mast and 1 more: values cannot be read";
-        assert_eq!(problems, [("read who is online", told)]);
+        let why = match kind {
+            // It does not pass by itself: with what to do.
+            ApiFaultKind::Denied => Cause::Credentials.explain("values cannot be read"),
+            _ => "values cannot be read".to_owned(),
+        };
+        let told = format!("of Nordsee/gw, Nordsee/gw/dead, Nordsee/gw/mast and 1 more: {why}");
+        assert_eq!(problems, [("read who is online", &*told)]);
     }
 }
 
@@ -240,7 +245,8 @@ fn a_presence_that_cannot_be_read_is_no_others() {
     rig.event(death(device("pump"), DeathCause::Node, 20_000));
     assert_eq!(rig.written("pump", "Last death").len(), 1, "it is known that it was online");
     let told: Vec<_> = rig.twin.plan().problems().collect();
-    assert_eq!(told, [("read who is online", "of Nordsee/gw/dead: this one is not for you")]);
+    let why = Cause::Credentials.explain("this one is not for you");
+    assert_eq!(told, [("read who is online", &*format!("of Nordsee/gw/dead: {why}"))]);
 }
 
 /// They stayed GOOD for ever: the process that marks had not seen them.

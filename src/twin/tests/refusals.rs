@@ -1,9 +1,11 @@
 //! What SiteWise rejects of a model is named, and nothing else waits for it.
 
 use super::*;
+use crate::sparkplug::event::{BirthMetric, Content};
+use crate::twin::models::PropertyIx;
 
 /// A turbine with `count` members beside those that it has.
-fn wide(count: u32, offset_ms: i64) -> Metric {
+fn wide(count: u32, offset_ms: i64) -> BirthMetric {
     let mut turbine = turbine("T1", 0, 12.0, offset_ms);
     let Content::Instance(instance) = &mut turbine.content else { panic!() };
     let member = |n: u32| {
