@@ -56,6 +56,17 @@ impl LeaseTable {
         Self::with(&ServiceConfig::new(config, CALL_TIMEOUT, None), url)
     }
 
+    /// One that nobody reaches.
+    #[cfg(test)]
+    pub(crate) fn unreachable(url: LeaseUrl) -> Self {
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .endpoint_url("http://127.0.0.1:1")
+            .build();
+        Self::new(&config, url).unwrap()
+    }
+
     pub(super) fn with(config: &ServiceConfig, url: LeaseUrl) -> Result<Self, NoRegion> {
         let sdk = &config.sdk;
         let region = sdk.region().ok_or(NoRegion)?;

@@ -67,7 +67,7 @@ async fn what_exceeds_a_cap_or_has_no_form_is_found_and_its_problem_leads_to_the
     scene.publish_birth(tags.chain([picture])).await;
 
     let (capped, row) = why(console, "tag+19").await;
-    assert!(capped.contains("it exceeds TWIN_MAX_PROPERTIES; raise it"), "{capped}");
+    assert!(capped.contains("it exceeds TWIN_MAX_PROPERTIES; exclude"), "{capped}");
     let (formless, _) = why(console, "picture").await;
     assert!(formless.contains("SiteWise cannot store its type"), "{formless}");
     let problems = json(console, "/api/problems").await;

@@ -18,7 +18,7 @@ export function problems(main) {
   const table = h('div', { class: 'table', hidden: true });
   const rows = h('tbody');
   const refused = h('div', { class: 'table', hidden: true });
-  const noneRefused = h('p', { class: 'empty', text: 'No dead letters since the start.', hidden: true });
+  const noneRefused = h('p', { class: 'empty', text: 'No dead letters are kept.', hidden: true });
   const total = h('p', { class: 'soft small right' });
   const more = h('button', { type: 'button', class: 'more', hidden: true, text: 'Show more', on: { click: () => { limit = Math.min(limit + PAGE, MOST); letters.now(); } } });
   const column = (text, kind) => h('th', { scope: 'col', class: kind, text });

@@ -195,7 +195,7 @@ export class Tree {
     const leaf = row.children === 0 || line.flat === true;
     node.querySelector('.twisty').classList.toggle('none', leaf);
     attr(node, 'aria-expanded', leaf ? null : this.open.has(row.id));
-    attr(node, 'aria-selected', row.id === this.selected);
+    attr(node, 'aria-selected', row.id !== null && row.id === this.selected);
     node.classList.toggle('gone', row.online === false);
     swapIcon(node.querySelector('.twisty').nextSibling, presenceOf(row));
     const [parent] = line.flat ? [''] : row.name.split('/').slice(0, -1).slice(-1);

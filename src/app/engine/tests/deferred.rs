@@ -181,11 +181,6 @@ impl Process {
 /// A lease whose table nobody reaches.
 fn lease() -> LeaseParts {
     let config = config();
-    let aws = aws_config::SdkConfig::builder()
-        .behavior_version(aws_config::BehaviorVersion::latest())
-        .region(aws_config::Region::new("eu-central-1"))
-        .endpoint_url("http://127.0.0.1:1")
-        .build();
     let url = "dynamodb://sparkwise/Nordsee".parse().unwrap();
     let factory = LinkFactory {
         mqtt: config.mqtt,
@@ -194,7 +189,7 @@ fn lease() -> LeaseParts {
         inbound: mpsc::channel(1).0,
     };
     LeaseParts {
-        table: LeaseTable::new(&aws, url).unwrap(),
+        table: LeaseTable::unreachable(url),
         id: "one".into(),
         links: Links::open(factory).unwrap(),
         window_span: Duration::from_secs(70),
