@@ -32,7 +32,7 @@ const SECOND_FULL_TRIES_AT_SHUTDOWN: u8 = 1;
 /// was filled long ago. SiteWise names the time, and a rate that is exceeded passes sooner.
 const FORGOTTEN_SECOND_TRIES: u8 = 8;
 /// The same during shutdown.
-const FORGOTTEN_SECOND_TRIES_AT_SHUTDOWN: u8 = 1;
+const FORGOTTEN_SECOND_TRIES_AT_SHUTDOWN: u8 = 3;
 
 /// What is to happen to a value that was sent.
 enum ValueOutcome<'a> {

@@ -35,11 +35,14 @@ struct SecondCount {
     second: i64,
     quality: Quality,
     admitted: u8,
+    /// The millisecond of the last value that went by another way: another value of it has the same
+    /// key, and follows it.
+    elsewhere: Option<u16>,
 }
 
 impl Default for SecondCount {
     fn default() -> Self {
-        Self { second: i64::MIN, quality: Quality::Good, admitted: 0 }
+        Self { second: i64::MIN, quality: Quality::Good, admitted: 0, elsewhere: None }
     }
 }
 
@@ -104,10 +107,17 @@ impl Seconds {
         quality: Quality,
         now: Instant,
     ) -> bool {
+        let millis = u16::try_from(time.as_millis().rem_euclid(1_000)).ok();
         let count = self.count_of(time.seconds(), quality, now);
-        let is_admitted = count.admitted < MAX_PER_SECOND - 1;
-        count.admitted += u8::from(is_admitted);
-        is_admitted
+        if count.elsewhere == millis {
+            return true;
+        }
+        if count.admitted >= MAX_PER_SECOND - 1 {
+            return false;
+        }
+        count.admitted += 1;
+        count.elsewhere = millis;
+        true
     }
 
     /// Whether ten values of this second were sent, as far as it is remembered.
@@ -123,6 +133,7 @@ impl Seconds {
         let is_same = |count: &&mut SecondCount| count.second == second && count.quality == quality;
         if let Some(count) = self.recent.iter_mut().find(is_same) {
             count.admitted = count.admitted.saturating_sub(1);
+            count.elsewhere = None;
         }
     }
 
@@ -178,7 +189,7 @@ impl Seconds {
                     held.release_at = now;
                 }
             }
-            *first = SecondCount { second, quality, admitted: 0 };
+            *first = SecondCount { second, quality, admitted: 0, elsewhere: None };
         }
         first
     }

@@ -23,6 +23,8 @@ pub struct OwnCalls {
     pub fails_beyond_probe: bool,
     /// It is known what SiteWise has.
     pub is_synced: bool,
+    /// The AWS account is not known, from which ids derive: nothing can be provisioned.
+    pub is_unnamed: bool,
 }
 
 /// What a bridge knows of its way to SiteWise.
@@ -72,6 +74,9 @@ impl Reach {
     /// What it says of itself. A holder and a follower say the same of the same trouble, or the
     /// lease would go back and forth.
     pub fn sense(&mut self, own: OwnCalls, now: Instant) -> Sense {
+        if own.is_unnamed {
+            return Sense::No;
+        }
         let since = own.fails.then(|| *self.failing_since.get_or_insert(now));
         self.failing_since = since;
         let by_calls = match since {
@@ -99,7 +104,8 @@ mod tests {
     use super::*;
     use crate::lease::Ability;
 
-    const FINE: OwnCalls = OwnCalls { fails: false, fails_beyond_probe: false, is_synced: true };
+    const FINE: OwnCalls =
+        OwnCalls { fails: false, fails_beyond_probe: false, is_synced: true, is_unnamed: false };
     const AWAY: OwnCalls = OwnCalls { fails: true, ..FINE };
     /// Values cannot be written; anything else can be asked for.
     const UNWRITTEN: OwnCalls = OwnCalls { fails_beyond_probe: true, ..AWAY };
@@ -115,6 +121,16 @@ mod tests {
 
     /// Where neither could write values, the lease went back and forth: a probe said that the
     /// follower reaches SiteWise.
+    /// It kept the lease for ever, and nothing reached SiteWise although the follower could write.
+    #[test]
+    fn a_holder_that_does_not_know_its_account_is_no_better_than_a_follower_that_does_not() {
+        let own = OwnCalls { is_unnamed: true, is_synced: false, ..FINE };
+        let mut reach = Reach::new(at(0));
+        assert_eq!(reach.sense(own, at(1)), Sense::No);
+        reach.handle_role(false, at(2));
+        assert_eq!(reach.sense(own, at(3)), Sense::No);
+    }
+
     #[test]
     fn a_lease_does_not_go_back_and_forth_where_neither_can_write_values() {
         let [mut one, mut other] = [Reach::new(at(0)), Reach::new(at(0))];

@@ -173,6 +173,7 @@ impl Connection {
         let mut backoff = ReconnectBackoff::new(RandomState::new().hash_one(()));
         let mut contention = Contention::default();
         let mut last_reason = None;
+        let mut is_silence_told = false;
         let mut last_state_time = Timestamp::default();
         // The options of the last session that was announced; until there was one, the latest.
         let mut working_options = self.options.clone();
@@ -195,10 +196,11 @@ impl Connection {
                 state_times: self.state_times.as_ref(),
             };
             let SessionResult { end, reach } =
-                self.run_session(session, &options, &mut last_reason).await;
+                self.run_session(session, &options, (&mut last_reason, &mut is_silence_told)).await;
             let was_announced = reach == SessionReach::Announced;
             self.figures.set_uplink(None);
             has_worked |= was_announced;
+            is_silence_told &= !was_announced;
             if was_announced || !has_worked {
                 working_options = options.clone();
             }
@@ -251,7 +253,7 @@ impl Connection {
         &self,
         mut session: MqttSession<'_>,
         options: &SessionOptions,
-        last_reason: &mut Option<String>,
+        told: (&mut Option<String>, &mut bool),
     ) -> SessionResult {
         let silence = silence(session.answered.clone());
         let mut run = pin!(session.run(options));
@@ -259,14 +261,17 @@ impl Connection {
             biased;
             result = &mut run => result,
             () = silence => {
-                self.tell_silence(last_reason);
+                self.tell_silence(told);
                 run.await
             }
         }
     }
 
-    /// CONNECT is not answered: that is told before the attempt ends, once.
-    fn tell_silence(&self, last_reason: &mut Option<String>) {
+    /// CONNECT is not answered: that is told before the attempt ends, once until a session is there.
+    fn tell_silence(&self, (last_reason, is_told): (&mut Option<String>, &mut bool)) {
+        if std::mem::replace(is_told, true) {
+            return;
+        }
         let error = Box::new(ConnectionError::NetworkTimeout);
         let silent = SessionError::Client(error, FailureStage::Connecting);
         let reason = silent.explain(&self.url).replace(config::MQTT_PREFIX, self.mqtt.prefix);

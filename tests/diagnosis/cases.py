@@ -182,7 +182,7 @@ def waits_for_a_birth(world: World) -> float:
 
 
 def was_asked(world: World) -> None:
-    assert world.logged("Plant/gw", "it is asked for its birth")(), world.log
+    assert world.logged("Plant/gw", "requesting a rebirth of Plant/gw")(), world.log
     world.gateway().be_born()
 
 

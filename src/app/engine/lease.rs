@@ -451,10 +451,9 @@ fn own_calls(bridge: &Bridge, waits: bool, now: Instant) -> OwnCalls {
     let planes = [Plane::Control, Plane::Write];
     OwnCalls {
         fails: planes.into_iter().any(fails),
-        // A probe needs no namespace, but nothing can be provisioned without.
-        fails_beyond_probe: bridge.twin().plan().is_unnamed()
-            || waits && fails(Plane::Write)
+        fails_beyond_probe: waits && fails(Plane::Write)
             || planes.into_iter().any(|plane| fails(plane) && reachability.is_denied(plane)),
         is_synced: bridge.twin().plan().is_synced(),
+        is_unnamed: bridge.twin().plan().is_unnamed(),
     }
 }

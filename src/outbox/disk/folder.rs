@@ -24,6 +24,8 @@ const MARK_CONTENT: &[u8] = b"FJL\x03";
 const MAX_NEWER_MARK: u8 = 15;
 /// What a process holds as long as the folder is its own.
 const LOCK: &str = "lock";
+/// After a second repair that failed; doubled each time.
+const FIRST_REPAIR_PAUSE: Duration = Duration::from_secs(60);
 /// Between two repairs: repeated damage would fill the disk with kept copies.
 const REPAIR_INTERVAL: Duration = Duration::from_secs(3_600);
 /// Points that are read at once to see whether all can be read.
@@ -36,7 +38,8 @@ const PAGE: usize = 10_000;
 pub(super) fn opener(folder: &Path) -> StoreOpener {
     let folder = folder.to_owned();
     let mut owner = None;
-    let mut repaired: Option<Instant> = None;
+    let mut next_repair: Option<Instant> = None;
+    let mut pause = Duration::ZERO;
     Box::new(move |before| {
         let folder_lock = owner.as_ref().and_then(|lock: &File| lock.metadata().ok());
         let held = folder_lock.map(|lock| (lock.dev(), lock.ino()));
@@ -44,12 +47,15 @@ pub(super) fn opener(folder: &Path) -> StoreOpener {
             owner = Some(lock(&folder)?);
         }
         if let Some(StoreError::Damaged(reason)) = before {
-            if repaired.is_some_and(|last| last.elapsed() < REPAIR_INTERVAL) {
+            if next_repair.is_some_and(|next| Instant::now() < next) {
                 return Err(StoreError::Damaged(reason.clone()));
             }
-            // One that failed has kept no copy, and is tried again once the cause may be gone.
+            // One that fails has kept no copy, and is tried again once the cause may be gone: at once,
+            // then ever more rarely, since each copies the whole store.
+            next_repair = Some(Instant::now() + pause);
+            pause = (pause * 2).clamp(FIRST_REPAIR_PAUSE, REPAIR_INTERVAL);
             let result = catch_panic(|| repair::repair(&folder))?;
-            repaired = Some(Instant::now());
+            (next_repair, pause) = (Some(Instant::now() + REPAIR_INTERVAL), Duration::ZERO);
             log_repair(&result, reason);
         }
         let mut store = catch_panic(|| open(&folder))?;

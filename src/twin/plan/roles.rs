@@ -55,7 +55,7 @@ impl Plan {
         // Whether it is needed shows once it is known which of its assets are there.
         for (_, asset) in assets.iter() {
             if let Some(state) = self.models.get_mut(asset.model.0 as usize)
-                && state.stage == ModelStage::Absent
+                && matches!(state.stage, ModelStage::Absent | ModelStage::Unknown)
             {
                 state.is_wanted = false;
             }

@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+use super::SourceValues;
 use super::leaf::LeafSlotState;
 use super::times::stale_mark;
 use crate::delivery::point::Class;
+use crate::sitewise::limits;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::{ClockSource, Death, DeathCause};
 use crate::time::{Instant, Now, Timestamp};
@@ -126,6 +128,7 @@ impl Twin {
         for (source, lost) in &mut self.lost_connections.0 {
             let Some(values) = self.sources.get_mut(source) else { continue };
             if values.liveness == Liveness::Offline {
+                values.stale_marks_from(now);
                 let due = values.stale_mark_due.map(|(due, _)| (due, source.clone()));
                 self.stale_due.extend(due);
             } else if is_out_of_reach(&source.edge) {
@@ -142,11 +145,29 @@ impl Twin {
             place(one).cmp(&place(other))
         });
         for (death, at) in dead {
-            self.decide_death(&death, Now { wall: at.wall, instant: at.instant.min(now.instant) });
+            // The other bridge may have written values since: marks of that time would be hidden.
+            let oldest = now.wall.minus(limits::OLDEST_VALUE - Duration::from_secs(3_600));
+            let wall = at.wall.max(oldest);
+            self.decide_death(&death, Now { wall, instant: at.instant.min(now.instant) });
+            if let Some(values) = self.sources.get_mut(&death.source) {
+                values.stale_marks_from(now);
+            }
         }
         for (edge, mut devices) in asked {
             devices.sort_unstable();
             self.writer.outputs.push_back(Output::ExpectOnline { edge, devices });
+        }
+    }
+}
+
+impl SourceValues {
+    /// Stale marks that wait get the present time, by the sender's clock as far as it is known.
+    fn stale_marks_from(&mut self, now: Now) {
+        let time = now.wall.minus(self.clock_lag);
+        if self.born.is_some()
+            && let Some((_, died)) = &mut self.stale_mark_due
+        {
+            *died = time.max(*died);
         }
     }
 }
