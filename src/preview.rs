@@ -102,6 +102,12 @@ pub enum PlanError {
          region and TWIN_NAMESPACE"
     )]
     NoMachine,
+    /// What is missing would be taken for deleted.
+    #[error(
+        "SiteWise could not be read completely, and nothing is written: run it again, or allow it to \
+         describe all models of the bridge and to list their assets"
+    )]
+    Unread,
     /// Nothing says what ids derive from.
     #[error(
         "ids derive from the AWS account and region: give AWS credentials, or set \

@@ -13,6 +13,7 @@ use crate::config;
 use crate::dashboards::former::{self, Former};
 use crate::dashboards::{Rendered, render};
 use crate::preview::{DescribedPlant, PlanSource};
+use crate::telemetry::printable;
 
 /// What `sparkwise dashboards --help` prints.
 pub const HELP: &str = "\
@@ -103,11 +104,21 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
 ///
 /// # Errors
 ///
-/// A file of somebody else is in the way, or the disk fails.
+/// A file of somebody else is in the way, or alert rules of another namespace, or the disk fails.
 pub fn write(out: &Path, described: DescribedPlant, forget: bool) -> Result<String, String> {
     let DescribedPlant { mut plant, silent, without_aws } = described;
-    let [rules, overview] = former::files(&plant.namespace).map(|path| files::ours(out, &path));
-    let missing = Former::read(&plant.namespace, &rules, &overview).missing(&plant);
+    let [rules_path, overview] = former::files(&plant.namespace);
+    let (rules, overview) = (files::ours(out, &rules_path), files::ours(out, &overview));
+    let missing = former(out, &plant.namespace, &rules, &overview)?.missing(&plant);
+    if let Some(first) = missing.foreign.first() {
+        return Err(format!(
+            "{} has the alert rules of another namespace ({} machines, such as {}), and is left alone: \
+             check the AWS account, AWS_REGION and TWIN_NAMESPACE, name another folder, or move it",
+            out.join(rules_path).display(),
+            missing.foreign.len(),
+            printable(&first.address)
+        ));
+    }
     let keeps = without_aws.is_some() && !forget;
     if keeps {
         plant.keep(&missing);
@@ -130,6 +141,15 @@ pub fn write(out: &Path, described: DescribedPlant, forget: bool) -> Result<Stri
     }
     files::write(out, &rendered.files).map_err(|error| error.to_string())?;
     Ok(summary(out, &rendered))
+}
+
+fn former(out: &Path, namespace: &str, rules: &str, overview: &str) -> Result<Former, String> {
+    Former::read(namespace, rules, overview).map_err(|path| {
+        format!(
+            "{} was changed and cannot be read, and is left alone: name another folder, or move it",
+            out.join(path).display()
+        )
+    })
 }
 
 /// What there is without a birth, and what the files of an earlier run had and these do not.
@@ -165,21 +185,16 @@ fn told_of(
 
 /// Names behind each other; of many the first.
 fn names(of: impl IntoIterator<Item = String>) -> String {
-    let mut all: Vec<String> = of.into_iter().map(|name| clean(&name)).collect();
+    let mut all: Vec<String> = of.into_iter().collect();
     let more = all.len().saturating_sub(NAMES);
     all.truncate(NAMES);
     let text = all.join(", ");
     if more == 0 { text } else { format!("{text}, and {more} more") }
 }
 
-/// Names come from the plant, and may have whatever a terminal obeys.
-fn clean(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
 fn summary(out: &Path, rendered: &Rendered) -> String {
     let mut text = format!("{} files in {}\n\n", rendered.files.len(), out.display());
-    let title = |text: &str| -> String { clean(text).chars().take(32).collect() };
+    let title = |text: &str| -> String { printable(text).chars().take(32).collect() };
     let _ = writeln!(
         text,
         "{:<32}  {:>6}  {:>14}  {:>14}",
@@ -200,7 +215,8 @@ fn summary(out: &Path, rendered: &Rendered) -> String {
          one machine selected\n",
     );
     for remark in &rendered.remarks {
-        let _ = writeln!(text, "{remark}");
+        // Names come from the plant, and may have whatever a terminal obeys.
+        let _ = writeln!(text, "{}", printable(remark));
     }
     text
 }
@@ -258,10 +274,43 @@ mod tests {
         let (told, rules) = run(described(&["gw"], Some("no credentials")), true);
         assert!(told.contains("though an earlier run had them: Nordsee/west\n"), "{told}");
         assert!(!rules.contains("west"), "{rules}");
-        let silent =
-            DescribedPlant { silent: vec!["Nordsee/\u{1b}".into()], ..described(&["gw"], None) };
+        let silent = DescribedPlant {
+            silent: vec!["Nordsee/\u{1b}\u{202e}x".into()],
+            ..described(&["gw"], None)
+        };
         let (told, _) = run(silent, false);
-        assert!(told.contains("because SiteWise has them: Nordsee/\u{fffd}\n"), "{told}");
+        assert!(told.contains("because SiteWise has them: Nordsee/\\u{1b}\\u{202e}x\n"), "{told}");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    /// The rules of production were replaced by those of a test account, and what could not be read was
+    /// taken for nothing.
+    #[test]
+    fn rules_of_another_namespace_or_that_cannot_be_read_are_not_replaced() {
+        let folder = std::env::temp_dir().join(format!("sparkwise-rules-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let rules = folder.join("provisioning/alerting/sparkwise.yaml");
+        write(&folder, described(&["gw", "west"], None), false).unwrap();
+        let before = fs::read_to_string(&rules).unwrap();
+        let refused = |without_aws, forget| {
+            let mut other = described(&["gw"], without_aws);
+            other.plant.namespace = "other".into();
+            let source = Source { edge: EdgeNode::new("Nordsee", "gw"), device: None };
+            let asset = Namespace::new("other").asset(&Address::Source(&source));
+            other.plant.machines[0].asset = asset;
+            write(&folder, other, forget).unwrap_err()
+        };
+        for (without_aws, forget) in [(None, false), (Some("none"), false), (None, true)] {
+            let refused = refused(without_aws, forget);
+            assert!(refused.contains("another namespace (2 machines, such as Nord"), "{refused}");
+            assert!(refused.contains("name another folder"), "{refused}");
+        }
+        assert_eq!(fs::read_to_string(&rules).unwrap(), before);
+        let changed = format!("# {}\ngroups:\n  - orgId: 1\n", crate::dashboards::MARK);
+        fs::write(&rules, &changed).unwrap();
+        let refused = write(&folder, described(&["gw"], None), false).unwrap_err();
+        assert!(refused.contains("sparkwise.yaml was changed and cannot be read"), "{refused}");
+        assert_eq!(fs::read_to_string(&rules).unwrap(), changed);
         fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -28,6 +28,8 @@ pub struct Former {
     pub machines: Vec<Machine>,
     /// The models, with what their rows show.
     pub models: Vec<Model>,
+    /// Machines that have an alert rule, and by their ids are of another namespace.
+    pub foreign: Vec<Machine>,
 }
 
 /// The files that [`Former::read`] needs, below the folder that is written to.
@@ -38,9 +40,15 @@ pub fn files(namespace: &str) -> [String; 2] {
 impl Former {
     /// Reads the files that [`files`] names. What is not of this namespace, or has no such form, is left
     /// out: a machine's id says whether it is its.
-    pub fn read(namespace: &str, rules: &str, plant: &str) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Which of the files cannot be read: somebody changed its form.
+    pub fn read(namespace: &str, rules: &str, plant: &str) -> Result<Self, String> {
         let ids = Namespace::new(namespace);
-        Self { machines: machines(ids, rules), models: models(ids, plant) }
+        let [of_rules, of_plant] = files(namespace);
+        let (machines, foreign) = machines(ids, rules).ok_or(of_rules)?;
+        Ok(Self { machines, models: models(ids, plant).ok_or(of_plant)?, foreign })
     }
 
     /// What of it `plant` does not have.
@@ -49,6 +57,7 @@ impl Former {
         let assets: BTreeSet<Uuid> = plant.machines.iter().map(|machine| machine.asset).collect();
         let models: BTreeSet<Uuid> = plant.models.iter().map(|model| model.id).collect();
         self.machines.retain(|machine| !assets.contains(&machine.asset));
+        self.foreign.retain(|machine| !assets.contains(&machine.asset));
         self.models.retain(|model| !models.contains(&model.id));
         self
     }
@@ -62,28 +71,35 @@ impl Plant {
     }
 }
 
-/// The machines of alert rules.
-fn machines(ids: Namespace, text: &str) -> Vec<Machine> {
-    let json = text.split_once('\n').map_or("", |(_, json)| json);
-    let json: Value = serde_json::from_str(json).unwrap_or_default();
-    let mut found = Vec::new();
-    for rule in list(json.get("groups")).flat_map(|group| list(group.get("rules"))) {
-        found.extend(machine(ids, rule));
+/// The machines of alert rules: those of this namespace, and others. None if the file has another form.
+fn machines(ids: Namespace, text: &str) -> Option<(Vec<Machine>, Vec<Machine>)> {
+    let mut json = text;
+    while json.starts_with('#') {
+        json = json.split_once('\n').map_or("", |(_, below)| below);
     }
-    found
+    if json.trim().is_empty() {
+        return Some((Vec::new(), Vec::new()));
+    }
+    let json: Value = serde_json::from_str(json).ok()?;
+    let groups = json.get("groups").filter(|groups| groups.is_array())?;
+    let rules = list(Some(groups)).flat_map(|group| list(group.get("rules")));
+    let found = rules.filter_map(machine);
+    Some(found.partition(|machine| {
+        let edge = EdgeNode::new(&*machine.group, &*machine.node);
+        let source = Source { edge, device: machine.device.as_deref().map(Into::into) };
+        ids.asset(&Address::Source(&source)) == machine.asset
+    }))
 }
 
-fn machine(ids: Namespace, rule: &Value) -> Option<Machine> {
+fn machine(rule: &Value) -> Option<Machine> {
     let label = |name: &str| Some(named_by(rule.get("labels")?.get(name)?.as_str()?));
     let mut queries = list(rule.get("data")).filter_map(|data| data.get("model"));
     let (death, birth) = (queries.next()?, queries.next()?);
     let (group, node, device) = (label("group")?, label("node")?, label("device"));
     let source =
         Source { edge: EdgeNode::new(&*group, &*node), device: device.as_deref().map(Into::into) };
-    let asset = first(death, "assetIds")?;
-    let is_ours = ids.asset(&Address::Source(&source)) == asset;
-    is_ours.then_some(Machine {
-        asset,
+    Some(Machine {
+        asset: first(death, "assetIds")?,
         address: shown(&source.to_string()).into_owned(),
         group,
         node,
@@ -94,8 +110,12 @@ fn machine(ids: Namespace, rule: &Value) -> Option<Machine> {
 }
 
 /// The models of the rows of the plant's dashboard: each has a variable that lists its assets.
-fn models(ids: Namespace, text: &str) -> Vec<Model> {
-    let json: Value = serde_json::from_str(text).unwrap_or_default();
+/// None if the file has another form.
+fn models(ids: Namespace, text: &str) -> Option<Vec<Model>> {
+    let json: Value = match text.trim().is_empty() {
+        true => Value::Null,
+        false => serde_json::from_str(text).ok()?,
+    };
     let variables = json.get("templating").and_then(|of| of.get("list"));
     let model = |variable: &Value| {
         let id = variable.get("query")?.get("modelId")?.as_str()?.parse().ok()?;
@@ -111,7 +131,7 @@ fn models(ids: Namespace, text: &str) -> Vec<Model> {
         let properties: Vec<_> = SHOWN.iter().filter_map(property).collect();
         (!properties.is_empty()).then_some(Model { id, name, properties, above: None })
     };
-    list(variables).filter_map(model).collect()
+    Some(list(variables).filter_map(model).collect())
 }
 
 fn list(of: Option<&Value>) -> impl Iterator<Item = &Value> {

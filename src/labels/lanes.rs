@@ -165,8 +165,7 @@ impl Labels {
 /// Says of an alias that is taken which other property of the plant `TWIN_ALIASES` gives the same one: names
 /// with slashes can cause that. Of what else may have it, SiteWise says nothing.
 fn name_holder(remark: &mut Remark, config: &Config, plant: &impl Plant) {
-    let (Some(alias), Some(template), Some((_, wants))) =
-        (&remark.taken, &config.aliases, remark.ids)
+    let (Some(alias), Some(template), Some(wants)) = (&remark.taken, &config.aliases, remark.ids)
     else {
         return;
     };
@@ -174,7 +173,8 @@ fn name_holder(remark: &mut Remark, config: &Config, plant: &impl Plant) {
     for subject in plant.assets_at(&address).into_iter().map(|asset| plant.subject(asset)) {
         let gets_it = |of: &&Measurement| {
             let its = template.alias(&subject.place, &of.name);
-            of.id != wants && its.is_ok_and(|its| *its == **alias)
+            // Assets of one model share the ids of properties.
+            (subject.id, of.id) != wants && its.is_ok_and(|its| *its == **alias)
         };
         if let Some(of) = subject.properties.iter().find(gets_it) {
             remark.reason += &format!(

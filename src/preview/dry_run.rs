@@ -8,10 +8,10 @@ use tracing::info;
 use uuid::Uuid;
 
 use crate::sitewise::api::{
-    ApiFault, ApiFaultKind, Asset, AssetProperty, Composite, Hierarchy, Model, ModelHierarchy,
-    ModelProperty, NotificationState, Page, Property, ResourceState, Variant,
+    ApiFault, ApiFaultKind, Asset, AssetProperty, Composite, Hierarchy, LatestValue, Model,
+    ModelHierarchy, ModelProperty, NotificationState, Page, Property, ResourceState, Variant,
 };
-use crate::sitewise::cause::Cause;
+use crate::sitewise::cause::{Cause, Plane};
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
 use crate::sitewise::tags::Tags;
@@ -23,7 +23,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long reads may keep failing.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Pause after a read that failed; doubled each time, up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const FIRST_PAUSE: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 500 });
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// Time between two lines that say what is waited for, while one call hangs, and while calls are answered.
 const WAITING_LINE_INTERVAL: Duration = Duration::from_secs(2);
@@ -97,19 +97,27 @@ impl<S: SiteWise> DryRun<S> {
             Err(fault) => match fault.kind {
                 ApiFaultKind::NotFound => self.failing = None,
                 ApiFaultKind::Denied | ApiFaultKind::Invalid => return Err(fault.clone()),
-                _ => {
-                    let (since, pause) = self.failing.unwrap_or((began, FIRST_PAUSE));
-                    if since.elapsed() >= PATIENCE {
-                        return Err(fault.clone());
-                    }
-                    info!("{fault}; retrying");
-                    self.progress_line_at = Moment::now() + pause + WAITING_LINE_INTERVAL;
-                    tokio::time::sleep(pause).await;
-                    self.failing = Some((since, (pause * 2).min(LONGEST_PAUSE)));
-                }
+                _ => self.pause(fault, began).await?,
             },
         }
         Ok(Some((id, answer)))
+    }
+
+    /// Pauses after a read that failed.
+    ///
+    /// # Errors
+    ///
+    /// Reads have been failing for long.
+    async fn pause(&mut self, fault: &ApiFault, began: Moment) -> Result<(), ApiFault> {
+        let (since, pause) = self.failing.unwrap_or((began, FIRST_PAUSE));
+        if since.elapsed() >= PATIENCE {
+            return Err(fault.clone());
+        }
+        info!("{fault}; retrying");
+        self.progress_line_at = Moment::now() + pause + WAITING_LINE_INTERVAL;
+        tokio::time::sleep(pause).await;
+        self.failing = Some((since, (pause * 2).min(LONGEST_PAUSE)));
+        Ok(())
     }
 
     /// Makes a read, with its timeout. Logs from time to time what is waited for.
@@ -147,23 +155,49 @@ impl<S: SiteWise> DryRun<S> {
         &self.writes
     }
 
-    /// What properties of assets hold; without those of which it is not known.
-    pub(super) async fn values(&self, of: &[(Uuid, Uuid)]) -> BTreeMap<(Uuid, Uuid), Variant> {
+    /// What properties of assets hold; without those that hold nothing.
+    ///
+    /// # Errors
+    ///
+    /// SiteWise denies reading, or does not answer for long.
+    pub(super) async fn values(
+        &mut self,
+        of: &[(Uuid, Uuid)],
+    ) -> Result<BTreeMap<(Uuid, Uuid), Variant>, ApiFault> {
         let mut read = BTreeMap::new();
-        let Some(sitewise) = &self.sitewise else { return read };
+        self.failing = None;
         for some in of.chunks(limits::ENTRIES_PER_BATCH_READ) {
-            pace(limits::DESCRIBES_PER_SECOND).await;
-            match timeout(ANSWER_TIMEOUT, sitewise.read_values(some.to_vec())).await {
-                Ok(Ok(values)) => {
-                    let held = some.iter().zip(values);
-                    let held = held.filter_map(|(of, value)| Some((*of, value.ok()??.value)));
-                    read.extend(held);
+            for (of, value) in some.iter().zip(self.batch(some).await?) {
+                match value {
+                    // Permissions may be for single assets.
+                    Err(fault) if fault.kind == ApiFaultKind::Denied => return Err(fault),
+                    Ok(Some(held)) => drop(read.insert(*of, held.value)),
+                    Ok(None) | Err(_) => {}
                 }
-                Ok(Err(fault)) => info!("values of attributes cannot be read: {fault}"),
-                Err(_) => info!("values of attributes cannot be read: no answer"),
             }
         }
-        read
+        Ok(read)
+    }
+
+    /// One batch of values, retried for a while.
+    async fn batch(&mut self, of: &[(Uuid, Uuid)]) -> Result<Vec<LatestValue>, ApiFault> {
+        loop {
+            let Some(sitewise) = &self.sitewise else { return Ok(Vec::new()) };
+            pace(limits::DESCRIBES_PER_SECOND).await;
+            let (began, host) = (Moment::now(), sitewise.host(Plane::Read));
+            match answer(&host, sitewise.read_values(of.to_vec())).await {
+                Ok(values) => {
+                    self.failing = None;
+                    return Ok(values);
+                }
+                Err(fault) => match fault.kind {
+                    ApiFaultKind::Denied | ApiFaultKind::Invalid | ApiFaultKind::NotFound => {
+                        return Err(fault);
+                    }
+                    _ => self.pause(&fault, began).await?,
+                },
+            }
+        }
     }
 
     /// The assets that the account has on models of the bridge.

@@ -52,11 +52,15 @@ pub(super) async fn surveyed<S: SiteWise>(
     namespace: &str,
     births_alone: bool,
 ) -> Result<Survey, PlanError> {
-    let observed = Box::pin(observe(config, from, sitewise, namespace)).await?;
+    let mut observed = Box::pin(observe(config, from, sitewise, namespace)).await?;
     let (twin, none) = (&observed.run.twin, BTreeMap::new());
+    // Machines that could not be listed would lose their alert rules.
+    if !births_alone && (twin.plan().has_unread() || !twin.plan().is_synced()) {
+        return Err(PlanError::Unread);
+    }
     let account = if births_alone { &none } else { observed.run.dry_run.listed() };
     let mut survey = survey(twin, namespace, account);
-    let read = observed.run.dry_run.values(&survey.unread).await;
+    let read = observed.run.dry_run.values(&survey.unread).await?;
     survey.take(&read);
     match *from == PlanSource::Account && survey.plant.machines.is_empty() {
         // A wrong account would take away all alert rules.

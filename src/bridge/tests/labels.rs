@@ -174,6 +174,32 @@ fn of_two_properties_with_one_alias_the_one_without_it_is_told_with_the_other() 
     assert_ne!(remark.ids, Some(*holder));
 }
 
+/// Of two assets of one model the other was not named: their properties have the same ids.
+#[test]
+fn the_other_property_with_one_alias_is_named_where_both_are_of_one_template() {
+    let mut world = labelled(World::new(1));
+    let definition = Template::definition().member(Metric::new("Speed", 0.0));
+    let instance = |speed| Template::instance("Turbine").member(Metric::new("Speed", speed));
+    let time = world.true_time();
+    let births =
+        [Metric::template("Turbine", definition), Metric::template("D/M/T", instance(1.0))];
+    let message = world.edges[0].nbirth(time, births);
+    world.deliver(message);
+    let message = world.edges[0].dbirth("D/M", time, [Metric::template("T", instance(2.0))]);
+    world.deliver(message);
+    let message = world.edges[0].dbirth("D", time, [Metric::template("M/T", instance(3.0))]);
+    world.deliver(message);
+    world.pass(Duration::from_secs(120));
+    let remarks: Vec<_> = world.bridge.labels().unwrap().remarks().collect();
+    let alias = "/Nordsee/gw1/D/M/T/Speed".to_owned();
+    let of_speed: Vec<_> =
+        remarks.iter().filter(|of| of.taken.as_deref() == Some(alias.as_str())).collect();
+    assert!(!of_speed.is_empty(), "{remarks:?}");
+    for remark in of_speed {
+        assert!(remark.reason.contains("; TWIN_ALIASES gives it to property"), "{remark}");
+    }
+}
+
 /// A wrong unit is worse than a lost one: the machine's own wins where it says one.
 #[test]
 fn a_unit_of_others_stays_where_the_machine_says_none_and_the_machines_own_wins() {

@@ -45,7 +45,8 @@ pub(super) fn write(out: &Path, files: &[File]) -> Result<(), NotWritten> {
 
 /// What a file has that an earlier run wrote; nothing where there is none, or another's.
 pub(super) fn ours(out: &Path, path: &str) -> String {
-    let text = fs::read_to_string(out.join(path)).unwrap_or_default();
+    let bytes = fs::read(out.join(path)).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
     if text.contains(MARK) { text } else { String::new() }
 }
 

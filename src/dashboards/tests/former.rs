@@ -38,7 +38,7 @@ fn model(namespace: &str, name: &str) -> Model {
 
 fn former(namespace: &str, rendered: &Rendered) -> Former {
     let plant = text(rendered, "dashboards/sparkwise-plant");
-    Former::read(namespace, text(rendered, "provisioning/alerting"), plant)
+    Former::read(namespace, text(rendered, "provisioning/alerting"), plant).unwrap()
 }
 
 /// Without an account nobody else knows of a machine that is silent.
@@ -68,7 +68,7 @@ fn the_files_of_an_earlier_run_give_what_these_births_lack() {
 }
 
 #[test]
-fn files_of_another_namespace_or_of_no_form_give_nothing() {
+fn rules_of_another_namespace_are_told_apart_and_files_of_no_form_are_errors() {
     let other = Plant {
         machines: vec![machine("other", "Nordsee", None)],
         models: vec![model("other", "Node")],
@@ -76,9 +76,17 @@ fn files_of_another_namespace_or_of_no_form_give_nothing() {
     };
     let files = render(&other);
     let rules = text(&files, "provisioning/alerting");
-    assert_eq!(Former::read("plant", rules, ""), Former::default());
-    assert_eq!(Former::read("other", rules, "").machines.len(), 1);
-    for text in ["", "\n", "#\n{\"groups\": [{\"rules\": [{}, 1]}]}", "[]", "#\n{\"groups\": 1}"] {
-        assert_eq!(Former::read("other", text, text), Former::default(), "{text}");
+    let read = Former::read("plant", rules, "").unwrap();
+    assert_eq!((read.machines.len(), read.foreign.len()), (0, 1));
+    let read = Former::read("other", rules, "").unwrap();
+    assert_eq!((read.machines.len(), read.foreign.len()), (1, 0));
+    for text in ["", "\n", "#\n{\"groups\": [{\"rules\": [{}, 1]}]}", "#"] {
+        assert_eq!(Former::read("other", text, "[]"), Ok(Former::default()), "{text}");
     }
+    for text in ["[]", "#\n{\"groups\": 1}", "# x\ngroups: []", "#\n<<<<<<< HEAD\n{}"] {
+        let refused = Former::read("other", text, "");
+        assert_eq!(refused, Err("provisioning/alerting/sparkwise.yaml".to_owned()), "{text}");
+    }
+    let refused = Former::read("other", "", "<<<<<<< HEAD").unwrap_err();
+    assert!(refused.starts_with("dashboards/sparkwise-plant"), "{refused}");
 }

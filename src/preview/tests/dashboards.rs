@@ -159,3 +159,41 @@ async fn an_account_without_machines_is_an_error() {
     let nothing = seen(&[], "", &FakeSiteWise::default(), false).await;
     assert!(matches!(nothing, Err(PlanError::NoMachine)), "{nothing:?}");
 }
+
+/// A list that failed five times was taken for empty, and its machines lost their alert rules.
+#[tokio::test]
+async fn an_account_that_is_read_in_part_is_an_error() {
+    let whole = account(&(gateway() + &other())).await;
+    let of_mast = |asset: &&crate::twin::tests::fake::FakeAsset| {
+        asset.description.as_deref() == Some("Nordsee/gw/Mast")
+    };
+    let model = whole.assets.values().find(of_mast).unwrap().model;
+    let mut unlisted = whole.clone();
+    unlisted.unlistable.insert(model, ApiFaultKind::Unavailable);
+    let mut undescribed = whole;
+    undescribed.undescribable.insert(model, ApiFaultKind::Busy);
+    for sitewise in [unlisted, undescribed] {
+        for births in ["".to_owned(), other()] {
+            let read = seen(&[], &births, &sitewise, false).await;
+            assert!(matches!(read, Err(PlanError::Unread)), "{read:?}");
+        }
+    }
+}
+
+/// A read of values that was throttled once took the ranges of silent machines away.
+#[tokio::test]
+async fn ranges_of_silent_machines_are_read_again_or_the_command_fails() {
+    let mut sitewise = account(&(gateway() + &other())).await;
+    let whole = seen(&[], "", &sitewise, false).await.unwrap();
+    sitewise.throttled_values = 3;
+    assert_eq!(seen(&[], "", &sitewise, false).await.unwrap(), whole);
+    let mut denied = sitewise.clone();
+    denied.throttled_values = 0;
+    denied.unreadable = Some(ApiFaultKind::Denied);
+    let read = seen(&[], "", &denied, false).await;
+    assert!(matches!(read, Err(PlanError::SiteWise(_))), "{read:?}");
+    denied.unreadable = None;
+    denied.unreadable_properties.insert(whole.unread[0]);
+    let read = seen(&[], "", &denied, false).await;
+    assert!(matches!(read, Err(PlanError::SiteWise(_))), "{read:?}");
+}

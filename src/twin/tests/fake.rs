@@ -72,6 +72,8 @@ pub(crate) struct FakeSiteWise {
     pub(crate) unwritable: Option<ApiFaultKind>,
     /// Why values cannot be read.
     pub(crate) unreadable: Option<ApiFaultKind>,
+    /// So many reads of values are throttled before.
+    pub(crate) throttled_values: u32,
     /// Why models or assets cannot be described.
     pub(crate) undescribable: BTreeMap<Uuid, ApiFaultKind>,
     /// Why assets of a model, or what hangs under an asset, cannot be listed.
@@ -185,6 +187,10 @@ impl FakeSiteWise {
                 )))
             }
             ApiCall::CreateAsset(create) => self.create_asset(create),
+            ApiCall::ReadValues(_) if self.throttled_values > 0 => {
+                self.throttled_values -= 1;
+                Err(fault(ApiFaultKind::Throttled, "too fast"))
+            }
             ApiCall::ReadValues(of) => match self.unreadable {
                 Some(kind) => Err(fault(kind, "values cannot be read")),
                 None => {
