@@ -42,7 +42,7 @@ async fn identity_center() -> String {
             let (mut socket, _) = listener.accept().await.unwrap();
             let mut request = [0; 8192];
             let length = socket.read(&mut request).await.unwrap();
-            let request = String::from_utf8_lossy(&request[..length]).into_owned();
+            let request = String::from_utf8_lossy(request.get(..length).unwrap()).into_owned();
             let is_right = request.starts_with("GET /federation/credentials?")
                 && request.contains("account_id=123456789012")
                 && request.contains("role_name=Reader")
