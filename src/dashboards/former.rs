@@ -6,20 +6,12 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::literal::named_by;
+use super::survey::PRESENCE;
 use super::{Machine, Model, Plant, Property, alerts, plant};
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::text::shown;
 use crate::twin::identity::{Address, Namespace, PropertyRole};
 use crate::twin::mapping::ValueForm;
-
-/// What the dashboard of the plant shows of a model.
-const SHOWN: [(&str, ValueForm); 5] = [
-    ("Online", ValueForm::Boolean),
-    ("Last birth", ValueForm::Seconds),
-    ("Last death", ValueForm::Seconds),
-    ("Sequence gaps", ValueForm::Integer),
-    ("Rebirths", ValueForm::Integer),
-];
 
 /// The machines that have an alert rule, and the models that have a row on the dashboard of the plant.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -128,7 +120,7 @@ fn models(ids: Namespace, text: &str) -> Option<Vec<Model>> {
             let plain = Property { id, name, path, role, form: *form, unit: None, value: None };
             is_shown.then_some(plain)
         };
-        let properties: Vec<_> = SHOWN.iter().filter_map(property).collect();
+        let properties: Vec<_> = PRESENCE.iter().filter_map(property).collect();
         (!properties.is_empty()).then_some(Model { id, name, properties, above: None })
     };
     Some(list(variables).filter_map(model).collect())

@@ -16,8 +16,8 @@ use crate::twin::view::{AssetIx, AssetKind, DesiredModel, DesiredProperty, Model
 
 /// Assets of a model whose attributes are looked at: a range that these agree on is drawn.
 const LOOKED_AT: usize = 20;
-/// What the bridge itself tells of a machine.
-const PRESENCE: [(&str, ValueForm); 5] = [
+/// What the bridge itself tells of a machine, and the dashboard of the plant shows.
+pub(super) const PRESENCE: [(&str, ValueForm); 5] = [
     ("Online", ValueForm::Boolean),
     ("Last birth", ValueForm::Seconds),
     ("Last death", ValueForm::Seconds),

@@ -28,6 +28,16 @@ fn cached(folder: &Folder, kind: &str, name: &str, text: &str) {
     folder.file(below.join(name).with_extension("json").to_str().unwrap(), text);
 }
 
+fn variables<'a>(config: &'a str, emulator: &'a Emulator) -> [(&'a str, &'a str); 5] {
+    [
+        ("AWS_ACCESS_KEY_ID", "(unset)"),
+        ("AWS_SECRET_ACCESS_KEY", "(unset)"),
+        ("AWS_CONFIG_FILE", config),
+        ("AWS_PROFILE", "plant"),
+        ("AWS_ENDPOINT_URL_IOTSITEWISE", &emulator.endpoint),
+    ]
+}
+
 async fn reported(folder: &Folder, variables: &[(&str, &str)]) -> String {
     let output = plan(folder, variables).await;
     [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat()
@@ -77,14 +87,8 @@ async fn a_profile_of_sso_gives_credentials() {
         ),
     );
     let portal = identity_center().await;
-    let variables = [
-        ("AWS_ACCESS_KEY_ID", "(unset)"),
-        ("AWS_SECRET_ACCESS_KEY", "(unset)"),
-        ("AWS_CONFIG_FILE", config.as_str()),
-        ("AWS_PROFILE", "plant"),
-        ("AWS_ENDPOINT_URL_IOTSITEWISE", emulator.endpoint.as_str()),
-        ("AWS_ENDPOINT_URL_SSO", portal.as_str()),
-    ];
+    let mut variables = variables(&config, &emulator).to_vec();
+    variables.push(("AWS_ENDPOINT_URL_SSO", &portal));
     // Nobody has signed in yet.
     let said = reported(&folder, &variables).await;
     assert!(said.contains("aws sso login"), "{said}");
@@ -100,13 +104,7 @@ async fn a_profile_of_aws_login_gives_credentials() {
     let emulator = Emulator::start(Options::default());
     let folder = Folder::new("login");
     let config = profile(&folder, &format!("login_session = {LOGIN_SESSION}\n"));
-    let variables = [
-        ("AWS_ACCESS_KEY_ID", "(unset)"),
-        ("AWS_SECRET_ACCESS_KEY", "(unset)"),
-        ("AWS_CONFIG_FILE", config.as_str()),
-        ("AWS_PROFILE", "plant"),
-        ("AWS_ENDPOINT_URL_IOTSITEWISE", emulator.endpoint.as_str()),
-    ];
+    let variables = variables(&config, &emulator);
     let said = reported(&folder, &variables).await;
     assert!(said.contains("`aws login`"), "{said}");
     let token = r#"{"accessToken":{"accessKeyId":"id","secretAccessKey":"secret","sessionToken":"session","accountId":"123456789012","expiresAt":"2099-01-01T00:00:00Z"},"tokenType":"aws_sigv4","refreshToken":"refresh","clientId":"arn:aws:signin:::devtools/same-device","dpopKey":"of no use before it ends"}"#;
