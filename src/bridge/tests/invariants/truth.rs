@@ -327,7 +327,10 @@ impl Truth {
                 (Unit::Own(None), Some(before)) => before.unit.clone(),
                 (unit, _) => unit.clone(),
             };
-            let had_unit = before.is_some_and(|before| before.had_unit) || unit.is_said();
+            // Which definition an instance of another template goes by, and its unit, is not told here.
+            let had_unit = before.is_some_and(|before| before.had_unit)
+                || unit.is_said()
+                || statement.unit == Unit::Unsaid;
             let fact = Fact {
                 value,
                 quality,
