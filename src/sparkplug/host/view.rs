@@ -95,6 +95,11 @@ impl Host {
         self.session(edge)?.server_of_birth()
     }
 
+    /// Whether messages of an edge node wait for one before them.
+    pub fn has_waiting_messages(&self, edge: &EdgeNode) -> bool {
+        self.session(edge).is_some_and(EdgeSession::has_waiting_messages)
+    }
+
     /// Whether a node or device is alive by a birth that was read; a later one that was not, or
     /// came too late, leaves none.
     pub fn is_born(&self, source: &Source) -> bool {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::alias_usage::AliasUsage;
+use super::message::Incoming;
 use super::online::OnlineSession;
 use super::reading::{emit_birth, scope};
 use super::{Borrowed, EdgeSession, SessionContext, SessionMessage, SessionNotes, SessionState};
@@ -14,7 +15,7 @@ use crate::sparkplug::event::{AttributeHolder, ClockSource, Death, DeathCause, E
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::{ServerId, SkipReason};
 use crate::sparkplug::limits;
-use crate::sparkplug::rebirth::RebirthTrigger;
+use crate::sparkplug::rebirth::{RebirthReason, RebirthTrigger};
 use crate::sparkplug::table::{BirthTable, InstanceId, NameTarget};
 use crate::sparkplug::topic::MessageType;
 
@@ -85,6 +86,24 @@ impl OnlineSession {
     /// Whether a device is to be reborn with the node.
     pub(super) fn is_awaited(&self, device: &str) -> bool {
         self.devices.get(device).is_some_and(|device| matches!(device.state, DeviceState::Awaited))
+    }
+
+    /// Whether a birth out of its order is all that will be known of its device: it was not born with its
+    /// node, and no other birth may be requested.
+    pub(super) fn takes_late_birth(
+        &self,
+        message: &Incoming<'_>,
+        context: &SessionContext<'_>,
+    ) -> bool {
+        let reasons = context.config.rebirth.reasons;
+        let is_unborn = |device: &str| match self.devices.get(device) {
+            Some(of) => matches!(of.state, DeviceState::Awaited),
+            // What it was before its death is still known.
+            None => !self.prior_tables.as_ref().is_some_and(|past| past.has_died(device)),
+        };
+        message.device.is_some_and(is_unborn)
+            && !self.is_before_birth(message.fingerprint())
+            && !reasons.contains(RebirthReason::Gap)
     }
 
     /// What the node's own data is read by.
@@ -279,6 +298,11 @@ impl EdgeSession {
     /// The server that its birth came from, while that is known.
     pub(crate) fn server_of_birth(&self) -> Option<ServerId> {
         self.online().map(OnlineSession::server)
+    }
+
+    /// Whether messages wait for one before them.
+    pub(crate) fn has_waiting_messages(&self) -> bool {
+        self.online().is_some_and(OnlineSession::is_waiting)
     }
 
     /// Whether the node, or a device of it, is alive by a birth that was read.

@@ -392,6 +392,9 @@ impl OnlineSession {
         let message = message.with_order(order);
         match message.verb {
             MessageType::Data => self.apply(&message.borrow(), notes, context),
+            MessageType::Birth if self.takes_late_birth(&message, context) => {
+                self.apply(&message.borrow(), notes, context);
+            }
             MessageType::Birth => {
                 notes.skip_payload(SkipReason::Late, &message.payload);
                 if !self.is_before_birth(fingerprint) {
@@ -426,7 +429,7 @@ impl OnlineSession {
         in_time && fits && !self.sends_old_times
     }
 
-    fn is_before_birth(&self, fingerprint: Fingerprint) -> bool {
+    pub(super) fn is_before_birth(&self, fingerprint: Fingerprint) -> bool {
         fingerprint
             .sent_time
             .zip(self.birth.fingerprint.sent_time)

@@ -156,3 +156,12 @@ fn what_an_earlier_birth_did_not_explain_is_no_problem_of_the_next() {
     world.quieten();
     assert_eq!(world.violations, Vec::<String>::new());
 }
+
+/// A sender that numbers each device by itself, and may not be asked: its device's birth was out of the
+/// node's order, and was skipped for good.
+#[test]
+fn the_only_birth_of_a_device_is_read_also_out_of_its_order() {
+    let mut world = World::new(6_285_930_593_695_468_143);
+    world.quieten();
+    assert_eq!(world.violations, Vec::<String>::new());
+}
