@@ -123,6 +123,9 @@ impl Bridge {
 
     /// Messages of these nodes were dropped before they could be handled.
     pub fn handle_lost(&mut self, server: ServerId, lost: &LostSenders, now: Now) {
+        if let Some(commands) = &mut self.commands {
+            commands.handle_lost(lost);
+        }
         self.host.handle_lost(server, lost, now);
         self.drain_host(now);
     }

@@ -39,7 +39,7 @@ use self::rules::Rate;
 use self::sending::Pulse;
 pub use self::sending::Unsent;
 use crate::sparkplug::event::{Event, SparkplugQuality};
-use crate::sparkplug::host::Host;
+use crate::sparkplug::host::{Host, LostSenders};
 use crate::sparkplug::value::Value;
 use crate::time::{ClockAgreement, Instant, Now};
 use crate::twin::Twin;
@@ -114,6 +114,8 @@ pub struct PlantView<'a> {
     pub host: &'a Host,
     /// The twin.
     pub twin: &'a Twin,
+    /// Whether the twin is behind the session: it is still given stored messages.
+    pub is_behind: bool,
     /// The servers, by their [`ServerId`](crate::sparkplug::host::ServerId).
     pub uplinks: &'a [Uplink],
 }
@@ -233,6 +235,11 @@ impl Commander {
             self.answer(flight.key, answer, now);
             self.set_due();
         }
+    }
+
+    /// Messages of these nodes were dropped before anybody could read them.
+    pub fn handle_lost(&mut self, lost: &LostSenders) {
+        self.metrics.handle_lost(lost);
     }
 
     /// Handles a request that was already taken off its channel.
@@ -377,9 +384,13 @@ impl InFlightCommand {
     fn is_confirmed_by(&mut self, last: &LastValue) -> bool {
         let good = last.quality == SparkplugQuality::Good;
         let value = last.value.as_ref();
-        // Nearer than a step is only what has moved: one that says its old value again did not obey.
-        let step = self.resolution.filter(|_| self.before.as_ref() != value);
-        let confirmed = good && value.is_some_and(|has| value::same(&self.value, has, step));
+        // Only what has moved is near enough: a machine that repeats its old value did not obey.
+        let has_moved = self.before.as_ref() != value;
+        let confirmed = good
+            && value.is_some_and(|has| match has_moved {
+                true => value::same(&self.value, has, self.resolution),
+                false => value::equal(&self.value, has),
+            });
         if !confirmed {
             let has = value.map_or_else(|| "null".to_owned(), value::display_text);
             self.last_other_value = Some(if good { has } else { format!("{has}, not GOOD") });

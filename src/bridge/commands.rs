@@ -22,9 +22,10 @@ impl Bridge {
         uplinks: &[Uplink],
         now: Now,
     ) {
+        let is_behind = self.is_deferring();
         let Self { host, twin, commands, .. } = self;
         if let Some(commands) = commands {
-            let plant = command::PlantView { host, twin, uplinks };
+            let plant = command::PlantView { host, twin, is_behind, uplinks };
             commands.handle_request(envelope, payload, plant, now);
         }
     }

@@ -23,6 +23,10 @@ pub(super) struct ExternalIds {
     seen: u32,
 }
 
+/// An id that the asset of a request may have; where the request has an address, with the node or device
+/// that the asset would be of.
+type Candidate = (Uuid, Option<Source>);
+
 /// A metric, with the rule that allows to write it.
 #[derive(Debug)]
 pub(super) struct Target<'a> {
@@ -40,7 +44,8 @@ pub(super) fn find<'a>(
     plant: PlantView<'_>,
 ) -> Result<Target<'a>, Refusal> {
     let candidates = candidates(asset, externals, plant);
-    let assets: Vec<_> = candidates.iter().filter_map(|id| plant.twin.asset(*id)).collect();
+    let ids = candidates.iter().map(|(id, _)| *id);
+    let assets: Vec<_> = ids.filter_map(|id| plant.twin.asset(id)).collect();
     if assets.is_empty() {
         return Err(unknown(asset, &candidates, plant));
     }
@@ -52,7 +57,21 @@ pub(super) fn find<'a>(
             Err(refusal) => refusals.push(refusal),
         }
     }
+    // Another machine of this address may be the one that is meant, and cannot answer for itself now.
+    let is_absent = |refusal: &Refusal| {
+        matches!(refusal.code, Code::NodeOffline | Code::DeviceOffline | Code::AwaitingBirth)
+    };
+    let other_is_absent = refusals.iter().any(is_absent)
+        || candidates.iter().any(|(id, of)| is_unborn(*id, of, plant));
     match (found.as_slice(), refusals.into_iter().next()) {
+        ([_], _) if other_is_absent => Err(Refusal::new(
+            Code::UnknownProperty,
+            format!(
+                "\"{}\" is ambiguous: another asset of this address is offline, or waits for its \
+                    birth; use the asset's UUID",
+                short(asset)
+            ),
+        )),
         ([metric], _) => allowed(metric, rules, plant),
         ([], Some(refusal)) => Err(refusal),
         ([], None) => Err(Refusal::new(
@@ -76,9 +95,10 @@ fn allowed<'a>(
     plant: PlantView<'_>,
 ) -> Result<Target<'a>, Refusal> {
     let by_model = by_model(metric, plant.twin);
+    let is_twice = plant.twin.is_twice_in_birth(&metric.key.source, metric.slot);
     match rules.find(&metric.address, by_model.as_deref(), metric.guard()) {
         // Which of them the edge node would write cannot be known.
-        Some(_) if metric.is_ambiguous => Err(Refusal::new(
+        Some(_) if metric.is_ambiguous || is_twice => Err(Refusal::new(
             Code::UnknownProperty,
             format!("the latest birth has several metrics of the name {}", metric.address),
         )),
@@ -127,7 +147,7 @@ fn in_asset<'a>(
             false => Ok(found),
         };
     }
-    if !twin.is_current(source) {
+    if plant.is_behind || !twin.is_current(source) {
         return Err(awaiting(&format!(
             "{source} is online, but its birth has not been mapped to assets yet"
         )));
@@ -240,8 +260,16 @@ fn not_allowed(name: &str, guard: WriteGuard) -> Refusal {
     Refusal::new(Code::NotAllowed, reason)
 }
 
+/// Whether SiteWise has an asset of a node or device that was not born since the start.
+fn is_unborn(id: Uuid, of: &Option<Source>, plant: PlantView<'_>) -> bool {
+    let twin = plant.twin;
+    twin.asset(id).is_none()
+        && twin.plan().known_asset(id).is_some()
+        && of.as_ref().is_some_and(|source| !plant.host.is_born(source))
+}
+
 /// Why there is no asset for a request.
-fn unknown(asset: &str, candidates: &[Uuid], plant: PlantView<'_>) -> Refusal {
+fn unknown(asset: &str, candidates: &[Candidate], plant: PlantView<'_>) -> Refusal {
     let mut levels = asset.split('/');
     if let (Some(group), Some(node)) = (levels.next(), levels.next()) {
         let edge = EdgeNode::new(group, node);
@@ -255,7 +283,7 @@ fn unknown(asset: &str, candidates: &[Uuid], plant: PlantView<'_>) -> Refusal {
     if !plan.is_synced() {
         return awaiting("the initial sync with SiteWise is not complete yet");
     }
-    match candidates.iter().any(|id| plan.known_asset(*id).is_some()) {
+    match candidates.iter().any(|(id, _)| plan.known_asset(*id).is_some()) {
         true => awaiting(
             "the asset exists in SiteWise, but no birth of its machine was received since the \
             start",
@@ -267,12 +295,12 @@ fn unknown(asset: &str, candidates: &[Uuid], plant: PlantView<'_>) -> Refusal {
 }
 
 /// The ids that an asset may have, by UUID, external id or address.
-fn candidates(asset: &str, externals: &mut ExternalIds, plant: PlantView<'_>) -> Vec<Uuid> {
+fn candidates(asset: &str, externals: &mut ExternalIds, plant: PlantView<'_>) -> Vec<Candidate> {
     if let Ok(id) = Uuid::try_parse(asset) {
-        return vec![id];
+        return vec![(id, None)];
     }
     if let Some(external) = asset.strip_prefix("externalId:") {
-        return externals.find(external, plant).into_iter().collect();
+        return externals.find(external, plant).map(|id| (id, None)).into_iter().collect();
     }
     let levels: Vec<&str> = asset.split('/').collect();
     if levels.len() > LEVELS || levels.iter().any(|level| level.is_empty()) {
@@ -290,8 +318,8 @@ fn candidates(asset: &str, externals: &mut ExternalIds, plant: PlantView<'_>) ->
 }
 
 /// The assets that a path may mean below a source: names may have slashes of their own.
-fn below(source: &Source, path: &[&str], plant: PlantView<'_>, all: &mut Vec<Uuid>) {
-    let id = |address: &Address<'_>| plant.twin.asset_id(address);
+fn below(source: &Source, path: &[&str], plant: PlantView<'_>, all: &mut Vec<Candidate>) {
+    let id = |address: &Address<'_>| (plant.twin.asset_id(address), Some(source.clone()));
     let Some(gaps) = path.len().checked_sub(1) else {
         all.extend([id(&Address::Source(source)), id(&Address::Tags(source))]);
         return;

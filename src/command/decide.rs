@@ -55,8 +55,11 @@ impl Commander {
             let reason = "another command to this metric is in flight";
             return Err(build_answer(Code::Busy, reason, Some(address)));
         }
-        check_last(metric, &request, datatype).map_err(refused)?;
-        if rule.echo == Confirmation::Value && has_already(metric, &wanted) {
+        // A message that waits for one before it may say another value.
+        let is_certain = metric.last.doubt == LastValueDoubt::None
+            && !plant.host.has_waiting_messages(&metric.key.source.edge);
+        check_last(metric, &request, datatype, is_certain).map_err(refused)?;
+        if rule.echo == Confirmation::Value && is_certain && has_already(metric, &wanted) {
             let has =
                 build_answer(Code::Already, "the metric already has this value", Some(address));
             return Err(Answer { value: metric.last.value.clone(), ..has });
@@ -82,7 +85,6 @@ impl Commander {
             self.rates.record_write(&metric.key, rate, now.instant);
         }
         self.history.record_sent(key, now.instant);
-        self.figures.sent += 1;
         self.outputs.push_back(Output::Publish(key.clone(), OutgoingMessage { server, message }));
         let deadline = now.instant + window;
         self.next_timeout = self.next_timeout.map_or(Some(deadline), |due| Some(due.min(deadline)));
@@ -209,6 +211,7 @@ fn check_last(
     metric: &Writable,
     request: &WriteRequest,
     datatype: DataType,
+    is_certain: bool,
 ) -> Result<(), Refusal> {
     let last = &metric.last;
     if last.quality != SparkplugQuality::Good {
@@ -216,7 +219,7 @@ fn check_last(
     }
     let Some(expected) = &request.expected else { return Ok(()) };
     let expected = value::typed(expected, datatype)?;
-    if last.doubt != LastValueDoubt::None {
+    if !is_certain {
         let reason = "the metric's last value is in doubt: a newer one may have been missed";
         return Err(Refusal::new(Code::UnexpectedValue, reason));
     }
@@ -244,11 +247,9 @@ fn check_uplink(uplinks: &[Uplink], server: ServerId) -> Result<(), Refusal> {
     }
 }
 
-/// Whether the metric has a value for certain.
+/// Whether the metric's last value is the one that is wanted.
 fn has_already(metric: &Writable, wanted: &Value) -> bool {
-    let last = &metric.last;
-    last.doubt == LastValueDoubt::None
-        && last.value.as_ref().is_some_and(|last| value::equal(last, wanted))
+    metric.last.value.as_ref().is_some_and(|last| value::equal(last, wanted))
 }
 
 /// Whether a number is within what the birth says of the metric.

@@ -15,6 +15,7 @@ use crate::sparkplug::event::{
     AttributeHolder, Birth, BirthMetric, Content, Data, Death, Definition, Instance, Sample,
     SequenceOrder, Slot, SparkplugQuality, StaticProperty,
 };
+use crate::sparkplug::host::LostSenders;
 use crate::sparkplug::text;
 use crate::sparkplug::value::Value;
 use crate::time::{Now, Timestamp};
@@ -224,6 +225,17 @@ impl Metrics {
             {
                 each(ArrivedValue { key: &metric.key, last: &metric.last });
             }
+        }
+    }
+
+    /// Messages of these nodes were dropped: whatever was in them may have been of any of their metrics.
+    pub(super) fn handle_lost(&mut self, lost: &LostSenders) {
+        let edges = self.edges.iter_mut();
+        let edges = edges.filter(|(edge, _)| lost.are_more || lost.senders.contains(*edge));
+        for metric in
+            edges.flat_map(|(_, sources)| sources.values_mut()).flat_map(|of| &mut of.metrics)
+        {
+            metric.last.doubt(LastValueDoubt::ValueMissed);
         }
     }
 

@@ -47,6 +47,7 @@ impl Commander {
     /// The client has the command of a request. That answers a `pulse`, of which nothing more will
     /// be known; others wait for the metric's value.
     pub fn handle_sent(&mut self, key: &RequestKey, now: Now) {
+        self.figures.sent += 1;
         let Some(pulse) = self.pulses.remove(key) else { return };
         let reason = "sent; not confirmed, since its rule is `pulse`";
         let answer = build_answer(Code::SentUnconfirmed, reason, Some(&pulse.address));

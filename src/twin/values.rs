@@ -288,6 +288,11 @@ impl SourceValues {
         Some((leaf.asset, leaf.property))
     }
 
+    /// Whether another slot of its birth is the leaf of this one.
+    pub(super) fn is_twice_in_birth(&self, slot: Slot) -> bool {
+        self.slots.iter().any(|other| matches!(other, LeafSlotState::Same(of) if *of == slot))
+    }
+
     /// Takes over what was written before this birth.
     fn take_over(&mut self, places: Vec<layout::LeafPlace>, old: Option<Self>) {
         let mut slots = Vec::new();

@@ -264,6 +264,11 @@ impl Twin {
         self.sources.get(source)?.place_of(slot)
     }
 
+    /// Whether a birth has the leaf of a slot twice, as a member of an instance and as a tag.
+    pub fn is_twice_in_birth(&self, source: &Source, slot: Slot) -> bool {
+        self.sources.get(source).is_some_and(|values| values.is_twice_in_birth(slot))
+    }
+
     /// Whether any tag of a node or device has no place: of its latest birth, if that is laid out.
     pub fn has_dropped_leaf(&self, source: &Source) -> bool {
         self.is_current(source)

@@ -125,7 +125,10 @@ fn what_the_metric_has_already_is_not_sent() {
     // Nor is one a millionth beside it the same, as long as nothing was sent.
     assert_eq!(rig.ask("Nordsee/gw", LIMIT, 40.000_01), None);
     rig.told([Metric::new(LIMIT, 40.0)]);
+    assert!(rig.answers.is_empty(), "nor where the machine repeats its old value");
+    rig.told([Metric::new(LIMIT, 40.000_02)]);
     assert_eq!(rig.answers.remove(0).1.code, Code::Confirmed);
+    rig.told([Metric::new(LIMIT, 40.0)]);
     let expected = json!({
         "asset": "Nordsee/gw", "property": LIMIT, "value": 41, "expected": 40.000_01
     });
@@ -267,6 +270,7 @@ fn the_same_metric_of_two_devices_is_two() {
 fn a_command_that_was_not_sent_is_answered_so_at_once() {
     let mut rig = Rig::new("Nordsee/gw/Limit = 0..90 rate 1/10s");
     rig.born([Metric::new("Limit", 40.0)]);
+    rig.sends = false;
     for (id, why, code) in
         [("1", Unsent::NoSession, Code::NodeOffline), ("2", Unsent::Late, Code::TooMany)]
     {
@@ -280,7 +284,8 @@ fn a_command_that_was_not_sent_is_answered_so_at_once() {
         rig.drain();
         let answer = rig.answered(id).unwrap();
         assert_eq!((answer.code, answer.metric.is_some()), (code, true));
-        assert_eq!(rig.bridge.commands().unwrap().figures().in_flight, 0);
+        let figures = rig.bridge.commands().unwrap().figures();
+        assert_eq!((figures.in_flight, figures.sent), (0, 0));
         // The request has its answer, and only one.
         rig.bridge.handle_sending(&key, Err(why), rig.now);
         rig.request(id, &request);

@@ -1,6 +1,8 @@
 //! Last values that are not the metric's current one, births that do not count, and clocks.
 
 use super::*;
+use crate::sparkplug::address::EdgeNode;
+use crate::sparkplug::host::LostSenders;
 use crate::sparkplug::value::Value;
 
 const LIMIT: &str = "Limit";
@@ -205,4 +207,47 @@ fn a_quality_said_alone_hides_neither_the_metrics_own_nor_an_answer_of_before() 
     rig.pass(10);
     rig.told([turbine(192, Some(Metric::new(LIMIT, 41.0).at(changed)))]);
     assert_eq!(rig.answered("1").unwrap().code, Code::Confirmed);
+}
+
+/// The newer value lay in the reorder window, or was dropped by our own queue: a request was answered
+/// ALREADY by the old one, and one that expected it was sent.
+#[test]
+fn a_value_that_may_be_on_its_way_puts_the_last_one_in_doubt() {
+    let mut rig = Rig::plain();
+    rig.edge.skip(1);
+    rig.told([Metric::new(LIMIT, 41.0)]);
+    assert_eq!(expecting(&mut rig, 40.0, 60.0), Some(Code::UnexpectedValue));
+    assert_eq!(limit(&mut rig, 40.0), None, "it may be another by now");
+    let mut rig = Rig::plain();
+    let lost = |edge: &str| {
+        let senders = [EdgeNode::new("Nordsee", edge)].into();
+        LostSenders { senders, ..LostSenders::default() }
+    };
+    rig.bridge.handle_lost(rig::SERVER, &lost("another"), rig.now);
+    assert_eq!(limit(&mut rig, 40.0), Some(Code::Already));
+    rig.bridge.handle_lost(rig::SERVER, &lost("gw"), rig.now);
+    rig.drain();
+    rig.published.clear();
+    assert_eq!(expecting(&mut rig, 40.0, 60.0), Some(Code::UnexpectedValue));
+    assert_eq!(limit(&mut rig, 40.0), None);
+}
+
+/// The twin had the leaves of the birth before: the command went to another machine, whose value
+/// confirmed it.
+#[test]
+fn nothing_is_sent_while_the_twin_is_behind_the_session() {
+    let turbine = |name: &str| {
+        Metric::template(name, Template::instance("Turbine").member(Metric::new(LIMIT, 40.0)))
+    };
+    let mut rig = Rig::new("*/Limit = 0..90");
+    rig.is_reachable = false;
+    rig.bridge.set_deferrable(true);
+    rig.born([turbine("T1"), turbine("T2")]);
+    rig.bridge.defer(rig.now);
+    rig.born([turbine("T0"), turbine("T1"), turbine("T2")]);
+    rig.is_reachable = true;
+    rig.pass(600_000);
+    rig.published.clear();
+    assert_eq!(rig.ask("Nordsee/gw/T1", LIMIT, 80), Some(Code::AwaitingBirth));
+    assert!(rig.published.is_empty(), "{:?}", rig.published);
 }

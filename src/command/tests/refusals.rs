@@ -5,6 +5,7 @@ use crate::command::answer::Status;
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::edge::REBIRTH;
 use crate::sparkplug::value::Value;
+use crate::twin::Rules;
 
 const LIMIT: &str = "Limit";
 
@@ -449,4 +450,33 @@ fn nothing_waits_for_a_connection_nor_behind_other_messages() {
     assert_eq!(rig.published, []);
     assert_eq!(rig.ask("Nordsee/gw", "Limit", 42.0), None);
     rig.message();
+}
+
+/// It went to the other machine of the address while the one that was meant was offline.
+#[test]
+fn an_address_of_two_machines_is_ambiguous_also_while_one_is_offline() {
+    let mut rig = Rig::new("*/Limit = 0..90");
+    let instance = Template::instance("Turbine").member(Metric::new(LIMIT, 40.0));
+    rig.born([Metric::template("T1", instance)]);
+    rig.device("T1", [Metric::new(LIMIT, 40.0)]);
+    assert_eq!(rig.ask("Nordsee/gw/T1", LIMIT, 41), Some(Code::UnknownProperty));
+    let death = rig.edge.ddeath("T1", rig.now.wall);
+    rig.send(&death);
+    assert_eq!(rig.ask("Nordsee/gw/T1", LIMIT, 41), Some(Code::UnknownProperty));
+    assert!(rig.published.is_empty(), "{:?}", rig.published);
+}
+
+/// SiteWise shows one value of the two, and the other one was compared with and waited for.
+#[test]
+fn a_member_that_a_birth_has_twice_is_not_written() {
+    let mut rig = Rig::with("*/Limit = 0..90", |of_bridge, _| {
+        of_bridge.twin.rules = Rules::parse("{asset}/{member} => Turbine").unwrap();
+    });
+    let instance =
+        || Metric::template("T1", Template::instance("Turbine").member(Metric::new(LIMIT, 40.0)));
+    rig.born([instance(), Metric::new("T1/Limit", 40.0)]);
+    assert_eq!(rig.ask("Nordsee/gw/T1", LIMIT, 45), Some(Code::UnknownProperty));
+    assert!(rig.published.is_empty(), "{:?}", rig.published);
+    rig.born([instance()]);
+    assert_eq!(rig.ask("Nordsee/gw/T1", LIMIT, 45), None);
 }

@@ -5,6 +5,7 @@ use crate::bridge::{self, Bridge, Output as BridgeOutput};
 use crate::command::answer::Output;
 use crate::command::request::{CommandChannel, Sent};
 use crate::delivery;
+use crate::sitewise::api::{ApiFault, ApiFaultKind};
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::config as host_config;
 use crate::sparkplug::edge::Edge;
@@ -29,6 +30,8 @@ pub(super) struct Rig {
     pub(super) started: Vec<String>,
     /// Whether the client has what was told to the plant at once.
     pub(super) sends: bool,
+    /// Whether SiteWise answers.
+    pub(super) is_reachable: bool,
     /// Answers that were not looked at yet.
     pub(super) answers: Vec<(String, Arc<Answer>, bool)>,
 }
@@ -61,6 +64,7 @@ impl Rig {
             published: Vec::new(),
             started: Vec::new(),
             sends: true,
+            is_reachable: true,
             answers: Vec::new(),
         };
         rig.bridge.handle_connected(SERVER, now.wall, now);
@@ -164,7 +168,10 @@ impl Rig {
     pub(super) fn drain(&mut self) {
         while let Some(output) = self.bridge.poll_output(self.now) {
             if let BridgeOutput::Call(id, step) = output {
-                let answer = self.sitewise.call(step);
+                let answer = match self.is_reachable {
+                    true => self.sitewise.call(step),
+                    false => Err(ApiFault::new(ApiFaultKind::Unavailable, "it is away")),
+                };
                 self.bridge.handle_call_result(id, answer, self.now);
             }
         }
