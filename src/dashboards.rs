@@ -17,6 +17,8 @@ mod range;
 pub mod survey;
 mod units;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -55,6 +57,8 @@ pub struct Plant {
     pub machines: Vec<Machine>,
     /// The bridge's own asset.
     pub bridge: Option<BridgeAsset>,
+    /// The uids of alert rules of earlier runs. Grafana deletes those that are no more.
+    pub former_rules: BTreeSet<Uuid>,
 }
 
 /// A model.
@@ -177,7 +181,7 @@ pub fn render(plant: &Plant) -> Rendered {
     let mut rendered = Rendered::default();
     let mut models: Vec<_> = plant.models.iter().collect();
     models.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
-    let mut dashboards = vec![plant::dashboard(&plant.namespace, &models, &mut rendered.remarks)];
+    let mut dashboards = vec![plant::dashboard(plant, &models, &mut rendered.remarks)];
     for model in models {
         dashboards.extend(model::dashboard(model, &mut rendered.remarks));
     }

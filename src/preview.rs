@@ -87,7 +87,7 @@ pub enum PlanError {
     /// Nothing to plan for.
     #[error(
         "no birth was received: listen longer (--for 5m), request rebirths (--rebirth), or read a \
-         capture"
+         capture; `dashboards --account` writes what SiteWise has"
     )]
     NoBirth,
     /// The same of a capture.
@@ -151,6 +151,8 @@ struct CapturedEvents {
     listened_for: Option<Duration>,
     /// Nodes that spoke without a birth.
     without_birth: Vec<String>,
+    /// Captured messages of groups that are not subscribed to.
+    of_other_groups: u64,
 }
 
 /// A source of variables for captures: neither MQTT_URL nor a region is required.
@@ -293,7 +295,9 @@ async fn observe<S: SiteWise>(
             info!("listening for {listen:.0?}");
             listen::listen(config, &bridge.host, *listen, *rebirth).await?
         }
-        PlanSource::Captures(paths) => capture::read(&bridge.host, paths)?,
+        PlanSource::Captures(paths) => {
+            capture::read(&bridge.host, config.sparkplug.groups.as_deref(), paths)?
+        }
         PlanSource::Account => CapturedEvents::default(),
     };
     let has_birth = captured.events.iter().any(|(_, event)| matches!(event, Event::Birth(_)));

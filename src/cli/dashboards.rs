@@ -11,7 +11,7 @@ use lexopt::ValueExt;
 use super::LISTEN;
 use crate::config;
 use crate::dashboards::former::{self, Former};
-use crate::dashboards::{Rendered, render};
+use crate::dashboards::{Plant, Rendered, render};
 use crate::preview::{DescribedPlant, PlanSource};
 use crate::telemetry::printable;
 
@@ -107,9 +107,9 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
 /// A file of somebody else is in the way, or alert rules of another namespace, or the disk fails.
 pub fn write(out: &Path, described: DescribedPlant, forget: bool) -> Result<String, String> {
     let DescribedPlant { mut plant, silent, without_aws } = described;
-    let [rules_path, overview] = former::files(&plant.namespace);
+    let [rules_path, overview] = former::files(&plant);
     let (rules, overview) = (files::ours(out, &rules_path), files::ours(out, &overview));
-    let missing = former(out, &plant.namespace, &rules, &overview)?.missing(&plant);
+    let missing = former(out, &plant, &rules, &overview)?.missing(&plant);
     if let Some(first) = missing.foreign.first() {
         return Err(format!(
             "{} has the alert rules of another namespace ({} machines, such as {}), and is left alone: \
@@ -119,6 +119,15 @@ pub fn write(out: &Path, described: DescribedPlant, forget: bool) -> Result<Stri
             printable(&first.address)
         ));
     }
+    if let (Some(title), false) = (&missing.other_bridge, forget) {
+        return Err(format!(
+            "{} has the alert rule of another bridge ({}), and is left alone: name another folder for each \
+             bridge. If that bridge is no more, move the file, or use --forget",
+            out.join(rules_path).display(),
+            printable(title)
+        ));
+    }
+    plant.former_rules.clone_from(&missing.rules);
     let keeps = without_aws.is_some() && !forget;
     if keeps {
         plant.keep(&missing);
@@ -133,18 +142,23 @@ pub fn write(out: &Path, described: DescribedPlant, forget: bool) -> Result<Stri
     }
     let left = files::left(out, &rendered.files);
     if !left.is_empty() {
-        rendered.remarks.push(format!(
-            "dashboards of an earlier run that are not written any more, and stay until you remove \
-             them: {}",
-            names(left)
-        ));
+        let why = match keeps {
+            true => {
+                "dashboards of an earlier run whose models no birth described: they stay as they are"
+            }
+            false => {
+                "dashboards of an earlier run that are not written any more, and stay until you remove \
+                 them"
+            }
+        };
+        rendered.remarks.push(format!("{why}: {}", names(left)));
     }
     files::write(out, &rendered.files).map_err(|error| error.to_string())?;
     Ok(summary(out, &rendered))
 }
 
-fn former(out: &Path, namespace: &str, rules: &str, overview: &str) -> Result<Former, String> {
-    Former::read(namespace, rules, overview).map_err(|path| {
+fn former(out: &Path, plant: &Plant, rules: &str, overview: &str) -> Result<Former, String> {
+    Former::read(plant, rules, overview).map_err(|path| {
         format!(
             "{} was changed and cannot be read, and is left alone: name another folder, or move it",
             out.join(path).display()
@@ -160,7 +174,7 @@ fn told_of(
     forget: bool,
 ) -> impl Iterator<Item = String> {
     let machines = missing.machines.iter().map(|machine| machine.address.clone());
-    let rows = missing.models.iter().map(|model| format!("{} (a row of the plant)", model.name));
+    let rows = missing.models.iter().map(|model| format!("the plant's row of {}", model.name));
     let lost: Vec<String> = machines.chain(rows).collect();
     let there = match silent.is_empty() {
         true => None,
@@ -226,9 +240,10 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::dashboards::{Machine, Plant};
+    use crate::dashboards::{BridgeAsset, Machine};
     use crate::sparkplug::address::{EdgeNode, Source};
     use crate::twin::identity::{Address, Namespace};
+    use uuid::Uuid;
 
     fn machine(node: &str) -> Machine {
         let source = Source { edge: EdgeNode::new("Nordsee", node), device: None };
@@ -262,15 +277,21 @@ mod tests {
         let (told, rules) = run(described(&["gw"], Some("no credentials")), false);
         assert!(told.contains("kept from the files of an earlier run"), "{told}");
         assert!(told.contains("(--forget leaves them out): Nordsee/west\n"), "{told}");
-        assert!(told.contains("until you remove them: dashboards/old-1.json\n"), "{told}");
+        assert!(told.contains("they stay as they are: dashboards/old-1.json\n"), "{told}");
         assert_eq!(rules, all);
         // SiteWise was read, and has no asset of it.
         let (told, rules) = run(described(&["gw"], None), false);
         assert!(told.contains("because SiteWise has no asset"), "{told}");
         assert!(told.contains("would hear: Nordsee/west\n"), "{told}");
         assert!(!rules.contains("west"), "{rules}");
-
-        run(described(&["gw", "west"], None), false);
+        assert!(told.contains("until you remove them: dashboards/old-1.json\n"), "{told}");
+        // Grafana keeps a rule that its file does not have any more, unless it is told to delete it.
+        let uid = |node: &str| Uuid::new_v5(&machine(node).asset, b"offline").to_string();
+        assert!(rules.contains("deleteRules") && rules.contains(&uid("west")), "{rules}");
+        let (_, again) = run(described(&["gw"], None), false);
+        assert_eq!(again, rules, "and whoever starts Grafana later as well");
+        let (_, back) = run(described(&["gw", "west"], None), false);
+        assert_eq!(back, all);
         let (told, rules) = run(described(&["gw"], Some("no credentials")), true);
         assert!(told.contains("though an earlier run had them: Nordsee/west\n"), "{told}");
         assert!(!rules.contains("west"), "{rules}");
@@ -311,6 +332,32 @@ mod tests {
         let refused = write(&folder, described(&["gw"], None), false).unwrap_err();
         assert!(refused.contains("sparkwise.yaml was changed and cannot be read"), "{refused}");
         assert_eq!(fs::read_to_string(&rules).unwrap(), changed);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    /// The rule of another bridge's heartbeat was gone without a word, and both wrote one dashboard.
+    #[test]
+    fn another_bridges_rules_are_not_replaced() {
+        let folder = std::env::temp_dir().join(format!("sparkwise-two-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let of = |host: &str| {
+            let asset = Namespace::new("plant").asset(&Address::Bridge(host));
+            let mut all = described(&["gw"], None);
+            all.plant.bridge = Some(BridgeAsset { asset, name: host.into(), heartbeat: asset });
+            all
+        };
+        write(&folder, of("sparkwise"), false).unwrap();
+        write(&folder, of("sparkwise"), false).unwrap();
+        let refused = write(&folder, of("other"), false).unwrap_err();
+        assert!(refused.contains("another bridge (sparkwise is silent)"), "{refused}");
+        write(&folder, of("other"), true).unwrap();
+        let rules =
+            fs::read_to_string(folder.join("provisioning/alerting/sparkwise.yaml")).unwrap();
+        assert!(rules.contains("other is silent") && rules.contains("deleteRules"), "{rules}");
+        let overviews = fs::read_dir(folder.join("dashboards")).unwrap().flatten();
+        let overviews = overviews
+            .filter(|file| file.file_name().to_string_lossy().starts_with("sparkwise-plant"));
+        assert_eq!(overviews.count(), 2, "each has one of its own part of the plant");
         fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -3,6 +3,8 @@
 //! A rule has no variables, and the plugin names the machines of an answer in no label. So each
 //! machine that is known has a rule of its own.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -50,8 +52,27 @@ pub(super) fn rules(plant: &Plant, remarks: &mut Vec<String>) -> String {
             "rules": rules,
         })],
     };
-    let json = json!({"apiVersion": 1, "groups": groups});
+    let uids: BTreeSet<&str> =
+        rules_of(&groups).filter_map(|rule| rule.get("uid")?.as_str()).collect();
+    let former = plant.former_rules.iter().map(Uuid::to_string);
+    let ended = former.filter(|uid| !uids.contains(uid.as_str())).take(MAX_ALERTS);
+    let ended: Vec<_> = ended.map(|uid| json!({"orgId": 1, "uid": uid})).collect();
+    let mut json = json!({"apiVersion": 1, "groups": groups});
+    if let (Some(json), false) = (json.as_object_mut(), ended.is_empty()) {
+        json.insert("deleteRules".into(), ended.into());
+    }
     format!("# {MARK}. JSON, which is YAML as well.\n{}", super::pretty(&json))
+}
+
+/// The rules of a file's groups.
+pub(super) fn rules_of(groups: &[Value]) -> impl Iterator<Item = &Value> {
+    let lists = groups.iter().filter_map(|group| group.get("rules")?.as_array());
+    lists.flatten()
+}
+
+/// The uid of the rule of a bridge's asset.
+pub(super) fn uid_of_bridge(asset: Uuid) -> Uuid {
+    Uuid::new_v5(&asset, b"silent")
 }
 
 /// A machine is dead if its last death is later than its last birth. `Online` cannot be used: Grafana's
@@ -107,7 +128,7 @@ fn silent_bridge(bridge: &BridgeAsset) -> Value {
         "lastObservation": false,
         "responseFormat": SERIES,
     });
-    let uid = Uuid::new_v5(&bridge.asset, b"silent");
+    let uid = uid_of_bridge(bridge.asset);
     rule(
         uid,
         &title(&bridge.name, "is silent", uid),

@@ -22,25 +22,30 @@ pub struct Former {
     pub models: Vec<Model>,
     /// Machines that have an alert rule, and by their ids are of another namespace.
     pub foreign: Vec<Machine>,
+    /// The title of the alert rule of another bridge.
+    pub other_bridge: Option<String>,
+    /// The uids of all alert rules, also of those that ended.
+    pub rules: BTreeSet<Uuid>,
 }
 
 /// The files that [`Former::read`] needs, below the folder that is written to.
-pub fn files(namespace: &str) -> [String; 2] {
-    [alerts::PATH.to_owned(), plant::path(namespace)]
+pub fn files(plant: &Plant) -> [String; 2] {
+    [alerts::PATH.to_owned(), plant::path(plant)]
 }
 
 impl Former {
-    /// Reads the files that [`files`] names. What is not of this namespace, or has no such form, is left
-    /// out: a machine's id says whether it is its.
+    /// Reads the files that [`files`] names. What is not of the namespace of `plant`, or has no such form,
+    /// is left out: a machine's id says whether it is its.
     ///
     /// # Errors
     ///
     /// Which of the files cannot be read: somebody changed its form.
-    pub fn read(namespace: &str, rules: &str, plant: &str) -> Result<Self, String> {
-        let ids = Namespace::new(namespace);
-        let [of_rules, of_plant] = files(namespace);
-        let (machines, foreign) = machines(ids, rules).ok_or(of_rules)?;
-        Ok(Self { machines, models: models(ids, plant).ok_or(of_plant)?, foreign })
+    pub fn read(plant: &Plant, rules: &str, overview: &str) -> Result<Self, String> {
+        let ids = Namespace::new(&plant.namespace);
+        let [of_rules, of_plant] = files(plant);
+        let mut former = of_rules_file(ids, plant, rules).ok_or(of_rules)?;
+        former.models = models(ids, overview).ok_or(of_plant)?;
+        Ok(former)
     }
 
     /// What of it `plant` does not have.
@@ -63,24 +68,41 @@ impl Plant {
     }
 }
 
-/// The machines of alert rules: those of this namespace, and others. None if the file has another form.
-fn machines(ids: Namespace, text: &str) -> Option<(Vec<Machine>, Vec<Machine>)> {
+/// What the file of alert rules has. None if it has another form.
+fn of_rules_file(ids: Namespace, plant: &Plant, text: &str) -> Option<Former> {
     let mut json = text;
     while json.starts_with('#') {
         json = json.split_once('\n').map_or("", |(_, below)| below);
     }
     if json.trim().is_empty() {
-        return Some((Vec::new(), Vec::new()));
+        return Some(Former::default());
     }
     let json: Value = serde_json::from_str(json).ok()?;
-    let groups = json.get("groups").filter(|groups| groups.is_array())?;
-    let rules = list(Some(groups)).flat_map(|group| list(group.get("rules")));
-    let found = rules.filter_map(machine);
-    Some(found.partition(|machine| {
+    let groups = json.get("groups")?.as_array()?;
+    let rules: Vec<&Value> = alerts::rules_of(groups).collect();
+    let (machines, foreign) = rules.iter().copied().filter_map(machine).partition(|machine| {
         let edge = EdgeNode::new(&*machine.group, &*machine.node);
         let source = Source { edge, device: machine.device.as_deref().map(Into::into) };
         ids.asset(&Address::Source(&source)) == machine.asset
-    }))
+    });
+    let own = plant.bridge.as_ref().map(|bridge| bridge.asset);
+    let other_bridge =
+        rules.iter().copied().filter(|rule| bridge(rule).is_some_and(|of| Some(of) != own));
+    let title = |rule: &Value| rule.get("title").and_then(Value::as_str).map(str::to_owned);
+    let other_bridge = other_bridge.filter_map(title).next();
+    let ended = list(json.get("deleteRules"));
+    let rules = rules.iter().copied().chain(ended).filter_map(uid).collect();
+    Some(Former { machines, foreign, other_bridge, rules, models: Vec::new() })
+}
+
+fn uid(rule: &Value) -> Option<Uuid> {
+    rule.get("uid")?.as_str()?.parse().ok()
+}
+
+/// The asset of the bridge that a rule is for.
+fn bridge(rule: &Value) -> Option<Uuid> {
+    let asset = first(list(rule.get("data")).next()?.get("model")?, "assetIds")?;
+    (uid(rule) == Some(alerts::uid_of_bridge(asset))).then_some(asset)
 }
 
 fn machine(rule: &Value) -> Option<Machine> {

@@ -6,7 +6,7 @@ use super::layout::{Layout, Row};
 use super::literal::literal;
 use super::panel::{Panel, Shown};
 use super::query::{self, Selected, variable};
-use super::{Dashboard, Model, dashboard as frame};
+use super::{Dashboard, Model, Plant, dashboard as frame};
 use crate::twin::identity::short_hash;
 use crate::twin::mapping::ValueForm;
 
@@ -14,11 +14,7 @@ use crate::twin::mapping::ValueForm;
 const TITLE: &str = "Sparkwise Plant";
 
 /// The dashboard of all models whose assets tell whether they are alive.
-pub(super) fn dashboard(
-    namespace: &str,
-    models: &[&Model],
-    remarks: &mut Vec<String>,
-) -> Dashboard {
+pub(super) fn dashboard(plant: &Plant, models: &[&Model], remarks: &mut Vec<String>) -> Dashboard {
     let mut variables = Vec::new();
     let mut rows = Vec::new();
     for model in models {
@@ -55,7 +51,7 @@ pub(super) fn dashboard(
         ));
     }
     let (panels, cost) = layout.finish(TITLE);
-    let uid = uid(namespace);
+    let uid = uid(plant);
     let description = format!(
         "Edge nodes and devices: who is online, and since when. Each time it is loaded it costs at least {} query \
          messages for a machine of each model; with all rows opened, {}.",
@@ -69,10 +65,12 @@ pub(super) fn dashboard(
 }
 
 /// Where it is written.
-pub(super) fn path(namespace: &str) -> String {
-    super::path_of(TITLE, &uid(namespace))
+pub(super) fn path(plant: &Plant) -> String {
+    super::path_of(TITLE, &uid(plant))
 }
 
-fn uid(namespace: &str) -> String {
-    format!("sparkwise-plant-{}", short_hash(&[namespace]))
+/// Several bridges of one account have each a dashboard of its own part of the plant.
+fn uid(plant: &Plant) -> String {
+    let bridge = plant.bridge.as_ref().map_or_else(String::new, |bridge| bridge.asset.to_string());
+    format!("sparkwise-plant-{}", short_hash(&[&plant.namespace, &bridge]))
 }

@@ -94,7 +94,11 @@ fn base64(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Reads captures through a session of their own.
-pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<CapturedEvents, PlanError> {
+pub(super) fn read(
+    host: &Config,
+    groups: Option<&[String]>,
+    paths: &[PathBuf],
+) -> Result<CapturedEvents, PlanError> {
     let mut host = Host::new(host.clone(), super::SEED);
     let mut captured = CapturedEvents::default();
     let mut now = Now { instant: Instant::START, wall: clock::wall() };
@@ -126,6 +130,10 @@ pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<CapturedEvents, P
                 now.wall = Timestamp::from_millis((time * 1000.0) as i64);
             }
             host.handle_timeout(now);
+            if !is_subscribed(line.topic, groups) {
+                captured.of_other_groups += 1;
+                continue;
+            }
             host.handle_message(ServerId(0), line.topic, &line.payload, false, now);
             captured.take(&mut host, now);
             if captured.is_full() {
@@ -142,8 +150,24 @@ pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<CapturedEvents, P
         captured.take(&mut host, now);
     }
     captured.listened_for = listened(spans);
+    if captured.of_other_groups > 0 {
+        warn!(
+            messages = captured.of_other_groups,
+            "the captures have messages of groups that SPARKPLUG_GROUPS leaves out: the bridge would not \
+             receive them, and they are skipped"
+        );
+    }
     captured.record_unborn(&host);
     Ok(captured)
+}
+
+/// Whether a bridge that subscribes to these groups would receive a topic.
+fn is_subscribed(topic: &str, groups: Option<&[String]>) -> bool {
+    let topic = topic.strip_prefix(CERTIFICATES).unwrap_or(topic);
+    match (Topic::parse(topic), groups) {
+        (Ok(Topic::Edge(of)), Some(groups)) => groups.iter().any(|group| *group == of.group),
+        _ => true,
+    }
 }
 
 /// The time of a capture's first line that has one; what has none comes first, and so does a pipe, which

@@ -18,6 +18,7 @@ use crate::twin::tests::fake::{FakeModel, FakeSiteWise};
 mod buffered;
 mod commands;
 mod dashboards;
+mod groups;
 mod labels;
 
 const START: i64 = 1_790_000_000_000;
@@ -383,7 +384,7 @@ fn of_a_folder_the_file_is_named_that_cannot_be_read() {
     let folder = std::env::temp_dir().join(name);
     std::fs::create_dir_all(&folder).unwrap();
     let config = crate::sparkplug::config::Config::new("h");
-    let read = || capture::read(&config, std::slice::from_ref(&folder)).unwrap_err();
+    let read = || capture::read(&config, None, std::slice::from_ref(&folder)).unwrap_err();
     std::fs::write(folder.join("a"), "spBv1.0/g/NDATA/n 08ff\n\n").unwrap();
     std::fs::write(folder.join("b"), "# none\nnonsense\n").unwrap();
     let PlanError::Line { path, number, .. } = read() else { panic!("another error") };
