@@ -124,6 +124,7 @@ impl Bridge {
     /// Messages of these nodes were dropped before they could be handled.
     pub fn handle_lost(&mut self, server: ServerId, lost: &LostSenders, now: Now) {
         self.host.handle_lost(server, lost, now);
+        self.lose_deferred(server, lost, now);
         self.drain_host(now);
     }
 
