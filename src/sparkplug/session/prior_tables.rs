@@ -138,6 +138,11 @@ impl PriorTables {
         Some(removed)
     }
 
+    /// Whether a device died in this session, and was not born since.
+    pub(super) fn has_died(&self, device: &str) -> bool {
+        self.devices.get(device).is_some_and(|prior| prior.died)
+    }
+
     pub(super) fn devices(&self) -> usize {
         self.devices.len()
     }
