@@ -127,6 +127,7 @@ impl Bridge {
             commands.handle_lost(lost);
         }
         self.host.handle_lost(server, lost, now);
+        self.lose_deferred(server, lost, now);
         self.drain_host(now);
     }
 

@@ -13,6 +13,7 @@ mod frames;
 mod inbox;
 mod lost;
 mod options;
+mod patience;
 mod reconnect_backoff;
 mod send_notice;
 mod session;

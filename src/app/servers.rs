@@ -237,7 +237,15 @@ impl ServerStates {
         let all = (0..).zip(&mut self.0);
         let due = all.filter(|(_, of)| has_room || now.since(of.lost_taken) >= LOST_INTERVAL);
         due.filter_map(|(place, of)| {
-            let lost = of.figures.take_lost()?;
+            // Also what the connection before had dropped when this one took the session over.
+            let before = of.previous.as_ref().and_then(mqtt::ConnectionStats::take_lost);
+            let lost = match (before, of.figures.take_lost()) {
+                (Some(mut lost), Some(more)) => {
+                    lost.merge(more);
+                    lost
+                }
+                (before, lost) => before.or(lost)?,
+            };
             of.lost_taken = now;
             Some((ServerId(place), lost))
         })

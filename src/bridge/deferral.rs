@@ -6,13 +6,14 @@
 //! paused; after the initial sync it is fed the stored messages, and the twin gets its events,
 //! until it has caught up with the host.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{Bridge, handle_in_twin};
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::event::Event;
-use crate::sparkplug::host::{self, Host, ServerId};
-use crate::time::{Instant, Now, Timestamp};
+use crate::sparkplug::host::{self, Host, LostSenders, ServerId};
+use crate::time::{Now, Timestamp};
 use crate::twin::Twin;
 
 /// The host as it was when the first message was deferred.
@@ -23,10 +24,24 @@ pub(super) struct Deferral {
     time: Now,
     /// Whether all messages since are stored.
     is_complete: bool,
-    /// Nodes that SiteWise has as online, and when the running host began to ask them: nobody is to
-    /// be silent before that.
-    expected: Vec<(Now, EdgeNode, Vec<Arc<str>>)>,
+    /// What the running host was told beside messages, and when: nobody is to be asked, or silent,
+    /// before that.
+    told: VecDeque<(Now, Told)>,
+    /// How many names those are of whom messages were lost.
+    lost_names: usize,
 }
+
+/// What the running host was told beside messages.
+#[derive(Debug)]
+enum Told {
+    /// SiteWise has this node, and these devices of it, as online.
+    Expected(EdgeNode, Vec<Arc<str>>),
+    /// Messages of these were dropped, and so are not stored.
+    Lost(ServerId, LostSenders),
+}
+
+/// How many names of those whose messages were dropped are kept; beyond that all nodes are asked.
+const LOST_NAMES: usize = 200_000;
 
 /// A stored message, or what became of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,12 +74,35 @@ impl Deferral {
         if self.is_complete { twin.defer_event(event) } else { twin.drop_event(event) }
     }
 
-    /// The running host had asked these by then.
-    fn expect_asked(&mut self, until: Instant) {
-        let asked = self.expected.extract_if(.., |(at, ..)| at.instant <= until);
-        for (at, edge, devices) in asked {
-            self.host.expect_online(&edge, &devices, at);
+    /// What was due by then happens at its time, and so does what the running host was told.
+    fn pass(&mut self, until: Now) {
+        while let Some((at, told)) = self.told.pop_front_if(|(at, _)| at.instant <= until.instant) {
+            let at = Now { instant: at.instant.max(self.time.instant), ..at };
+            self.run_timers(at);
+            match told {
+                Told::Expected(edge, devices) => self.host.expect_online(&edge, &devices, at),
+                Told::Lost(server, lost) => {
+                    self.lost_names -= names_in(&lost);
+                    self.host.handle_lost(server, &lost, at);
+                }
+            }
         }
+        self.run_timers(until);
+    }
+
+    /// One after the other, since an answer has its time from when it was asked for.
+    fn run_timers(&mut self, until: Now) {
+        let mut last = None;
+        while let Some(due) = self.host.poll_timeout().filter(|due| *due <= until.instant) {
+            let instant = due.max(self.time.instant).min(until.instant);
+            if last == Some((due, instant)) {
+                break;
+            }
+            last = Some((due, instant));
+            let wall = until.wall.minus(until.instant.since(instant));
+            self.host.handle_timeout(Now { instant, wall });
+        }
+        self.time = until;
     }
 
     /// Hands the events of the copy to the twin.
@@ -99,8 +137,13 @@ impl Bridge {
     /// still handles each of them.
     pub fn defer(&mut self, now: Now) {
         let host = self.host.clone();
-        self.deferral =
-            Some(Box::new(Deferral { host, time: now, is_complete: true, expected: Vec::new() }));
+        self.deferral = Some(Box::new(Deferral {
+            host,
+            time: now,
+            is_complete: true,
+            told: VecDeque::new(),
+            lost_names: 0,
+        }));
     }
 
     /// Whether messages are deferred.
@@ -119,12 +162,8 @@ impl Bridge {
         let Some(deferral) = &mut self.deferral else { return };
         let instant = arrived.instant.max(deferral.time.instant);
         let arrived = Now { instant, ..arrived };
-        deferral.time = arrived;
-        deferral.expect_asked(instant);
+        deferral.pass(arrived);
         let Deferral { host, .. } = &mut **deferral;
-        if host.poll_timeout().is_some_and(|due| due <= instant) {
-            host.handle_timeout(arrived);
-        }
         match *deferred {
             Deferred::Connected(session_time) => {
                 host.handle_connected(server, session_time, arrived)
@@ -147,8 +186,7 @@ impl Bridge {
         self.host.handle_timeout(now);
         self.drain_host(now);
         let Some(deferral) = &mut self.deferral else { return 0 };
-        deferral.expect_asked(now.instant);
-        deferral.host.handle_timeout(now);
+        deferral.pass(now);
         deferral.drain(&mut self.twin, now);
         let is_complete = deferral.is_complete && none_missing;
         let lost = self.twin.drop_deferred();
@@ -177,7 +215,23 @@ impl Bridge {
     /// The copy, too, finds out whether these are still online.
     pub(super) fn expect_deferred(&mut self, edge: &EdgeNode, devices: &[Arc<str>], now: Now) {
         if let Some(deferral) = &mut self.deferral {
-            deferral.expected.push((now, edge.clone(), devices.to_vec()));
+            deferral.told.push_back((now, Told::Expected(edge.clone(), devices.to_vec())));
         }
     }
+    /// The copy, too, finds out whether these live: no stored message says that they died.
+    pub(super) fn lose_deferred(&mut self, server: ServerId, lost: &LostSenders, now: Now) {
+        let Some(deferral) = &mut self.deferral else { return };
+        let names = names_in(lost);
+        if deferral.lost_names + names > LOST_NAMES {
+            deferral.is_complete = false;
+            return;
+        }
+        deferral.lost_names += names;
+        deferral.told.push_back((now, Told::Lost(server, lost.clone())));
+    }
+}
+
+/// One at least.
+fn names_in(lost: &LostSenders) -> usize {
+    1 + lost.senders.len() + lost.deaths.len()
 }

@@ -114,7 +114,8 @@ const CERTIFICATES: Variable = Variable {
     form: "on or off",
     doc: "Whether to subscribe to the births (birth certificates; nothing to do with TLS) that a \
           Sparkplug-aware server stores. With them, data of an edge node can be interpreted right \
-          after a start of the bridge, without a rebirth request. Other servers store none, and some refuse the subscription.",
+          after a start of the bridge, before a rebirth request is answered, or without one where \
+          SiteWise does not have the node yet. Other servers store none, and some refuse the subscription.",
     secret: false,
     file: false,
 };

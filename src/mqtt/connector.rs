@@ -15,6 +15,7 @@ use rumqttc::{NetworkOptions, default_socket_connect};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::frames::WebSocketSieve;
+use super::patience::ReceivedBytes;
 use super::sieve::{CutMarker, Sieve};
 use crate::config::ServerUrl;
 
@@ -31,6 +32,7 @@ pub(super) struct Connector {
     /// The largest packet that is accepted.
     pub(super) max_packet: usize,
     pub(super) mark: CutMarker,
+    pub(super) received: ReceivedBytes,
 }
 
 /// A stream in both directions.
@@ -41,7 +43,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 impl Connector {
     /// Opens a connection.
     pub(super) async fn open(self, network: NetworkOptions) -> io::Result<SievedStream> {
-        let Self { url, tls, max_packet, mark } = self;
+        let Self { url, tls, max_packet, mark, received } = self;
         let address = match url.host.contains(':') {
             true => format!("[{}]:{}", url.host, url.port),
             false => format!("{}:{}", url.host, url.port),
@@ -58,7 +60,7 @@ impl Connector {
             true => SievedTransport::WebSocket(WebSocketSieve::new(max_packet, mark)),
             false => SievedTransport::Plain(Sieve::new(max_packet, mark)),
         };
-        Ok(SievedStream::new(socket, sieve))
+        Ok(SievedStream::new(socket, sieve, received))
     }
 }
 
@@ -72,6 +74,7 @@ enum SievedTransport {
 pub(super) struct SievedStream {
     socket: Box<dyn Duplex>,
     transport: SievedTransport,
+    received: ReceivedBytes,
     chunk: Box<[u8]>,
     /// What has passed, and how much of it was read.
     passed_bytes: Vec<u8>,
@@ -79,10 +82,11 @@ pub(super) struct SievedStream {
 }
 
 impl SievedStream {
-    fn new(socket: Box<dyn Duplex>, transport: SievedTransport) -> Self {
+    fn new(socket: Box<dyn Duplex>, transport: SievedTransport, received: ReceivedBytes) -> Self {
         Self {
             socket,
             transport,
+            received,
             chunk: vec![0; CHUNK].into(),
             passed_bytes: Vec::new(),
             read_offset: 0,
@@ -114,6 +118,7 @@ impl AsyncRead for SievedStream {
             this.read_offset = 0;
             let mut chunk = ReadBuf::new(&mut this.chunk);
             ready!(Pin::new(&mut *this.socket).poll_read(cx, &mut chunk))?;
+            this.received.add(chunk.filled().len());
             match (chunk.filled(), &mut this.transport) {
                 // The end of the stream.
                 ([], _) => return Poll::Ready(Ok(())),

@@ -148,6 +148,7 @@ fn split(bytes: &[u8], at: u64) -> (&[u8], &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mqtt::sieve::without_pings;
 
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -188,6 +189,7 @@ mod tests {
         let mark = CutMarker::new();
         let mut expected = Vec::new();
         Sieve::new(1_000, mark).feed(&packets, &mut expected);
+        let expected = without_pings(&expected);
         assert!(expected.len() < 700);
         // In one frame, in three parts of a message with a ping between, and in many.
         let (first, rest) = packets.split_at(5);
@@ -205,7 +207,9 @@ mod tests {
                     sieve.push(part, &mut out);
                 }
                 let data = out.strip_prefix(answer).unwrap();
-                assert_eq!(read(data), (expected.clone(), pings.clone()), "in chunks of {chunk}");
+                let (data, others) = read(data);
+                assert_eq!(without_pings(&data), expected, "in chunks of {chunk}");
+                assert_eq!(others, pings, "in chunks of {chunk}");
             }
         }
     }

@@ -460,6 +460,12 @@ mod tests {
         }
         let lost = figures.take_lost().unwrap();
         assert_eq!((lost.senders.len(), lost.are_more), (1_000, true));
+        assert!(!lost.are_more_deaths);
+        for node in 0..20_001 {
+            inbox.handle_message(format!("spBv1.0/g/NDEATH/{node}").into(), Bytes::new(), 0, false);
+        }
+        let lost = figures.take_lost().unwrap();
+        assert_eq!((lost.deaths.len(), lost.are_more, lost.are_more_deaths), (20_000, false, true));
     }
 
     #[test]

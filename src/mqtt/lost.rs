@@ -30,12 +30,15 @@ impl LossRecord {
             (MessageType::Death | MessageType::Birth | MessageType::Data, _) => false,
         };
         let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        let LostSenders { senders, deaths, are_more } = &mut *lost;
-        let (set, limit) = if is_death { (deaths, DEATHS) } else { (senders, SENDERS) };
+        let LostSenders { senders, deaths, are_more, are_more_deaths } = &mut *lost;
+        let (set, limit, is_full) = match is_death {
+            true => (deaths, DEATHS, are_more_deaths),
+            false => (senders, SENDERS, are_more),
+        };
         if set.len() < limit {
             set.insert(EdgeNode::new(edge.group, edge.node));
         } else {
-            *are_more = true;
+            *is_full = true;
         }
         self.has_lost.store(true, Ordering::Release);
     }

@@ -9,6 +9,7 @@ use rumqttc::{Broker, LastWill, MqttOptions, QoS, Transport};
 use tracing::warn;
 
 use super::connector::Connector;
+use super::patience::ReceivedBytes;
 use super::sieve::{self, CutMarker};
 use super::{SignedAddress, SigningError, tls};
 use crate::config::{self, Environment, Scheme, Secret, ServerUrl};
@@ -26,6 +27,7 @@ pub(super) struct SessionOptions {
     state_topic: Option<String>,
     /// The marker that replaces a skipped payload.
     mark: CutMarker,
+    received: ReceivedBytes,
 }
 
 /// The role of a client.
@@ -70,7 +72,8 @@ impl SessionOptions {
             Scheme::Ws | Scheme::Wss => (websocket(url)?, Transport::ws()),
         };
         let (max_packet, mark) = (mqtt.max_packet, CutMarker::new());
-        let connector = connector(url, mqtt, mark)?;
+        let received = ReceivedBytes::default();
+        let connector = connector(url, mqtt, mark, &received)?;
         let (client_id, state_topic) = match role {
             ClientRole::Host(id) => {
                 (mqtt.client_id.as_deref().unwrap_or(id), Some(topic::state(id)))
@@ -88,11 +91,16 @@ impl SessionOptions {
             // [message-flow-phid-sparkplug-clean-session-311]
             .set_clean_session(true);
         set_credentials(&mut options, mqtt);
-        Ok(Self { options, state_topic, mark })
+        Ok(Self { options, state_topic, mark, received })
     }
 
     pub(super) fn mark(&self) -> CutMarker {
         self.mark
+    }
+
+    /// What comes from the server, in all sessions.
+    pub(super) fn received(&self) -> ReceivedBytes {
+        self.received.clone()
     }
 
     /// With the certificates and the password read again from their files; unchanged where none
@@ -101,7 +109,8 @@ impl SessionOptions {
     pub(super) fn reload(&self, url: &ServerUrl, mqtt: &config::Mqtt) -> Self {
         let Some(reloaded) = mqtt.reload(&Environment) else { return self.clone() };
         let updated = reloaded.and_then(|mqtt| {
-            let connector = connector(url, &mqtt, self.mark).map_err(|error| error.to_string())?;
+            let connector = connector(url, &mqtt, self.mark, &self.received)
+                .map_err(|error| error.to_string())?;
             let mut options = self.options.clone();
             options.set_socket_connector(move |_, network| connector.clone().open(network));
             set_credentials(&mut options, &mqtt);
@@ -133,9 +142,11 @@ fn connector(
     url: &ServerUrl,
     mqtt: &config::Mqtt,
     mark: CutMarker,
+    received: &ReceivedBytes,
 ) -> Result<Connector, tls::Error> {
     let tls = url.scheme.is_secure().then(|| tls::configuration(mqtt)).transpose()?;
-    Ok(Connector { url: url.clone(), tls, max_packet: mqtt.max_packet, mark })
+    let (max_packet, received) = (mqtt.max_packet, received.clone());
+    Ok(Connector { url: url.clone(), tls, max_packet, mark, received })
 }
 
 fn set_credentials(options: &mut MqttOptions, mqtt: &config::Mqtt) {

@@ -20,7 +20,9 @@ use tracing::{debug, info, warn};
 use super::failure::{FailureStage, SessionError};
 use super::inbox::Inbox;
 use super::options::{REQUEST_CAPACITY, SessionOptions};
+use super::patience::SubscribePatience;
 use super::sieve::CutMarker;
+use super::state_times::state_time;
 use super::{Inbound, Outgoing, StateTimes};
 use crate::clock;
 use crate::config::ServerUrl;
@@ -29,8 +31,6 @@ use crate::time::Timestamp;
 
 /// From the first packet to CONNACK, TLS included.
 const CONNECT_TIMEOUT_SECS: u64 = 10;
-/// From CONNACK to the last SUBACK.
-const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// From the shutdown request to the last PUBACK and DISCONNECT.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A server that closes this soon after a publish may not allow it.
@@ -87,12 +87,6 @@ pub(super) struct MqttSession<'a> {
     pub(super) state_times: Option<&'a StateTimes>,
 }
 
-/// The time of a session's STATE. Edge nodes ignore one that is older than the last, so it does not
-/// go back with our clock.
-fn state_time(now: Timestamp, last: Timestamp) -> Timestamp {
-    now.max(last)
-}
-
 /// What the present session has reached.
 struct SessionProgress {
     time: Timestamp,
@@ -100,6 +94,7 @@ struct SessionProgress {
     mark: CutMarker,
     phase: SessionPhase,
     deadline: Option<Instant>,
+    patience: SubscribePatience,
     /// STATE is published: other messages may follow.
     state_published: bool,
     /// Filters of SUBSCRIBE packets that are not yet sent, and of those sent with their packet id.
@@ -161,6 +156,7 @@ impl MqttSession<'_> {
             mark: options.mark(),
             phase: SessionPhase::Connecting,
             deadline: None,
+            patience: SubscribePatience::new(options.received()),
             // An observer has no STATE to publish first.
             state_published: options.is_observer(),
             unsent_filters: VecDeque::new(),
@@ -226,11 +222,13 @@ impl MqttSession<'_> {
                 () = self.inbox.room(), if progress.phase == SessionPhase::Announcing => self.announce(progress),
                 // Ahead of incoming packets, which may never stop.
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                    return Err(if progress.phase >= SessionPhase::Closing {
-                        SessionEnd::Abandoned
-                    } else {
-                        SessionEnd::Failed(SessionError::Unanswered)
-                    });
+                    if progress.phase >= SessionPhase::Closing {
+                        return Err(SessionEnd::Abandoned);
+                    }
+                    progress.deadline = progress.patience.look();
+                    if progress.deadline.is_none() {
+                        return Err(SessionEnd::Failed(SessionError::Unanswered));
+                    }
                 }
                 result = &mut poll => return match result {
                     Err(_) if progress.phase == SessionPhase::Disconnecting => Err(SessionEnd::Closed),
@@ -266,7 +264,7 @@ impl MqttSession<'_> {
             Event::Incoming(Packet::ConnAck(_)) => {
                 self.answered.cancel();
                 progress.phase = SessionPhase::Subscribing;
-                progress.deadline = Some(Instant::now() + SUBSCRIBE_TIMEOUT);
+                progress.deadline = Some(progress.patience.start());
                 for filters in self.filters.chunks(FILTERS_PER_SUBSCRIBE) {
                     subscribe(client, filters)?;
                     progress.unsent_filters.push_back(filters.to_vec());
@@ -485,16 +483,4 @@ fn subscribe(client: &AsyncClient, filters: &[String]) -> Result<(), SessionErro
     let filters =
         filters.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtLeastOnce));
     client.try_subscribe_many(filters).map_err(|_| SessionError::Stalled)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_of_a_state_does_not_go_back_with_the_clock() {
-        let at = Timestamp::from_millis;
-        assert_eq!(state_time(at(2_000), at(1_000)), at(2_000));
-        assert_eq!(state_time(at(1_000), at(2_000)), at(2_000));
-    }
 }

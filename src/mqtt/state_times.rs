@@ -34,9 +34,22 @@ impl StateTimes {
     }
 }
 
+/// The time of a session's STATE. Edge nodes ignore one that is older than the last, so it does not
+/// go back with our clock.
+pub(super) fn state_time(now: Timestamp, last: Timestamp) -> Timestamp {
+    now.max(last)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_of_a_state_does_not_go_back_with_the_clock() {
+        let at = Timestamp::from_millis;
+        assert_eq!(state_time(at(2_000), at(1_000)), at(2_000));
+        assert_eq!(state_time(at(1_000), at(2_000)), at(2_000));
+    }
 
     /// Edge nodes ignored STATE of the bridge that took over, and took the host for offline.
     #[test]

@@ -3,6 +3,7 @@ mod endings;
 mod given;
 mod optional;
 mod signed;
+mod slow;
 mod tls;
 mod websocket;
 

@@ -418,9 +418,11 @@ impl EdgeSession {
 
     /// A node's birth that the server had stored, whether it can be read or not: the node may live.
     pub(crate) fn handle_retained_birth(&mut self, server: ServerId, context: &SessionContext<'_>) {
-        let SessionState::Awaited(awaited) = &self.state else { return };
-        // It does not say that one that was online elsewhere has left there.
-        if !awaited.is_lost() {
+        if matches!(&self.state, SessionState::Online(_)) {
+            return;
+        }
+        // It does not say that one that was online, heard or is expected elsewhere is there now.
+        if self.is_only_stored() {
             self.server = Some(server);
         }
         self.request(RebirthTrigger::BeforeBirth, context);

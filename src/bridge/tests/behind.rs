@@ -100,3 +100,36 @@ fn who_is_expected_after_the_initial_sync_is_not_silent_before_it() {
         assert_eq!(bridge.deferral.as_ref().unwrap().host.phase(&gone), phase, "{second}");
     }
 }
+
+/// The twin had it online for ever: the running host alone was told of the death, which is not stored.
+#[test]
+fn who_dies_unheard_while_messages_wait_on_disk_is_offline_once_they_are_read() {
+    for last in [30, 70] {
+        let Plant { mut bridge, now, .. } = Plant::new(|_| {});
+        let after = |seconds: u64| now.plus(Duration::from_secs(seconds));
+        let [gone, other] = ["gone", "other"].map(|node| EdgeNode::new("g", node));
+        let birth = |edge: &EdgeNode, at: Now| {
+            Edge::new(edge.clone(), 0).nbirth(at.wall, [Metric::new("a", 1_i32)])
+        };
+        bridge.set_deferrable(true);
+        let first = birth(&gone, now);
+        bridge.handle_message(SERVER, &first.topic, &first.payload, false, now);
+        let source = Source { edge: gone.clone(), device: None };
+        assert!(bridge.twin.presence_of(&source).is_heard_alive());
+        bridge.defer(now);
+        let lost = LostSenders { deaths: [gone.clone()].into(), ..LostSenders::default() };
+        bridge.handle_lost(SERVER, &lost, after(20));
+        for second in 20..60 {
+            bridge.handle_timeout(after(second));
+        }
+        assert_eq!(bridge.host.phase(&gone), NodePhase::Offline);
+        // What another one said before, or long after.
+        let stored = birth(&other, after(last));
+        let (topic, payload) = (&stored.topic, &stored.payload);
+        let stored = Deferred::Message { topic, payload, retain: false };
+        bridge.handle_deferred(SERVER, &stored, after(last), after(90));
+        bridge.end_deferral(true, after(90));
+        assert!(!bridge.is_deferring());
+        assert!(!bridge.twin.presence_of(&source).is_heard_alive(), "{last}");
+    }
+}

@@ -1,5 +1,6 @@
 //! What an earlier process left on disk, through the whole pure middle.
 
+use super::plant::Plant;
 use super::*;
 use crate::delivery::point::Class;
 use crate::sitewise::api::Quality;
@@ -88,5 +89,35 @@ fn what_a_node_says_is_shown_whatever_lay_on_disk() {
         assert_eq!(shown(&world, "Load"), load, "{away_at_first}");
         let online = Some((Quality::Good, Variant::Boolean(true)));
         assert_eq!(shown(&world, "Online"), online, "{away_at_first}");
+    }
+}
+
+/// An older value stood over a newer one.
+#[test]
+fn a_birth_that_the_server_has_stored_writes_nothing_over_what_is_newer() {
+    for restarts in [false, true] {
+        let mut plant = Plant::new(|_| {});
+        let value = |name: &str, value: i32| Metric::new(name, value);
+        let birth = plant.edge.nbirth(Plant::at(0), [value("a", 1), value("b", 1)]);
+        plant.send(&birth);
+        plant.pass(Duration::from_secs(60));
+        plant.ndata(60_000, [value("a", 5)]);
+        plant.pass(Duration::from_secs(60));
+        if restarts {
+            plant = plant.restart();
+            plant.now = plant.now.plus(Duration::from_secs(120));
+        } else {
+            plant.bridge.handle_disconnected(SERVER, plant.now);
+            plant.pass(Duration::from_secs(3));
+            plant.bridge.handle_connected(SERVER, plant.now.wall, plant.now);
+        }
+        let Message { topic, payload, .. } = &birth;
+        let topic = format!("$sparkplug/certificates/{topic}");
+        plant.bridge.handle_message(SERVER, &topic, payload, true, plant.now);
+        plant.ndata(123_000, [value("b", 2)]);
+        plant.pass(Duration::from_secs(2));
+        let shown = |name: &str| plant.latest("gw", name).map(|last| last.value);
+        assert_eq!(shown("a"), Some(Variant::Integer(5)), "{restarts}");
+        assert_eq!(shown("b"), Some(Variant::Integer(2)), "{restarts}");
     }
 }

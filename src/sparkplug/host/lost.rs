@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{Host, ServerId};
 use crate::sparkplug::address::EdgeNode;
+use crate::sparkplug::session::{EdgeSession, SessionContext};
 use crate::time::Now;
 
 /// Edge nodes of which live messages were dropped.
@@ -14,8 +15,21 @@ pub struct LostSenders {
     pub senders: BTreeSet<EdgeNode>,
     /// Those of which the death was.
     pub deaths: BTreeSet<EdgeNode>,
-    /// Whether there were more than can be named.
+    /// Whether there were more senders than can be named.
     pub are_more: bool,
+    /// Whether there were more deaths than can be named.
+    pub are_more_deaths: bool,
+}
+
+impl LostSenders {
+    /// Adds those that another connection with the same server has dropped.
+    pub fn merge(&mut self, other: Self) {
+        let Self { senders, deaths, are_more, are_more_deaths } = other;
+        self.senders.extend(senders);
+        self.deaths.extend(deaths);
+        self.are_more |= are_more;
+        self.are_more_deaths |= are_more_deaths;
+    }
 }
 
 impl Host {
@@ -24,13 +38,6 @@ impl Host {
     pub fn handle_lost(&mut self, server: ServerId, lost: &LostSenders, now: Now) {
         if !self.servers.is_up(server) {
             return;
-        }
-        for edge in &lost.deaths {
-            if let Some(index) = self.session_index(&edge.group, &edge.node) {
-                self.update_session(index, now, |session, context| {
-                    session.death_lost(server, context);
-                });
-            }
         }
         for edge in &lost.senders {
             let index = match self.may_take(edge) {
@@ -44,13 +51,35 @@ impl Host {
             }
         }
         if lost.are_more {
-            for index in 0..self.sessions.len() {
+            self.update_all_on(server, now, |session, context| {
+                session.message_lost(server, context);
+            });
+        }
+        // After the messages: one that was dropped may tell where the node had moved before it died.
+        for edge in &lost.deaths {
+            if let Some(index) = self.session_index(&edge.group, &edge.node) {
                 self.update_session(index, now, |session, context| {
-                    if session.is_on(server) {
-                        session.message_lost(server, context);
-                    }
+                    session.death_lost(server, context);
                 });
             }
+        }
+        if lost.are_more_deaths {
+            self.update_all_on(server, now, |session, context| session.death_lost(server, context));
+        }
+    }
+    /// Lets all sessions act that were heard on `server` last.
+    fn update_all_on(
+        &mut self,
+        server: ServerId,
+        now: Now,
+        act: impl Fn(&mut EdgeSession, &mut SessionContext<'_>),
+    ) {
+        for index in 0..self.sessions.len() {
+            self.update_session(index, now, |session, context| {
+                if session.is_on(server) {
+                    act(session, context);
+                }
+            });
         }
     }
 }

@@ -114,6 +114,11 @@ impl RebirthRequests {
         self.due_at
     }
 
+    /// Whether a request for this is due, or will be.
+    pub(crate) fn is_due_for(&self, trigger: RebirthTrigger) -> bool {
+        self.triggers.get(&trigger).is_some_and(|state| state.due.is_some())
+    }
+
     /// For what the next request is, once the last was sent in vain: no birth answers it.
     pub(crate) fn unanswered_trigger(
         &self,

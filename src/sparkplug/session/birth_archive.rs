@@ -9,7 +9,7 @@ use super::message::{Borrowed, Incoming, SessionMessage};
 use super::online::{OnlineSession, PriorSession};
 use super::{EdgeSession, SessionContext, SessionNotes, SessionState};
 use crate::sparkplug::config::Config;
-use crate::sparkplug::event::{Birth, BirthMetric, Content, Event};
+use crate::sparkplug::event::{Birth, BirthMetric, Content, Event, SequenceOrder};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::ServerId;
 use crate::sparkplug::limits;
@@ -136,11 +136,18 @@ impl EdgeSession {
         context.room_left.tables += freed.tables;
         // What is kept of it is kept again.
         context.room_left.bytes += freed.bytes + bytes;
-        let before = PriorSession { birth_emitted: self.birth_emitted, ..PriorSession::default() };
+        // None after our link was lost: they were told dead with it.
+        let devices_online = match &mut self.state {
+            SessionState::Awaited(awaited) => awaited.take_devices(),
+            SessionState::Online(_) => Vec::new(),
+        };
+        let birth_emitted = self.birth_emitted;
+        let before = PriorSession { birth_emitted, devices: devices_online, next_seq: None };
         let (source, notes) = (&self.source, &mut self.notes);
         let mut online = emit_as_history(context, |context| {
             OnlineSession::born(source, &birth, before, notes, context)
         });
+        online.take_devices_as_alive();
         let seq = message.seq().and_then(|seq| u8::try_from(seq).ok());
         if let Some(seq) = seq {
             online.resume(seq);
@@ -167,7 +174,7 @@ impl EdgeSession {
 
 impl OnlineSession {
     /// The birth of a device from before our link was lost.
-    fn restore_device(
+    pub(super) fn restore_device(
         &mut self,
         birth: &Borrowed<'_>,
         notes: &mut SessionNotes,
@@ -178,13 +185,18 @@ impl OnlineSession {
         }
     }
 
-    /// A device without a table sends data. True if its kept birth applies.
+    /// A device without a table sends data. True if its kept birth applies, or the one that the server
+    /// has stored.
     pub(super) fn restore_device_by_name(
         &mut self,
         device: &str,
         notes: &mut SessionNotes,
         context: &mut SessionContext<'_>,
     ) -> bool {
+        if let Some(birth) = self.stored.take(device) {
+            self.restore_device(&birth.incoming().borrow(), notes, context);
+            return self.is_born(device);
+        }
         let Some(birth) = self.birth_archive.forget(device) else { return false };
         self.restore_device(&birth.incoming().borrow(), notes, context);
         let Some(known) = self.devices.get_mut(device) else { return false };
@@ -199,7 +211,7 @@ impl OnlineSession {
 }
 
 /// Emits kept births: the source is online, and its values are history.
-fn emit_as_history<T>(
+pub(super) fn emit_as_history<T>(
     context: &mut SessionContext<'_>,
     act: impl FnOnce(&mut SessionContext<'_>) -> T,
 ) -> T {
@@ -220,6 +232,8 @@ fn emit_as_history<T>(
                 mark_history(&mut birth.metrics);
                 Event::Birth(Birth { time: now.wall, ..birth })
             }
+            // What waited for the birth is not of it.
+            Event::Data(data) if data.order == SequenceOrder::BeforeBirth => Event::Data(data),
             Event::Data(mut data) => {
                 data.samples.iter_mut().for_each(|(_, sample)| sample.historical = true);
                 Event::Data(data)

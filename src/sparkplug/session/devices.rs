@@ -78,6 +78,15 @@ impl OnlineSession {
         }
     }
 
+    /// No birth was asked for, and the devices that were online before are, born or not: they die with
+    /// their node, or by themselves.
+    pub(super) fn take_devices_as_alive(&mut self) {
+        for device in self.devices.values_mut() {
+            device.state = DeviceState::BirthUnknown;
+        }
+        (self.devices_unborn, self.birth_grace_until) = (0, None);
+    }
+
     /// Whether a device is born.
     pub(super) fn is_born(&self, device: &str) -> bool {
         self.devices.get(device).is_some_and(|device| device.table().is_some())
@@ -137,6 +146,10 @@ impl OnlineSession {
         if self.birth_grace_until.is_none_or(|until| until > now) {
             return Vec::new();
         }
+        if self.stored.is_unasked && self.devices_unborn > 0 {
+            self.birth_grace_until = Some(now + grace);
+            return Vec::new();
+        }
         self.devices_unborn = 0;
         let mut alive = BTreeSet::new();
         for message in self.waiting.iter().filter(|message| self.is_after_birth(message)) {
@@ -179,6 +192,7 @@ impl OnlineSession {
         notes: &mut SessionNotes,
         context: &mut SessionContext<'_>,
     ) {
+        let is_first = self.is_first_birth(name);
         let (name, was_emitted): (Arc<str>, bool) = match self.devices.remove_entry(name) {
             Some((name, before)) => {
                 self.forget(&before, context);
@@ -203,6 +217,7 @@ impl OnlineSession {
             notes.findings.note(Finding::CaseCollision);
         }
         notes.findings.add(Finding::SharedAlias, self.alias_usage.add(&table));
+        self.stored.take(&name);
         self.birth_archive.keep(message, notes, context);
         self.table_bytes += table.bytes();
         context.room_left.tables = context.room_left.tables.saturating_sub(table.bytes());
@@ -218,7 +233,25 @@ impl OnlineSession {
         let unborn = RebirthTrigger::unborn(&name);
         notes.triggers.retain(|trigger| *trigger != unborn);
         self.read_waiting(&name, message.time(), notes, context);
+        self.device_grace_goes_on(is_first, context);
+    }
+
+    /// Whether no birth of a device has come since that of its node, so that one shows that births have
+    /// not stopped coming. One that is born again and again shows nothing.
+    fn is_first_birth(&self, device: &str) -> bool {
+        match self.devices.get(device) {
+            Some(known) => matches!(known.state, DeviceState::Awaited),
+            None => !self.prior_tables.as_ref().is_some_and(|past| past.has_died(device)),
+        }
+    }
+
+    /// A birth of a device arrived, readable or not.
+    fn device_grace_goes_on(&mut self, is_first: bool, context: &SessionContext<'_>) {
+        let until = self.birth_grace_until;
         self.extend_grace(context);
+        if !is_first && self.birth_grace_until.is_some() {
+            self.birth_grace_until = until.or(self.birth_grace_until);
+        }
     }
 
     /// What a device was before its birth or death no longer counts.
@@ -250,13 +283,15 @@ impl OnlineSession {
     /// invalid, and no table is better than a wrong one. The device is alive.
     pub(super) fn forget_table(&mut self, device: Option<&str>, context: &mut SessionContext<'_>) {
         let Some(device) = device else { return };
+        let is_first = self.is_first_birth(device);
         self.forget_prior_table(device);
+        self.stored.take(device);
+        self.birth_archive.forget(device);
         let Some((name, mut device)) = self.devices.remove_entry(device) else { return };
         self.forget(&device, context);
-        self.birth_archive.forget(&name);
         device.state = DeviceState::BirthUnknown;
         self.devices.insert(name, device);
-        self.extend_grace(context);
+        self.device_grace_goes_on(is_first, context);
     }
 
     /// A birth of this device was not read: what its names meant before may hold no longer.
@@ -275,6 +310,7 @@ impl OnlineSession {
         notes: &mut SessionNotes,
         context: &mut SessionContext<'_>,
     ) {
+        self.stored.take(name);
         self.birth_archive.forget(name);
         self.read_unborn_device(name, notes, context);
         let Some((name, device)) = self.devices.remove_entry(name) else {

@@ -31,7 +31,9 @@ impl OnlineSession {
 
     /// It has been asked, and has until `deadline`; so long what waits for births of its devices does.
     pub(super) fn set_answer_deadline(&mut self, deadline: Instant) {
-        if !self.waiting.is_empty() {
+        // Who was awaited by a stored birth alone was not asked before.
+        let is_first = std::mem::take(&mut self.stored.is_unasked);
+        if !self.waiting.is_empty() || is_first && self.devices_unborn > 0 {
             self.birth_grace_until = self.birth_grace_until.max(Some(deadline));
         }
         if let Some(doubt) = &mut self.death_doubt {

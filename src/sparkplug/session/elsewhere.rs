@@ -32,6 +32,13 @@ impl OnlineSession {
         now.since(heard.since) >= ALONE
     }
 
+    /// Something of it from another server was dropped unseen. It may be there, whatever came last from
+    /// its own server; what comes from that from now on says that it is not.
+    pub(super) fn lost_elsewhere(&mut self, server: ServerId, now: Instant) {
+        let first = HeardElsewhere { server, since: now, is_asked: false };
+        self.elsewhere.get_or_insert(first).server = server;
+    }
+
     /// Whether it was heard on another server than it is online on, and not there.
     pub(super) fn is_elsewhere(&self) -> bool {
         self.elsewhere.is_some()

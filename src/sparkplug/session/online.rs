@@ -12,6 +12,7 @@ use super::elsewhere::HeardElsewhere;
 use super::filter_yield::FilterYield;
 use super::prior_tables::PriorTables;
 use super::reading::{emit_birth, read_data, scope};
+use super::stored_births::StoredDevices;
 use super::{
     Borrowed, CarriedState, Incoming, MemoryUse, SessionContext, SessionMessage, SessionNotes,
 };
@@ -68,6 +69,8 @@ pub(super) struct OnlineSession {
     pub(super) birth_grace_until: Option<Instant>,
     /// Its births, where nobody may be asked for them.
     pub(super) birth_archive: BirthArchive,
+    /// What its server has stored of devices.
+    pub(super) stored: StoredDevices,
     /// Whether the node is alive.
     pub(super) death_doubt: Option<DeathDoubt>,
     /// When its last message arrived.
@@ -166,6 +169,7 @@ impl OnlineSession {
             prior_next_seq: next_seq,
             birth_grace_until: grace,
             birth_archive,
+            stored: StoredDevices::default(),
             death_doubt: None,
             last_heard: now,
             elsewhere: None,
@@ -175,20 +179,6 @@ impl OnlineSession {
     /// Goes on with the message of this number.
     pub(super) fn resume(&mut self, seq: u8) {
         self.window = ReorderWindow::after(seq.wrapping_sub(1));
-    }
-
-    /// The birth of a device as the server has stored it, if it is the first that is known.
-    pub(super) fn handle_stored_birth(
-        &mut self,
-        message: &Borrowed<'_>,
-        notes: &mut SessionNotes,
-        context: &mut SessionContext<'_>,
-    ) {
-        let born =
-            |device: &str| self.devices.get(device).is_some_and(|known| known.table().is_some());
-        if message.device.is_some_and(|device| !born(device)) {
-            self.apply(message, notes, context);
-        }
     }
 
     /// A device that was not known before takes its place. False where there is no room for it.
@@ -213,7 +203,10 @@ impl OnlineSession {
             tables: tables + self.folded.bytes(),
             past_leaves: past,
             unproven: 0,
-            bytes: self.window.bytes() + self.waiting_bytes + self.birth_archive.bytes(),
+            bytes: self.window.bytes()
+                + self.waiting_bytes
+                + self.birth_archive.bytes()
+                + self.stored.bytes(),
         }
     }
 

@@ -138,9 +138,9 @@ impl PriorTables {
         Some(removed)
     }
 
-    /// Whether a device died, and was not born since.
+    /// Whether a device died in this session, and was not born since.
     pub(super) fn has_died(&self, device: &str) -> bool {
-        self.devices.get(device).is_some_and(|table| table.died)
+        self.devices.get(device).is_some_and(|prior| prior.died)
     }
 
     pub(super) fn devices(&self) -> usize {

@@ -215,7 +215,12 @@ impl EdgeSession {
             && !self.may_be_behind_another(context)
             && let Some(known_by) = self.known_by(trigger)
         {
-            let (reason, since) = (trigger.reason(), context.now.wall);
+            let reason = match (trigger, &self.state) {
+                // It speaks, and what it said meanwhile is missing.
+                (RebirthTrigger::Expected, SessionState::Online(_)) => RebirthReason::Dropped,
+                _ => trigger.reason(),
+            };
+            let since = context.now.wall;
             let kind = match self.is_costly {
                 true => NodeProblemKind::TooCostly,
                 false => NodeProblemKind::Unanswered,
@@ -248,7 +253,7 @@ impl EdgeSession {
     }
 
     /// Whether a birth that a server has stored is all that is known of it.
-    fn is_only_stored(&self) -> bool {
+    pub(super) fn is_only_stored(&self) -> bool {
         let never_born = !self.birth_emitted && !self.was_known;
         let unknown = matches!(&self.state, SessionState::Awaited(awaited) if awaited.is_unknown());
         never_born && unknown && self.last_heard.is_none()
@@ -328,6 +333,19 @@ impl EdgeSession {
         self.asks_all = false;
         self.requests.answered(&context.config.rebirth);
         self.problem = None;
+    }
+
+    /// A birth of it that the server has stored applies, which may be of long ago: one that is to be
+    /// asked since it was online, or may have come back, still is. True if it was not asked yet.
+    pub(super) fn note_stored_birth(&mut self, context: &SessionContext<'_>) -> bool {
+        self.sends_unreadable = false;
+        self.problem = None;
+        let is_asked = self.requests.is_due_for(RebirthTrigger::Expected);
+        if !is_asked {
+            self.asks_all = false;
+            self.requests.answered(&context.config.rebirth);
+        }
+        is_asked && !self.requests.is_unanswered()
     }
 
     /// When its next rebirth request is due, if there is a connection to send it on.

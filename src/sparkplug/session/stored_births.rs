@@ -1,14 +1,80 @@
 //! Births stored by a Sparkplug-aware server: a start without rebirth requests.
 //!
-//! A stored birth defines metrics and aliases, but does not prove that the node is alive: the
-//! server keeps it after its death. So it is used only once the node sends something.
+//! A stored birth defines metrics and aliases, but does not prove that the node or the device is
+//! alive: the server keeps it after its death. So it is used only once its sender sends something. Its
+//! values are old, and are emitted as history.
 
+use super::birth_archive::emit_as_history;
 use super::online::PriorSession;
 use super::{
-    EdgeSession, Incoming, OnlineSession, ServerId, SessionContext, SessionMessage, SessionState,
+    Borrowed, EdgeSession, Incoming, OnlineSession, ServerId, SessionContext, SessionMessage,
+    SessionNotes, SessionState,
 };
 use crate::sparkplug::findings::Finding;
+use crate::sparkplug::limits;
 use crate::sparkplug::topic::MessageType;
+
+/// What a server has stored of devices that have said nothing yet.
+#[derive(Clone, Debug, Default)]
+pub(super) struct StoredDevices {
+    births: Vec<SessionMessage>,
+    bytes: usize,
+    /// Whether the node was online before, and is still to be asked for its births.
+    pub(super) is_unasked: bool,
+}
+
+impl StoredDevices {
+    /// Keeps a birth in the place of an older one.
+    fn keep(&mut self, birth: SessionMessage) {
+        if let Some(device) = &birth.device {
+            self.take(device);
+            self.bytes += birth.bytes;
+            self.births.push(birth);
+        }
+    }
+
+    /// Takes the birth of a device: it applies, or holds no longer.
+    pub(super) fn take(&mut self, device: &str) -> Option<SessionMessage> {
+        let of = |birth: &SessionMessage| birth.device.as_deref() == Some(device);
+        let birth = self.births.swap_remove(self.births.iter().position(of)?);
+        self.bytes -= birth.bytes;
+        Some(birth)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl OnlineSession {
+    /// The birth of a device as the server has stored it, where no other is known: it waits for a sign
+    /// of life, unless the device has given one.
+    fn handle_stored_birth(
+        &mut self,
+        birth: &Borrowed<'_>,
+        notes: &mut SessionNotes,
+        context: &mut SessionContext<'_>,
+    ) {
+        let Some(device) = birth.device else { return };
+        if self.is_born(device) {
+            return;
+        }
+        let speaks = |message: &SessionMessage| {
+            message.verb == MessageType::Data && message.device.as_deref() == Some(device)
+        };
+        if self.waiting.iter().any(speaks) {
+            return self.restore_device(birth, notes, context);
+        }
+        self.stored.take(device);
+        let has_room = birth.bytes <= context.waiting_room();
+        if has_room && self.stored.births.len() < limits::DEVICES {
+            context.room_left.bytes -= birth.bytes;
+            self.stored.keep(birth.to_owned());
+        } else {
+            notes.findings.note(Finding::WaitingFull);
+        }
+    }
+}
 
 impl EdgeSession {
     /// A birth as the server has stored it [conformance-mqtt-aware-store].
@@ -35,7 +101,7 @@ impl EdgeSession {
                     self.apply_stored_births(early, context);
                 }
             }
-            // A device that speaks already, whose birth came late among those stored.
+            // It came late among those stored.
             SessionState::Online(online) if online.server() == message.server => {
                 online.handle_stored_birth(&message.borrow(), &mut self.notes, context);
                 self.request_for_triggers(context);
@@ -74,16 +140,20 @@ impl EdgeSession {
         };
         let first_seq = first.seq().and_then(|seq| u8::try_from(seq).ok());
         self.server = Some(birth.server);
-        self.note_birth(context);
+        let is_unasked = self.note_stored_birth(context);
         context.room_left.tables += freed.tables;
         context.room_left.bytes += freed.bytes;
         let birth = birth.incoming();
-        let mut online = OnlineSession::born(&self.source, &birth, prior, &mut self.notes, context);
+        let (source, notes) = (&self.source, &mut self.notes);
+        let mut online = emit_as_history(context, |context| {
+            OnlineSession::born(source, &birth, prior, notes, context)
+        });
         if let Some(seq) = first_seq {
             online.resume(seq);
         }
+        online.stored.is_unasked = is_unasked;
         for device in devices {
-            online.handle_stored_birth(&device.incoming().borrow(), &mut self.notes, context);
+            online.handle_stored_birth(&device.incoming().borrow(), notes, context);
         }
         self.birth_emitted = online.is_birth_emitted();
         self.state = SessionState::Online(online);

@@ -255,3 +255,38 @@ fn a_server_that_comes_and_goes_gives_the_nodes_of_others_no_time_anew() {
     stage.pass(secs(2));
     assert_eq!(asked(&stage.look(), "g/n")[1], 1);
 }
+
+/// Living nodes were told dead without having been asked: with the loss of a server that has stored a birth
+/// of them, of long ago, although they live behind another, which is there.
+#[test]
+fn what_a_server_has_stored_of_a_node_says_nothing_of_where_it_lives() {
+    for case in ["expected", "evicted", "unread", "heard"] {
+        let mut stage = two_servers();
+        stage.host.handle_connected(THERE, stage.now.wall, stage.now);
+        stage.look();
+        let mut edge = edge();
+        let stored = edge.nbirth(stage.time(), a(1));
+        match case {
+            "expected" => stage.host.expect_online(edge.node(), &["d".into()], stage.now),
+            "evicted" => {
+                stage.send(&edge.nbirth(stage.time(), a(1)));
+                stage.host.update_session(0, stage.now, |session, context| {
+                    session.evict_tables(context);
+                });
+            }
+            "unread" => {
+                let birth = edge.nbirth(stage.time(), a(1));
+                stage.send(&birth);
+                stage.send(&Message { payload: vec![0xff], ..birth });
+            }
+            _ => stage.send(&edge.ndata(stage.time(), a(1))),
+        }
+        stage.look();
+        stage.send_via(THERE, &Message { retain: true, ..stored });
+        stage.host.handle_disconnected(THERE, stage.now);
+        stage.pass(secs(3));
+        let told = stage.look();
+        assert!(!told.iter().any(|line| line.starts_with("death")), "{case} {told:?}");
+        assert!(told.contains(&"rebirth 0 g/n".to_owned()), "{case} {told:?}");
+    }
+}

@@ -7,9 +7,9 @@ fn a(value: i32) -> [Metric; 1] {
     [Metric::new("a", value)]
 }
 
-fn lost(senders: &[&str], deaths: &[&str]) -> LostSenders {
+pub(super) fn lost(senders: &[&str], deaths: &[&str]) -> LostSenders {
     let set = |names: &[&str]| names.iter().map(|name| EdgeNode::new("g", *name)).collect();
-    LostSenders { senders: set(senders), deaths: set(deaths), are_more: false }
+    LostSenders { senders: set(senders), deaths: set(deaths), ..LostSenders::default() }
 }
 
 /// It was online for ever: a death leaves no gap.
@@ -81,4 +81,62 @@ fn who_is_left_out_is_not_asked_for_what_was_dropped() {
     stage.pass(secs(60));
     stage.check(&[]);
     assert_eq!(stage.host.nodes().count(), 0);
+}
+
+/// Nothing was asked, or nothing came of the silence: it was online for ever.
+#[test]
+fn a_node_without_tables_whose_death_was_dropped_is_dead_unless_it_answers() {
+    for unread in [false, true] {
+        for answers in [false, true] {
+            let mut stage = Stage::new();
+            let mut edge = edge();
+            let birth = edge.nbirth(stage.time(), a(1));
+            stage.send(&birth);
+            stage.send(&edge.ndata(stage.time(), a(2)));
+            let damaged = Message { payload: vec![0xff], ..birth };
+            if unread {
+                stage.send(&damaged);
+            } else {
+                stage.host.update_session(0, stage.now, |session, context| {
+                    session.evict_tables(context);
+                });
+            }
+            stage.pass(secs(60));
+            stage.look();
+            stage.host.handle_lost(SERVER, &lost(&[], &["n"]), stage.now);
+            stage.pass(secs(2));
+            assert!(stage.look().contains(&"rebirth 0 g/n".to_owned()), "{unread}");
+            if answers {
+                stage.send(&damaged);
+            }
+            stage.pass(secs(30));
+            let told = stage.look();
+            let died = told.iter().any(|line| line.starts_with("death g/n silent"));
+            assert_eq!(died, !answers, "{unread} {told:?}");
+        }
+    }
+}
+
+/// Deaths of made-up nodes in front of it kept it online for ever.
+#[test]
+fn who_may_be_among_more_deaths_than_can_be_named_is_dead_unless_it_answers() {
+    let mut stage = Stage::new();
+    stage.host.handle_connected(ServerId(1), stage.now.wall, stage.now);
+    let mut edges = ["dead", "alive", "there"].map(|n| Edge::new(EdgeNode::new("g", n), 0));
+    stage.send(&edges[0].nbirth(stage.time(), a(1)));
+    stage.send(&edges[1].nbirth(stage.time(), a(1)));
+    stage.send_via(ServerId(1), &edges[2].nbirth(stage.time(), a(1)));
+    stage.pass(secs(60));
+    stage.look();
+    let more = LostSenders { are_more_deaths: true, ..LostSenders::default() };
+    stage.host.handle_lost(SERVER, &more, stage.now);
+    stage.pass(secs(1));
+    let mut asked = stage.look();
+    asked.sort();
+    assert_eq!(asked, ["rebirth 0 g/alive", "rebirth 0 g/dead"]);
+    stage.send(&edges[1].nbirth(stage.time(), a(1)));
+    stage.pass(secs(30));
+    let told = stage.look();
+    let dead: Vec<_> = told.iter().filter(|line| line.starts_with("death")).collect();
+    assert!(matches!(dead[..], [one] if one.starts_with("death g/dead silent")), "{told:?}");
 }

@@ -1,5 +1,6 @@
 //! Nodes that move from one server to another.
 
+use super::lost::lost;
 use super::*;
 use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
 
@@ -181,4 +182,39 @@ fn servers_that_are_bridged_to_each_other_are_no_reason_to_ask() {
     stage.host.handle_disconnected(THERE, stage.now);
     stage.pass(secs(60));
     stage.check(&[]);
+}
+
+/// It lives there, quietly, and was told dead once its old server published its will.
+#[test]
+fn whose_message_was_dropped_on_another_server_is_asked_there() {
+    for heard_just_now in [false, true] {
+        let (mut stage, mut edge, will) = moved(|_| {});
+        if heard_just_now {
+            stage.send(&edge.clone().ndata(stage.time(), a(9)));
+            stage.look();
+        }
+        stage.host.handle_lost(THERE, &lost(&["n"], &[]), stage.now);
+        stage.send(&will);
+        stage.pass(secs(5));
+        check_asked(&stage.look());
+        stage.send_via(THERE, &edge.nbirth(stage.time(), a(4)));
+        stage.check(&["birth g/n: a#2=4"]);
+    }
+    // One that dies there as well is online for ever otherwise.
+    for deaths in [&["n"][..], &[]] {
+        let (mut stage, _, _) = moved(|_| {});
+        stage.host.handle_lost(THERE, &lost(&["n"], deaths), stage.now);
+        stage.pass(secs(30));
+        let told = stage.look();
+        let died = told.iter().any(|line| line.starts_with("death g/n silent"));
+        assert_eq!(died, !deaths.is_empty(), "{told:?}");
+    }
+    // Servers that are bridged to each other bring everything twice.
+    let (mut stage, mut edge, _) = moved(|_| {});
+    stage.host.handle_lost(THERE, &lost(&["n"], &[]), stage.now);
+    stage.pass(secs(1));
+    stage.send(&edge.ndata(stage.time(), a(5)));
+    stage.pass(secs(60));
+    let told = stage.look();
+    assert!(!told.contains(&"rebirth 1 g/n".to_owned()), "{told:?}");
 }

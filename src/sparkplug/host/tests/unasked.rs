@@ -300,3 +300,36 @@ fn what_waited_from_another_server_is_counted_once_kept_births_are_used() {
     assert_eq!(stage.host.counters().skipped_values[SkipReason::ForeignServer as usize], 1);
     stage.check_found_of(Finding::ForeignServer, 1);
 }
+
+/// It was told neither by its own death nor by that of its node, and stayed online.
+#[test]
+fn a_device_of_a_node_whose_tables_were_evicted_dies_as_any_other() {
+    let with_node = ["death g/n/d node", "death g/n certificate"];
+    for (by_itself, expected) in [(false, &with_node[..]), (true, &["death g/n/d certificate"])] {
+        for missed in [0, 1] {
+            let mut stage = Stage::with(|config| config.rebirth.reasons = RebirthReasons::NONE);
+            let mut edge = edge();
+            stage.send(&edge.nbirth(stage.time(), a(1)));
+            stage.send(&edge.dbirth("d", stage.time(), a(1)));
+            let evict = |session: &mut EdgeSession, context: &mut SessionContext<'_>| {
+                session.evict_tables(context);
+            };
+            stage.host.update_session(0, stage.now, evict);
+            edge.skip(missed);
+            stage.send(&edge.ndata(stage.time(), a(2)));
+            stage.look();
+            // It is quiet, which says nothing.
+            stage.pass(secs(60));
+            stage.check(&[]);
+            stage.send(&match by_itself {
+                true => edge.ddeath("d", stage.time()),
+                false => edge.will(),
+            });
+            let told = stage.look();
+            assert_eq!(told.len(), expected.len(), "{told:?}");
+            for (line, expected) in told.iter().zip(expected) {
+                assert!(line.starts_with(expected), "{missed} {told:?}");
+            }
+        }
+    }
+}

@@ -184,3 +184,65 @@ fn a_device_that_spoke_before_the_birth_of_its_node_is_not_alive_for_that() {
     stage.check(&["death g/n/d node @1071000"]);
     assert_eq!(skipped(&stage), 1);
 }
+
+/// It stayed online, or unread and unasked, for as long as another device of its gateway was born again.
+#[test]
+fn a_device_that_is_not_reborn_is_dead_or_asked_for_however_often_another_is_born() {
+    for speaks in [false, true] {
+        for ending in ["DDEATH", "unreadable", "nothing"] {
+            let mut stage = Stage::new();
+            let mut edge = edge();
+            let a = || [Metric::new("a", 1_i32)];
+            stage.send(&edge.nbirth(stage.time(), a()));
+            stage.send(&edge.dbirth("d", stage.time(), a()));
+            stage.send(&edge.dbirth("e", stage.time(), a()));
+            stage.pass(secs(60));
+            stage.send(&edge.nbirth(stage.time(), a()));
+            stage.send(&edge.dbirth("e", stage.time(), a()));
+            stage.look();
+            for second in 0..20 {
+                stage.pass(secs(1));
+                if speaks {
+                    stage.send(&edge.ddata("d", stage.time(), a()));
+                }
+                if second % 5 > 0 {
+                    continue;
+                }
+                match ending {
+                    "DDEATH" => stage.send(&edge.ddeath("e", stage.time())),
+                    "unreadable" => {
+                        let birth = edge.dbirth("e", stage.time(), a());
+                        stage.send(&Message { payload: vec![0xff], ..birth });
+                    }
+                    _ => {}
+                }
+                stage.send(&edge.dbirth("e", stage.time(), a()));
+            }
+            let told = stage.look();
+            let died = told.iter().any(|line| line.starts_with("death g/n/d node"));
+            let asked = told.iter().any(|line| line == "rebirth 0 g/n");
+            assert_eq!(died, !speaks, "{ending} {told:?}");
+            assert!(asked || !speaks, "{ending} {told:?}");
+        }
+    }
+}
+
+/// Each first birth shows that births have not stopped, also of one that nobody knew.
+#[test]
+fn the_first_birth_of_any_device_gives_the_others_time() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), []));
+    stage.send(&edge.dbirth("last", stage.time(), []));
+    stage.pass(secs(60));
+    stage.send(&edge.nbirth(stage.time(), []));
+    for device in 0..10 {
+        stage.pass(secs(8));
+        stage.send(&edge.dbirth(&device.to_string(), stage.time(), []));
+    }
+    stage.pass(secs(8));
+    stage.send(&edge.dbirth("last", stage.time(), []));
+    stage.pass(secs(60));
+    let told = stage.look();
+    assert!(!told.iter().any(|line| line.starts_with("death")), "{told:?}");
+}

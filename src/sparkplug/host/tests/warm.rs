@@ -1,6 +1,7 @@
 //! A start from the births that a Sparkplug-aware server has stored.
 
 use super::*;
+use crate::sparkplug::rebirth::RebirthReason;
 
 fn store(stage: &mut Stage, birth: &Message) {
     let topic = format!("$sparkplug/certificates/{}", birth.topic);
@@ -27,9 +28,9 @@ fn a_stored_birth_waits_for_a_sign_of_life_and_asks_for_nothing() {
     stage.send(&edge.ddata("d", stage.time(), [Metric::new("b", 3_i32)]));
     stage.send(&edge.ndata(stage.time(), [Metric::new("a", 4_i32)]));
     let outputs = stage.look();
-    assert_eq!(outputs[0], "birth g/n: a#2=1");
-    assert!(outputs.contains(&"birth g/n/d: b#0=2".to_owned()), "{outputs:?}");
-    assert_eq!(outputs[3..], ["data g/n/d: #0=3", "data g/n: #2=4"]);
+    let births = ["birth g/n: a#2=1 historical", "birth g/n/d: b#0=2 historical"];
+    assert_eq!(outputs[..2], births);
+    assert_eq!(outputs[2..], ["data g/n/d: #0=3", "data g/n: #2=4"]);
     stage.pass(secs(60));
     stage.check(&[]);
     stage.check_found(&[]);
@@ -55,7 +56,12 @@ fn a_stored_birth_that_comes_after_data_is_in_time() {
     store(&mut stage, &device);
     stage.send(&edge.ddata("d", stage.time(), [Metric::new("a", 3_i32)]));
     stage.pass(secs(60));
-    stage.check(&["birth g/n: a#2=1", "data g/n: #2=2", "birth g/n/d: a#0=1", "data g/n/d: #0=3"]);
+    stage.check(&[
+        "birth g/n: a#2=1 historical",
+        "data g/n: #2=2",
+        "birth g/n/d: a#0=1 historical",
+        "data g/n/d: #0=3",
+    ]);
     stage.check_found(&[]);
 }
 
@@ -176,6 +182,7 @@ fn a_device_that_is_expected_and_of_which_nothing_is_stored_ends() {
         store(&mut stage, birth);
     }
     stage.send(&edge.ndata(stage.time(), []));
+    stage.send(&edge.ddata("d", stage.time(), []));
     stage.pass(secs(120));
     let told = stage.look();
     let ended: Vec<_> = told.iter().filter(|line| line.starts_with("death ")).collect();
@@ -219,7 +226,7 @@ fn what_waited_from_another_server_is_counted_once_a_stored_birth_is_used() {
     let data = other.ndata(stage.time(), [Metric::new("a", 66_i32)]);
     stage.send_via(second, &data);
     stage.send(&edge.ndata(stage.time(), [Metric::new("a", 2_i32)]));
-    stage.check(&["birth g/n: a#2=1", "data g/n: #2=2"]);
+    stage.check(&["birth g/n: a#2=1 historical", "data g/n: #2=2"]);
     assert_eq!(stage.host.counters().skipped_values[SkipReason::ForeignServer as usize], 1);
     stage.check_found_of(Finding::ForeignServer, 1);
 }
@@ -245,4 +252,127 @@ fn what_waits_from_one_server_waits_on_where_another_has_stored_a_birth() {
     assert!(told.contains(&"birth g/n: a#2=3".to_owned()), "{told:?}");
     assert!(told.iter().any(|line| line.ends_with("#2=2")), "{told:?}");
     stage.check_found_of(Finding::ForeignServer, 0);
+}
+
+/// An older value stood over a newer one: a birth of long ago was told as what holds now, and the request
+/// that would have brought what holds was cancelled.
+#[test]
+fn the_values_of_a_stored_birth_are_history_and_who_was_online_is_asked_for_others() {
+    for answers in [true, false] {
+        let mut stage = Stage::new();
+        let mut edge = edge();
+        let metric = |name: &str, value: i32| [Metric::new(name, value)];
+        let both = [Metric::new("a", 1_i32), Metric::new("b", 1_i32)];
+        let birth = edge.nbirth(stage.time(), both);
+        stage.send(&birth);
+        stage.send(&edge.ndata(stage.time(), metric("a", 5)));
+        stage.host.handle_disconnected(SERVER, stage.now);
+        stage.pass(secs(3));
+        stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+        stage.look();
+        store(&mut stage, &birth);
+        stage.send(&edge.ndata(stage.time(), metric("b", 2)));
+        stage.check(&["birth g/n: a#2=1 historical, b#3=1 historical", "data g/n: #3=2"]);
+        stage.pass(secs(1));
+        stage.check(&["rebirth 0 g/n"]);
+        if answers {
+            stage.send(&edge.nbirth(stage.time(), metric("a", 5)));
+            stage.check(&["birth g/n: a#2=5"]);
+        }
+        stage.pass(secs(60));
+        let told = stage.look();
+        assert_eq!(told.is_empty(), answers, "{told:?}");
+        assert!(!told.iter().any(|line| line.starts_with("death")), "{told:?}");
+        // It speaks: that it counts as offline is not what is wrong.
+        let problem = stage.host.problems().next().map(|(_, problem)| problem.reason);
+        assert_eq!(problem, (!answers).then_some(RebirthReason::Dropped));
+    }
+}
+
+/// It had died long ago, and was online again, with good values, once its node spoke: the server keeps the
+/// birth of a device after its death.
+#[test]
+fn a_device_is_not_alive_since_its_server_has_stored_a_birth_of_it() {
+    for come_late in [false, true] {
+        let mut stage = Stage::new();
+        let mut edge = edge();
+        let a = |value: i32| [Metric::new("a", value)];
+        let births = [
+            edge.nbirth(stage.time(), a(1)),
+            edge.dbirth("dead", stage.time(), a(1)),
+            edge.dbirth("alive", stage.time(), a(1)),
+        ];
+        births.iter().for_each(|birth| stage.send(birth));
+        stage.send(&edge.ddeath("dead", stage.time()));
+        stage.host.handle_disconnected(SERVER, stage.now);
+        stage.pass(secs(3));
+        stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+        stage.look();
+        let (early, late) = births.split_at(if come_late { 1 } else { 3 });
+        early.iter().for_each(|birth| store(&mut stage, birth));
+        stage.send(&edge.ndata(stage.time(), a(2)));
+        late.iter().for_each(|birth| store(&mut stage, birth));
+        stage.check(&["birth g/n: a#2=1 historical", "data g/n: #2=2"]);
+        stage.send(&edge.ddata("alive", stage.time(), a(3)));
+        stage.check(&["birth g/n/alive: a#0=1 historical", "data g/n/alive: #0=3"]);
+        stage.send(&edge.will());
+        let told = stage.look();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(!told.iter().any(|line| line.contains("/dead")), "{told:?}");
+        assert_eq!(stage.host.memory_use.bytes, 0);
+    }
+}
+
+/// What it was known by ended with a birth that cannot be read, or with its death.
+#[test]
+fn a_stored_birth_that_waits_ends_with_the_next_birth_or_death() {
+    for damaged in [false, true] {
+        let mut stage = Stage::new();
+        let mut edge = edge();
+        let a = |value: i32| [Metric::new("a", value)];
+        let birth = edge.nbirth(stage.time(), a(1));
+        store(&mut stage, &birth);
+        let of_device = edge.dbirth("d", stage.time(), a(1));
+        store(&mut stage, &of_device);
+        stage.send(&edge.ndata(stage.time(), a(2)));
+        stage.send(&match damaged {
+            true => Message { payload: vec![0xff], ..edge.dbirth("d", stage.time(), a(1)) },
+            false => edge.ddeath("d", stage.time()),
+        });
+        stage.look();
+        stage.send(&edge.ddata("d", stage.time(), a(3)));
+        stage.pass(secs(30));
+        let told = stage.look();
+        assert!(!told.iter().any(|line| line.contains("g/n/d")), "{told:?}");
+    }
+}
+
+/// It would be told dead by a question that nobody had asked.
+#[test]
+fn a_device_that_is_expected_has_its_time_from_when_its_node_was_asked() {
+    let mut stage = Stage::with(|config| config.rebirth.per_second = 1);
+    // As many that speak as well, before it.
+    let others = (0..30).map(|other| EdgeNode::new("g", format!("other{other}")));
+    let nodes: Vec<_> = others.chain([edge().node().clone()]).collect();
+    for node in &nodes {
+        let mut edge = Edge::new(node.clone(), 0);
+        stage.host.expect_online(node, &["d".into()], stage.now);
+        let births = [edge.nbirth(stage.time(), []), edge.dbirth("d", stage.time(), [])];
+        births.iter().for_each(|birth| store(&mut stage, birth));
+        stage.send(&edge.ndata(stage.time(), []));
+    }
+    let mut asked = None;
+    let mut died = None;
+    for second in 1..120 {
+        stage.pass(secs(1));
+        for line in stage.look() {
+            if line == "rebirth 0 g/n" {
+                asked.get_or_insert(second);
+            } else if line.starts_with("death g/n/d") {
+                died.get_or_insert(second);
+            }
+        }
+    }
+    let (asked, died) = (asked.unwrap(), died.unwrap());
+    assert!(asked > 10 && (9..=12).contains(&(died - asked)), "{asked} {died}");
 }
