@@ -95,7 +95,7 @@ start mosquitto mosquitto -c "$work/mosquitto.conf"
 await mosquitto 10 is_open "$mqtt_port"
 
 start sitewise "$SPARKWISE_BIN/sitewise-local" --listen "127.0.0.1:$sitewise_port" \
-  --account 000000000000 --region eu-west-1
+  --account 000000000000 --region eu-west-1 --s3-endpoint "http://127.0.0.1:$localstack_port"
 await sitewise 10 is_open "$sitewise_port"
 
 # In a container LocalStack reads /etc/localstack/init; on a host, the same below FILESYSTEM_ROOT.

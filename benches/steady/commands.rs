@@ -103,15 +103,6 @@ pub(super) async fn answered(link: &Link, many: u64) -> u64 {
     link.answers()
 }
 
-/// A value without the time for which the processes were kept waiting when it came, and when its
-/// linger was over: what they waited meanwhile did not matter to it.
-fn less_waits(value: Taken, waits: &Waits) -> Taken {
-    let beyond = value.took.saturating_sub(LINGER);
-    let (came, taken) = (value.published, value.published + value.took);
-    let waited = waits.between(came, came + beyond) + waits.between(taken - beyond, taken);
-    Taken { took: value.took - waited.min(beyond), ..value }
-}
-
 /// Whether the way of a value took no longer beside the requests, and all requests were answered. It
 /// is judged twice: as it was, which holds on a machine of its own alone, and without the time for
 /// which the bridge or this process waited for a processor. Returns whether the latter holds.
@@ -130,7 +121,10 @@ pub(super) fn judge(
     let within = |from: Duration, to: Duration| {
         let range = from + second..to;
         let values = all.iter().filter(|value| range.contains(&value.published));
-        let ran = values.clone().map(|value| less_waits(*value, waits));
+        let ran = values.clone().map(|value| {
+            let took = waits.less(value.published, value.took, LINGER);
+            Taken { took, ..*value }
+        });
         (Latencies::of(values.copied()).millis(0.99), Latencies::of(ran).millis(0.99))
     };
     let ((without, ran_without), (beside, ran_beside)) =

@@ -16,7 +16,7 @@ use super::killed::all_arrive;
 use super::plant::Server;
 use super::program::{Bridge, Folder};
 use super::reader::Reader;
-use super::turn;
+use super::turn::{self, Shared};
 
 /// What was written so long before a kill is safe.
 const SAFE: Duration = Duration::from_millis(200);
@@ -114,7 +114,7 @@ async fn what_came_while_the_disk_was_full_outlives_a_kill_after_it() {
         }
         assert!(Instant::now() < until, "{unsaved} are not on disk: {:#?}", bridge.log().await);
     }
-    let safe_until = turn::kill(bridge, SAFE).await;
+    let safe_until = turn::kill(bridge, SAFE, Shared::Processor).await;
     let written = server.written().await;
     let safe = written.iter().filter(|of| of.at >= learned && of.at < safe_until);
     let owed: Vec<_> = safe.copied().collect();

@@ -17,7 +17,7 @@ use super::killed::all_arrive;
 use super::plant::{Server, Written};
 use super::program::{Bridge, Folder};
 use super::reader::Reader;
-use super::turn;
+use super::turn::{self, Shared};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What was written so long before a kill is safe on a disk that is waited for a second at a time:
@@ -137,7 +137,7 @@ async fn what_a_disk_was_slow_or_failed_to_flush_outlives_a_kill_after_it() {
     refuse();
     disk.order("slow 1");
     tokio::time::sleep_until((Instant::now() + Duration::from_secs(10)).into()).await;
-    let safe_until = turn::kill(bridge, SAFE_ON_SLOW).await;
+    let safe_until = turn::kill(bridge, SAFE_ON_SLOW, Shared::Processor).await;
     disk.order("well");
     let written = server.written().await;
     let safe = written.iter().filter(|of| of.at >= learned && of.at < safe_until);
@@ -155,7 +155,7 @@ async fn what_a_disk_was_slow_or_failed_to_flush_outlives_a_kill_after_it() {
     disk.order("well");
     logged(&bridge, "the outbox is writable again").await;
     saved(&bridge).await;
-    let safe_until = turn::kill(bridge, SAFE).await;
+    let safe_until = turn::kill(bridge, SAFE, Shared::Processor).await;
     let written = server.written().await;
     let safe = written.iter().filter(|of| of.at >= learned && of.at < safe_until);
     owed.extend(safe.copied());

@@ -8,7 +8,7 @@ use tokio::time::{Instant as Later, interval, sleep_until};
 use super::plant::{self, MEMBERS, Server, Written};
 use super::program::{Bridge, Folder};
 use super::reader::Reader;
-use super::turn;
+use super::turn::{self, Shared};
 
 const KILLS: u64 = 20;
 /// What the moments of the kills follow from.
@@ -56,7 +56,7 @@ async fn nothing_that_was_written_200_ms_before_a_kill_is_lost() {
         server.born(life).await;
         let life = Duration::from_millis(random.u64(100..1_500));
         sleep_until(Later::from_std(learned + life)).await;
-        let safe_until = turn::kill(bridge, SAFE).await;
+        let safe_until = turn::kill(bridge, SAFE, Shared::ProcessorAndDisk).await;
         let written = server.written().await;
         let safe = |written: &&Written| written.at >= learned && written.at < safe_until;
         owed.extend(written[seen..].iter().filter(safe));

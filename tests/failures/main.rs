@@ -10,6 +10,7 @@
 )]
 
 mod away;
+mod beside;
 mod buffered;
 mod damaged;
 mod ending;

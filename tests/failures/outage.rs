@@ -1,18 +1,17 @@
 //! A gateway that was cut off for ten days sends its history, while the bridge is killed and S3 fails.
 //!
 //! What is older than seven days travels by bulk import, the rest by SiteWise's usual call, and
-//! current values keep coming beside it. 200 properties; with `FAILURES_SIZE=whole` 2,000. How long
-//! current values take until SiteWise has them is held against the same with nothing beside them.
-//! Printed are both, what was doubled, and the program's memory.
+//! current values keep coming beside it. 200 properties; with `FAILURES_SIZE=whole` 2,000. Once all is
+//! delivered the gateway sends as much again, and then twice as much: how long current values take
+//! until SiteWise has them is held against the same with nothing beside them, and the program's memory
+//! with twice the history against that with once. Printed are both, and what was doubled.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use aws_sdk_iotsitewise::Client;
-use serde_json::Value;
 use sparkwise::sparkplug::address::Source;
 use sparkwise::sparkplug::edge::{Edge, Metric, Template};
 use sparkwise::sparkplug::message::Message;
@@ -23,14 +22,15 @@ use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::beside::{self, Live};
 use super::late::{Cloud, DAY, now, rows, rows_on_disk};
 use super::memory;
 use super::mqtt::{Published, Reader as MqttReader, put_publish};
 use super::plant;
 use super::program::{Bridge, Folder};
 use super::sdk;
-use super::stub::{self, Door, Puts};
-use super::turn;
+use super::stub;
+use super::turn::{self, Shared};
 
 /// Members of a machine, and of the machine that has current values.
 const MEMBERS: usize = 20;
@@ -38,28 +38,23 @@ const CURRENT: &str = "Now";
 /// The number that births have.
 const BIRTH: f64 = 0.5;
 const KILLS: usize = 5;
-/// What was read so long before a kill is safe, on a machine and a disk that nobody else keeps busy.
+/// What was read so long before a kill is safe, on a machine and a disk that nobody else keeps busy:
+/// what the bridge waited for either is added.
 const SAFE: Duration = Duration::from_millis(200);
-/// What is flushed one after the other until a value is safe, twice, since what comes meanwhile is
-/// flushed after it: messages, the store, files of late values, the store again, and its books.
-const FLUSHES: usize = 10;
 /// How long a part of the history takes to be sent.
 const PART: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(240);
 /// Messages of the past that may lie in flight at a kill: ten are told within `SAFE`, and more on a
-/// busy machine, before they are read and while the disk is waited for.
+/// busy machine before they are read; those that were told after the reading was looked at come on top.
 const IN_FLIGHT_MESSAGES: usize = 110;
+/// From one message of the past to the next.
+const PACE: Duration = Duration::from_millis(20);
 /// How long current values are measured with nothing beside them.
 const ALONE: Duration = Duration::from_secs(6);
-/// So many times longer their median and their 99th percentile may be beside late ones, for a tenth
-/// and the whole: of this the younger half travels the same way, 5,600 values a second for a program
-/// without optimization. What a life waited for a processor is added. And what counts as the shortest
-/// of either, in milliseconds: a value waits for others up to `INGEST_LINGER`.
-const TIMES: [i64; 2] = [3, 5];
-const TIMES_OF_WHOLE: [i64; 2] = [3, 10];
-const SHORTEST: i64 = 500;
-/// Current values that were published so shortly before a kill are not measured.
-const IN_FLIGHT: Duration = Duration::from_secs(2);
+/// By how much later than the history those are that are told once it is delivered, in milliseconds:
+/// one, and then two. No value of them is within an hour of the end of SiteWise's window.
+const ONCE: [i64; 1] = [DAY / 48];
+const TWICE: [i64; 2] = [DAY / 24, DAY / 16];
 
 /// A value of the past: machine, member, time and number.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -100,6 +95,8 @@ struct Script {
     at_once: usize,
     /// With the number of their message on its connection.
     written: Vec<(u64, Past)>,
+    /// When current values were told.
+    current: Vec<i64>,
 }
 
 /// An MQTT server with an edge node behind it: births for each bridge that comes, then the history
@@ -125,7 +122,7 @@ async fn tell(socket: TcpStream, script: &Mutex<Script>) -> std::io::Result<()> 
             }
         }
     });
-    let mut pace = interval(Duration::from_millis(20));
+    let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut online, mut tick, mut messages) = (false, 0_u64, 0);
     loop {
@@ -156,14 +153,16 @@ async fn tell(socket: TcpStream, script: &Mutex<Script>) -> std::io::Result<()> 
                     script.lock().unwrap().written.extend(noted);
                     send(&write, message).await?;
                 }
-                // Each member ten times in four seconds.
-                if tick.is_multiple_of(20) {
-                    let at = Timestamp::from_millis(now());
-                    let members = (0..MEMBERS).map(|of| Metric::new(&plant::member(of), tick as f64));
-                    let current = Template::instance("Turbine").members(members);
-                    send(&write, edge.ndata(at, [Metric::template(CURRENT, current)])).await?;
-                    messages += 1;
-                }
+                // One member after the other: each ten times in four seconds.
+                let time = now();
+                let member = plant::member(usize::try_from(tick).unwrap() % MEMBERS);
+                let member = Metric::new(&member, tick as f64);
+                let current = Template::instance("Turbine").member(member);
+                let message =
+                    edge.ndata(Timestamp::from_millis(time), [Metric::template(CURRENT, current)]);
+                messages += 1;
+                send(&write, message).await?;
+                script.lock().unwrap().current.push(time);
             }
         }
     }
@@ -195,47 +194,9 @@ async fn send(write: &tokio::sync::Mutex<OwnedWriteHalf>, message: Message) -> s
     write.lock().await.write_all(&bytes).await
 }
 
-/// Property and time of a value; the time is different for each machine.
-type Key = (String, i64);
-
 /// At how many kills a value lay in flight, by machine, member and time: told by the edge, and not
 /// yet safe with the bridge.
 type InFlight = BTreeMap<(usize, usize, i64), u32>;
-
-/// What SiteWise took by the usual call.
-#[derive(Debug, Default)]
-struct Live {
-    keys: Mutex<BTreeSet<Key>>,
-    /// Of values of the last minute: when they were published, and when taken, in milliseconds.
-    current: Mutex<Vec<(i64, i64)>>,
-}
-
-impl Puts for Live {
-    fn door(&self) -> Door {
-        Door::Emulator
-    }
-
-    fn taken(&self, body: &[u8]) {
-        let (at, body) = (now(), serde_json::from_slice::<Value>(body).unwrap());
-        for entry in body["entries"].as_array().unwrap() {
-            let property = entry["propertyId"].as_str().unwrap_or_default();
-            for value in entry["propertyValues"].as_array().unwrap() {
-                let stamp = &value["timestamp"];
-                let nanos = stamp["offsetInNanos"].as_i64().unwrap_or_default();
-                let time = stamp["timeInSeconds"].as_i64().unwrap() * 1_000 + nanos / 1_000_000;
-                if time > at - 60_000 {
-                    // Those of births come all at once.
-                    let is_of_birth = value["value"]["doubleValue"] == BIRTH;
-                    if !is_of_birth {
-                        self.current.lock().unwrap().push((time, at));
-                    }
-                } else {
-                    self.keys.lock().unwrap().insert((property.to_owned(), time));
-                }
-            }
-        }
-    }
-}
 
 /// Reads back what SiteWise has.
 struct History(Client);
@@ -266,6 +227,64 @@ impl History {
         });
         values.collect()
     }
+
+    /// Waits until all of these are there.
+    async fn has(&self, all: &[Past], properties: &BTreeMap<String, String>, bridge: &Bridge) {
+        let mut owed: BTreeMap<(usize, usize), BTreeSet<(i64, u64)>> = BTreeMap::new();
+        for past in all {
+            let of = owed.entry((past.machine, past.member)).or_default();
+            of.insert((past.time, past.value.to_bits()));
+        }
+        let until = Instant::now() + PATIENCE;
+        while !owed.is_empty() {
+            let mut left = BTreeMap::new();
+            for ((machine, member), values) in owed {
+                let has = self.of(machine, &properties[&plant::member(member)]).await;
+                if !values.is_subset(&has) {
+                    left.insert((machine, member), values);
+                }
+            }
+            owed = left;
+            let late = bridge.metric("sparkwise_values_waiting_late").await;
+            let log = || bridge.log();
+            let missing = owed.len();
+            assert!(Instant::now() < until, "{missing} missing, {late} late: {:#?}", log().await);
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+/// Waits until no value waits for its job.
+async fn no_file_is_left(bridge: &Bridge) {
+    let until = Instant::now() + PATIENCE;
+    while bridge.metric("sparkwise_values_waiting_late").await > 0.0 {
+        assert!(Instant::now() < until, "{:#?}", bridge.log().await);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Lets the gateway tell these as well, and waits until each is in SiteWise or in a file.
+async fn tell_more(
+    more: &[Past],
+    oldest: i64,
+    bridge: &Bridge,
+    script: &Mutex<Script>,
+    live: &Live,
+) {
+    let of = async |name: &str| bridge.metric(name).await;
+    let in_files = async || {
+        of("sparkwise_values_waiting_late").await
+            + of("sparkwise_values_delivered_late_total").await
+    };
+    let old = more.iter().filter(|past| past.time < oldest).count();
+    let taken = live.keys.lock().unwrap().len() + more.len() - old;
+    let filed = in_files().await + old as f64;
+    script.lock().unwrap().to_send.extend(more);
+    let until = Instant::now() + PATIENCE;
+    while live.keys.lock().unwrap().len() < taken || in_files().await < filed {
+        assert!(Instant::now() < until, "{:#?}", bridge.log().await);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -274,7 +293,7 @@ async fn ten_days_of_history_arrive_with_five_kills_and_current_values_beside_th
     let whole = std::env::var_os("FAILURES_SIZE").is_some_and(|size| size == "whole");
     let machines = if whole { 100 } else { 10 };
     let cloud = Cloud::start().await;
-    let live = Arc::new(Live::default());
+    let live = Arc::new(Live::new(BIRTH));
     let http = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let sitewise = http.local_addr().unwrap().port();
     let emulator = SocketAddr::from(([127, 0, 0, 1], cloud.sitewise));
@@ -284,22 +303,18 @@ async fn ten_days_of_history_arrive_with_five_kills_and_current_values_beside_th
     let all = history(machines);
     let oldest = now() - 7 * DAY;
     let part = all.len() / KILLS + 1;
-    let ticks = PART.as_millis() / 20;
+    let ticks = PART.as_millis() / PACE.as_millis();
     let at_once = part / usize::try_from(ticks).unwrap() + 1;
     let script = Arc::new(Mutex::new(Script { machines, at_once, ..Script::default() }));
     tokio::spawn(serve(listener, Arc::clone(&script)));
     let outbox = Folder::new();
     let start = || Bridge::start(mqtt, sitewise, &cloud.variables(&outbox));
 
-    let (mut again, mut measured, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
-    let mut in_flight = InFlight::new();
-    // The longest that a life waited for a processor.
-    let mut busy = Duration::ZERO;
+    let (mut again, mut peaks, mut in_flight) = (Vec::new(), Vec::new(), InFlight::new());
     let mut parts = all.chunks(part);
     for life in 1..=KILLS {
         let bridge = start();
         bridge.learned().await;
-        let from = now();
         script.lock().unwrap().written.clear();
         let pasts: Vec<Past> =
             again.drain(..).chain(parts.next().unwrap().iter().copied()).collect();
@@ -328,15 +343,11 @@ async fn ten_days_of_history_arrive_with_five_kills_and_current_values_beside_th
             }
         }
         peaks.extend(memory::peak(bridge.id()));
-        busy = busy.max(turn::waited_by_all(bridge.id()));
         // On a busy machine what was written may not be read for long: a count says what was.
         let count = bridge.metric("sparkwise_sparkplug_messages_total").await as u64;
         let read = count - replayed(&bridge.log().await);
-        turn::pass(bridge.id(), SAFE).await;
-        wait_for_disk(&outbox);
-        bridge.kill().await;
-        let before = now() - i64::try_from(IN_FLIGHT.as_millis()).unwrap();
-        measured.push((from, before));
+        let looked = turn::kill(bridge, SAFE, Shared::ProcessorAndDisk).await;
+        let since = usize::try_from(looked.elapsed().as_millis() / PACE.as_millis()).unwrap();
         let mut script = script.lock().unwrap();
         let written = std::mem::take(&mut script.written).into_iter();
         let unsafe_ones = written.filter(|(message, _)| *message > read);
@@ -345,7 +356,7 @@ async fn ten_days_of_history_arrive_with_five_kills_and_current_values_beside_th
             *in_flight.entry((past.machine, past.member, past.time)).or_default() += 1;
         }
         // A bound: otherwise what is doubled could hide among them.
-        let most = at_once * IN_FLIGHT_MESSAGES;
+        let most = at_once * (IN_FLIGHT_MESSAGES + since);
         assert!(again.len() <= most, "{} values in flight at kill {life}", again.len());
         again.extend(script.to_send.drain(..));
     }
@@ -356,35 +367,66 @@ async fn ten_days_of_history_arrive_with_five_kills_and_current_values_beside_th
     // All of it arrives.
     let history = History(sdk::reader(&format!("http://127.0.0.1:{}", cloud.sitewise)));
     let properties = history.properties().await;
-    let id = |member: usize| &properties[&plant::member(member)];
-    let mut owed: BTreeMap<(usize, usize), BTreeSet<(i64, u64)>> = BTreeMap::new();
-    for past in &all {
-        let of = owed.entry((past.machine, past.member)).or_default();
-        of.insert((past.time, past.value.to_bits()));
-    }
-    let until = Instant::now() + PATIENCE;
-    while !owed.is_empty() {
-        let mut left = BTreeMap::new();
-        for ((machine, member), values) in owed {
-            let has = history.of(machine, id(member)).await;
-            if !values.is_subset(&has) {
-                left.insert((machine, member), values);
-            }
-        }
-        owed = left;
-        let late = bridge.metric("sparkwise_values_waiting_late").await;
-        let log = || bridge.log();
-        assert!(Instant::now() < until, "{} missing, {late} late: {:#?}", owed.len(), log().await);
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    history.has(&all, &properties, &bridge).await;
 
-    // What is old is in exactly one object, what is not in none, and nothing went both ways. What lay
-    // in flight at a kill was told again, so it may be in one object more for each such kill.
+    let went =
+        |all: &[Past]| where_they_went(all, oldest, &properties, &in_flight, (&cloud, &live));
+    let doubled = went(&all);
+    no_file_is_left(&bridge).await;
+    peaks.extend(memory::peak(bridge.id()));
+    print(&peaks, (all.len(), &in_flight, &doubled));
+
+    // Nothing beside current values, then as much history again, and then twice as much.
+    let current = |during: (i64, i64)| {
+        let script = script.lock().unwrap();
+        script.current.iter().filter(|time| (during.0..during.1).contains(time)).count()
+    };
+    let id = bridge.id();
+    let (_, alone) = beside::watch(tokio::time::sleep(ALONE), id, &live, current).await;
+    let (once, twice) = (later(&all, &ONCE), later(&all, &TWICE));
+    let tell = |more| tell_more(more, oldest, &bridge, &script, &live);
+    let (_, beside_once) = beside::watch(tell(&once), id, &live, current).await;
+    let (_, beside_twice) = beside::watch(tell(&twice), id, &live, current).await;
+    balanced(&bridge.terminate().await);
+    // The next process closes the file, which would be open for an hour.
+    let bridge = start();
+    bridge.learned().await;
+    for more in [&once, &twice] {
+        history.has(more, &properties, &bridge).await;
+        assert_eq!(went(more), []);
+    }
+    no_file_is_left(&bridge).await;
+    balanced(&bridge.terminate().await);
+    beside::judge(&live, whole, [&alone, &beside_once, &beside_twice]);
+}
+
+/// The same so much later.
+fn later(all: &[Past], shifts: &[i64]) -> Vec<Past> {
+    let shifted = |shift: &i64| {
+        let shift = *shift;
+        all.iter().map(move |past| Past { time: past.time + shift, ..*past })
+    };
+    shifts.iter().flat_map(shifted).collect()
+}
+
+fn balanced(log: &[String]) {
+    assert!(!log.iter().any(|line| line.contains("do not balance")), "{log:#?}");
+}
+
+/// What is old is in exactly one object, what is not in none, and nothing went both ways. What lay in
+/// flight at a kill was told again, so it may be in one object more for each such kill: which ones are.
+fn where_they_went(
+    all: &[Past],
+    oldest: i64,
+    properties: &BTreeMap<String, String>,
+    in_flight: &InFlight,
+    (cloud, live): (&Cloud, &Live),
+) -> Vec<Past> {
     let in_files = rows(&cloud.objects.lock().unwrap());
     let taken = live.keys.lock().unwrap().clone();
     let mut doubled = Vec::new();
-    for past in &all {
-        let key = (id(past.member).clone(), past.time);
+    for past in all {
+        let key = (properties[&plant::member(past.member)].clone(), past.time);
         let files = in_files.get(&key).copied().unwrap_or_default();
         let kills = in_flight.get(&(past.machine, past.member, past.time)).copied();
         let is_live = taken.contains(&key);
@@ -395,31 +437,7 @@ async fn ten_days_of_history_arrive_with_five_kills_and_current_values_beside_th
             doubled.push(*past);
         }
     }
-    let until = Instant::now() + PATIENCE;
-    while bridge.metric("sparkwise_values_waiting_late").await > 0.0 {
-        assert!(Instant::now() < until, "{:#?}", bridge.log().await);
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    peaks.extend(memory::peak(bridge.id()));
-    busy = busy.max(turn::waited_by_all(bridge.id()));
-    // The same with nothing beside it.
-    let from = now();
-    tokio::time::sleep(ALONE + IN_FLIGHT).await;
-    let alone = (from, from + i64::try_from(ALONE.as_millis()).unwrap());
-    let log = bridge.terminate().await;
-    assert!(!log.iter().any(|line| line.contains("do not balance")), "{log:#?}");
-    print(&peaks, (all.len(), &in_flight, &doubled));
-    let (beside, alone) = (live.waits(&measured), live.waits(&[alone]));
-    let times = if whole { TIMES_OF_WHOLE } else { TIMES };
-    let beside = told_waits("beside them", &beside);
-    let alone = told_waits("alone", &alone);
-    for ((beside, alone), times) in beside.into_iter().zip(alone).zip(times) {
-        let most = alone.max(SHORTEST) * times + i64::try_from(busy.as_millis()).unwrap();
-        assert!(
-            beside <= most,
-            "current values take {beside} ms beside late ones, {alone} ms alone, {busy:?} busy"
-        );
-    }
+    doubled
 }
 
 /// Messages that an earlier process had stored before it knew what SiteWise has, and that are read
@@ -428,39 +446,6 @@ fn replayed(log: &[String]) -> u64 {
     let told =
         log.iter().filter_map(|line| line.split_once("replaying ")?.1.split_once(" messages"));
     told.map(|(count, _)| count.parse::<u64>().unwrap()).sum()
-}
-
-/// Waits for the disk as often as the bridge does: it may be busy with others.
-fn wait_for_disk(outbox: &Folder) {
-    let path = outbox.path().join("busy");
-    for number in 0..FLUSHES {
-        let mut file = std::fs::File::create(&path).unwrap();
-        file.write_all(&[u8::try_from(number).unwrap(); 4_096]).unwrap();
-        file.sync_all().unwrap();
-    }
-    std::fs::remove_file(path).unwrap();
-}
-
-impl Live {
-    /// How long values took that were published in these times, in milliseconds, the shortest first.
-    fn waits(&self, measured: &[(i64, i64)]) -> Vec<i64> {
-        let current = self.current.lock().unwrap();
-        let counts = |time: i64| measured.iter().any(|(from, to)| (*from..*to).contains(&time));
-        let took = current.iter().filter(|(time, _)| counts(*time)).map(|(time, at)| at - time);
-        let mut took: Vec<i64> = took.collect();
-        took.sort_unstable();
-        took
-    }
-}
-
-/// Prints how long current values took, and tells their median and 99th percentile.
-#[expect(clippy::print_stdout, reason = "the figures")]
-fn told_waits(what: &str, took: &[i64]) -> [i64; 2] {
-    let at = |share: usize| took.get(took.len() * share / 100).copied().unwrap_or_default();
-    let (count, median, p99) = (took.len(), at(50), at(99));
-    println!("{count} current values {what}, ms until taken: median {median}, p99 {p99}");
-    assert!(count >= MEMBERS * 5, "{count} current values were measured {what}");
-    [median, p99]
 }
 
 #[expect(clippy::print_stdout, reason = "the figures")]

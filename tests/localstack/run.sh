@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs localstack/run-host.sh, reads the twins at LocalStack's port with boto3 and the AWS CLI, and
-# deploys infra/sparkwise.yaml there. Ends with the line "N passed, N failed" of each part.
+# Runs localstack/run-host.sh, reads the twins at LocalStack's port with boto3 and the AWS CLI, sends
+# values of ten days ago through its S3, and deploys infra/sparkwise.yaml there. Ends with the line
+# "N passed, N failed" of each part.
 #
 #   tests/localstack/run.sh
 #
@@ -50,6 +51,11 @@ done
 endpoint=http://127.0.0.1:$LOCALSTACK_PORT
 code=0
 "$LOCALSTACK_VENV/bin/python" "$here/twins.py" "$endpoint" "$LOCALSTACK_VENV/bin/aws" || code=1
+"$LOCALSTACK_VENV/bin/pip" install --quiet --disable-pip-version-check --no-deps \
+  --target "$work/lib" paho-mqtt==2.1.0
+programs=${SPARKWISE_BIN:-${CARGO_TARGET_DIR:-$root/target}/debug}
+PYTHONPATH="$work/lib" "$LOCALSTACK_VENV/bin/python" "$here/late.py" "$endpoint" \
+  "$programs/sparkwise" || code=1
 "$LOCALSTACK_VENV/bin/python" "$root/tests/infra/deploy.py" "$endpoint" localstack \
   "$LOCALSTACK_VENV/bin/aws" || code=1
 if ((code)); then cat "$work/world.log"; fi
