@@ -20,6 +20,7 @@ mod calls;
 pub mod figures;
 pub mod hearing;
 pub mod item;
+pub mod looks;
 pub mod overlap;
 pub mod reach;
 mod sighting;
