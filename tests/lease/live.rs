@@ -15,6 +15,7 @@ mod sdk;
 mod state;
 #[path = "../support/turbine.rs"]
 mod turbine;
+mod wire;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
