@@ -12,7 +12,7 @@ mod links;
 mod request_workers;
 mod servers;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -299,9 +299,8 @@ async fn outbox(
     {
         warn!("{} has files of late values: they are sent once LATE_BUCKET is set", left.display());
     }
-    let place = |number| folder.join(format!("bridge-{number}"));
-    let places: Vec<_> = [folder.clone()].into_iter().chain((2..=bridges).map(place)).collect();
-    for (place, count) in left_in((bridges.max(1) + 1..=lease::BRIDGES).map(place)) {
+    let mut places: Vec<_> = bridge_folders(folder).collect();
+    for (place, count) in left_in(places.split_off(bridges).into_iter()) {
         warn!(
             "{} has {count} values that another bridge left, and no bridge without a LEASE delivers \
              them: run one with OUTBOX_DIR={0} until it has none",
@@ -317,9 +316,10 @@ async fn outbox(
         let mut opened = opened.skip_while(|disk| matches!(disk, Err(DiskFault::Locked)));
         opened.next().unwrap_or(Err(DiskFault::Locked))
     };
-    let (folder, disk) = retry_while_locked(&name.to_string(), open, tokio::time::sleep)
+    let (folder, mut disk) = retry_while_locked(&name.to_string(), open, tokio::time::sleep)
         .await
         .map_err(|fault| Error::Outbox(name.to_string(), fault))?;
+    disk.set_beside(places.iter().filter(|place| *place != folder).cloned().collect());
     let name = folder.display();
     match disk.disk().map(|disk| disk.state) {
         Some(DiskState::Unreadable(_)) => {
@@ -337,6 +337,12 @@ async fn outbox(
         }
     }
     Ok((Box::new(disk), wake))
+}
+
+/// The places in a folder that several bridges may share: the folder itself, and those below it.
+pub(crate) fn bridge_folders(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let below = (2..=lease::BRIDGES).map(|number| folder.join(format!("bridge-{number}")));
+    [folder.to_owned()].into_iter().chain(below)
 }
 
 /// Folders in which values are queued, with how many, by their own counts.

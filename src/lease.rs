@@ -20,6 +20,7 @@ mod calls;
 pub mod figures;
 pub mod hearing;
 pub mod item;
+pub mod looks;
 pub mod overlap;
 pub mod reach;
 mod sighting;
@@ -326,7 +327,7 @@ impl Lease {
             since: self.role_since,
             version: item.map(|item| item.version),
             holder: holder.cloned(),
-            renewed_at: seen.filter(|_| was_held && is_held_by_another).map(|seen| seen.since),
+            renewed_at: seen.filter(|_| was_held && is_held_by_another).map(|seen| seen.shown_by),
             heard: item.and_then(|item| self.heard_by_another(item)),
             ability: self.ability,
             follower: self.follower.ability(now),

@@ -148,6 +148,10 @@ pub trait Outbox: Send {
     /// Deletes the stored messages: they became points, and these are flushed.
     fn clear_inbound(&mut self) {}
 
+    /// Looks for what another bridge that shares the disk and died has left there, and queues it; nothing
+    /// in memory.
+    fn take_over_left(&mut self) {}
+
     /// Appends a row to a file of late values, to be told as [`LateEvent::Saved`]; an outbox without
     /// such files drops it.
     fn append_late(&mut self, _file: FileName, _row: u64, _line: String) {}

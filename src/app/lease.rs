@@ -15,8 +15,9 @@ use crate::mqtt::Inbound;
 
 /// Bytes of the follower's window at most, or `OUTBOX_MAX_BYTES` if that is less.
 const WINDOW_BYTES: u64 = 256 << 20;
-/// Processes that share a disk at most: two, and one that replaces one of them.
-pub(super) const BRIDGES: usize = 3;
+/// Places in a shared folder: for two processes, for one that replaces one of them, and for one that
+/// died, while its values are taken over.
+pub(super) const BRIDGES: usize = 4;
 /// Letters of this process's own name in the client identifiers of observers.
 const SUFFIX: usize = 8;
 

@@ -64,7 +64,7 @@ async fn bridges_that_share_a_folder_have_each_a_place_in_it() {
             let lock = OpenOptions::new().append(true).open(folder.0.join(place).join("lock"));
             lock.is_ok_and(|lock| lock.try_lock().is_err())
         };
-        ["", "bridge-2", "bridge-3"].into_iter().filter(taken).collect::<Vec<_>>()
+        ["", "bridge-2", "bridge-3", "bridge-4"].into_iter().filter(taken).collect::<Vec<_>>()
     };
     let config = folder.config();
     let open = || outbox(&config, LateFileUse::Disabled, lease::BRIDGES);

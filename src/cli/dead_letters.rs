@@ -1,11 +1,15 @@
 //! `sparkwise dead-letters`: list, show, retry or drop what SiteWise rejected for good.
 
+mod folders;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use self::folders::LetterId;
+use self::folders::LetterJson;
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
 use serde::{Deserialize, Serialize};
@@ -14,11 +18,8 @@ use super::status::{WRONG_TOKEN, said};
 use crate::config::Console;
 use crate::console::degraded::counted;
 use crate::console::probe;
-use crate::outbox::dead_letters::requests::{
-    self, DeadLetterAction, DeadLetterRequest, RequestPart, RequestProgress,
-};
-use crate::outbox::dead_letters::{DeadLetterRecord, files};
-use crate::outbox::disk::give_to_owner;
+use crate::outbox::dead_letters::DeadLetterRecord;
+use crate::outbox::dead_letters::requests::{self, DeadLetterAction, RequestPart, RequestProgress};
 use crate::telemetry::{escaped, printable};
 use crate::time::Timestamp;
 
@@ -41,7 +42,8 @@ Usage:
   sparkwise dead-letters retry ID... | FILTER... | --all
   sparkwise dead-letters drop ID... | FILTER... | --all
 
-They are in OUTBOX_DIR, which has to be set as for the bridge. count, list and show work whether the
+They are in OUTBOX_DIR, which has to be set as for the bridge. Of bridges that share it with LEASE
+all are shown: 2-17 is number 17 in bridge-2. count, list and show work whether the
 bridge runs or not; count groups by asset and reason. retry sends the values again and drop deletes
 them: the running bridge does so within two seconds, and the command waits for that; if none is
 running, the next one does so when it starts. Without OUTBOX_DIR dead letters are only in the memory
@@ -83,7 +85,7 @@ pub enum Command {
     /// One dead letter with all its fields.
     Show {
         /// Which.
-        id: u64,
+        id: LetterId,
         /// Print JSON.
         json: bool,
     },
@@ -105,7 +107,7 @@ impl Command {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeadLetterSelection {
     /// These.
-    Ids(Vec<u64>),
+    Ids(Vec<LetterId>),
     /// All that match.
     Matching(DeadLetterFilter),
 }
@@ -156,10 +158,7 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
             Long("until") => filter.until = Some(parser.value()?.parse_with(moment)?),
             Value(text) if word.is_none() => word = Some(text.to_string_lossy().into_owned()),
             Value(text) => {
-                let text = text.to_string_lossy();
-                let id =
-                    text.parse().map_err(|_| format!("{text:?} is not the id of a dead letter"))?;
-                ids.push(id);
+                ids.push(text.to_string_lossy().parse()?);
             }
             argument => return Err(argument.unexpected()),
         }
@@ -215,8 +214,7 @@ pub fn run(
     if !outbox.is_dir() {
         return Err(format!("folder {} does not exist", outbox.display()));
     }
-    let folder = outbox.join("dead-letters");
-    let letters = files::read(&folder);
+    let letters = folders::read(outbox);
     let Command::Request(wish, which) = command else { return show(command, &letters) };
     let ids = match which {
         DeadLetterSelection::Ids(ids) => ids.clone(),
@@ -231,16 +229,16 @@ pub fn run(
     if ids.is_empty() {
         return Ok("no dead letter matches\n".to_owned());
     }
-    let request = DeadLetterRequest { wish: *wish, ids };
-    let parts = requests::submit(&folder, &request)
-        .map_err(|error| format!("{} cannot be written: {error}", folder.display()))?;
-    give_to_owner(outbox)?;
+    let parts = folders::submit(outbox, *wish, &ids)?;
     wait(&parts);
     answer(*wish, outbox, &requests::progress(&parts))
 }
 
 /// What to print of dead letters.
-fn show(command: &Command, letters: &BTreeMap<u64, DeadLetterRecord>) -> Result<String, String> {
+fn show(
+    command: &Command,
+    letters: &BTreeMap<LetterId, DeadLetterRecord>,
+) -> Result<String, String> {
     match command {
         Command::Help | Command::Request(..) => Ok(HELP.to_owned()),
         Command::Count { filter, json: as_json } => {
@@ -248,26 +246,26 @@ fn show(command: &Command, letters: &BTreeMap<u64, DeadLetterRecord>) -> Result<
             if *as_json { json(&counts) } else { Ok(counts.iter().map(Count::line).collect()) }
         }
         Command::List { filter, json: as_json } => {
-            let letters = letters.values().filter(|letter| filter.passes(letter));
+            let letters = letters.iter().filter(|(_, letter)| filter.passes(letter));
             if *as_json {
-                json(&letters.collect::<Vec<_>>())
+                json(&letters.map(LetterJson::new).collect::<Vec<_>>())
             } else {
-                Ok(letters.map(line).collect())
+                Ok(letters.map(|(id, letter)| line(*id, letter)).collect())
             }
         }
         Command::Show { id, json: as_json } => {
             let letter = letters.get(id).ok_or_else(|| missing(*id))?;
-            if *as_json { json(letter) } else { Ok(page(letter)) }
+            if *as_json { json(&LetterJson::new((id, letter))) } else { Ok(page(*id, letter)) }
         }
     }
 }
 
-fn missing(id: u64) -> String {
+fn missing(id: LetterId) -> String {
     format!("no dead letter has the id {id}")
 }
 
 /// The last dead letters that the running bridge has in memory.
-fn from_console(console: Option<&Console>) -> Result<BTreeMap<u64, DeadLetterRecord>, String> {
+fn from_console(console: Option<&Console>) -> Result<BTreeMap<LetterId, DeadLetterRecord>, String> {
     let addr = console.and_then(|console| console.addr);
     let token = console.and_then(|console| console.token.as_ref()).map(|token| token.expose());
     let mut letters = BTreeMap::new();
@@ -285,7 +283,7 @@ fn from_console(console: Option<&Console>) -> Result<BTreeMap<u64, DeadLetterRec
                  version? {error}"
             )
         })?;
-        letters.extend(page.rows.into_iter().map(|letter| (letter.id, letter)));
+        letters.extend(page.rows.into_iter().map(|letter| (LetterId::of(letter.id), letter)));
         if page.next.as_ref() == Some(&from) {
             return Err("it answers the same page again".to_owned());
         }
@@ -407,13 +405,12 @@ fn json(value: &impl serde::Serialize) -> Result<String, String> {
 }
 
 /// A dead letter in a line.
-fn line(letter: &DeadLetterRecord) -> String {
+fn line(id: LetterId, letter: &DeadLetterRecord) -> String {
     let asset = letter.asset_name.as_deref().unwrap_or(&letter.asset);
     let property = letter.property_name.as_deref().unwrap_or(&letter.property);
     let value = letter.value.as_deref().unwrap_or("null");
     let line = format!(
-        "{}  {}  {asset} / {property}  {value}  {}  {}",
-        letter.id,
+        "{id}  {}  {asset} / {property}  {value}  {}  {}",
         Timestamp::from_millis(letter.time),
         letter.refusal,
         letter.reason
@@ -422,14 +419,14 @@ fn line(letter: &DeadLetterRecord) -> String {
 }
 
 /// A dead letter with all its fields.
-fn page(letter: &DeadLetterRecord) -> String {
+fn page(id: LetterId, letter: &DeadLetterRecord) -> String {
     let time = |millis| Timestamp::from_millis(millis).to_string();
     let named = |name: &Option<String>, id: &str| match name {
         Some(name) => format!("{name} ({id})"),
         None => id.to_owned(),
     };
     let fields = [
-        ("id", letter.id.to_string()),
+        ("id", id.to_string()),
         ("asset", named(&letter.asset_name, &letter.asset)),
         ("property", named(&letter.property_name, &letter.property)),
         ("alias", letter.alias.clone().unwrap_or_else(|| "none".to_owned())),

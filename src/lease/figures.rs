@@ -70,8 +70,8 @@ pub struct Figures {
     pub version: Option<Version>,
     /// The holder that was seen last.
     pub holder: Option<Arc<str>>,
-    /// When the answer arrived that showed the last write of a holder first: until then somebody
-    /// held the lease. None where nobody ever did.
+    /// When the call was sent whose answer showed the last write of a holder first: until then at least
+    /// somebody held the lease, however late the answer was read. None where nobody ever did.
     pub renewed_at: Option<Instant>,
     /// For how long another bridge that holds the lease has heard its MQTT servers without a break, at
     /// `renewed_at` and at least; none if it does not hear them, or nobody else holds the lease.

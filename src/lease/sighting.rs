@@ -13,6 +13,9 @@ pub(super) struct Seen {
     pub(super) item: Option<Item>,
     /// When the answer arrived that showed this version first.
     pub(super) since: Instant,
+    /// When the call was sent that showed this version first: what it says may be as old as that, however
+    /// late the answer was read.
+    pub(super) shown_by: Instant,
     /// When the answer arrived that showed it last.
     arrived: Instant,
 }
@@ -37,14 +40,17 @@ pub(super) fn record(
 ) -> Sighting {
     let version = |item: &Option<Item>| item.as_ref().map(|item| item.version);
     let Some(last) = seen else {
-        *seen = Some(Seen { item, since: now, arrived: now });
+        *seen = Some(Seen { item, since: now, shown_by: sent_at, arrived: now });
         return Sighting::Accepted;
     };
     if sent_at < last.arrived && version(&item) <= version(&last.item) {
         return Sighting::Outdated;
     }
-    let since = if version(&item) == version(&last.item) { last.since } else { now };
-    *last = Seen { item, since, arrived: now };
+    let (since, shown_by) = match version(&item) == version(&last.item) {
+        true => (last.since, last.shown_by),
+        false => (now, sent_at),
+    };
+    *last = Seen { item, since, shown_by, arrived: now };
     Sighting::Accepted
 }
 

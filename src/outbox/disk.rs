@@ -20,6 +20,7 @@ pub mod folder;
 mod inbound;
 mod late;
 pub mod late_files;
+mod left;
 mod machines;
 mod memory_points;
 mod outbox_impl;
@@ -103,6 +104,8 @@ pub struct DiskOutbox {
     inbound_replay: Option<inbound::InboundReplay>,
     /// Which node or device each asset belongs to that values wait for.
     machines: Machines,
+    /// The folders of other bridges, of which one that died may have left something.
+    beside: Vec<PathBuf>,
     /// The folder of stored inbound messages: those of earlier processes, and this one's.
     inbound_folder: PathBuf,
     /// Late values whose deletion from the store is not flushed.
@@ -204,6 +207,7 @@ impl DiskOutbox {
             events: VecDeque::new(),
             inbound_replay: Some(replay),
             machines,
+            beside: Vec::new(),
             inbound_folder,
             late: LateRemovals::default(),
             restored: Restored::default(),
@@ -276,6 +280,7 @@ impl DiskOutbox {
             }
             DiskReport::Late(events) => self.late.events.extend(events),
             DiskReport::InboundFull => self.events.push_back(DiskEvent::InboundFull),
+            DiskReport::TakenOver(taken) => self.handle_taken_over(taken),
             DiskReport::Closed => self.thread.mark_closed(),
         }
     }

@@ -15,6 +15,7 @@ mod sdk;
 mod state;
 #[path = "../support/turbine.rs"]
 mod turbine;
+mod wire;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -116,6 +117,8 @@ async fn run(store: SocketAddr, blows: &[Blow]) {
         assert!(quiet.is_zero(), "STATE was offline for {quiet:?}, and the holder lives and hears");
         let (took, bound) = strike(&mut pair, holder, *blow).await;
         sleep(Duration::from_millis(500)).await;
+        // One that has not ended is taken whole, and once.
+        states.until_online(bound + SLACK).await;
         let offline = states.take_longest_offline();
         println!(
             "{blow:?}: the other acts after {took:.1?}, of {bound:?}; STATE offline {offline:.1?}"

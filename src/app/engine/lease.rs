@@ -16,6 +16,7 @@ use crate::bridge::Bridge;
 use crate::console::queries::EngineQuery;
 use crate::console::{LeaseStatus, LeaseView};
 use crate::dynamodb::LeaseTable;
+use crate::lease::looks::Looks;
 use crate::lease::reach::{OwnCalls, Reach};
 use crate::lease::window::{Window, WindowFigures};
 use crate::lease::{Ability, Answer, CallId, Lease, Output, RENEW, Role, Sense, StopReason, item};
@@ -65,6 +66,8 @@ pub(super) struct Keeper {
     next_check: Instant,
     probes: JoinSet<Sense>,
     reach: Reach,
+    /// When it looks for what another bridge left on the disk.
+    looks: Looks,
     /// Why the table cannot be reached, which was logged.
     trouble: Option<String>,
     /// Whether it was logged that the window is full.
@@ -150,6 +153,7 @@ impl<S: SiteWise> Engine<S> {
             next_check: now.instant,
             probes: JoinSet::new(),
             reach: Reach::new(now.instant),
+            looks: Looks::default(),
             trouble: None,
             crowding_logged: false,
         }));
@@ -246,6 +250,9 @@ impl<S: SiteWise> Engine<S> {
             self.handle_routed(lost, now);
         }
         let Some(keeper) = &mut self.keeper else { return };
+        if keeper.looks.poll(now.instant) {
+            self.outbox.take_over_left();
+        }
         let waits = self.bridge.delivery().waiting() > 0 || !self.outbox.is_empty();
         let own = own_calls(&self.bridge, waits, now.instant);
         let reaches = keeper.reach.sense(own, now.instant);
@@ -316,6 +323,7 @@ impl<S: SiteWise> Engine<S> {
         let Some(keeper) = &mut self.keeper else { return };
         keeper.mode = Mode::Acts;
         keeper.reach.handle_role(false, now.instant);
+        keeper.looks.handle_role(true, now.instant);
         keeper.links.begin(LinkKind::Host, now.instant);
         let kept: Vec<_> = keeper.window.take().collect();
         info!(
@@ -331,6 +339,7 @@ impl<S: SiteWise> Engine<S> {
     fn stop_acting(&mut self, why: StopReason, now: Now) {
         let Some(keeper) = &mut self.keeper else { return };
         self.bridge.follow(now);
+        keeper.looks.handle_role(false, now.instant);
         match why {
             StopReason::Leaving => {
                 keeper.mode = Mode::Leaves;

@@ -7,7 +7,7 @@ fn of(arguments: &[&str]) -> Result<Command, String> {
     parse(&mut parser).map_err(|error| error.to_string())
 }
 
-fn letter(id: u64, asset: &str, reason: &str, at: i64) -> DeadLetterRecord {
+pub(super) fn letter(id: u64, asset: &str, reason: &str, at: i64) -> DeadLetterRecord {
     DeadLetterRecord {
         id,
         asset: format!("id-of-{asset}"),
@@ -32,8 +32,8 @@ fn letter(id: u64, asset: &str, reason: &str, at: i64) -> DeadLetterRecord {
 fn letters_are_named_or_all() {
     let all = DeadLetterFilter::default();
     assert_eq!(of(&["list", "--json"]), Ok(Command::List { filter: all.clone(), json: true }));
-    assert_eq!(of(&["show", "7"]), Ok(Command::Show { id: 7, json: false }));
-    let ids = DeadLetterSelection::Ids(vec![7, 9]);
+    assert_eq!(of(&["show", "7"]), Ok(Command::Show { id: LetterId::of(7), json: false }));
+    let ids = DeadLetterSelection::Ids(vec![LetterId::of(7), LetterId::of(9)]);
     assert_eq!(of(&["retry", "7", "9"]), Ok(Command::Request(DeadLetterAction::Retry, ids)));
     let passing = DeadLetterSelection::Matching(all);
     assert_eq!(of(&["drop", "--all"]), Ok(Command::Request(DeadLetterAction::Drop, passing)));
@@ -159,9 +159,9 @@ fn without_a_folder_they_are_those_of_the_running_bridge() {
     assert_eq!(starts, ["3  ", "4  "], "{listed}");
     let read: Vec<DeadLetterRecord> = serde_json::from_str(&told(&list(true)).unwrap()).unwrap();
     assert_eq!(read, [letter(3, "A", "clock", 1_000), letter(4, "B", "type", 2_000)]);
-    let page = told(&Command::Show { id: 4, json: false }).unwrap();
+    let page = told(&Command::Show { id: LetterId::of(4), json: false }).unwrap();
     assert!(page.contains("B (id-of-B)"), "{page}");
-    assert!(told(&Command::Show { id: 5, json: false }).is_err());
+    assert!(told(&Command::Show { id: LetterId::of(5), json: false }).is_err());
     // It has nothing to send again.
     let all = DeadLetterSelection::Matching(DeadLetterFilter::default());
     for wish in [DeadLetterAction::Retry, DeadLetterAction::Drop] {

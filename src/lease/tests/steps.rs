@@ -444,3 +444,21 @@ fn a_holder_says_since_when_nobody_follows() {
     let seen = since(&one, end).unwrap();
     assert!(seen + RENEW >= died && seen <= died + RENEW, "{seen:?} {died:?}");
 }
+
+/// A follower that was paused took what it was told before for the holder's state at that moment, and
+/// dropped what the holder had not heard meanwhile.
+#[test]
+fn what_an_answer_says_is_as_old_as_its_call_when_it_is_read_after_a_pause() {
+    let mut store = Store::default();
+    let (_holder, held) = Bridge::holder(&mut store);
+    let asked = held + MOMENT;
+    let mut follower = Bridge::start("two", asked);
+    let (id, call) = follower.call(asked);
+    let answer = store.perform(call);
+    let woken = asked + Duration::from_secs(18);
+    follower.answer(id, answer, woken);
+    assert_eq!(follower.lease.figures(woken).renewed_at, Some(asked));
+    // The same version once more is no later.
+    let now = follower.serve(woken, &mut store);
+    assert_eq!(follower.lease.figures(now).renewed_at, Some(asked));
+}

@@ -12,7 +12,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::{DeadLetter, DeadLetterRecord, make_folder};
+use super::{DeadLetter, DeadLetterRecord, make_folder, requests};
 use crate::delivery::point::Key;
 
 /// Bytes of one file, and of all together: dead letters are kept for analysis, not for ever.
@@ -150,6 +150,30 @@ impl DeadLetterFiles {
         {
             self.retried.insert(key, letter);
         }
+    }
+
+    /// Takes the letters of another folder, which is this process's now, into this one, under ids of its
+    /// own: first they are flushed here, then deleted there. Those about which a request waits stay there,
+    /// with all others: it names them by their ids. Returns how many came.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub fn take_over(&mut self, folder: &Path) -> io::Result<usize> {
+        if !can_be_taken_over(folder) {
+            return Ok(0);
+        }
+        let letters = read(folder);
+        let count = letters.len();
+        for letter in letters.into_values() {
+            self.make_room()?;
+            let letter = DeadLetterRecord { id: self.next_id, ..letter };
+            self.next_id += 1;
+            self.write(&DeadLetterLine::Letter(Box::new(letter)));
+        }
+        self.sync()?;
+        files(folder).into_iter().try_for_each(|(_, path)| fs::remove_file(path))?;
+        Ok(count)
     }
 
     /// The folder of the files.
@@ -309,6 +333,11 @@ pub fn read(folder: &Path) -> BTreeMap<u64, DeadLetterRecord> {
         }
     }
     letters
+}
+
+/// Whether there are letters in a folder, and no request about them waits.
+pub(in crate::outbox) fn can_be_taken_over(folder: &Path) -> bool {
+    !files(folder).is_empty() && !requests::is_any(folder)
 }
 
 /// The files with letters, the oldest first.

@@ -107,6 +107,12 @@ pub fn submit(letters: &Path, request: &DeadLetterRequest) -> io::Result<Vec<Req
     Ok(parts)
 }
 
+/// Whether a request waits.
+pub(super) fn is_any(letters: &Path) -> bool {
+    let entries = fs::read_dir(folder(letters)).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).any(|path| path.extension().is_some_and(|it| it == "json"))
+}
+
 /// Pending requests, the oldest first. One that cannot be parsed is moved aside; where that fails
 /// it stays, and `reported` keeps it from being logged again.
 pub(in crate::outbox) fn pending(

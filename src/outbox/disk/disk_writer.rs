@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::commit_due::{CommitDue, JobsLeft};
 use super::inbound::{InboundLog, InboundRecord};
 use super::late::LateRows;
+use super::left::{self, LeftFolders, TakenOver};
 use super::machines::MachineFile;
 use super::record::RecordKey;
 use super::store::{Store, StoreError, StoreOp, StoreOpener, StoreStats};
@@ -60,6 +61,8 @@ pub(super) enum DiskJob {
     CloseLate(FileName),
     /// The job of this file refused these rows.
     KeepLateLetters(FileName, Vec<DeadLetter>),
+    /// Look in these folders for what another bridge left, and take it over.
+    TakeOver(Vec<PathBuf>),
     /// Save all and end.
     Close,
 }
@@ -94,6 +97,8 @@ pub(super) enum DiskReport {
     InboundFull,
     /// What became of late values.
     Late(Vec<LateEvent>),
+    /// Points came from another folder.
+    TakenOver(TakenOver),
     /// All is saved, and the store closed.
     Closed,
 }
@@ -108,6 +113,8 @@ pub(super) struct DiskWriter {
     machines: MachineFile,
     /// None unless late values go into files.
     late: Option<LateRows>,
+    /// What other bridges left.
+    left: LeftFolders,
     /// To be dropped once all stored messages are flushed.
     inbound_awaited: Vec<Sender<()>>,
     /// Requests about dead letters that could be neither read nor moved aside.
@@ -170,6 +177,7 @@ impl DiskWriter {
             inbound_full: false,
             machines,
             late: None,
+            left: LeftFolders::default(),
             inbound_awaited: Vec::new(),
             reported_requests: BTreeSet::new(),
             letters,
@@ -229,6 +237,10 @@ impl DiskWriter {
                 self.check_files_in_place();
                 self.sync_late();
                 self.handle_requests();
+                self.take_over();
+                if self.left.is_busy() {
+                    next_check = Instant::now() + left::PAUSE;
+                }
             }
         }
     }
@@ -300,6 +312,7 @@ impl DiskWriter {
             DiskJob::KeepLateLetters(file, kept) => {
                 self.with_late(|late| late.keep_letters(file, kept));
             }
+            DiskJob::TakeOver(beside) => self.left.look(beside),
             DiskJob::Close => {
                 self.sync_late();
                 if self.store.is_none() {
@@ -366,6 +379,20 @@ impl DiskWriter {
                 Ok(()) => self.needs_sync = true,
                 Err(error) => self.store_failed(StoreError::Disk(error.to_string())),
             }
+        }
+    }
+
+    /// Takes over some of what another bridge left.
+    pub(super) fn take_over(&mut self) {
+        let Some(store) = &mut self.store else { return };
+        let (left, letters) = (&mut self.left, &mut self.letters);
+        match catch_panic(|| left.take_page(store.as_mut(), letters)) {
+            Ok(Some(taken)) => {
+                self.needs_sync = true;
+                self.report(DiskReport::TakenOver(taken));
+            }
+            Ok(None) => {}
+            Err(fault) => self.store_failed(fault),
         }
     }
 

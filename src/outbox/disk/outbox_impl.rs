@@ -173,6 +173,12 @@ impl Outbox for DiskOutbox {
         self.write_queue.send_job(DiskJob::ClearInbound);
     }
 
+    fn take_over_left(&mut self) {
+        if !self.beside.is_empty() {
+            self.write_queue.send_job(DiskJob::TakeOver(self.beside.clone()));
+        }
+    }
+
     fn append_late(&mut self, file: FileName, row: u64, line: String) {
         self.write_queue.send_job(DiskJob::AppendLate { file, row, line });
     }

@@ -17,6 +17,7 @@ mod faults;
 mod fjall;
 mod heard;
 mod late;
+mod left;
 mod lost;
 mod rounds;
 pub(crate) mod tempdir;

@@ -43,6 +43,17 @@ impl States {
         Self(states)
     }
 
+    /// Waits until STATE is online, or was offline for this long.
+    pub(crate) async fn until_online(&self, at_most: Duration) {
+        let is_over = || {
+            let since = self.0.lock().unwrap().since;
+            since.is_none_or(|since| since.elapsed() >= at_most)
+        };
+        while !is_over() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// The longest time from an offline STATE to the next that was online, or to now, since this was
     /// asked last.
     pub(crate) fn take_longest_offline(&self) -> Duration {
