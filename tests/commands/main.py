@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import sys
 import time
 
@@ -114,6 +115,7 @@ def scenario(loop: Loop) -> None:
     refused_before_it_travels(loop)
     by_the_cli(loop)
     foreign.by_iot(loop)
+    late(loop)
     last = loop.ask(9, property="Silent")
     while loop.execution(last)["status"] == "CREATED":
         time.sleep(0.01)
@@ -184,6 +186,23 @@ def by_the_cli(loop: Loop) -> None:
     check("by the AWS CLI", seen["statusReason"]["reasonCode"], "CONFIRMED")
     check("its value", seen["result"]["value"], {"S": "55.5"})
     check("told once", loop.commanded[told:], [("Limit", 55.5)])
+
+
+def late(loop: Loop) -> None:
+    """The bridge stands still for longer than the sender waits. What its socket has by then is late: it
+    was taken for a request of that moment."""
+    told = len(loop.commanded)
+    loop.bridge.send_signal(signal.SIGSTOP)
+    try:
+        name = loop.ask(33, timeout=8)
+        time.sleep(10)
+    finally:
+        loop.bridge.send_signal(signal.SIGCONT)
+    time.sleep(2)
+    loop.obey()
+    check("nothing is told too late", loop.commanded[told:], [])
+    check("nor answered as if it were", "SUCCEEDED" in loop.wire.of(name), False)
+    until(lambda: loop.outcome(33.5), "SUCCEEDED CONFIRMED")
 
 
 def main() -> int:
