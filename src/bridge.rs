@@ -294,6 +294,13 @@ impl Bridge {
         self.drain_host(now);
     }
 
+    /// Answers what is left of commands: the process ends now.
+    pub fn end_commands(&mut self, now: Now) {
+        if let Some(commands) = &mut self.commands {
+            commands.handle_end(now);
+        }
+    }
+
     /// Flushes without lingering: the process is about to stop.
     pub fn flush(&mut self, now: Now) {
         self.delivery.flush(now);

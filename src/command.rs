@@ -290,12 +290,21 @@ impl Commander {
     }
 
     /// The process is about to stop: what is in flight is answered now, and nothing is sent any
-    /// more.
+    /// more. Pulses are answered once it is known whether they were sent.
     pub fn handle_stop(&mut self, now: Now) {
         self.role = Role::Stopped;
         let why = "the bridge is shutting down: the value was not confirmed";
         self.give_up(now, |_| true, why, "");
+    }
+
+    /// The process ends: nothing more will be heard of pulses that the client may have or not.
+    pub fn handle_end(&mut self, now: Now) {
         self.give_up_pulses(now, |_| true);
+    }
+
+    /// Pulses of which it is not known yet whether they were sent.
+    pub fn unsent_pulses(&self) -> usize {
+        self.pulses.len()
     }
 
     /// Handles expired timers.

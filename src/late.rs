@@ -119,6 +119,8 @@ pub enum Output {
         row: u64,
         /// The line, its end included.
         line: String,
+        /// Of which point.
+        key: Key,
     },
     /// Delete these points from the outbox, and tell with [`handle_settled`](Late::handle_settled)
     /// when their deletion is flushed.
@@ -275,7 +277,7 @@ impl Late {
         self.unsaved.push_back((self.last_row, key));
         self.figures.rows += 1;
         self.figures.quoted += u64::from(row::is_quoted(&line));
-        self.outputs.push_back(Output::Append { file, row: self.last_row, line });
+        self.outputs.push_back(Output::Append { file, row: self.last_row, line, key });
         Ok(())
     }
 

@@ -10,6 +10,7 @@ mod connector;
 mod contention;
 mod failure;
 mod frames;
+mod heard;
 mod inbox;
 mod lost;
 mod options;
@@ -72,7 +73,8 @@ pub enum Inbound {
         topic: String,
         /// Its payload. The queue counts its bytes until the last copy is dropped.
         payload: Bytes,
-        /// When it came.
+        /// When it came. On a connection for commands: when it may have been sent, where its server was
+        /// not heard for longer than it should be.
         arrived: tokio::time::Instant,
         /// The quality of service that it travelled at.
         qos: u8,

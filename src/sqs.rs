@@ -36,6 +36,8 @@ pub struct QueueRequest {
     /// What AWS's clock showed at this process's start, or somewhat more; none while that is not
     /// known.
     pub time_at_start: Option<Timestamp>,
+    /// What AWS's clock showed when it was deleted; none where it is not known, or was not deleted.
+    pub deleted_at: Option<Timestamp>,
     /// Its body.
     pub body: String,
 }
@@ -49,17 +51,34 @@ pub struct ReceivedMessage {
     pub receipt: String,
 }
 
+/// Messages as they were received together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    /// The messages.
+    pub messages: Vec<ReceivedMessage>,
+    /// What AWS's clock showed; none where the answer has no date.
+    pub at: Option<Timestamp>,
+}
+
+/// The answer to a deletion.
+#[derive(Debug)]
+pub struct Deleted {
+    /// For each message, in order, whether SQS says that it is deleted.
+    pub results: Vec<Result<(), ApiFault>>,
+    /// What AWS's clock showed; none where the answer has no date.
+    pub at: Option<Timestamp>,
+}
+
 /// The two queues, or what stands in for them.
 pub trait CommandQueues: Send + Sync + 'static {
     /// Waits for messages for a while: up to [`BATCH`], or none.
-    fn receive(&self) -> impl Future<Output = Result<Vec<ReceivedMessage>, ApiFault>> + Send;
+    fn receive(&self) -> impl Future<Output = Result<Received, ApiFault>> + Send;
 
-    /// Deletes messages by their receipts, at most [`BATCH`]. For each, in order, whether SQS says
-    /// that it is deleted.
+    /// Deletes messages by their receipts, at most [`BATCH`].
     fn delete(
         &self,
         receipts: Vec<String>,
-    ) -> impl Future<Output = Result<Vec<Result<(), ApiFault>>, ApiFault>> + Send;
+    ) -> impl Future<Output = Result<Deleted, ApiFault>> + Send;
 
     /// What SQS's clock showed at this process's start, or somewhat more, as far as its answers tell;
     /// none before the first one that tells the time.

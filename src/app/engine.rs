@@ -293,6 +293,7 @@ impl<S: SiteWise> Engine<S> {
         while let Some(message) = messages.recv().await {
             self.handle_inbound(message);
         }
+        self.handle_sent_commands();
         let now = self.now();
         self.bridge.shut_down(now);
         self.drain_outputs();
@@ -325,6 +326,7 @@ impl<S: SiteWise> Engine<S> {
             self.stop_futile_flush();
             self.drain_outputs();
         }
+        self.end_commands();
         self.outbox.close(match patience {
             ShutdownPatience::Grace(_) => SHUTDOWN_WRITE_TIMEOUT,
             ShutdownPatience::None => IMMEDIATE_WRITE_TIMEOUT,

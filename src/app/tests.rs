@@ -1,8 +1,16 @@
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
 
 use super::*;
+use crate::delivery::point::{Class, Point, RejectReason, Stream};
+use crate::late::FileName;
+use crate::outbox::dead_letters::DeadLetter;
+use crate::outbox::{InboundKind, StoredInbound};
+use crate::sitewise::api::{Quality, Variant};
+use crate::time::Timestamp;
 
 /// A folder that goes with its user.
 struct Folder(PathBuf);
@@ -105,13 +113,65 @@ async fn a_folder_that_cannot_be_made_is_no_start() {
     fs::remove_file(&folder.0).unwrap();
 }
 
+/// Dead letters were readable for everybody, and so was all that an earlier version had made.
 #[tokio::test]
 async fn folders_are_for_nobody_else() {
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let folder = Folder::new("private");
-    drop(outbox(&folder.config(), LateFileUse::Disabled, 1).await.unwrap());
-    for name in ["", "points"] {
-        let mode = fs::metadata(folder.0.join(name)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o700, "{name}");
+    let of_earlier = Folder::new("private-of-earlier");
+    for name in ["points", "dead-letters", "heard", "late"] {
+        fs::create_dir_all(of_earlier.0.join(name)).unwrap();
+        fs::set_permissions(of_earlier.0.join(name), Permissions::from_mode(0o755)).unwrap();
+    }
+    // The folder around them is the operator's own, perhaps a mount.
+    fs::set_permissions(&of_earlier.0, Permissions::from_mode(0o755)).unwrap();
+    for (folder, around) in [(&folder, 0o700), (&of_earlier, 0o755)] {
+        let one = outbox(&folder.config(), LateFileUse::Enabled, 2).await.unwrap();
+        let mut second = outbox(&folder.config(), LateFileUse::Enabled, 2).await.unwrap().0;
+        second.store_inbound(&StoredInbound {
+            at: Timestamp::from_millis(0),
+            server: 0,
+            kind: InboundKind::Disconnected,
+        });
+        second.store_dead_letter(&letter());
+        second.append_late(FileName::new(1, 1), 1, "a row\n".to_owned());
+        second.close(Duration::from_secs(10));
+        drop(one);
+        assert_eq!(mode(&folder.0), around);
+        let mut files = 0;
+        for place in [folder.0.clone(), folder.0.join("bridge-2")] {
+            for entry in fs::read_dir(&place).unwrap().flatten() {
+                match entry.file_type().unwrap().is_dir() {
+                    true => assert_eq!(mode(&entry.path()), 0o700, "{:?}", entry.path()),
+                    false => assert_eq!(mode(&entry.path()), 0o600, "{:?}", entry.path()),
+                }
+            }
+        }
+        for name in ["dead-letters", "heard", "late"] {
+            for entry in fs::read_dir(folder.0.join("bridge-2").join(name)).unwrap().flatten() {
+                files += 1;
+                assert_eq!(mode(&entry.path()), 0o600, "{:?}", entry.path());
+            }
+        }
+        assert!(files >= 3, "each has one");
+    }
+}
+
+fn letter() -> DeadLetter {
+    let point = Point {
+        stream: Stream { asset: Uuid::from_u128(1), property: Uuid::from_u128(2) },
+        time: Timestamp::from_millis(0),
+        quality: Quality::Good,
+        value: Variant::Boolean(true),
+        class: Class::Live,
+    };
+    DeadLetter {
+        point,
+        refusal: RejectReason::Invalid,
+        reason: "because".to_owned(),
+        at: Timestamp::from_millis(0),
+        names: (None, None),
+        alias: None,
     }
 }
 

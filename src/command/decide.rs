@@ -126,25 +126,30 @@ impl Commander {
             );
         }
         self.check_not_earlier(sent, now)?;
-        let (Sent::OnArrival(sent) | Sent::Before { at: sent, .. }) = sent;
+        let (sent, taken) = match sent {
+            Sent::OnArrival(at) => (at, None),
+            Sent::Before { at, taken, .. } => (at, taken),
+        };
         if sent > now.wall.plus(AHEAD) {
             return expired(
                 "the request's timestamp is in the future: this host's clock is behind",
             );
         }
+        // By the later of two clocks: that of this host stands still while the host is stopped.
+        let wall = taken.map_or(now.wall, |taken| taken.max(now.wall));
         // Clocks differ a little: a timestamp slightly in the future counts as now.
-        let sent = sent.min(now.wall);
+        let sent = sent.min(wall);
         let deadline = request.timeout.map(|timeout| sent.plus(timeout));
         let valid_until = [request.expires, deadline].into_iter().flatten().min();
         let valid_until = valid_until.unwrap_or_else(|| sent.plus(LIFETIME));
         // At most `REMEMBER` old, whatever the request says: a repetition that comes later would not
         // be recognized.
-        if valid_until.min(sent.plus(REMEMBER)) <= now.wall {
+        if valid_until.min(sent.plus(REMEMBER)) <= wall {
             return expired("the request is too old");
         }
         let longest = self.config.confirm.min(LONGEST_CONFIRM);
         let Some(deadline) = deadline else { return Ok(longest) };
-        let millis_left = deadline.minus(HEADROOM).as_millis() - now.wall.as_millis();
+        let millis_left = deadline.minus(HEADROOM).as_millis() - wall.as_millis();
         match u64::try_from(millis_left) {
             Ok(millis_left) if millis_left > 0 => {
                 Ok(longest.min(Duration::from_millis(millis_left)))
@@ -166,13 +171,13 @@ impl Commander {
                 (at, of_host, "the request was sent before this process began to act")
             }
             // Both by AWS's clock, whatever this host's shows.
-            Sent::Before { at, start: Some(start) } => (
+            Sent::Before { at, start: Some(start), .. } => (
                 at,
                 start.plus(self.acts_since.since_start()),
                 "the request was sent before this process began to act, or so few seconds after it \
                     that another process may have sent its command",
             ),
-            Sent::Before { at, start: None } => (
+            Sent::Before { at, start: None, .. } => (
                 at,
                 of_host.plus(AHEAD),
                 "the request was sent before this process began to act, or less than a minute after \

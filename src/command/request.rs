@@ -85,6 +85,8 @@ pub enum Sent {
         /// What AWS's clock showed at [`Instant::START`](crate::time::Instant::START), or somewhat
         /// more; none where the channel does not tell AWS's time.
         start: Option<Timestamp>,
+        /// What AWS's clock showed when it was taken off its channel; none where that is not known.
+        taken: Option<Timestamp>,
     },
 }
 

@@ -105,6 +105,9 @@ pub(super) const SECTION: Section = Section {
     vars: &[&URL, &USERNAME, &PASSWORD, &CLIENT_ID, &CA, &CERT, &KEY, &KEEP_ALIVE, &MAX_PACKET],
 };
 
+/// How often the server of a connection of its own is pinged: what TCP delivers late is at most about so
+/// old. AWS IoT itself waits for thirty seconds at least.
+const OWN_KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// The largest packet that MQTT can express.
 const MQTT_LARGEST_PACKET: u64 = 268_435_455;
 
@@ -235,7 +238,7 @@ impl Mqtt {
             client_id: Some(client_id),
             ca,
             client,
-            keep_alive: Duration::from_secs(30),
+            keep_alive: OWN_KEEP_ALIVE,
             max_packet,
             prefix,
             files: Files { password: None, ca: ca_file, cert, key },

@@ -41,6 +41,8 @@ pub struct Connection {
     /// Whether its WebSocket is opened at a signed address.
     is_signed: bool,
     max_packet: usize,
+    /// Whether it matters how old a message may be that comes after a silence.
+    tells_ages: bool,
     figures: ConnectionStats,
     /// Once it is cancelled no further session is begun.
     last_session: CancellationToken,
@@ -80,6 +82,7 @@ impl Connection {
             options: SessionOptions::new(url, mqtt, role)?,
             is_signed: false,
             max_packet: mqtt.max_packet,
+            tells_ages: false,
             figures: ConnectionStats::default(),
             last_session: CancellationToken::new(),
             state_times: None,
@@ -134,6 +137,7 @@ impl Connection {
                 None => options,
             },
             max_packet: mqtt.max_packet,
+            tells_ages: true,
             figures: ConnectionStats::default(),
             last_session: CancellationToken::new(),
             state_times: None,
@@ -169,7 +173,8 @@ impl Connection {
         mut outbound: mpsc::Receiver<Outgoing>,
         shutdown: CancellationToken,
     ) {
-        let mut inbox = Inbox::new(self.server, inbound, self.figures.clone(), self.max_packet);
+        let mut inbox = Inbox::new(self.server, inbound, self.figures.clone(), self.max_packet)
+            .pinging(self.tells_ages.then_some(self.mqtt.keep_alive));
         let mut backoff = ReconnectBackoff::new(RandomState::new().hash_one(()));
         let mut contention = Contention::default();
         let mut last_reason = None;

@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use rumqttc::Event;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Instant;
 
 use super::Inbound;
+use super::heard::LastHeard;
 use super::lost::LossRecord;
 use crate::sparkplug::host::LostSenders;
 
@@ -129,6 +131,7 @@ pub(super) struct Inbox {
     figures: ConnectionStats,
     budget: Arc<Budget>,
     before_announcement: Option<Vec<Inbound>>,
+    heard: LastHeard,
 }
 
 #[derive(Debug)]
@@ -159,12 +162,24 @@ impl Inbox {
                 limit: QUEUED_BYTES.saturating_add(max_packet),
             }),
             before_announcement: None,
+            heard: LastHeard::new(None),
         }
+    }
+
+    /// The same, but what comes after a silence of a server that is pinged so often may be as old.
+    pub(super) fn pinging(self, every: Option<Duration>) -> Self {
+        Self { heard: LastHeard::new(every), ..self }
+    }
+
+    /// Sees what the client does beside messages.
+    pub(super) fn note(&mut self, event: &Event) {
+        self.heard.note(event, Instant::now());
     }
 
     /// Buffers messages until the session is announced.
     pub(super) fn buffer_until_announced(&mut self) {
         self.drop_unannounced();
+        self.heard.begin(Instant::now());
         self.before_announcement = Some(Vec::new());
     }
 
@@ -214,7 +229,7 @@ impl Inbox {
         let Some(payload) = Budget::lease(&self.budget, payload) else {
             return self.count_dropped(&topic, retain);
         };
-        let (server, arrived) = (self.server, Instant::now());
+        let (server, arrived) = (self.server, self.heard.sent_at(Instant::now()));
         self.accept(Inbound::Message { server, topic, payload, arrived, qos, retain });
     }
 

@@ -247,6 +247,7 @@ impl MqttSession<'_> {
         client: &AsyncClient,
         progress: &mut SessionProgress,
     ) -> Result<(), SessionError> {
+        self.inbox.note(&event);
         match event {
             Event::Incoming(Packet::Publish(publish)) => {
                 let (qos, retain) = (publish.qos as u8, publish.retain);
@@ -284,9 +285,7 @@ impl MqttSession<'_> {
             Event::Outgoing(rumqttc::Outgoing::Publish(id)) => {
                 progress.unsent = progress.unsent.saturating_sub(1);
                 self.inbox.set_uplink(progress.unsent);
-                if id != 0 {
-                    progress.unacknowledged += 1;
-                }
+                progress.unacknowledged += usize::from(id != 0);
             }
             Event::Incoming(Packet::UnsubAck(_)) => {
                 progress.pending_unsubscribes = progress.pending_unsubscribes.saturating_sub(1);

@@ -11,10 +11,10 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
-use self::recent::{Recent, RecentRefusals};
+use self::recent::{Recent, RecentRefusals, RemovedLetter};
 use crate::delivery::figures::RejectedCounts;
 use crate::delivery::point::{Class, Key, Point, RejectReason, Stream};
 use crate::sitewise::api::{PropertyDataType, Quality, Variant};
@@ -75,6 +75,7 @@ pub struct DeadLetterRecord {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub class: Option<String>,
     /// Why it was rejected, by kind.
+    #[serde(deserialize_with = "kind_of_any_version")]
     pub refusal: String,
     /// Why it was rejected, in words.
     pub reason: String,
@@ -129,6 +130,12 @@ impl DeadLetterRecord {
         })
     }
 
+    /// Why it was rejected, by kind; none of what an earlier version called otherwise.
+    fn kind(&self) -> Option<&'static str> {
+        let mut labels = RejectReason::ALL.iter().map(|kind| kind.label());
+        labels.find(|label| *label == self.refusal)
+    }
+
     /// The point, to be sent again; none if the line is invalid.
     pub fn point(&self) -> Option<Point> {
         let Key { stream, time, quality } = self.key()?;
@@ -155,6 +162,14 @@ const TYPES: [(PropertyDataType, &str); 4] = [
     (PropertyDataType::String, "STRING"),
 ];
 
+/// Why a letter was written, by the name that it has today.
+fn kind_of_any_version<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let name = String::deserialize(from)?;
+    // As 0.1.0 called it.
+    let today = RejectReason::OutOfRange.label();
+    Ok(if name == "unfit" { today.to_owned() } else { name })
+}
+
 fn name_of<T: PartialEq>(words: &[(T, &str)], value: &T) -> String {
     let found = words.iter().find(|(candidate, _)| candidate == value);
     found.map(|(_, word)| *word).unwrap_or_default().to_owned()
@@ -171,6 +186,9 @@ fn truncate(mut reason: String) -> String {
     reason
 }
 
+/// What letters of one value for one kind of reason have in common.
+type LetterKey = (Key, &'static str);
+
 /// The last rejected points in memory, and how many there were.
 #[derive(Debug)]
 pub struct DeadLetters {
@@ -178,7 +196,8 @@ pub struct DeadLetters {
     /// Each with its number, in their order.
     letters: VecDeque<(u64, DeadLetter)>,
     recent: Recent,
-    /// When a value of each property was rejected last, unless SiteWise took a later one since.
+    /// The time of the last rejected value of each property, unless SiteWise took a later one since; that
+    /// of its rejection where the value claims to be of a later one.
     rejecting: FxHashMap<Stream, Timestamp>,
     refused: RejectedCounts,
 }
@@ -200,7 +219,9 @@ impl DeadLetters {
         self.refused.count(letter.refusal);
         letter.reason = truncate(letter.reason);
         self.recent.count(&letter);
-        self.rejecting.insert(letter.point.stream, letter.at);
+        let time = letter.point.time.min(letter.at);
+        let last = self.rejecting.entry(letter.point.stream).or_insert(time);
+        *last = time.max(*last);
         self.letters.push_back((self.refused.total(), letter));
         while self.letters.len() > self.bound {
             self.letters.pop_front();
@@ -210,37 +231,67 @@ impl DeadLetters {
         }
     }
 
-    /// SiteWise took these values. One from after the last rejection of its property ends that.
+    /// SiteWise took these values. One from after the rejected ones of its property ends the rejection:
+    /// by the sender's times alone, whose clock may be hours behind ours.
     pub fn record_accepted(&mut self, keys: &[Key]) {
         if self.rejecting.is_empty() {
             return;
         }
         for Key { stream, time, .. } in keys {
-            if self.rejecting.get(stream).is_some_and(|at| time > at) {
+            if self.rejecting.get(stream).is_some_and(|rejected| time > rejected) {
                 self.rejecting.remove(stream);
             }
         }
     }
 
-    /// These letters are no longer there: people dropped them, or their values are sent again.
+    /// These letters are no longer there: people dropped them, or their values are sent again. Those of
+    /// a report that an earlier process had begun to keep are on disk with that process's time, and here
+    /// with ours.
     pub fn remove(&mut self, gone: &[DeadLetterRecord]) {
-        let mut left: FxHashMap<(Key, i64), usize> = FxHashMap::default();
+        let mut found = FxHashSet::default();
+        let mut elsewhere = Vec::new();
+        let mut of_key = self.positions();
         for record in gone {
-            if let Some(key) = record.key() {
-                *left.entry((key, record.last_attempt)).or_default() += 1;
+            let same = |letter: &DeadLetter| letter.at.as_millis() == record.last_attempt;
+            match self.take_position(&mut of_key, record, same) {
+                Some(position) => _ = found.insert(position),
+                None => elsewhere.push(record),
             }
         }
-        self.letters.retain(|(_, letter)| {
-            match left.get_mut(&(letter.point.key(), letter.at.as_millis())) {
-                Some(count) if *count > 0 => {
-                    *count -= 1;
-                    false
-                }
-                _ => true,
-            }
+        elsewhere.retain(|record| match self.take_position(&mut of_key, record, |_| true) {
+            Some(position) => !found.insert(position),
+            None => true,
         });
-        self.recent.remove(gone, self.letters.iter().map(|(_, letter)| letter));
+        let ours = found.iter().filter_map(|position| self.letters.get(*position));
+        let mut removed: Vec<_> = ours.map(|(_, letter)| RemovedLetter::of(letter)).collect();
+        removed.extend(elsewhere.into_iter().filter_map(RemovedLetter::of_record));
+        let mut position = 0..;
+        self.letters.retain(|_| !position.next().is_some_and(|at| found.contains(&at)));
+        self.recent.remove(&removed, self.letters.iter().map(|(_, letter)| letter));
         self.forget_streams();
+    }
+
+    /// Where the letters of each value and kind are.
+    fn positions(&self) -> FxHashMap<LetterKey, Vec<usize>> {
+        let mut positions: FxHashMap<_, Vec<usize>> = FxHashMap::default();
+        for (position, (_, letter)) in self.letters.iter().enumerate() {
+            let key = (letter.point.key(), letter.refusal.label());
+            positions.entry(key).or_default().push(position);
+        }
+        positions
+    }
+
+    /// Takes the newest letter of a record's value and kind that fits.
+    fn take_position(
+        &self,
+        positions: &mut FxHashMap<LetterKey, Vec<usize>>,
+        record: &DeadLetterRecord,
+        fits: impl Fn(&DeadLetter) -> bool,
+    ) -> Option<usize> {
+        let of_key = positions.get_mut(&(record.key()?, record.kind()?))?;
+        let fits = |position: &usize| self.letters.get(*position).is_some_and(|(_, it)| fits(it));
+        let newest = of_key.iter().rposition(fits)?;
+        Some(of_key.remove(newest))
     }
 
     /// Forgets properties of which no letter is kept.
@@ -248,6 +299,11 @@ impl DeadLetters {
         let kept: FxHashSet<Stream> =
             self.letters.iter().map(|(_, letter)| letter.point.stream).collect();
         self.rejecting.retain(|stream, _| kept.contains(stream));
+    }
+
+    /// Whether a value of the property was rejected, and SiteWise took no later one since.
+    pub fn is_rejecting(&self, stream: Stream) -> bool {
+        self.rejecting.contains_key(&stream)
     }
 
     /// The last letter of a property, if SiteWise took no later value since.
@@ -291,111 +347,4 @@ impl DeadLetters {
 }
 
 #[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::delivery::point::{Class, Stream};
-    use crate::sitewise::api::{PropertyDataType, Quality, Variant};
-
-    #[test]
-    fn the_oldest_letters_go_but_stay_counted() {
-        let mut letters = DeadLetters::new(2);
-        for (at, refusal) in
-            [(1, RejectReason::Invalid), (2, RejectReason::OutOfRange), (3, RejectReason::Invalid)]
-        {
-            letters.push(letter(at, refusal));
-        }
-        let kept: Vec<i64> = letters.iter().map(|letter| letter.at.as_millis()).collect();
-        assert_eq!(kept, [2, 3]);
-        // Each has its number for good.
-        let numbers = |after| letters.numbered(after).map(|(id, _)| id).collect::<Vec<_>>();
-        assert_eq!([0, 1, 2, 3, 9].map(numbers), [vec![2, 3], vec![2, 3], vec![3], vec![], vec![]]);
-        let refused = letters.refused();
-        assert_eq!((refused.invalid, refused.out_of_range, refused.denied), (2, 1, 0));
-    }
-
-    #[test]
-    fn long_reasons_are_cut_between_characters() {
-        let mut letters = DeadLetters::new(1);
-        letters.push(DeadLetter {
-            reason: "ü".repeat(REASON_CHARS + 1),
-            ..letter(1, RejectReason::Invalid)
-        });
-        assert_eq!(letters.iter().next().unwrap().reason, "ü".repeat(REASON_CHARS));
-    }
-
-    /// A letter of this property, whose value has the time of its rejection.
-    fn of(property: u128, at: i64) -> DeadLetter {
-        let mut letter = letter(at, RejectReason::Invalid);
-        letter.point.stream.property = Uuid::from_u128(property);
-        letter.point.time = Timestamp::from_millis(at);
-        DeadLetter { reason: format!("because {property}"), ..letter }
-    }
-
-    fn records(letters: &[DeadLetter]) -> Vec<DeadLetterRecord> {
-        let record =
-            |(id, letter): (u64, &DeadLetter)| DeadLetterRecord::new(id, letter.clone(), None);
-        (1..).zip(letters).map(record).collect()
-    }
-
-    /// Console and `/readyz` went on for an hour as if nobody had retried or dropped them.
-    #[test]
-    fn letters_that_people_retried_or_dropped_are_no_longer_there() {
-        let mut letters = DeadLetters::new(10);
-        let all = [of(1, 1_000), of(1, 2_000), of(2, 3_000), of(2, 3_000)];
-        all.iter().for_each(|letter| letters.push(letter.clone()));
-        let shown = |letters: &DeadLetters| {
-            let recent = letters.recent(Timestamp::from_millis(0));
-            let recent = recent.map(|of| (of.values(Timestamp::from_millis(0)), of.reason.clone()));
-            recent.collect::<Vec<_>>()
-        };
-        assert_eq!(shown(&letters), [(4, "because 1".to_owned())]);
-        // One of two that are alike, and one of an earlier process.
-        letters.remove(&records(&[all[3].clone(), of(1, 900)]));
-        assert_eq!((letters.len(), shown(&letters)), (3, vec![(3, "because 2".to_owned())]));
-        letters.remove(&records(&all[2..3]));
-        assert_eq!(shown(&letters), [(2, "because 1".to_owned())], "the last of those left");
-        assert!(letters.last_of(all[2].point.stream).is_none());
-        assert_eq!(letters.last_of(all[0].point.stream).unwrap().at, all[1].at);
-        letters.remove(&records(&all));
-        assert_eq!((letters.len(), shown(&letters)), (0, Vec::new()));
-        // What was rejected since the start stays counted, and the numbers go on.
-        assert_eq!(letters.refused().total(), 4);
-        letters.push(of(3, 4_000));
-        assert_eq!(letters.numbered(0).map(|(id, _)| id).collect::<Vec<_>>(), [5]);
-    }
-
-    /// Ten minutes later, with values flowing, the rejection was still what was wrong.
-    #[test]
-    fn a_rejection_is_over_once_sitewise_took_a_later_value_of_the_property() {
-        let mut letters = DeadLetters::new(10);
-        letters.push(of(1, 1_000));
-        letters.push(of(2, 1_000));
-        let key = |property, time| of(property, time).point.key();
-        letters.record_accepted(&[key(1, 1_000), key(3, 2_000)]);
-        assert!(letters.last_of(key(1, 0).stream).is_some(), "one that was sent before");
-        letters.record_accepted(&[key(1, 1_001)]);
-        assert!(letters.last_of(key(1, 0).stream).is_none());
-        assert!(letters.last_of(key(2, 0).stream).is_some());
-        letters.push(of(1, 3_000));
-        assert!(letters.last_of(key(1, 0).stream).is_some(), "the next one");
-    }
-
-    pub(super) fn letter(at: i64, refusal: RejectReason) -> DeadLetter {
-        DeadLetter {
-            point: Point {
-                stream: Stream { asset: Uuid::from_u128(1), property: Uuid::from_u128(2) },
-                time: Timestamp::from_millis(0),
-                quality: Quality::Bad,
-                value: Variant::Null(PropertyDataType::Double),
-                class: Class::Live,
-            },
-            refusal,
-            reason: "because".to_owned(),
-            at: Timestamp::from_millis(at),
-            names: (None, None),
-            alias: None,
-        }
-    }
-}
+mod tests;

@@ -72,6 +72,8 @@ const EVICT_BATCH: usize = 10_000;
 
 /// The folder of messages stored before SiteWise is first reached.
 const INBOUND_FOLDER: &str = "heard";
+/// Where dead letters are.
+const LETTERS_FOLDER: &str = "dead-letters";
 /// The folder of the files of late values.
 pub(crate) const LATE_FOLDER: &str = "late";
 
@@ -163,7 +165,7 @@ impl DiskOutbox {
             ) => return Err(fault),
             opened => opened,
         };
-        let letters = DeadLetterFiles::open(&folder.join("dead-letters"));
+        let letters = DeadLetterFiles::open(&folder.join(LETTERS_FOLDER));
         let (mut disk, mut writer, jobs) =
             Self::parts(open, store, letters, bound, HEAD_BYTES_WHILE_FAILING, outbox_event);
         if late == LateFileUse::Enabled {

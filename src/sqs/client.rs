@@ -1,16 +1,21 @@
 //! The queues through the AWS SDK: one call, one try.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::config::{Builder, Region};
+use aws_sdk_sqs::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_sqs::config::{Builder, ConfigBag, Intercept, Region, RuntimeComponents};
+use aws_sdk_sqs::error::BoxError;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName,
     QueueAttributeName, SendMessageBatchRequestEntry,
 };
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 
 use super::receiving::HIDDEN;
-use super::{BATCH, CommandQueues, QueueRequest, QueueUrl, ReceivedMessage};
+use super::{BATCH, CommandQueues, Deleted, QueueRequest, QueueUrl, Received, ReceivedMessage};
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
 use crate::sitewise::aws::sdk::{NoRegion, ServiceConfig};
 use crate::sitewise::aws::{NoClient, ResponseInspector};
@@ -21,6 +26,36 @@ use crate::time::Timestamp;
 const WAIT: Duration = Duration::from_secs(20);
 /// How long a call may take: longer than SQS waits.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Reads AWS's time from the answer to one call.
+#[derive(Clone, Debug, Default)]
+struct AnswerDate(Arc<OnceLock<Timestamp>>);
+
+impl AnswerDate {
+    fn get(&self) -> Option<Timestamp> {
+        self.0.get().copied()
+    }
+}
+
+impl Intercept for AnswerDate {
+    fn name(&self) -> &'static str {
+        "AnswerDate"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let said = context.response().headers().get("date");
+        let date = said.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        if let Some(millis) = date.and_then(|date| date.to_millis().ok()) {
+            let _ = self.0.set(Timestamp::from_millis(millis));
+        }
+        Ok(())
+    }
+}
 
 /// The two queues in SQS, or in whatever answers at their URLs.
 #[derive(Debug)]
@@ -102,8 +137,9 @@ fn client(config: &ServiceConfig, url: &QueueUrl) -> Result<Client, NoRegion> {
 }
 
 impl CommandQueues for SqsQueues {
-    async fn receive(&self) -> Result<Vec<ReceivedMessage>, ApiFault> {
+    async fn receive(&self) -> Result<Received, ApiFault> {
         let (client, url) = &self.requests;
+        let date = AnswerDate::default();
         let received = client
             .receive_message()
             .queue_url(url.as_str())
@@ -111,13 +147,16 @@ impl CommandQueues for SqsQueues {
             .wait_time_seconds(seconds(WAIT))
             .visibility_timeout(seconds(HIDDEN))
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
+            .customize()
+            .interceptor(date.clone())
             .send()
             .await
             .map_err(|error| fault::of_call("receive requests", &error))?;
-        received.messages.unwrap_or_default().into_iter().map(message).collect()
+        let messages = received.messages.unwrap_or_default().into_iter().map(message);
+        Ok(Received { messages: messages.collect::<Result<_, _>>()?, at: date.get() })
     }
 
-    async fn delete(&self, receipts: Vec<String>) -> Result<Vec<Result<(), ApiFault>>, ApiFault> {
+    async fn delete(&self, receipts: Vec<String>) -> Result<Deleted, ApiFault> {
         let (operation, count) = ("delete requests", receipts.len());
         let entry = |(index, receipt): (usize, String)| {
             let entry = DeleteMessageBatchRequestEntry::builder().id(index.to_string());
@@ -125,15 +164,19 @@ impl CommandQueues for SqsQueues {
         };
         let entries: Result<Vec<_>, _> = receipts.into_iter().enumerate().map(entry).collect();
         let (client, url) = &self.requests;
+        let date = AnswerDate::default();
         let deleted = client
             .delete_message_batch()
             .queue_url(url.as_str())
             .set_entries(Some(entries.map_err(|error| fault::of_answer(operation, error))?))
+            .customize()
+            .interceptor(date.clone())
             .send()
             .await
             .map_err(|error| fault::of_call(operation, &error))?;
         let succeeded = deleted.successful().iter().map(|entry| entry.id());
-        Ok(results(operation, count, succeeded, deleted.failed()))
+        let results = results(operation, count, succeeded, deleted.failed());
+        Ok(Deleted { results, at: date.get() })
     }
 
     fn time_at_start(&self) -> Option<Timestamp> {
@@ -197,6 +240,7 @@ fn message(message: Message) -> Result<ReceivedMessage, ApiFault> {
         // Of one whose age is unknown the oldest is assumed.
         sent_at: Timestamp::from_millis(sent_at.unwrap_or_default()),
         time_at_start: None,
+        deleted_at: None,
         body: message.body.unwrap_or_default(),
     };
     Ok(ReceivedMessage { request, receipt })

@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::clock::{Clock, ClockTime, SystemClock, within};
 use super::status::QueueSide;
-use super::{BATCH, CommandQueues, QueueRequest, QueueStatus, ReceivedMessage};
+use super::{BATCH, CommandQueues, Deleted, QueueRequest, QueueStatus, Received, ReceivedMessage};
 use crate::command::request::{REQUEST_BYTES, WriteRequest};
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
 
@@ -49,7 +49,7 @@ pub(super) async fn run_at(
             () = requests.closed() => return,
         };
         let outcome = match received {
-            Ok(messages) => delete_messages(clock, &*queues, (messages, asked_at), &status).await,
+            Ok(received) => delete_messages(clock, &*queues, (received, asked_at), &status).await,
             Err(fault) => (Vec::new(), Err(fault)),
         };
         let (accepted, outcome) = outcome;
@@ -84,7 +84,7 @@ pub(super) async fn run_at(
 async fn delete_messages(
     clock: &impl Clock,
     queues: &impl CommandQueues,
-    (messages, asked_at): (Vec<ReceivedMessage>, ClockTime),
+    (Received { messages, at: received_at }, asked_at): (Received, ClockTime),
     status: &QueueStatus,
 ) -> (Vec<QueueRequest>, Result<(), ApiFault>) {
     let is_unreadable =
@@ -105,19 +105,23 @@ async fn delete_messages(
             format!("delete requests: no answer within {DELETION_TIMEOUT:.0?}"),
         )),
     };
-    let deleted = match deleted {
+    let Deleted { results, at: deleted_at } = match deleted {
         Ok(deleted) => deleted,
-        Err(fault) => vec![Err(fault); readable.len()],
+        Err(fault) => Deleted { results: vec![Err(fault); readable.len()], at: None },
     };
-    let is_in_time = clock.now().since(asked_at) < SURELY_HIDDEN;
+    // By AWS's clock as well: both of this host's stand still while it is stopped.
+    let is_in_time_there = received_at
+        .zip(deleted_at)
+        .is_none_or(|(received, deleted)| deleted.minus(SURELY_HIDDEN) < received);
+    let is_in_time = is_in_time_there && clock.now().since(asked_at) < SURELY_HIDDEN;
     let mut outcome = Ok(());
     // An entry missing from the response counts as failed.
     let missing_result =
         || Err(ApiFault::new(ApiFaultKind::Unavailable, "delete requests: no result"));
-    let results = deleted.into_iter().chain(std::iter::repeat_with(missing_result));
+    let results = results.into_iter().chain(std::iter::repeat_with(missing_result));
     for (ReceivedMessage { request, .. }, result) in readable.into_iter().zip(results) {
         match result {
-            Ok(()) if is_in_time => accepted.push(request),
+            Ok(()) if is_in_time => accepted.push(QueueRequest { deleted_at, ..request }),
             Ok(()) => {
                 status.count_not_deleted();
                 warn!(

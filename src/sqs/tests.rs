@@ -47,7 +47,7 @@ impl Clock for TestPace {
 
 /// How a deletion goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Deletion {
+enum DeletionAnswer {
     #[default]
     Answered,
     NeverAnswered,
@@ -67,7 +67,9 @@ struct FakeQueues {
     clock: TestPace,
     /// How long messages take to arrive.
     receiving_takes: Duration,
-    deletion: Deletion,
+    deletion: DeletionAnswer,
+    /// What AWS's clock shows in the answer to a call for messages, and to a deletion.
+    dates: (Option<Timestamp>, Option<Timestamp>),
     /// What the answers tell of the time; each deletion tells it.
     time_at_start: Mutex<Option<Timestamp>>,
     /// Whether the status said at each call that requests can be received.
@@ -82,24 +84,25 @@ impl FakeQueues {
 }
 
 impl CommandQueues for FakeQueues {
-    async fn receive(&self) -> Result<Vec<ReceivedMessage>, ApiFault> {
+    async fn receive(&self) -> Result<Received, ApiFault> {
         self.seen.lock().unwrap().extend(self.status.as_ref().map(QueueStatus::is_receiving));
         let next = self.received.lock().unwrap().pop_front();
         self.clock.pass(self.receiving_takes);
         match next {
-            Some(next) => next,
+            Some(next) => next.map(|messages| Received { messages, at: self.dates.0 }),
             None => std::future::pending().await,
         }
     }
 
-    async fn delete(&self, receipts: Vec<String>) -> Batch {
+    async fn delete(&self, receipts: Vec<String>) -> Result<Deleted, ApiFault> {
         self.done.lock().unwrap().push(format!("delete {}", receipts.join(" ")));
-        if self.deletion == Deletion::NeverAnswered {
+        if self.deletion == DeletionAnswer::NeverAnswered {
             std::future::pending::<()>().await;
         }
         *self.time_at_start.lock().unwrap() = Some(Timestamp::from_millis(7));
         let next = self.deletions.lock().unwrap().pop_front();
-        next.unwrap_or_else(|| Ok(vec![Ok(()); receipts.len()]))
+        let results = next.unwrap_or_else(|| Ok(vec![Ok(()); receipts.len()]));
+        results.map(|results| Deleted { results, at: self.dates.1 })
     }
 
     fn time_at_start(&self) -> Option<Timestamp> {
@@ -130,7 +133,8 @@ const READABLE: &str = r#"{"asset":"A","property":"P","value":1}"#;
 fn message(id: &str, body: &str) -> ReceivedMessage {
     let sent_at = Timestamp::from_millis(1);
     let body = body.to_owned();
-    let request = QueueRequest { id: id.into(), sent_at, time_at_start: None, body };
+    let request =
+        QueueRequest { id: id.into(), sent_at, time_at_start: None, deleted_at: None, body };
     ReceivedMessage { request, receipt: format!("r-{id}") }
 }
 

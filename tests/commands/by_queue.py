@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import foreign
 
 from loop import FOLDER, Json, Loop, check, free_port, until, until_open
 
@@ -273,6 +274,8 @@ def play(queues: Queues) -> None:
     check("and once", loop.commanded, told)
     not_taken = 'sparkwise_commands_not_taken_total{channel="queue"}'
     check("counted", queues.metric(not_taken), 1.0)
+
+    foreign.by_queue(queues)
 
     poison = [queues.send("not JSON"), queues.send('{"asset": "a", "property": "b", "vlaue": 1}')]
     codes = [queues.answered(name)["code"] for name in poison]

@@ -57,6 +57,9 @@ class Wire:
         # Statuses as the device answered, and what it was told of them, by execution.
         self.statuses: dict[str, list[str]] = {}
         self.rejected: dict[str, list[str]] = {}
+        # When each was asked for, and when the first final answer came.
+        self.asked: dict[str, float] = {}
+        self.ended: dict[str, float] = {}
         self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="wire")
         self.client.on_message = self.heard
         subscribed = threading.Event()
@@ -69,9 +72,15 @@ class Wire:
 
     def heard(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
         name, _, way = message.topic.split("/executions/")[1].partition("/")
+        now = time.monotonic()
         with self.lock:
-            if way == "response/json":
-                self.statuses.setdefault(name, []).append(json.loads(message.payload)["status"])
+            if way == "request/json":
+                self.asked.setdefault(name, now)
+            elif way == "response/json":
+                status = json.loads(message.payload)["status"]
+                self.statuses.setdefault(name, []).append(status)
+                if status in FINAL:
+                    self.ended.setdefault(name, now)
             elif way == "response/rejected/json":
                 error = json.loads(message.payload)["error"]
                 self.rejected.setdefault(name, []).append(error)
@@ -83,6 +92,11 @@ class Wire:
     def errors(self, name: str) -> list[str]:
         with self.lock:
             return list(self.rejected.get(name, []))
+
+    def took(self, name: str) -> float:
+        """Seconds from the request to the first final answer, as both travelled."""
+        with self.lock:
+            return self.ended[name] - self.asked[name]
 
     def refused(self) -> dict[str, list[str]]:
         """What was rejected for good, by execution."""

@@ -29,7 +29,8 @@ Nordsee/gw/Slow = 0..90 rate 1/10s
 Nordsee/gw/Reset = true pulse
 Nordsee/gw/* = 0..90 step 0.5
 Nordsee/other/* = 0..90
-Nordsee/hand/pump/* = 0..90"""
+Nordsee/hand/pump/* = 0..90
+Nordsee/its-*/* = 0..90 step 0.5"""
 
 
 def free_port() -> int:

@@ -4,12 +4,15 @@
 //! The bridge's outputs are performed before anything else is published, since its checks hold for
 //! this moment alone.
 
+mod sending;
+
 use std::future::pending;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
+use self::sending::SendNotices;
 use super::{Engine, TIME_SLICE};
 use crate::command::answer::{Answer, Code, Output};
 use crate::command::iot::Topics;
@@ -37,20 +40,6 @@ pub(in crate::app) struct CommandDoors {
     pub iot: Option<IotCommandChannel>,
     pub queue: Option<QueueCommandChannel>,
     pub sending: SendNotices,
-}
-
-/// Word of whether commands were sent.
-#[derive(Debug)]
-pub(in crate::app) struct SendNotices {
-    sender: mpsc::UnboundedSender<(RequestKey, Result<(), Unsent>)>,
-    receiver: mpsc::UnboundedReceiver<(RequestKey, Result<(), Unsent>)>,
-}
-
-impl Default for SendNotices {
-    fn default() -> Self {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        Self { sender, receiver }
-    }
 }
 
 /// The door of AWS IoT commands.
@@ -341,9 +330,9 @@ impl<S: SiteWise> Engine<S> {
     fn handle_door(&mut self, inbound: DoorInbound, now: Now) {
         match inbound {
             DoorInbound::Iot(inbound) => self.handle_command_inbound(inbound, now),
-            DoorInbound::Queue(QueueRequest { id, sent_at, time_at_start, body }) => {
+            DoorInbound::Queue(QueueRequest { id, sent_at, time_at_start, deleted_at, body }) => {
                 let key = RequestKey::new(CommandChannel::Queue, id);
-                let sent = Sent::Before { at: sent_at, start: time_at_start };
+                let sent = Sent::Before { at: sent_at, start: time_at_start, taken: deleted_at };
                 let envelope = Envelope { key, sent };
                 self.handle_request(envelope, body.as_bytes(), now);
             }

@@ -64,7 +64,8 @@ impl<S: SiteWise> Engine<S> {
         let is_left = self.is_all_saved() && (delivery.has_only_failed() || delivery.has_stopped());
         let is_done = self.outbox.is_flushed()
             && (delivery.waiting() == 0 || delivery.sends_nothing_before(last));
-        let are_answered = self.doors.is_drained() && self.doors.is_settled();
+        let pulses = self.bridge.commands().map_or(0, |commands| commands.unsent_pulses());
+        let are_answered = self.doors.is_drained() && self.doors.is_settled() && pulses == 0;
         !undecided && are_answered && (is_left || is_done)
     }
 

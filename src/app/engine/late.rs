@@ -5,17 +5,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
 use tokio::task::{JoinError, JoinSet};
 use tracing::{debug, info, warn};
 
 use super::{Engine, Error};
 use crate::app::late::{self as steps, Outcome};
-use crate::delivery::point::{Point, RejectReason};
+use crate::delivery::point::{Key, Point, RejectReason, Stream};
 use crate::late::file_import::{Step, StepResult};
 use crate::late::report::RowRefusal;
 use crate::late::{Config, FileName, Output, Tiers};
 use crate::outbox::LateEvent;
-use crate::outbox::dead_letters::DeadLetter;
+use crate::outbox::dead_letters::{DeadLetter, DeadLetters};
 use crate::outbox::disk::late_files::LateFolder;
 use crate::sitewise::api::ApiFault;
 use crate::sitewise::client::SiteWise;
@@ -105,6 +106,9 @@ pub(super) struct LateSteps {
     tasks: JoinSet<LateDone>,
     /// Files that the disk has not closed yet, with their steps.
     closing: BTreeMap<FileName, Vec<Step>>,
+    /// The latest row in each file of each property that is being rejected: it ends that, if SiteWise
+    /// takes it.
+    after_rejection: BTreeMap<FileName, FxHashMap<Stream, Key>>,
     /// What was logged last.
     tiers: Tiers,
     failed_steps: FailureLog,
@@ -118,6 +122,16 @@ impl LateSteps {
         match self.tasks.join_next().await {
             Some(done) => done,
             None => std::future::pending().await,
+        }
+    }
+
+    fn note_after_rejection(&mut self, file: FileName, key: Key, letters: &DeadLetters) {
+        if letters.is_rejecting(key.stream) {
+            let streams = self.after_rejection.entry(file).or_default();
+            let last = streams.entry(key.stream).or_insert(key);
+            if last.time < key.time {
+                *last = key;
+            }
         }
     }
 
@@ -142,7 +156,10 @@ impl<S: SiteWise> Engine<S> {
     /// Does what the bridge decided of late values.
     pub(super) fn handle_late_output(&mut self, output: Output) {
         match output {
-            Output::Append { file, row, line } => self.outbox.append_late(file, row, line),
+            Output::Append { file, row, line, key } => {
+                self.late.note_after_rejection(file, key, &self.dead_letters);
+                self.outbox.append_late(file, row, line);
+            }
             Output::Settle { keys, row } => self.outbox.settle_late(&keys, row),
             Output::Close(file) => {
                 self.late.closing.insert(file, Vec::new());
@@ -160,6 +177,7 @@ impl<S: SiteWise> Engine<S> {
             }
             Output::Lost { file, rows } => {
                 let key = self.late_key(file);
+                self.late.after_rejection.remove(&file);
                 warn!(
                     late.object = key,
                     values.discarded = rows,
@@ -178,6 +196,10 @@ impl<S: SiteWise> Engine<S> {
             }
             Output::Delivered { file, taken, refused } => {
                 let key = self.late_key(file);
+                // Its letters are kept already: what is later than them was taken.
+                let later = self.late.after_rejection.remove(&file).unwrap_or_default();
+                let keys: Vec<Key> = later.into_values().collect();
+                self.dead_letters.record_accepted(&keys);
                 info!(
                     late.object = key,
                     values.delivered = taken,

@@ -64,7 +64,7 @@ impl World {
 
     pub(super) fn perform_late(&mut self, output: late::Output) {
         match output {
-            late::Output::Append { file, row, line } => {
+            late::Output::Append { file, row, line, .. } => {
                 self.files.rows.entry(file).or_default().push(line);
                 self.bridge.handle_late_saved(row);
             }

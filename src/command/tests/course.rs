@@ -200,6 +200,31 @@ fn a_pulse_counts_as_sent_once_the_client_has_it() {
     assert_eq!(rig.answered("5").unwrap().code, Code::TooMany);
 }
 
+/// It was given up at once, while the word that the client has it was on its way: whoever sends a failed
+/// request again pulses twice.
+#[test]
+fn a_pulse_is_answered_by_what_became_of_it_at_an_end_as_well() {
+    let mut rig = Rig::new("Nordsee/gw/Reset = true pulse");
+    rig.born([Metric::new("Reset", false)]);
+    rig.sends = false;
+    let key = |id: &str| RequestKey::new(crate::command::request::CommandChannel::Queue, id);
+    for id in ["1", "2", "3"] {
+        rig.request(id, &json!({ "asset": "Nordsee/gw", "property": "Reset", "value": true }));
+    }
+    rig.published.clear();
+    rig.bridge.shut_down(rig.now);
+    rig.drain();
+    let waiting = |rig: &Rig| rig.bridge.commands().unwrap().unsent_pulses();
+    assert_eq!((rig.answers.len(), waiting(&rig)), (0, 3));
+    rig.bridge.handle_sending(&key("1"), Ok(()), rig.now);
+    rig.bridge.handle_sending(&key("2"), Err(Unsent::NoSession), rig.now);
+    rig.bridge.end_commands(rig.now);
+    rig.drain();
+    let codes = ["1", "2", "3"].map(|id| rig.answered(id).unwrap().code);
+    assert_eq!(codes, [Code::SentUnconfirmed, Code::NodeOffline, Code::NotConfirmed]);
+    assert_eq!(waiting(&rig), 0);
+}
+
 #[test]
 fn a_request_that_comes_twice_gets_the_first_ones_answer() {
     let request = json!({ "asset": "Nordsee/gw", "property": LIMIT, "value": 41 });

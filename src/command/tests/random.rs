@@ -81,7 +81,7 @@ fn case() -> impl Strategy<Value = (u64, Vec<Act>)> {
 }
 
 /// What the plants and requests reach, each in at least so many of a thousand cases.
-const CORNERS: [(&str, u32); 46] = [
+const CORNERS: [(&str, u32); 48] = [
     ("CONFIRMED", 100),
     ("ALREADY", 100),
     ("SENT_UNCONFIRMED", 20),
@@ -128,6 +128,8 @@ const CORNERS: [(&str, u32); 46] = [
     ("an answer that seemed not to be sent", 10),
     ("sent over AWS IoT", 50),
     ("sent over the queue", 50),
+    ("not sent after all", 20),
+    ("long on its way from AWS IoT", 50),
 ];
 
 #[test]

@@ -31,7 +31,7 @@ fn what_was_sent_before_a_restart_is_not_sent_again_on_a_host_whose_clock_is_beh
         // AWS's clock at the start, and what its answers say of it.
         let start = START + behind;
         let latest = Some(Timestamp::from_millis(start + 2_000));
-        let sent = |at| Sent::Before { at: Timestamp::from_millis(at), start: latest };
+        let sent = |at| Sent::Before { at: Timestamp::from_millis(at), start: latest, taken: None };
         for before in [1, 500, 10_000, 29_000, 59_000, 300_000] {
             let code = asked(&mut rig, 41, sent(start - before));
             assert_eq!(code, Some(Code::Expired), "{behind} {before}");
@@ -43,12 +43,41 @@ fn what_was_sent_before_a_restart_is_not_sent_again_on_a_host_whose_clock_is_beh
     }
 }
 
+/// The host was stopped (a snapshot, a migration), and both of its clocks with it: the request that lay in
+/// its socket was as young as when the host stopped.
+#[test]
+fn how_old_a_request_is_tells_the_later_of_two_clocks() {
+    let mut rig = Rig::plain();
+    rig.pass(120_000);
+    let at = rig.now.wall;
+    let mut ask = |id: &str, taken: u64, timeout: u64| {
+        let sent = Sent::Before {
+            at,
+            start: Some(Timestamp::from_millis(START)),
+            taken: Some(at.plus(Duration::from_secs(taken))),
+        };
+        let request = json!({
+            "asset": "Nordsee/gw", "property": "Limit", "value": 42, "timeout": timeout,
+        });
+        rig.request_sent(id, sent, request.to_string().as_bytes());
+        rig.answered(id).map(|answer| answer.code)
+    };
+    assert_eq!(ask("late", 280, 20), Some(Code::Expired));
+    assert_eq!(ask("a second left", 19, 20), Some(Code::Expired));
+    assert_eq!(ask("in time", 15, 20), None);
+    rig.message();
+    rig.pass(3_999);
+    assert!(rig.answered("in time").is_none());
+    rig.pass(1);
+    assert_eq!(rig.answered("in time").unwrap().code, Code::NotConfirmed);
+}
+
 /// All that is known then is that clocks agree to a minute.
 #[test]
 fn without_awss_time_what_was_sent_in_the_first_minute_is_refused() {
     let mut rig = Rig::plain();
     rig.pass(120_000);
-    let sent = |at| Sent::Before { at: Timestamp::from_millis(at), start: None };
+    let sent = |at| Sent::Before { at: Timestamp::from_millis(at), start: None, taken: None };
     for after in [-1, 0, 30_000, 59_999] {
         assert_eq!(asked(&mut rig, 41, sent(START + after)), Some(Code::Expired), "{after}");
     }
@@ -77,10 +106,11 @@ fn what_was_sent_before_this_bridge_took_over_is_not_sent_again() {
     rig.pass(1_000);
     rig.bridge.handle_role(Role::Acts, rig.now);
     let start = Some(Timestamp::from_millis(START));
-    let sent = |at| Sent::Before { at: Timestamp::from_millis(at), start };
+    let sent = |at| Sent::Before { at: Timestamp::from_millis(at), start, taken: None };
     assert_eq!(asked(&mut rig, 41, sent(took_over - 1)), Some(Code::Expired));
     assert_eq!(asked(&mut rig, 42, sent(took_over)), None);
-    let doubtful = Sent::Before { at: Timestamp::from_millis(took_over + 59_999), start: None };
+    let doubtful =
+        Sent::Before { at: Timestamp::from_millis(took_over + 59_999), start: None, taken: None };
     rig.pass(60_000);
     assert_eq!(asked(&mut rig, 43, doubtful), Some(Code::Expired));
 }
@@ -106,10 +136,10 @@ fn a_clock_that_is_set_after_the_start_moves_no_request_before_it() {
             rig.published.clear();
             code
         };
-        let before = Sent::Before { at: by(began, 59_000), start: None };
+        let before = Sent::Before { at: by(began, 59_000), start: None, taken: None };
         assert_eq!(asked(41, before), Some(Code::Expired), "{set}");
         assert_eq!(asked(42, Sent::OnArrival(by(began, -1_000))), Some(Code::Expired), "{set}");
-        let after = Sent::Before { at: by(began, 61_000), start: None };
+        let after = Sent::Before { at: by(began, 61_000), start: None, taken: None };
         assert_eq!(asked(43, after), None, "{set}");
         rig.pass(11_000);
         let now = Sent::OnArrival(rig.now.wall);

@@ -121,7 +121,11 @@ impl Rig {
     pub(super) fn request_of(&mut self, id: &str, sent_at: Option<Timestamp>, payload: &[u8]) {
         // AWS's clock and this host's show the same.
         let start = Some(Timestamp::from_millis(START));
-        let sent = sent_at.map_or(Sent::OnArrival(self.now.wall), |at| Sent::Before { at, start });
+        let sent = sent_at.map_or(Sent::OnArrival(self.now.wall), |at| Sent::Before {
+            at,
+            start,
+            taken: None,
+        });
         self.request_sent(id, sent, payload);
     }
 

@@ -396,10 +396,14 @@ mod tests {
             assert_eq!(read.refusal, name);
             assert!(crate::cli::dead_letters::HELP.contains(name), "{name}");
         }
-        // A name of another version is read as it stands.
-        let old = r#"{"id":1,"asset":"a","property":"b","time":0,"quality":"GOOD",
-            "data_type":"DOUBLE","value":null,"refusal":"unfit","reason":"because",
-            "first_attempt":0,"last_attempt":0,"attempts":1}"#;
-        assert_eq!(serde_json::from_str::<DeadLetterRecord>(old).unwrap().refusal, "unfit");
+        // What 0.1.0 called otherwise stood beside its own name in lists; a name of another version is
+        // read as it stands.
+        for (written, read) in [("unfit", "out_of_range"), ("of_tomorrow", "of_tomorrow")] {
+            let old = r#"{"id":1,"asset":"a","property":"b","time":0,"quality":"GOOD",
+                "data_type":"DOUBLE","value":null,"refusal":"NAME","reason":"because",
+                "first_attempt":0,"last_attempt":0,"attempts":1}"#
+                .replace("NAME", written);
+            assert_eq!(serde_json::from_str::<DeadLetterRecord>(&old).unwrap().refusal, read);
+        }
     }
 }

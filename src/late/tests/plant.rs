@@ -229,7 +229,7 @@ impl Plant {
     fn drain(&mut self) {
         while let Some(output) = self.late.poll_output() {
             match output {
-                Output::Append { file, row, line } => {
+                Output::Append { file, row, line, .. } => {
                     let file = self.files.entry(file).or_default();
                     assert!(!file.closed, "a row for a file that is closed");
                     file.written.push_str(&line);

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -241,7 +242,8 @@ impl DeadLetterFiles {
             Some(file) => file,
             None => {
                 make_folder(&self.folder)?;
-                let file = OpenOptions::new().create(true).append(true).open(self.path())?;
+                let file =
+                    OpenOptions::new().create(true).append(true).mode(0o600).open(self.path())?;
                 self.bytes = file.metadata()?.len();
                 self.drop_oldest_files()?;
                 self.file.insert(file)

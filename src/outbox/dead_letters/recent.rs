@@ -42,6 +42,28 @@ impl RecentRefusals {
     }
 }
 
+/// A letter that is no longer there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RemovedLetter {
+    asset: Uuid,
+    kind: &'static str,
+    /// When this process counted it.
+    at: Timestamp,
+}
+
+impl RemovedLetter {
+    pub(super) fn of(letter: &DeadLetter) -> Self {
+        let (asset, kind) = (letter.point.stream.asset, letter.refusal.label());
+        Self { asset, kind, at: letter.at }
+    }
+
+    /// One that is not kept in memory, of this process or an earlier one.
+    pub(super) fn of_record(record: &DeadLetterRecord) -> Option<Self> {
+        let (asset, kind) = record.asset.parse().ok().zip(record.kind())?;
+        Some(Self { asset, kind, at: Timestamp::from_millis(record.last_attempt) })
+    }
+}
+
 /// What was rejected lately.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
@@ -91,20 +113,15 @@ impl Recent {
     /// These letters are no longer there, `left` are, the oldest first.
     pub(super) fn remove<'a>(
         &mut self,
-        gone: &[DeadLetterRecord],
+        gone: &[RemovedLetter],
         left: impl DoubleEndedIterator<Item = &'a DeadLetter>,
     ) {
         let mut changed = BTreeSet::new();
-        let is_ours = |record: &&DeadLetterRecord| {
-            self.since.is_some_and(|since| record.last_attempt >= since.as_millis())
-        };
-        for record in gone.iter().filter(is_ours) {
-            let refusal = RejectReason::ALL.iter().find(|it| it.label() == record.refusal);
-            let Some((asset, refusal)) = record.asset.parse().ok().zip(refusal) else { continue };
-            let key = (asset, refusal.label());
+        let is_ours = |letter: &&RemovedLetter| self.since.is_some_and(|since| letter.at >= since);
+        for RemovedLetter { asset, kind, at } in gone.iter().filter(is_ours) {
+            let key = (*asset, *kind);
             let Some(entry) = self.entries.get_mut(&key) else { continue };
-            let at = bucket(Timestamp::from_millis(record.last_attempt));
-            if let Some(values) = entry.buckets.get_mut(&at) {
+            if let Some(values) = entry.buckets.get_mut(&bucket(*at)) {
                 *values = values.saturating_sub(1);
                 changed.insert(key);
             }

@@ -1,14 +1,13 @@
 //! The outbox's folder: its lock, and opening or repairing the store.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
-use super::INBOUND_FOLDER;
 use super::books::{Books, BooksState};
 use super::disk_writer::catch_panic;
 use super::inbound::{self, InboundReader};
@@ -16,6 +15,7 @@ use super::owner;
 use super::raw::{self, Damage, StoreMeta};
 use super::repair::{self, POINTS, RepairResult};
 use super::store::{FORMAT, FjallStore, Store, StoreError, StoreOpener};
+use super::{INBOUND_FOLDER, LATE_FOLDER, LETTERS_FOLDER};
 
 /// The store's own mark. Another number in it is another version's of the store.
 const MARK: &str = "version";
@@ -77,9 +77,25 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
     options.create(true).truncate(false).write(true).mode(0o600);
     let file = options.open(&path).or_else(|_| File::open(&path)).map_err(disk)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => {
+            tighten(folder);
+            Ok(file)
+        }
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked),
         Err(TryLockError::Error(error)) => Err(disk(error)),
+    }
+}
+
+/// Closes our own folders to other users: an earlier version made them by the umask alone. The folder
+/// around them may be somebody's mount, whose mode is theirs.
+fn tighten(folder: &Path) {
+    for name in [repair::POINTS, LETTERS_FOLDER, INBOUND_FOLDER, LATE_FOLDER] {
+        let path = folder.join(name);
+        let is_open = fs::symlink_metadata(&path)
+            .is_ok_and(|found| found.is_dir() && found.permissions().mode() & 0o077 != 0);
+        if is_open && let Err(error) = fs::set_permissions(&path, Permissions::from_mode(0o700)) {
+            warn!("other users can read {}, which cannot be changed: {error}", path.display());
+        }
     }
 }
 

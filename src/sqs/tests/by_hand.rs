@@ -71,7 +71,13 @@ impl Process {
 }
 
 impl QueueDoor {
-    pub(crate) fn new(seed: u64, now: Duration, time_at_start: Option<Timestamp>) -> Self {
+    /// AWS's clock is `ahead` by so many milliseconds, and tells the time if it tells what it was at the
+    /// start.
+    pub(crate) fn new(
+        seed: u64,
+        (now, ahead): (Duration, i64),
+        time_at_start: Option<Timestamp>,
+    ) -> Self {
         let cloud = Cloud::new(State {
             now,
             rng: fastrand::Rng::with_seed(seed ^ 2),
@@ -84,6 +90,7 @@ impl QueueDoor {
             waits: BTreeSet::new(),
             corners: BTreeSet::new(),
             time_at_start,
+            ahead,
         });
         let process = Process::start(&cloud);
         let (answered, lapses) = (BTreeSet::new(), BTreeSet::new());
@@ -117,8 +124,8 @@ impl QueueDoor {
         while let Ok(request) = self.process.requests.try_recv() {
             let id = request.id.parse().unwrap();
             self.cloud.state().lost.remove(&id);
-            let QueueRequest { sent_at: at, time_at_start: start, .. } = request;
-            taken.push((id, Sent::Before { at, start }));
+            let QueueRequest { sent_at: at, time_at_start: start, deleted_at, .. } = request;
+            taken.push((id, Sent::Before { at, start, taken: deleted_at }));
         }
         taken
     }

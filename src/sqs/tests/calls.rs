@@ -52,7 +52,7 @@ async fn messages_are_asked_for_by_a_long_poll_with_the_time_they_were_sent() {
         )
     })
     .await;
-    let received = client(&stub).receive().await.unwrap();
+    let received = client(&stub).receive().await.unwrap().messages;
     let sent = received.iter().map(|one| one.request.sent_at.as_millis()).collect::<Vec<_>>();
     // One whose age is unknown is as old as can be.
     assert_eq!(sent, [1_790_000_000_123, 0]);
@@ -89,7 +89,8 @@ async fn the_time_at_the_start_is_read_from_the_dates_of_answers() {
     let mut last = i64::MAX;
     for (hour, earliest) in [(2, 2), (1, 1), (3, 1), (-1, -1)] {
         ahead.store(hour * 3_600_000, Ordering::Relaxed);
-        client.receive().await.unwrap();
+        let received = client.receive().await.unwrap().at.unwrap().as_millis();
+        assert!((received - wall() - hour * 3_600_000).abs() < 30_000, "its own date");
         let told = client.time_at_start().unwrap().as_millis();
         assert!(told <= last, "an answer that took longer tells less");
         last = told;
@@ -113,7 +114,7 @@ async fn only_what_the_answer_names_is_deleted_or_sent() {
     .await;
     let client = client(&stub);
     let receipts = ["r-0", "r-1", "r-2"].map(str::to_owned).to_vec();
-    let deleted = client.delete(receipts.clone()).await.unwrap();
+    let deleted = client.delete(receipts.clone()).await.unwrap().results;
     let went =
         |results: &[Result<(), ApiFault>]| results.iter().map(Result::is_ok).collect::<Vec<_>>();
     assert_eq!(went(&deleted), [true, false, false]);
@@ -133,7 +134,7 @@ async fn an_answer_that_says_nothing_is_no_success() {
     for body in ["{}", "<html>welcome</html>", ""] {
         let stub = Stub::start(move |_| StubReply::text(200, body)).await;
         let deleted = client(&stub).delete(vec!["r-0".to_owned()]).await;
-        let well = deleted.is_ok_and(|results| results.iter().all(Result::is_ok));
+        let well = deleted.is_ok_and(|deleted| deleted.results.iter().all(Result::is_ok));
         assert!(!well, "{body:?}");
     }
 }
@@ -165,7 +166,7 @@ async fn calls_go_to_the_url_of_the_queue_unless_another_endpoint_is_set() {
     for endpoint in [None, Some(of_environment.url())] {
         let config = config(endpoint.as_deref());
         let client = SqsQueues::with(&config, queue.parse().unwrap(), None).unwrap();
-        assert_eq!(client.receive().await.unwrap(), []);
+        assert_eq!(client.receive().await.unwrap().messages, []);
     }
     assert_eq!((of_url.requests().len(), of_environment.requests().len()), (1, 1));
     let asked = &of_url.requests()[0].headers["authorization"];

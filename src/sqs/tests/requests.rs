@@ -44,7 +44,7 @@ async fn what_is_not_deleted_is_not_handed_over() {
 #[tokio::test]
 async fn a_deletion_that_is_not_answered_in_time_counts_as_none() {
     let queues = FakeQueues {
-        deletion: Deletion::NeverAnswered,
+        deletion: DeletionAnswer::NeverAnswered,
         ..queues(vec![Ok(vec![message("a", READABLE)])])
     };
     let status = status();
@@ -64,6 +64,27 @@ async fn what_was_hidden_too_long_ago_is_not_handed_over_although_it_is_deleted(
         let all = handed_over(Arc::new(queues), status.clone()).await;
         assert_eq!(ids(&all), expected);
         assert_eq!(status.figures().not_deleted, 1 - expected.len() as u64);
+    }
+}
+
+/// The host was stopped (a snapshot, a migration), and its clocks with it: the answer lay in its socket.
+#[tokio::test]
+async fn what_aws_says_was_hidden_too_long_ago_is_not_handed_over() {
+    let at = |seconds: i64| Some(Timestamp::from_millis(1_000_000 + seconds * 1_000));
+    for (received, deleted, expected) in [
+        (at(0), at(44), vec!["a"]),
+        (at(0), at(45), Vec::new()),
+        (None, at(300), vec!["a"]),
+        (at(0), None, vec!["a"]),
+    ] {
+        let queues = FakeQueues {
+            dates: (received, deleted),
+            ..queues(vec![Ok(vec![message("a", READABLE)])])
+        };
+        let all = handed_over(Arc::new(queues), status()).await;
+        assert_eq!(ids(&all), expected);
+        // Its age is judged by that.
+        assert!(all.iter().all(|request| request.deleted_at == deleted));
     }
 }
 

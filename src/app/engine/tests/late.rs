@@ -6,7 +6,7 @@ use super::*;
 use crate::app::late::Outcome;
 use crate::late::report::RowRefusal;
 use crate::late::{self, FileName};
-use crate::time::Now;
+use crate::time::{Now, Timestamp};
 
 const DAY: u64 = 86_400;
 
@@ -59,4 +59,34 @@ async fn rows_that_a_job_rejects_are_told_as_any_rejected_value() {
     assert_eq!(engine.dead_letters.len(), 1);
     let told = format!("{:?}", engine.rejection_lines);
     assert!(told.contains(&Uuid::from_u128(1).to_string()), "{told}");
+}
+
+/// Its values went by file ever after, and the rejection stood until its letter was dropped.
+#[tokio::test]
+async fn a_rejection_ends_with_the_file_that_takes_a_later_value() {
+    let (engine, _published) = engine();
+    let now = engine.clock.now();
+    let mut engine = with_files(engine, now);
+    let point = old(&engine, 9);
+    let stream = point.stream;
+    let refusal = RowRefusal { reason: "no such asset".to_owned(), is_named: true };
+    let rows = vec![(point.clone(), refusal)];
+    engine
+        .handle_late_done(Ok(LateDone::Step(FileName::new(1, 1), Outcome::Refused(rows))))
+        .unwrap();
+    let mut through = |number: u64, time: Timestamp, is_lost: bool| {
+        let file = FileName::new(number, 1);
+        let key = Point { time, ..point.clone() }.key();
+        let line = "a row".to_owned();
+        engine.handle_late_output(late::Output::Append { file, row: number, line, key });
+        engine.handle_late_output(match is_lost {
+            true => late::Output::Lost { file, rows: 1 },
+            false => late::Output::Delivered { file, taken: 1, refused: 0 },
+        });
+        engine.dead_letters.last_of(stream).is_some()
+    };
+    let later = point.time.plus(Duration::from_secs(1));
+    assert!(through(2, point.time, false), "the very value again");
+    assert!(through(3, later, true), "it never came there");
+    assert!(!through(4, later, false));
 }

@@ -31,7 +31,7 @@ impl Doors {
         let slack = fastrand::Rng::with_seed(seed ^ 3).i64(0..3_000);
         let time_at_start = Timestamp::from_millis(START + aws_ahead + slack);
         let time_at_start = (!seed.is_multiple_of(5)).then_some(time_at_start);
-        let queue = QueueDoor::new(seed, since_1970(now), time_at_start);
+        let queue = QueueDoor::new(seed, (since_1970(now), aws_ahead), time_at_start);
         let mut doors = Self { iot: IotDoor::new(seed), queue };
         doors.iot.connect();
         doors

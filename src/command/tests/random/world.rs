@@ -145,6 +145,8 @@ pub(super) struct World {
     aws_ahead: i64,
     doors: Doors,
     requests: Vec<Sent>,
+    /// What the plant's server can take of the request at hand.
+    uplink: Uplink,
     /// The request at hand, and what it published.
     at_hand: Option<(usize, bool)>,
     /// When each metric was written by this process.
@@ -196,6 +198,7 @@ impl World {
             aws_ahead,
             doors: Doors::new(seed, now, aws_ahead),
             requests: Vec::new(),
+            uplink: Uplink::Open,
             at_hand: None,
             corners: BTreeSet::new(),
             violations: Vec::new(),
@@ -428,11 +431,13 @@ impl World {
         while let Some(output) = self.bridge.poll_command() {
             match output {
                 Output::Publish(key, message) => {
+                    let sent = self.fate_of_sending();
                     match plant::read(&message.message) {
+                        Ok(_) if sent.is_err() => self.unsent(),
                         Ok(command) => self.published(&command),
                         Err(what) => self.violations.push(format!("it published {what}")),
                     }
-                    self.bridge.handle_sending(&key, Ok(()), self.now);
+                    self.bridge.handle_sending(&key, sent, self.now);
                 }
                 Output::Started { key, value, .. } => {
                     let id: usize = key.id.parse().unwrap();

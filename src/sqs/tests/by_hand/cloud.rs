@@ -37,6 +37,16 @@ pub(super) struct State {
     pub(super) corners: BTreeSet<&'static str>,
     /// What the answers tell of the time.
     pub(super) time_at_start: Option<Timestamp>,
+    /// By how many milliseconds its clock is ahead.
+    pub(super) ahead: i64,
+}
+
+impl State {
+    /// The date of an answer; none where answers tell no time.
+    fn date(&self) -> Option<Timestamp> {
+        let millis = i64::try_from(self.now.as_millis()).unwrap() + self.ahead;
+        self.time_at_start.map(|_| Timestamp::from_millis(millis / 1_000 * 1_000))
+    }
 }
 
 /// The queues; clones share them.
@@ -94,7 +104,7 @@ enum Known {
 }
 
 impl CommandQueues for Cloud {
-    async fn receive(&self) -> Result<Vec<ReceivedMessage>, ApiFault> {
+    async fn receive(&self) -> Result<Received, ApiFault> {
         let fate = self.fate();
         if fate < 5 {
             return Err(fault());
@@ -116,6 +126,7 @@ impl CommandQueues for Cloud {
             if some.is_empty() { Poll::Pending } else { Poll::Ready(Ok(some)) }
         });
         let messages = messages.await?;
+        let at = self.state().date();
         // They took long to arrive, or did not.
         match fate {
             5 => {
@@ -130,14 +141,15 @@ impl CommandQueues for Cloud {
                 id: id.to_string().into(),
                 sent_at: Timestamp::from_millis(sent),
                 time_at_start: None,
+                deleted_at: None,
                 body,
             },
             receipt: id.to_string(),
         });
-        Ok(received.collect())
+        Ok(Received { messages: received.collect(), at })
     }
 
-    async fn delete(&self, receipts: Vec<String>) -> Result<Vec<Result<(), ApiFault>>, ApiFault> {
+    async fn delete(&self, receipts: Vec<String>) -> Result<Deleted, ApiFault> {
         let fate = self.fate();
         let (done, known) = match fate {
             0..2 => (false, Known::No),
@@ -159,12 +171,13 @@ impl CommandQueues for Cloud {
                 one.unwrap().deleted = true;
             }
         }
+        let at = self.state().date();
         match known {
-            Known::Yes => Ok(vec![Ok(()); receipts.len()]),
+            Known::Yes => Ok(Deleted { results: vec![Ok(()); receipts.len()], at }),
             Known::No => {
                 self.state().corners.insert("a deletion that failed or seemed to");
                 // Of the last one nothing is said.
-                Ok(vec![Err(fault()); receipts.len() - 1])
+                Ok(Deleted { results: vec![Err(fault()); receipts.len() - 1], at })
             }
             Known::Never => pending().await,
         }

@@ -12,7 +12,9 @@ impl World {
             Door::Iot => {
                 let timeout = WriteRequest::parse(request.payload.as_bytes()).unwrap().timeout;
                 if self.doors.iot.ask(id, timeout, self.now.instant) {
-                    self.deliver(id, request::Sent::OnArrival(self.now.wall));
+                    let sent = self.now.wall;
+                    self.travel();
+                    self.deliver(id, request::Sent::OnArrival(sent));
                 }
             }
             Door::Queue => {
@@ -29,7 +31,32 @@ impl World {
         sent.map_or(request::Sent::OnArrival(self.now.wall), |at| request::Sent::Before {
             at: Timestamp::from_millis(at),
             start,
+            taken: None,
         })
+    }
+
+    /// Some requests are long on their way: the connection tells that it was silent meanwhile.
+    fn travel(&mut self) {
+        if self.rng.u8(..) < 40 {
+            let millis = self.rng.u64(1..30_000);
+            self.pass(millis);
+            self.corners.insert("long on its way from AWS IoT");
+        }
+    }
+
+    /// Whether the client gets a command.
+    pub(super) fn fate_of_sending(&mut self) -> Result<(), Unsent> {
+        match self.rng.u8(..) {
+            0..8 => Err(Unsent::NoSession),
+            8..16 => Err(Unsent::Late),
+            _ => Ok(()),
+        }
+    }
+
+    /// The command of the request at hand is not sent after all.
+    pub(super) fn unsent(&mut self) {
+        self.at_hand = self.at_hand.map(|(id, _)| (id, true));
+        self.corners.insert("not sent after all");
     }
 
     /// A request has left its door.
@@ -62,7 +89,13 @@ impl World {
         let envelope = Envelope { key, sent };
         let payload = request.payload.clone();
         self.at_hand = Some((id, false));
-        self.bridge.handle_request(envelope, payload.as_bytes(), &[Uplink::Open], self.now);
+        self.uplink = match self.rng.u8(..) {
+            0..6 => Uplink::Down,
+            6..12 => Uplink::Full,
+            _ => Uplink::Open,
+        };
+        let uplinks = [self.uplink];
+        self.bridge.handle_request(envelope, payload.as_bytes(), &uplinks, self.now);
     }
 
     /// The doors go on as far as they can at this moment.

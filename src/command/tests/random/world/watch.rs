@@ -19,6 +19,9 @@ impl World {
         if now >= request.until || request.sent.is_some_and(|sent| sent < self.began) {
             wrong.push("it is expired");
         }
+        if self.uplink != Uplink::Open {
+            wrong.push("its server takes nothing");
+        }
         if !self.active || self.stopped || self.clocks == ClockAgreement::Differ {
             wrong.push("nobody is to act");
         }
