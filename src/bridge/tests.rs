@@ -36,6 +36,7 @@ mod repeated;
 mod spellings;
 mod standby;
 mod times;
+mod untyped;
 mod values;
 mod weather;
 

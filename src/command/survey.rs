@@ -215,6 +215,7 @@ mod tests {
             limit.properties.extend(high.map(|high| StaticProperty {
                 name: "engHigh".into(),
                 datatype: Some(DataType::Double),
+                is_typed: true,
                 value: Some(Value::Double(high)),
                 rejected_value: None,
             }));

@@ -377,7 +377,11 @@ impl BirthReader<'_> {
         let instance = Instance {
             definition: definition.map(|found| Arc::clone(&found.name)),
             version: template::version(value, self.findings),
-            parameters: template::parameters(value, self.findings),
+            parameters: template::parameters(
+                value,
+                definition.map(|found| &**found),
+                self.findings,
+            ),
             template,
             members,
             number: id.0,

@@ -143,6 +143,8 @@ pub struct StaticProperty {
     pub name: Arc<str>,
     /// Declared or inferred type.
     pub datatype: Option<DataType>,
+    /// Whether its sender or its definition declares the type.
+    pub is_typed: bool,
     /// Its value; none where it is null, absent, or none of its type.
     pub value: Option<Value>,
     /// What is none of its type, as it came.
@@ -156,7 +158,7 @@ pub struct Data {
     pub source: Source,
     /// In the payload's order.
     pub samples: Vec<(Slot, Sample)>,
-    /// Parameters and static properties with new values.
+    /// Parameters and static properties with new values. Of late data those that bear a timestamp.
     pub attributes: Vec<AttributeSample>,
     /// Their order relative to earlier data.
     pub order: SequenceOrder,
@@ -242,6 +244,9 @@ pub struct Sample {
     pub without_value: bool,
     /// In data without a value: it is the leaf's own quality that is said.
     pub own_alone: bool,
+    /// In data of a leaf whose birth told no type: the one that it declares, or that its field
+    /// suggests.
+    pub datatype: Option<DataType>,
 }
 
 /// Quality as the sender gives it, by the table of Sparkplug and of Ignition's codes.

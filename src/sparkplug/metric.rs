@@ -76,7 +76,7 @@ pub(crate) fn properties(
         };
         let field = wire.value.as_ref().map(WireField::of_property);
         let field = field.filter(|_| wire.is_null != Some(true));
-        properties.push(property(name.into(), wire.r#type, field, findings));
+        properties.push(property(name.into(), DataType::declared(wire.r#type), field, findings));
     }
     properties
 }
@@ -84,11 +84,12 @@ pub(crate) fn properties(
 /// A property or a parameter.
 pub(crate) fn property(
     name: Arc<str>,
-    declared: Option<u32>,
+    declared: Option<DataType>,
     field: Option<WireField<'_>>,
     findings: &mut FindingCounts,
 ) -> StaticProperty {
-    let datatype = DataType::declared(declared).or_else(|| field.and_then(WireField::inferred));
+    let is_typed = declared.is_some();
+    let datatype = declared.or_else(|| field.and_then(WireField::inferred));
     let mut rejected_value = None;
     let value = match (field, datatype) {
         // Sets of properties within properties have no value of their own.
@@ -104,7 +105,7 @@ pub(crate) fn property(
             }
         },
     };
-    StaticProperty { name, datatype, value, rejected_value }
+    StaticProperty { name, datatype, is_typed, value, rejected_value }
 }
 
 /// `millis` where it is a time; zero is none [payloads-metric-timestamp-in-UTC].
@@ -183,10 +184,9 @@ pub(crate) fn says_quality_alone(metric: &wire::Metric) -> bool {
     is_empty && says_quality(metric)
 }
 
-/// Whether a metric says its quality.
+/// Whether a metric says its quality, so that it can be read.
 pub(crate) fn says_quality(metric: &wire::Metric) -> bool {
-    let mut keys = metric.properties.iter().flat_map(|set| &set.keys);
-    keys.any(|key| key == quality::QUALITY.as_bytes())
+    metric.properties.as_deref().is_some_and(quality::is_among)
 }
 
 /// Whether a leaf in data says its quality, and nothing of its value.
@@ -266,6 +266,7 @@ pub(crate) fn sample(
         alarm,
         without_value: false,
         own_alone: false,
+        datatype: None,
     }
 }
 
@@ -298,7 +299,7 @@ mod tests {
     #[test]
     fn a_property_that_is_none_of_its_type_keeps_what_came() {
         let mut findings = FindingCounts::default();
-        let int32 = Some(DataType::Int32 as u32);
+        let int32 = Some(DataType::Int32);
         let mut of = |field| property("Rated".into(), int32, Some(field), &mut findings);
         let text = of(WireField::String(b"2 MW"));
         let came = Value::String("2 MW".into());

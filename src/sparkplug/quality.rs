@@ -103,14 +103,31 @@ fn bits(integer: u64) -> Option<u32> {
     u32::try_from(signed).ok().or_else(|| i32::try_from(signed).ok().map(|code| code as u32))
 }
 
-/// The quality among `properties`; good where there is none.
+/// The quality among `properties`; good where there is none. A key that has no value beside it says
+/// that there is a quality, and not which.
 pub(crate) fn of_properties(
     properties: Option<&PropertySet>,
     findings: &mut FindingCounts,
 ) -> SparkplugQuality {
-    let place = |set: &PropertySet| set.keys.iter().position(|key| key == QUALITY.as_bytes());
-    let property = properties.and_then(|set| set.values.get(place(set)?));
-    property.map_or(SparkplugQuality::Good, |property| of_property(property, findings))
+    let Some(set) = properties else { return SparkplugQuality::Good };
+    let Some(place) = place(set) else { return SparkplugQuality::Good };
+    match set.values.get(place) {
+        Some(property) => of_property(property, findings),
+        None => {
+            findings.note(Finding::UnknownQuality);
+            SparkplugQuality::Uncertain
+        }
+    }
+}
+
+/// Whether there is a quality among `properties` that can be read: not null, nor a key alone.
+pub(crate) fn is_among(properties: &PropertySet) -> bool {
+    let said = place(properties).and_then(|place| properties.values.get(place));
+    said.is_some_and(|said| said.value.is_some() && said.is_null != Some(true))
+}
+
+fn place(set: &PropertySet) -> Option<usize> {
+    set.keys.iter().position(|key| key == QUALITY.as_bytes())
 }
 
 fn of_property(property: &PropertyValue, findings: &mut FindingCounts) -> SparkplugQuality {

@@ -210,7 +210,7 @@ fn read(name: Arc<str>, template: &wire::Template, findings: &mut FindingCounts)
         name,
         version: version(template, findings),
         parent: parent.map(Into::into),
-        parameters: parameters(template, findings),
+        parameters: parameters(template, None, findings),
         members,
         base: None,
     }
@@ -235,7 +235,7 @@ fn member(name: Arc<str>, wire: &wire::Metric, findings: &mut FindingCounts) -> 
 
 /// What a definition says of an instance within it, if that is anything.
 fn said(nested: &wire::Template, findings: &mut FindingCounts) -> Option<Arc<Definition>> {
-    let parameters = parameters(nested, findings);
+    let parameters = parameters(nested, None, findings);
     let mut members: Vec<Member> = Vec::new();
     for wire in nested.metrics.iter().take(limits::LEAVES) {
         if let Some(name) = metric::name(wire.name.as_deref(), findings) {
@@ -252,9 +252,11 @@ fn said(nested: &wire::Template, findings: &mut FindingCounts) -> Option<Arc<Def
     })
 }
 
-/// The parameters of a template [payloads-template-definition-parameters].
+/// The parameters of a template [payloads-template-definition-parameters]. Those of an instance that
+/// say no type are of the one that its definition declares.
 pub(crate) fn parameters(
     template: &wire::Template,
+    definition: Option<&Definition>,
     findings: &mut FindingCounts,
 ) -> Vec<StaticProperty> {
     let mut parameters = Vec::with_capacity(template.parameters.len());
@@ -267,7 +269,11 @@ pub(crate) fn parameters(
             continue;
         };
         let arm = wire.value.as_ref().map(super::value::WireField::of_parameter);
-        parameters.push(metric::property(name.into(), wire.r#type, arm, findings));
+        let declared = DataType::declared(wire.r#type).or_else(|| {
+            let mut defined = definition?.parameters.iter();
+            defined.find(|defined| *defined.name == *name)?.datatype
+        });
+        parameters.push(metric::property(name.into(), declared, arm, findings));
     }
     parameters
 }

@@ -9,6 +9,7 @@ mod define;
 mod losses;
 mod own_tags;
 mod tags;
+mod untyped;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use self::define::{DefinePass, define_pass};
 pub(super) use self::losses::unmappable;
 use self::losses::{NullInstances, holds_known};
 pub(super) use self::tags::{declared_unit, form, has_instances, statics, tags, unit};
+pub(super) use self::untyped::{form_among, is_replaced, known_forms, takes};
 use super::assets::{self, AssetIx, AssetKind};
 use super::caps::Cap;
 use super::counts::DropReason;
@@ -85,7 +87,7 @@ pub(super) struct Layout {
     /// By the number of an instance: its asset, and the names of the members down to it where it
     /// has none of its own.
     pub instances: Vec<Option<InstancePlace>>,
-    /// Where leaves are that have static properties, and no place for their values.
+    /// Where leaves are that have static properties or no type, and no place for their values.
     pub unplaced: Unplaced,
     /// The assets of instances that are null, and of which nothing else is known.
     pub null_instances: NullInstances,
@@ -452,7 +454,7 @@ impl<'a> LayoutBuilder<'a> {
         metric: &BirthMetric,
         (datatype, sample): (Option<SparkplugType>, &Sample),
     ) -> LeafPlace {
-        let Some(form) = form(self.config, datatype) else {
+        let Some(form) = self.form_of(spot, (datatype, sample)) else {
             if !sample.without_value {
                 self.lacks_form(spot, &[], datatype);
             }

@@ -357,6 +357,12 @@ impl DesiredModels {
         self.look_up(ix, wanted).ok()
     }
 
+    /// As [`find`](Self::find), among what was asked for since the start: without making an id.
+    pub fn find_asked(&self, ix: ModelIx, wanted: PropertyRequest<'_>) -> Option<PropertyIx> {
+        let model = self.get(ix);
+        model.index.by_path(wanted, &model.properties)
+    }
+
     /// The property `wanted` of a model, or the id that it would have.
     fn look_up(&self, ix: ModelIx, wanted: PropertyRequest<'_>) -> Result<PropertyIx, Uuid> {
         let model = self.get(ix);

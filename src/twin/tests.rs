@@ -9,6 +9,7 @@ mod full;
 mod growth;
 mod late;
 mod latest;
+mod left_out;
 mod likeness;
 mod lookups;
 mod lost;
@@ -292,7 +293,7 @@ fn text(text: &str) -> Value {
 
 fn property(name: &str, datatype: DataType, value: impl Into<Option<Value>>) -> StaticProperty {
     let (datatype, value) = (Some(datatype), value.into());
-    StaticProperty { name: name.into(), datatype, value, rejected_value: None }
+    StaticProperty { name: name.into(), datatype, is_typed: true, value, rejected_value: None }
 }
 
 fn leaf(slot: u32, name: &str, datatype: DataType, sample: Sample) -> BirthMetric {

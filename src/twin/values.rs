@@ -14,6 +14,7 @@ mod reread;
 mod restored;
 mod rewrite;
 mod times;
+mod untyped;
 
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -67,7 +68,7 @@ pub(super) struct SourceValues {
     times_since_birth: Option<Box<TimesSinceBirth>>,
     /// Where its instances are, by their numbers.
     instances: Vec<Option<InstancePlace>>,
-    /// Where leaves are that have static properties, and no place for their values.
+    /// Where leaves are that have static properties or no type, and no place for their values.
     unplaced: Unplaced,
     /// The time of its latest birth as sent, until what that says more than once has followed as data.
     birth_sent: Option<Timestamp>,
@@ -157,6 +158,9 @@ impl Twin {
     }
 
     pub(super) fn data_received(&mut self, data: &Data, sent_early: &[Option<Key>], now: Now) {
+        if let Some(values) = self.sources.get_mut(&data.source) {
+            values.place_untyped(&mut self.writer, &self.config, data, now);
+        }
         if !data.attributes.is_empty() {
             self.attributes_received(data, now);
         }
@@ -413,7 +417,8 @@ impl SourceValues {
         let time = match leaf.time.cmp(&sample.time) {
             _ if leaf.is_new() || is_ahead(leaf.time, now) => sample.time,
             Ordering::Less => sample.time,
-            Ordering::Equal | Ordering::Greater if leaf.quality == value.tqv.quality => leaf.time,
+            // What stands there is its own, and not history.
+            _ if leaf.shows_its_own() && leaf.quality == value.tqv.quality => leaf.time,
             Ordering::Equal | Ordering::Greater => leaf.time.plus(TICK),
         };
         let tqv = Tqv { time, ..value.tqv };

@@ -100,5 +100,6 @@ fn absent_sample(inherited: Inherited) -> Sample {
         alarm: false,
         without_value: !inherited.null,
         own_alone: false,
+        datatype: None,
     }
 }

@@ -182,6 +182,9 @@ fn absent_quality_is_good() {
     good(Metric::new("m", 1_i32).property("quality", 0_i32).property("QUALITY", "Bad"));
     let mut keys_alone = Metric::new("m", 1_i32).quality(0).into_wire();
     keys_alone.properties.as_mut().unwrap().values.clear();
-    good(Metric::from(keys_alone));
     assert_eq!(findings, FindingCounts::default());
+    // There is one, and nobody knows which.
+    let quality = of_properties(keys_alone.properties.as_deref(), &mut findings);
+    assert_eq!(quality, SparkplugQuality::Uncertain);
+    assert_eq!(findings.count(Finding::UnknownQuality), 1);
 }

@@ -70,16 +70,20 @@ pub(super) fn read_until(
     let order = message.order;
     // What waited for this birth means by it what it meant before.
     let unchecked = order == SequenceOrder::Late;
-    let DataRead { mut samples, attributes, triggers, unknown, excluded, skipped } =
+    let DataRead { mut samples, mut attributes, triggers, unknown, excluded, skipped } =
         table.read(message.payload, unchecked, inherited, &mut notes.findings);
+    if order.is_past() && message.own_time().is_none() {
+        // Only a timestamp of its sender's, be it a metric's own, could show that it is later than
+        // what is known.
+        let arrival = message.time();
+        let timeless = samples.iter_mut().filter(|(_, sample)| sample.time == arrival);
+        timeless.for_each(|(_, sample)| sample.historical = true);
+        attributes.retain(|attribute| attribute.time != arrival);
+    }
     if let Some(latest) = birth.map(|birth| birth.minus(Duration::from_millis(1))) {
         for (_, sample) in &mut samples {
             sample.time = sample.time.min(latest);
         }
-    }
-    if order.is_past() && message.own_time().is_none() {
-        // Only its sender's timestamp could show that it is later than what is known.
-        samples.iter_mut().for_each(|(_, sample)| sample.historical = true);
     }
     let of = triggers.into_iter().map(|trigger| (source.device.clone(), trigger));
     notes.unknown.extend(of);

@@ -4,6 +4,7 @@ use rustc_hash::FxHashSet;
 
 use super::*;
 use crate::sparkplug::event::AttributeKind;
+use crate::sparkplug::value::WireField;
 
 pub(super) struct DataReader<'a> {
     pub(super) table: &'a mut BirthTable,
@@ -123,9 +124,10 @@ impl DataReader<'_> {
     }
 
     /// Whether a metric is an instance whose members nobody knows: its birth said that it was null,
-    /// and not of which template.
+    /// and not of which template, or of no type at all.
     fn is_instance_of_null(&self, slot: Slot, metric: &wire::Metric) -> bool {
-        self.table.datatype(slot) == Some(DataType::Template) && metric::template(metric).is_some()
+        let born = self.table.datatype(slot);
+        born.is_none_or(|born| born == DataType::Template) && metric::template(metric).is_some()
     }
 
     fn read_leaf(&mut self, slot: Slot, metric: &wire::Metric, inherited: Inherited) {
@@ -134,10 +136,14 @@ impl DataReader<'_> {
         if declared.is_some() && born.is_some() && declared != born && !metric::is_alarm(metric) {
             self.findings.note_with_example(Finding::ChangedDatatype, || metric::label(metric));
         }
-        let sample = match metric::is_quality_of_leaf(metric) {
+        // What the birth could not tell, data tells.
+        let suggested = || WireField::of_metric(metric.value.as_ref()?).inferred();
+        let told = if born.is_none() { declared.or_else(suggested) } else { None };
+        let mut sample = match metric::is_quality_of_leaf(metric) {
             true => metric::quality_of_leaf(metric, inherited, self.findings),
-            false => metric::sample(metric, born.or(declared), inherited, self.findings),
+            false => metric::sample(metric, born.or(told), inherited, self.findings),
         };
+        sample.datatype = told.filter(|_| sample.value.is_some());
         if sample.without_value && sample.historical {
             self.read.skipped += 1;
             return self.findings.note_with_example(Finding::NoValue, || metric::label(metric));
@@ -221,7 +227,7 @@ impl DataReader<'_> {
         let changed = self.table.set_quality(id, own, metric::says_quality(metric));
         let holder = AttributeHolder::Instance(id.0);
         if let Some(wire::metric::Value::TemplateValue(value)) = &metric.value {
-            let parameters = template::parameters(value, self.findings);
+            let parameters = template::parameters(value, None, self.findings);
             self.add_attributes((holder, AttributeKind::Parameter), own.time, parameters);
         }
         let properties = metric::properties(metric, self.findings);

@@ -38,17 +38,16 @@ impl<'a> LayoutBuilder<'a> {
 
     /// An attribute. The default is the definition's alone: an instance that came first would
     /// otherwise speak for all that follow.
-    pub(super) fn attribute(
-        &mut self,
-        PendingAttribute { spot, role, path, property: sent, if_absent }: PendingAttribute<'a>,
-    ) {
+    pub(super) fn attribute(&mut self, pending: PendingAttribute<'a>) {
+        let (form, others) = self.forms_of_attribute(&pending);
+        let PendingAttribute { spot, role, path, property: sent, if_absent } = pending;
+        self.null_others(spot, sent, &if_absent, others);
         let long = |value: &Value| match value {
             Value::DataSet(_) | Value::Array(_) => {
                 mapping::convert(Some(value), SparkplugQuality::Good, ValueForm::String).is_err()
             }
             _ => false,
         };
-        let form = form(self.config, sent.datatype);
         if form.is_none() && (sent.datatype.is_some() || sent.value.is_some())
             || sent.value.as_ref().is_some_and(long)
         {
@@ -72,6 +71,30 @@ impl<'a> LayoutBuilder<'a> {
             Err(cap) => {
                 self.path = path;
                 self.exceed_cap(spot, cap);
+            }
+        }
+    }
+
+    /// What a machine says of an attribute is all that there is of it: of another type it is null,
+    /// where that has a default; of one that is null and says no type, whatever there is.
+    fn null_others(
+        &mut self,
+        spot: Spot,
+        sent: &StaticProperty,
+        if_absent: &AttributeDeclaration,
+        others: Vec<(ValueForm, PropertyIx)>,
+    ) {
+        if *if_absent != AttributeDeclaration::Null {
+            return;
+        }
+        let says_nothing = sent.value.is_none() && sent.rejected_value.is_none();
+        for (form, property) in others {
+            let has = self.world.models.get(spot.model).properties.get(property.0 as usize);
+            let has_default = has.is_some_and(|has| has.default().is_some());
+            if has_default || says_nothing && !sent.is_typed {
+                let target = LeafTarget { asset: spot.asset, property, form };
+                let declared = AttributeDeclaration::Null;
+                self.attributes.push(AttributeTarget { target, declared });
             }
         }
     }

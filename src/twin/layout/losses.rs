@@ -43,11 +43,13 @@ impl LayoutBuilder<'_> {
         unmappable.get_or_insert_with(|| self::unmappable(&format!("{address}/{path}"), datatype));
     }
 
-    /// Notes where a leaf is that has static properties, but no place for its values: data may change
-    /// them.
+    /// Notes where a leaf is that has static properties or no type, and no place for its values: data
+    /// may change them, or tell the type.
     pub(super) fn note_unplaced(&mut self, spot: Spot, slot: Slot, metric: &BirthMetric) {
         let place = self.places.get(slot.0 as usize);
-        if matches!(place, Some(LeafPlace::None(_))) && !metric.properties.is_empty() {
+        let untyped = matches!(metric.content, Content::Leaf { datatype: None, .. });
+        let may_change = untyped || !metric.properties.is_empty();
+        if matches!(place, Some(LeafPlace::None(_))) && may_change {
             let path = self.path.iter().map(|name| Box::from(*name)).collect();
             self.unplaced.insert(slot, (spot.asset, path));
         }

@@ -51,7 +51,7 @@ fn an_attribute_in_late_data_is_written_unless_later_data_or_the_birth_said_it()
             shows(&rig, number, why);
         }
         said(&mut rig, (Late, 9_700, 35.0), false);
-        shows(&rig, 30.0, "late, and without a time");
+        shows(&rig, 35.0, "late, and with a time of its metric alone");
         rig.event(with_serial(None, 60_000));
         rig.seconds(2);
         shows(&rig, 20.0, "left out by a birth");

@@ -14,6 +14,7 @@ use crate::delivery::point::Class;
 use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::sparkplug::event::{
     AttributeHolder, AttributeKind, AttributeSample, Data, SequenceOrder, SparkplugQuality,
+    StaticProperty,
 };
 use crate::sparkplug::value::Value;
 use crate::time::{Now, Timestamp};
@@ -21,7 +22,7 @@ use crate::twin::assets::AssetIx;
 use crate::twin::identity::PropertyRole;
 use crate::twin::layout::{self, AttributeDeclaration, AttributeTarget, LeafTarget};
 use crate::twin::mapping::{self, Converted, ValueForm};
-use crate::twin::models::{PropertyIx, PropertyRequest};
+use crate::twin::models::{DesiredModels, PropertyIx, PropertyRequest};
 use crate::twin::world::DesiredWorld;
 use crate::twin::writer::PointWriter;
 use crate::twin::{Twin, in_window};
@@ -51,8 +52,6 @@ impl Twin {
         match data.order {
             // The birth that came since has all of them.
             SequenceOrder::BeforeBirth => return,
-            // Without a time nothing shows that it is later than what is known.
-            SequenceOrder::Late if data.sent.is_none() => return,
             SequenceOrder::InOrder | SequenceOrder::AfterGap | SequenceOrder::Late => {}
         }
         let Self { config, writer, sources, .. } = self;
@@ -85,10 +84,19 @@ impl Twin {
                 _ => layout::statics(config, &above, std::slice::from_ref(property)).next(),
             };
             let Some(property) = property else { continue };
-            let Some(form) = layout::form(config, property.datatype) else { continue };
             path.push((*property.name).into());
             let path: Vec<_> = path.iter().map(|name| &**name).collect();
             let model = world.assets.get(asset).model;
+            let suggested = layout::form(config, property.datatype);
+            let (form, others) =
+                values.forms_in_data(world, (asset, role, &path), property, suggested);
+            // What it says is all that there is of it.
+            for target in others {
+                if values.record_if_latest((asset, target.property), *time, data.order, now) {
+                    updates.push((target, *time, AttributeDeclaration::Null));
+                }
+            }
+            let Some(form) = form else { continue };
             let unit = layout::unit(&[], form);
             let wanted =
                 PropertyRequest { role, path: &path, name: None, form, unit, default: None };
@@ -120,6 +128,39 @@ impl Twin {
 }
 
 impl SourceValues {
+    /// The form of an attribute in data, and what its asset shows of it in other forms.
+    fn forms_in_data(
+        &self,
+        world: &DesiredWorld,
+        (asset, role, path): (AssetIx, PropertyRole, &[&str]),
+        sent: &StaticProperty,
+        suggested: Option<ValueForm>,
+    ) -> (Option<ValueForm>, Vec<LeafTarget>) {
+        let model = world.assets.get(asset).model;
+        let known = layout::known_forms(&world.models, model, (role, path), DesiredModels::find);
+        let properties = &world.models.get(model).properties;
+        let shows = |property: PropertyIx| match self.attribute(asset, property) {
+            Some(last) => !matches!(last.value, Variant::Null(_)),
+            None => properties.get(property.0 as usize).is_some_and(|has| has.default().is_some()),
+        };
+        let shown = || known.iter().filter(|(_, property)| shows(*property)).map(|(form, _)| *form);
+        let form = match (sent.is_typed, shown().count()) {
+            (true, _) => suggested,
+            (false, 1) => layout::form_among(sent, suggested, shown()),
+            _ if known.iter().any(|(form, _)| Some(*form) == suggested) => suggested,
+            _ => layout::form_among(sent, suggested, known.iter().map(|(form, _)| *form)),
+        };
+        let others = known
+            .iter()
+            .filter(|(other, property)| layout::is_replaced(*other, form) && shows(*property));
+        let target = |(form, property): &(ValueForm, PropertyIx)| LeafTarget {
+            asset,
+            property: *property,
+            form: *form,
+        };
+        (form, others.map(target).collect())
+    }
+
     /// Whether data has the latest value of an attribute, or unit of a measurement, by the sender's
     /// times: late data may be older than the birth, or than other data since. Remembers the time.
     fn record_if_latest(
@@ -148,7 +189,7 @@ impl SourceValues {
     }
 
     /// The asset of what has an attribute, the attribute's role, and the names down to it.
-    fn holder(
+    pub(super) fn holder(
         &self,
         holder: AttributeHolder,
         world: &DesiredWorld,

@@ -50,6 +50,7 @@ pub(super) struct Leaf {
     pub asset: AssetIx,
     pub property: PropertyIx,
     pub form: ValueForm,
+    /// That of its latest value; while there is none, that of the instances around it.
     pub quality: Quality,
     /// What its latest value is of itself, whatever the instances around it are.
     own_quality: Quality,
@@ -107,6 +108,11 @@ impl Leaf {
         self.value.is_none() && self.time == Timestamp::default()
     }
 
+    /// Whether what SiteWise has at `time` is its latest value, and not history.
+    pub(super) fn shows_its_own(&self) -> bool {
+        self.value.is_some() && !self.hidden_by_history
+    }
+
     /// Whether it needs a stale mark: only what is GOOD in SiteWise does, or is shown there
     /// instead of a later value.
     pub(super) fn needs_mark(&self) -> bool {
@@ -140,6 +146,23 @@ impl Leaf {
     /// SiteWise also has the latest value at this later time.
     pub(super) fn shown_at(&mut self, time: Timestamp) {
         self.time = self.time.max(time);
+    }
+
+    /// Takes over what SiteWise shows of it, from an earlier process. Returns what it is to show
+    /// instead, if a death or the instances around it have made it worse meanwhile.
+    pub(super) fn adopt(&mut self, shown: Tqv, fallback_time: Timestamp, now: Now) -> Option<Tqv> {
+        let quality = shown.quality.max(self.quality).max(self.own_quality);
+        // Whether that was its own or an instance's nobody can tell: it is no better until it is said.
+        self.own_quality = self.own_quality.max(shown.quality);
+        let (past, sender_time) = (self.time, shown.time);
+        self.write_with_sender_time(shown.clone(), sender_time);
+        if past > shown.time {
+            // History has come since.
+            self.set_time(past, sender_time);
+            self.hidden_by_history = true;
+        }
+        let worse = quality != shown.quality;
+        worse.then(|| Tqv { time: later(fallback_time, self.time, now), quality, ..shown })
     }
 
     /// The latest value has a quality of its own: what the sender says of it, and no better than
@@ -184,6 +207,10 @@ impl Leaf {
             self.own_quality = mapping::quality(sample.own_quality).max(self.best_quality);
         }
         let quality = self.quality_within(sample);
+        if self.value.is_none() && !is_past {
+            // What SiteWise shows of it is not known yet.
+            self.quality = quality;
+        }
         let Some(last) = self.last().filter(|last| !is_past && last.quality != quality) else {
             return writer.count_unchanged(ValueOrigin::Plant);
         };

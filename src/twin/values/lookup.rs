@@ -98,12 +98,12 @@ struct MissingInstance {
 enum ReadPriority {
     Leaf,
     Attribute,
-    /// A measurement that the birth does not have.
+    /// A measurement that the birth does not have, or has without a value.
     Missing,
 }
 
-/// The measurements in a source's birth.
-type NamedMeasurements = FxHashSet<(AssetIx, PropertyIx)>;
+/// The measurements in a source's birth, and whether the value of each is known.
+type NamedMeasurements = FxHashMap<(AssetIx, PropertyIx), bool>;
 
 impl ShownValueReads {
     /// Has read what SiteWise shows of those assets that it had at the start: of `leaves` that are
@@ -252,7 +252,7 @@ pub(super) fn measurements(
     members.map(move |has| (Stream { asset, property: has.id }, has.form.data_type()))
 }
 
-/// The attributes of an asset, or the measurements that no birth has.
+/// The attributes of an asset, or the measurements of which its birth says no value.
 fn remaining(
     world: &DesiredWorld,
     asset: AssetIx,
@@ -271,12 +271,12 @@ fn remaining(
             has.role == PropertyRole::Member
                 && !has.is_attribute()
                 && !shared
-                && !born.contains(&(asset, *property))
+                && born.get(&(asset, *property)) != Some(&true)
         }
     });
     // Since 0.1.0 points in time are in seconds. Properties in milliseconds are no longer written.
     let is_said = |seconds: PropertyIx, has: &DesiredProperty| {
-        has.is_attribute() || born.contains(&(asset, seconds))
+        has.is_attribute() || born.contains_key(&(asset, seconds))
     };
     let in_millis = world.models.in_milliseconds(ix);
     let in_millis = in_millis.filter(|(seconds, has, _)| is_said(*seconds, has));
@@ -352,7 +352,7 @@ impl SourceValues {
     /// The measurements in its birth.
     fn birth_measurements(&self) -> NamedMeasurements {
         let leaves = self.slots.iter().filter_map(LeafSlotState::leaf);
-        leaves.map(|leaf| (leaf.asset, leaf.property)).collect()
+        leaves.map(|leaf| ((leaf.asset, leaf.property), leaf.value.is_some())).collect()
     }
 
     /// Compares what SiteWise shows of the source's properties with what was written.
@@ -368,6 +368,10 @@ impl SourceValues {
         let mut leaves = FxHashMap::default();
         for ((target, what), shown) in of {
             writer.world.counts.unread += u64::from(shown == ShownRead::Unread);
+            let what = match what {
+                ReadPriority::Missing if values.has_leaf(target) => ReadPriority::Leaf,
+                what => what,
+            };
             match (what, shown) {
                 (ReadPriority::Leaf, shown) => {
                     let mark = marked.remove(&writer.world.stream(target));
@@ -418,7 +422,10 @@ impl SourceValues {
             };
             let Some(last) = leaf.last() else {
                 // The birth has it without a value: what SiteWise shows stays.
-                leaf.write(shown);
+                if let Some(worse) = leaf.adopt(shown, fallback_time, now) {
+                    leaf.write(worse.clone());
+                    writer.write_own(leaf.target(), worse, Class::Birth);
+                }
                 continue;
             };
             let hidden =
@@ -452,18 +459,17 @@ impl SourceValues {
         fallback_time: Timestamp,
         now: Now,
     ) {
-        let is_it = |leaf: &Leaf| leaf.target() == target;
-        // Another birth may have it again by now.
-        if self.slots.iter().filter_map(LeafSlotState::leaf).any(is_it)
-            || self.missing_leaves.contains_key(&target)
-        {
-            return;
-        }
         let mark = stale_mark(found, fallback_time, now);
         let mut leaf = Leaf::new(target);
         leaf.write(mark.clone());
         self.missing_leaves.insert(target, leaf);
         writer.write_own(target, mark, Class::Stale);
+    }
+
+    /// Whether its birth, or one before it, has a measurement.
+    fn has_leaf(&self, target: LeafTarget) -> bool {
+        let mut born = self.slots.iter().filter_map(LeafSlotState::leaf);
+        self.missing_leaves.contains_key(&target) || born.any(|leaf| leaf.target() == target)
     }
 
     /// What SiteWise has of an attribute cannot be known: what it is to show is written as the

@@ -66,6 +66,10 @@ impl SourceValues {
     ) {
         let Some(LeafSlotState::Leaf(leaf)) = self.slots.get_mut(slot.0 as usize) else { return };
         let quality = leaf.quality_within(sample);
+        if leaf.value.is_none() && !sample.historical {
+            // What SiteWise shows of it is not known yet.
+            leaf.quality = quality;
+        }
         let follows = quality > leaf.quality || leaf.quality == Quality::Bad;
         let Some(last) = leaf.last().filter(|_| follows && !sample.historical) else { return };
         if last.quality != quality {

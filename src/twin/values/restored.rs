@@ -174,7 +174,7 @@ impl Twin {
         let mut hides = false;
         for leaf in values.all_leaves() {
             if let Some(found) = found.remove(&(leaf.asset, leaf.property)) {
-                hides |= leaf.overlay(&found);
+                hides |= leaf.overlay(&found, now);
             }
         }
         if hides {
@@ -226,7 +226,15 @@ impl SourceValues {
 
 impl Leaf {
     /// Applies a restored value. True if SiteWise then shows it instead of this leaf's own.
-    fn overlay(&mut self, found: &Tqv) -> bool {
+    fn overlay(&mut self, found: &Tqv, now: Now) -> bool {
+        if self.value.is_none() {
+            let worse = self.adopt(found.clone(), found.time, now);
+            if let Some(Tqv { quality, .. }) = worse {
+                self.quality = quality;
+                self.hidden_by_history = true;
+            }
+            return self.hidden_by_history;
+        }
         let shown =
             found.time > self.time || found.time == self.time && found.quality != self.quality;
         if !shown {
