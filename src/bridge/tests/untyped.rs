@@ -145,8 +145,9 @@ fn data_tells_the_type_of_what_was_born_null_without_one() {
     };
     let (id, gw) = plant.sitewise.asset("gw");
     let text = plant.sitewise.models[&gw.model].properties.iter().find(is_text).unwrap().id;
-    let written = plant.points.iter().filter(|p| (p.stream.asset, p.stream.property) == (id, text));
-    assert_eq!(written.last().unwrap().value, Variant::String("on".into()));
+    let mut written =
+        plant.points.iter().filter(|p| (p.stream.asset, p.stream.property) == (id, text));
+    assert_eq!(written.next_back().unwrap().value, Variant::String("on".into()));
     plant.ndata(480_000, data(8.0));
     assert_eq!(latest(&plant, "T1", "Speed"), (Quality::Good, Variant::Double(8.0)));
 }
