@@ -327,10 +327,9 @@ impl Truth {
                 (Unit::Own(None), Some(before)) => before.unit.clone(),
                 (unit, _) => unit.clone(),
             };
-            // Which definition an instance of another template goes by, and its unit, is not told here.
-            let had_unit = before.is_some_and(|before| before.had_unit)
-                || unit.is_said()
-                || statement.unit == Unit::Unsaid;
+            // One that is unsaid here is that of either definition.
+            let may_be_said = unit.is_said() || statement.unit == Unit::Unsaid;
+            let had_unit = before.is_some_and(|before| before.had_unit) || may_be_said;
             let fact = Fact {
                 value,
                 quality,
