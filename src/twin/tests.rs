@@ -12,6 +12,7 @@ mod latest;
 mod likeness;
 mod lookups;
 mod lost;
+mod machines;
 mod orders;
 mod presence;
 mod provisioning;
