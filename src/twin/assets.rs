@@ -29,6 +29,8 @@ pub struct DesiredAsset {
     pub name: Arc<str>,
     /// Its address, slashes between its parts.
     pub address: Box<str>,
+    /// What SiteWise says of it, where the address could not be read from itself there.
+    pub description: Option<Box<str>>,
     /// Its model.
     pub model: ModelIx,
     /// The asset above it.
@@ -175,9 +177,14 @@ impl DesiredAssets {
         if existing.is_none() && !self.has_room() {
             return Err(Cap::Assets);
         }
-        let address = match wanted.kind {
-            AssetKind::Level(above, number) => names::level(&self.get(above).address, number),
-            _ => shown(&text(wanted.address)).into_owned(),
+        let (address, description) = match wanted.kind {
+            AssetKind::Level(above, number) => {
+                (names::level(&self.get(above).address, number), None)
+            }
+            _ => {
+                let text = text(wanted.address);
+                (shown(&text).into_owned(), names::escaped_address(&text).map(Into::into))
+            }
         };
         let name: Arc<str> = match existing {
             Some(name) => name.into(),
@@ -197,6 +204,7 @@ impl DesiredAssets {
             id,
             name,
             address: address.into(),
+            description,
             model: wanted.model,
             parent: wanted.parent,
             kind: wanted.kind,

@@ -140,8 +140,10 @@ impl<'a> Guessing<'a> {
         let name = self.plan.known_model_name(model).unwrap_or(&name);
         // Where there is a second model, the address does not tell which one an asset has.
         let second = DesiredModels::part_name(name, 2, self.config.assets_per_model);
+        let mut second =
+            [self.namespace().part(model, 2), self.namespace().model(&second)].into_iter();
         let usable = self.plan.is_known_usable(model)
-            && self.plan.known_model_name(self.namespace().model(&second)).is_none();
+            && second.all(|second| self.plan.known_model_name(second).is_none());
         let asset = self.namespace().asset(&Address::Instance(self.source, &asset_path));
         let place = GuessedAsset { asset, model, asset_path: &asset_path };
         for member in &instance.members {

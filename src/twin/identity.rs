@@ -143,6 +143,11 @@ impl Namespace {
         derive(parent, &["level", &number.to_string()])
     }
 
+    /// Id of the `number`th model like `base`, for what that has no room for.
+    pub fn part(self, base: Uuid, number: usize) -> Uuid {
+        derive(base, &["part", &number.to_string()])
+    }
+
     /// Id of the hierarchy of `parent` that holds assets of `child`.
     pub fn hierarchy(self, parent: Uuid, child: Uuid) -> Uuid {
         let mut buffer = Uuid::encode_buffer();

@@ -21,7 +21,7 @@ pub(super) use self::define::define_all;
 use self::define::{DefinePass, define_pass};
 pub(super) use self::losses::unmappable;
 use self::losses::{NullInstances, holds_known};
-pub(super) use self::tags::{declared_unit, form, has_instances, statics, tags, unit};
+pub(super) use self::tags::{declared_unit, form, has_instances, leaves, statics, tags, unit};
 pub(super) use self::untyped::{form_among, is_replaced, known_forms, takes};
 use super::assets::{self, AssetIx, AssetKind};
 use super::caps::Cap;
@@ -98,6 +98,8 @@ pub(super) struct Layout {
     pub placed_beside: Option<String>,
     /// It has tags on a model that unrelated machines share.
     pub on_shared_model: bool,
+    /// Its tags are not those of its kind; true if they have an asset of their own.
+    pub another_machine: Option<bool>,
     /// The first metric that SiteWise has no type for, in words.
     pub unmappable: Option<String>,
 }
@@ -167,6 +169,7 @@ pub(super) fn lay_out(
         undefined: Vec::new(),
         template_changed: Vec::new(),
         placed_beside: None,
+        another_machine: None,
         unmappable: None,
     };
     let model = laying.world.assets.get(asset).model;
@@ -179,7 +182,7 @@ pub(super) fn lay_out(
         shared_model: false,
         origin: AssetOrigin::ThisBirth,
     };
-    let of_tags = if shared { laying.spot_of_tags(spot, birth) } else { spot };
+    let of_tags = laying.spot_of_tags(spot, birth, shared);
     for metric in &birth.metrics {
         let is_tag = matches!(metric.content, Content::Leaf { .. });
         laying.metric(if is_tag { of_tags } else { spot }, &[], metric);
@@ -198,6 +201,7 @@ pub(super) fn lay_out(
         null_instances,
         template_changed,
         placed_beside,
+        another_machine,
         unmappable,
         ..
     } = laying;
@@ -215,19 +219,10 @@ pub(super) fn lay_out(
         null_instances,
         template_changed,
         placed_beside,
+        another_machine,
         on_shared_model: shares,
         unmappable,
     })
-}
-
-/// Leaves and samples of a birth, in the payload's order.
-pub(super) fn leaves<'a>(metrics: &'a [BirthMetric], found: &mut Vec<(Slot, &'a Sample)>) {
-    for metric in metrics {
-        match &metric.content {
-            Content::Leaf { slot, sample, .. } => found.push((*slot, sample)),
-            Content::Instance(instance) => leaves(&instance.members, found),
-        }
-    }
 }
 
 struct LayoutBuilder<'a> {
@@ -254,6 +249,7 @@ struct LayoutBuilder<'a> {
     undefined: Vec<LeafTarget>,
     template_changed: Vec<(AssetIx, String)>,
     placed_beside: Option<String>,
+    another_machine: Option<bool>,
     unmappable: Option<String>,
 }
 

@@ -5,6 +5,7 @@
 mod import;
 mod index;
 mod kinds;
+mod parts;
 mod tree;
 
 use std::sync::Arc;
@@ -107,6 +108,8 @@ pub struct DesiredModels {
     by_id: FxHashMap<Uuid, ModelIx>,
     /// Models named by `TWIN_KINDS`: they keep room for the presence of nodes and devices.
     presence_models: FxHashSet<Uuid>,
+    /// By the id of a model with parts: what it was called when they were made.
+    former_names: FxHashMap<Uuid, Box<str>>,
     /// Number of changes to units and defaults, to invalidate comparisons.
     pub(super) corrections: u32,
     /// Whose birth is being laid out.
@@ -131,6 +134,7 @@ impl DesiredModels {
             list: Vec::new(),
             by_id: FxHashMap::default(),
             presence_models: FxHashSet::default(),
+            former_names: FxHashMap::default(),
             corrections: 0,
             current_source: None,
             differences: Differences::default(),
@@ -170,7 +174,7 @@ impl DesiredModels {
         let shown = names::clean(&name);
         // Of names that display alike, the first keeps its plain form.
         let other = names::with_hex_bytes(&name, taken).filter(|_| taken(&shown));
-        let name = other.unwrap_or(shown);
+        let name = other.unwrap_or_else(|| self.free_model_name(shown, id));
         Ok(self.insert(id, name, description.and_then(names::description)))
     }
 
@@ -192,75 +196,18 @@ impl DesiredModels {
         let id = self.namespace.model(&name);
         match self.by_id.get(&id) {
             Some(ix) => *ix,
-            None => self.insert(id, name, description.and_then(names::description)),
+            None => {
+                let name = self.free_model_name(name, id);
+                self.insert(id, name, description.and_then(names::description))
+            }
         }
     }
 
-    /// The name of the `number`th model for what `base` has no room for, of whose assets there
-    /// are `each` in a model. The number of its first asset tells people why it is there.
-    pub fn part_name(base: &str, number: usize, each: usize) -> String {
-        let first = each.saturating_mul(number.saturating_sub(1)).saturating_add(1);
-        names::with_suffix(base, &format!("(from asset {first})"))
-    }
-
-    /// The `number`th model like `base`, made with all its properties if there is none; true
-    /// if it was made.
-    ///
-    /// # Errors
-    ///
-    /// `TWIN_MAX_MODELS` is reached. It keeps none like the bridge's own away.
-    pub fn ensure_part(
-        &mut self,
-        base: ModelIx,
-        number: usize,
-        each: usize,
-    ) -> Result<(ModelIx, bool), Cap> {
-        let name = Self::part_name(&self.get(base).name, number, each);
-        let id = self.namespace.model(&name);
-        let (part, made) = match self.by_id.get(&id) {
-            Some(ix) => (*ix, false),
-            None if self.is_full() && !self.is_built_in(base) => return Err(Cap::Models),
-            None => (self.insert(id, name, self.get(base).description.clone()), true),
-        };
-        let copied = self.get(part).copied_properties;
-        let has = &self.get(base).properties;
-        // Of what was imported and nobody has asked for yet, the path is not known.
-        let known = has.iter().position(|property| property.imported).unwrap_or(has.len());
-        let properties: Vec<_> = has.iter().skip(copied).cloned().collect();
-        self.get_mut(part).copied_properties = known;
-        for property in properties.into_iter().filter(|property| !property.imported) {
-            let wanted = PropertyRequest {
-                role: property.role,
-                path: &property.path().collect::<Vec<_>>(),
-                name: Some(&property.name),
-                form: property.form,
-                unit: property.unit.as_deref(),
-                default: property.default(),
-            };
-            // Both have the same cap.
-            let _ = self.ensure_property(part, wanted);
-        }
-        Ok((part, made))
-    }
-
-    /// The models like `base` that there are besides it.
-    pub fn parts(&self, base: ModelIx, each: usize) -> impl Iterator<Item = ModelIx> + '_ {
-        let name = &self.get(base).name;
-        (2..).map_while(move |number| {
-            self.by_id(self.namespace.model(&Self::part_name(name, number, each)))
-        })
-    }
-
-    /// Whether a model is one of those like `base` besides it. Its name says which it would be, so
-    /// that this costs the same however many there are.
-    pub fn is_part(&self, model: ModelIx, base: ModelIx, each: usize) -> bool {
-        let Some((_, first)) = self.get(model).name.rsplit_once("(from asset ") else {
-            return false;
-        };
-        let first = first.strip_suffix(')').and_then(|first| first.parse::<usize>().ok());
-        let number = first.map_or(0, |first| first.saturating_sub(1) / each.max(1) + 1);
-        let name = Self::part_name(&self.get(base).name, number, each);
-        number > 1 && self.get(model).id == self.namespace.model(&name)
+    /// `name` for the model with this id, told apart from that of another one, which people may have
+    /// called so.
+    fn free_model_name(&self, name: String, id: Uuid) -> String {
+        let taken = self.list.iter().any(|model| model.name == name && model.id != id);
+        if taken { names::with_hash(&name, id) } else { name }
     }
 
     /// The id of the model called `name`.

@@ -1,5 +1,7 @@
 //! Names for people, within what SiteWise takes.
 
+use std::borrow::Cow;
+
 use uuid::Uuid;
 
 use super::identity::{PropertyRole, short_hash};
@@ -156,6 +158,58 @@ pub(super) fn description(text: &str) -> Option<String> {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let text = text.trim();
     (!text.is_empty()).then(|| text.chars().take(limits::DESCRIPTION_CHARS).collect())
+}
+
+/// An address for a description, where SiteWise would not take it as it is: blanks at its ends,
+/// control characters, and what is not UTF-8. It is encoded as in a URL. None for all others, which
+/// are their own description.
+pub(super) fn escaped_address(address: &str) -> Option<String> {
+    let as_it_is = address.trim() == address
+        && !address.contains(char::is_control)
+        && text::broken(address).is_none();
+    if as_it_is {
+        return None;
+    }
+    let inner = address.trim_start();
+    let begin = address.len() - inner.len();
+    let end = begin + inner.trim_end().len();
+    let mut escaped = String::with_capacity(address.len() + 16);
+    for (at, c) in address.char_indices() {
+        let mut buffer = [0; 4];
+        let bytes = c.encode_utf8(&mut buffer);
+        let is_plain = (begin..end).contains(&at)
+            && c != '%'
+            && !c.is_control()
+            && text::broken(bytes).is_none();
+        match is_plain {
+            true => escaped.push(c),
+            false => escaped.extend(bytes.bytes().map(|byte| format!("%{byte:02X}"))),
+        }
+    }
+    Some(escaped.chars().take(limits::DESCRIPTION_CHARS).collect())
+}
+
+/// What the address in a description may be: the text itself, what was [escaped](escaped_address),
+/// and, as an earlier version wrote it, without a blank at its ends.
+pub(super) fn addresses(description: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let escaped = unescaped(description).map(Cow::Owned);
+    let blanks = [("", " "), (" ", ""), (" ", " ")];
+    let blanks = blanks.map(|(begin, end)| Cow::Owned(format!("{begin}{description}{end}")));
+    std::iter::once(Cow::Borrowed(description)).chain(escaped).chain(blanks)
+}
+
+fn unescaped(text: &str) -> Option<String> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    if bytes.len() == text.len() {
+        return None;
+    }
+    for part in parts {
+        let (hex, rest) = part.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(hex, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// `words` in the alphabet of external ids, `room` characters at most, at least one.

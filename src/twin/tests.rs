@@ -13,6 +13,7 @@ mod left_out;
 mod likeness;
 mod lookups;
 mod lost;
+mod machines;
 mod orders;
 mod presence;
 mod provisioning;

@@ -15,6 +15,7 @@ use super::caps::{Cap, CappedMachines};
 use super::counts::ValueCounts;
 use super::defined::DefinitionCache;
 use super::identity::{Address, PropertyRole};
+use super::kinds::Kinds;
 use super::layout::LeafTarget;
 use super::mapping::{SECONDS_UNIT, ValueForm};
 use super::models::{
@@ -61,6 +62,7 @@ pub(super) struct DesiredWorld {
     /// For a full model: the number of its first part with room.
     first_with_room: FxHashMap<ModelIx, usize>,
     max_models: usize,
+    kinds: Kinds,
     pub(super) changed_models: BTreeSet<ModelIx>,
     pub defined: DefinitionCache,
     /// Properties of assets that SiteWise had at the start, whose unit should be their model's.
@@ -114,6 +116,7 @@ impl DesiredWorld {
             assets_per_model: config.assets_per_model,
             first_with_room: FxHashMap::default(),
             max_models: config.max_models,
+            kinds: config.kinds.clone(),
             changed_models: BTreeSet::new(),
             defined: DefinitionCache::default(),
             units_to_verify: BTreeMap::new(),
@@ -360,7 +363,7 @@ impl DesiredWorld {
             None => (self.ensure_group(&source.edge.group)?, &source.edge.node),
             Some(device) => {
                 let node = Source { edge: source.edge.clone(), device: None };
-                (self.ensure_source_asset(&node, ModelHint::Tags(&Tags::default()))?, device)
+                (self.ensure_node_asset(&node)?, device)
             }
         };
         let address = Address::Source(source);
@@ -387,12 +390,27 @@ impl DesiredWorld {
         self.ensure_asset(assets::AssetRequest { address: &address, name, model, parent, kind })
     }
 
+    /// The asset of an edge node of which a device speaks: that its own birth may never be heard
+    /// does not take the model from it that people gave it.
+    fn ensure_node_asset(&mut self, node: &Source) -> Result<AssetIx, Cap> {
+        let named = match self.has_asset(node) {
+            true => None,
+            false => self.kinds.find(node).map(str::to_owned),
+        };
+        let none = Tags::default();
+        let hint = named.as_deref().map_or(ModelHint::Tags(&none), ModelHint::Named);
+        self.ensure_source_asset(node, hint)
+    }
+
     /// The model for a node or device that has no asset yet. Past `TWIN_MAX_MODELS` it is one for
     /// its presence only.
     fn model_of(&mut self, source: &Source, name: &str, hint: ModelHint<'_>) -> ModelIx {
         let shared = shared(source);
         let made = match hint {
-            ModelHint::Named(name) => self.ensure_model(name, None),
+            ModelHint::Named(name) => match self.models.named(name, source) {
+                Some(ix) => return ix,
+                None => self.ensure_model(name, None),
+            },
             ModelHint::Instances => return self.ensure_built_in(shared, None),
             ModelHint::Tags(tags) => {
                 let candidate = KindCandidate { founder: source, tags };

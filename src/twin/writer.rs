@@ -8,7 +8,7 @@ use super::layout::{Layout, LeafTarget};
 use super::mapping::{self, Converted, Unmappable, ValueForm};
 use super::models::PropertyIx;
 use super::world::DesiredWorld;
-use super::{Output, in_window};
+use super::{Output, in_window, names};
 use crate::delivery::point::{Class, Key, Point, RejectReason, Stream};
 use crate::late::route::{self, NoRoute, Route};
 use crate::outbox::QueuedPoint;
@@ -323,6 +323,9 @@ impl PointWriter {
             let example = format!("{source} has its tags on the model {model}");
             self.emit_finding(&source.edge, Finding::SharedModel, example);
         }
+        if let Some(has_asset) = layout.another_machine {
+            self.another_machine(source, layout.asset, has_asset);
+        }
         if let Some(example) = &layout.unmappable {
             self.emit_finding(&source.edge, Finding::NotCarried, example.clone());
         }
@@ -349,6 +352,25 @@ impl PointWriter {
              delete the asset in SiteWise and restart Sparkwise",
             asset.address,
             self.world.models.get(asset.model).name,
+        );
+        self.emit_finding(&source.edge, Finding::ChangedTemplate, example);
+    }
+
+    /// The tags of a node or device are not those of its kind. They have an asset of their own where
+    /// there was room for it.
+    fn another_machine(&mut self, source: &Source, asset: AssetIx, has_asset: bool) {
+        let asset = self.world.assets.get(asset);
+        let model = &self.world.models.get(asset.model).name;
+        let place = match has_asset {
+            true => format!("they are on the asset {}", names::tags(&asset.name)),
+            false => {
+                "there is no room for an asset of theirs, so all machines of it show them".into()
+            }
+        };
+        let example = format!(
+            "{source} has other tags now than those of its model {model}: {place}. To give it a \
+             model of its own, set TWIN_KINDS if that is to have a certain name, delete the asset in \
+             SiteWise and restart Sparkwise"
         );
         self.emit_finding(&source.edge, Finding::ChangedTemplate, example);
     }

@@ -127,7 +127,10 @@ impl Finding {
             Self::UnknownTemplate => {
                 "a template instance has no definition: one is derived from the instance"
             }
-            Self::ChangedTemplate => "an instance refers to a different template from before",
+            Self::ChangedTemplate => {
+                "an instance refers to a different template from before, or a node or device has \
+                 the tags of another machine: its asset keeps its model"
+            }
             Self::MissingMember => "a template instance of a birth lacks members of its definition",
             Self::UndeclaredMember => {
                 "a template instance has members that are not in its definition"

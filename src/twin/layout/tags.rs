@@ -3,7 +3,7 @@
 use super::is_control;
 use crate::globs::Globs;
 use crate::sparkplug::datatype::DataType as SparkplugType;
-use crate::sparkplug::event::{Birth, BirthMetric, Content, StaticProperty};
+use crate::sparkplug::event::{Birth, BirthMetric, Content, Sample, Slot, StaticProperty};
 use crate::sparkplug::text::shown;
 use crate::sparkplug::value::Value;
 use crate::twin::mapping::{self, ValueForm};
@@ -53,6 +53,16 @@ pub(in crate::twin) fn tags<'a>(config: &Config, metrics: &'a [BirthMetric]) -> 
         }
         Content::Instance(_) => None,
     }))
+}
+
+/// Leaves and samples of a birth, in the payload's order.
+pub(in crate::twin) fn leaves<'a>(metrics: &'a [BirthMetric], found: &mut Vec<(Slot, &'a Sample)>) {
+    for metric in metrics {
+        match &metric.content {
+            Content::Leaf { slot, sample, .. } => found.push((*slot, sample)),
+            Content::Instance(instance) => leaves(&instance.members, found),
+        }
+    }
 }
 
 /// Whether there are template instances among a birth's metrics.

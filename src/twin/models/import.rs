@@ -20,6 +20,7 @@ impl DesiredModels {
             Some(ix) => *ix,
             None => {
                 let ix = self.insert(id, name.to_owned(), description.map(str::to_owned));
+                self.note_part(id, name);
                 self.get_mut(ix).kind = self.known_kind(id, name, description).map(Box::new);
                 ix
             }
@@ -85,13 +86,9 @@ impl DesiredModels {
             }
         }
         for api::ModelHierarchy { id, child_model: child_id, .. } in &described_model.hierarchies {
-            match self.by_id(*child_id) {
+            let ours = namespace.hierarchy(model_id, *child_id) == *id;
+            match self.by_id(*child_id).filter(|_| ours) {
                 Some(child) if self.hierarchy_id(ix, child).is_none() => {
-                    let ours = namespace.hierarchy(model_id, *child_id) == *id;
-                    if !ours {
-                        foreign.1 += 1;
-                        continue;
-                    }
                     let name = self.get(child).name.clone();
                     let words = format!("{}/{name}", self.get(ix).name);
                     let hierarchy = Hierarchy {

@@ -60,13 +60,24 @@ pub(super) struct DeviceKind {
     scope: KindScope,
     /// How many tags its founder had: the first members of the model.
     founder_tags: usize,
+    /// That number is not known: it is that of all members, of which the first were the founder's.
+    is_unsure: bool,
     sketch: NameSketch,
     /// Those of them that are called otherwise in SiteWise than their tags, and are not in the
     /// sketch.
     renamed: usize,
 }
 
+/// Of a kind whose founder's number of tags is not known, the members are this many times as many at
+/// most.
+const UNSURE: usize = 4;
+
 impl DeviceKind {
+    /// How many tags its founder had at least.
+    fn fewest(&self) -> usize {
+        if self.is_unsure { self.founder_tags.div_ceil(UNSURE) } else { self.founder_tags }
+    }
+
     /// How many tags the largest set has that a device is compared with, of a model with this many
     /// members.
     fn largest(&self, members: usize) -> usize {
@@ -156,19 +167,21 @@ impl DesiredModels {
                 continue;
             };
             // The tags of a model are not known until it is described.
-            if kind.founder_tags == 0 || count == 0 || kind.founder_tags / 2 > count {
+            if kind.founder_tags == 0 || count == 0 || kind.fewest() / 2 > count {
                 continue;
             }
             // Of the tags in common, at least this many have to be among the founder's.
             let largest = kind.largest(model.properties.len());
             let required = needed(largest, count).saturating_sub(largest - kind.founder_tags);
-            if kind.founder_tags.min(count) < required
-                || kind.sketch.distance(&sketch)
-                    > kind.founder_tags + count - 2 * required + kind.renamed
-            {
+            let is_apart = || {
+                kind.founder_tags.min(count) < required
+                    || kind.sketch.distance(&sketch)
+                        > kind.founder_tags + count - 2 * required + kind.renamed
+            };
+            if !kind.is_unsure && is_apart() {
                 continue;
             }
-            if let Some(common) = self.common(ix, kind.founder_tags..=largest, tags)
+            if let Some(common) = self.common(ix, kind.fewest()..=largest, tags)
                 && best.is_none_or(|(best, _)| common > best)
             {
                 best = Some((common, ix));
@@ -261,6 +274,22 @@ impl DesiredModels {
         self.iter().filter(move |(_, model)| is_one(model)).map(|(ix, _)| ix)
     }
 
+    /// How many tags the founder of a kind had at least; none of a model that is no kind.
+    pub(crate) fn founder_tags(&self, ix: ModelIx) -> Option<usize> {
+        self.get(ix).kind.as_deref().map(DeviceKind::fewest)
+    }
+
+    /// The model that people mean by `name` in `TWIN_KINDS`: the one that was made by that name, or
+    /// else the kind that is called so.
+    pub(crate) fn named(&self, name: &str, source: &Source) -> Option<ModelIx> {
+        let shown = || names::clean(&format!("{}{name}", self.prefix));
+        let called = || {
+            let shown = shown();
+            self.kinds_for(source).find(|ix| self.get(*ix).name == shown)
+        };
+        self.by_id(self.id_of(name)).or_else(called)
+    }
+
     /// How many kinds there are of edge nodes.
     pub(crate) fn node_kinds(&self) -> usize {
         let kinds = self.list.iter().filter_map(|model| model.kind.as_deref());
@@ -282,6 +311,7 @@ impl DesiredModels {
         let kind = DeviceKind {
             scope,
             founder_tags: tags.0.len(),
+            is_unsure: false,
             sketch: NameSketch::of(tags.0.keys().map(|name| &**name)),
             renamed: 0,
         };
@@ -356,8 +386,7 @@ impl DesiredModels {
     fn kind_name(&self, of: KindScope, name: &str, id: Uuid) -> String {
         let word = format!("({})", of.as_str());
         let name = names::with_suffix(&names::clean(&format!("{}{name}", self.prefix)), &word);
-        let taken = self.list.iter().any(|model| model.name == name && model.id != id);
-        if taken { names::with_hash(&name, id) } else { name }
+        self.free_model_name(name, id)
     }
 
     /// The model of a kind turned out to be another one: nobody joins the first any more.

@@ -97,6 +97,7 @@ impl DesiredModels {
         let ix = known.unwrap_or_else(|| {
             let name = names::level(&self.get(base).name, number);
             let about = format!("Overflow level for child assets of {}", self.get(base).name);
+            let name = self.free_model_name(name, id);
             self.insert(id, name, names::description(&about))
         });
         self.get_mut(ix).level_of = Some((base, number));

@@ -157,9 +157,12 @@ impl Plan {
                 self.model_not_found(ix, models, assets, now);
             }
             Err(fault) => {
-                let is_narrowed = fault.kind == ApiFaultKind::Invalid
+                // A quota is met by one part too many as well: the others fit.
+                let may_be_a_part =
+                    matches!(fault.kind, ApiFaultKind::Invalid | ApiFaultKind::Limit);
+                let is_narrowed = may_be_a_part
                     && call != ModelCall::Describe
-                    && self.narrow(ix, &fault.message, models, now);
+                    && self.narrow(ix, &fault, models, now);
                 if !is_narrowed {
                     self.model_call_failed((ix, call), fault, models, assets, now);
                 }

@@ -51,7 +51,10 @@ impl Plan {
                         external_id: assets.external_id(asset),
                         name: asset.name.to_string(),
                         model: models.get(asset.model).id,
-                        description: names::description(&asset.address),
+                        description: asset.description.as_deref().map_or_else(
+                            || names::description(&asset.address),
+                            |text| Some(text.to_owned()),
+                        ),
                     }),
                     AssetStage::Unknown | AssetStage::Active => ApiCall::DescribeAsset(asset.id),
                 }
@@ -110,8 +113,7 @@ impl Plan {
     /// in their order. None if it has no room left.
     fn next_update(&self, ix: ModelIx, models: &DesiredModels) -> Option<ApiCall> {
         let (model, state) = (models.get(ix), self.models.get(ix.0 as usize)?);
-        let room = limits::ROOT_PROPERTIES.saturating_sub(state.root_properties);
-        let properties = self.lacking_properties(ix, models, room);
+        let properties = self.lacking_properties(ix, models, state.root_room());
         // Under names that nobody else has taken on it meanwhile.
         let places = self.lacking_hierarchies(ix, models).cloned().map(|mut place| {
             if state.hierarchy_names.get(&place.name).is_some_and(|id| *id != place.id) {

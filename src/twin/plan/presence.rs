@@ -16,6 +16,7 @@ use crate::sparkplug::filter::Heard;
 use crate::time::{Instant, Timestamp};
 use crate::twin::identity::{Address, Namespace, PropertyRole};
 use crate::twin::mapping::ValueForm;
+use crate::twin::names;
 use crate::twin::world::ONLINE;
 
 /// How often a read is tried before the sync goes on without it.
@@ -263,7 +264,11 @@ impl Plan {
 /// The node or device that an asset stands for, read from its description, which people may have
 /// changed: the id verifies it.
 pub fn source(namespace: Namespace, id: Uuid, description: Option<&str>) -> Option<Source> {
-    let mut parts = description?.split('/');
+    names::addresses(description?).find_map(|address| source_of(namespace, id, &address))
+}
+
+fn source_of(namespace: Namespace, id: Uuid, address: &str) -> Option<Source> {
+    let mut parts = address.split('/');
     let (group, node, device) = (parts.next()?, parts.next()?, parts.next());
     let source = Source { edge: EdgeNode::new(group, node), device: device.map(Into::into) };
     (namespace.asset(&Address::Source(&source)) == id).then_some(source)
@@ -285,7 +290,11 @@ pub fn instance(
     id: Uuid,
     description: Option<&str>,
 ) -> Option<(Source, usize)> {
-    let parts: Vec<_> = description?.split('/').collect();
+    names::addresses(description?).find_map(|address| steps_to(namespace, id, &address))
+}
+
+fn steps_to(namespace: Namespace, id: Uuid, address: &str) -> Option<(Source, usize)> {
+    let parts: Vec<_> = address.split('/').collect();
     let (group, node, rest) = (parts.first()?, parts.get(1)?, parts.get(2..)?);
     let of = |device: Option<&&str>, path: &[&str]| {
         let device = device.map(|device| (*device).into());

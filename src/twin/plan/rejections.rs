@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::api_call::ApiCall;
 use super::state::{Backoff, ModelStage};
 use super::{JobState, Plan, ProvisioningJob, RETRY_AFTER_REJECTION, WaitsFor};
-use crate::sitewise::api;
+use crate::sitewise::api::{self, ApiFault, ApiFaultKind};
 use crate::time::Instant;
 use crate::twin::models::{DesiredModels, ModelIx};
 
@@ -157,7 +157,7 @@ impl Plan {
     pub(super) fn narrow(
         &mut self,
         ix: ModelIx,
-        reason: &str,
+        fault: &ApiFault,
         models: &DesiredModels,
         now: Instant,
     ) -> bool {
@@ -211,7 +211,11 @@ impl Plan {
                     }
                     return false;
                 }
-                self.reject_part(ix, *single, reason, models, now);
+                let single = *single;
+                if fault.kind == ApiFaultKind::Limit {
+                    return self.limit_reached(ix, single, &fault.message, models, now);
+                }
+                self.reject_part(ix, single, &fault.message, models, now);
             }
             // A part was found, but the others were rejected too: it may not have been the cause.
             several if !search.any_accepted && !search.rejected_parts.is_empty() => {
@@ -222,6 +226,30 @@ impl Plan {
                 search.suspect_count = several.len();
                 search.extent = WriteExtent::First(several.len() / 2);
             }
+        }
+        true
+    }
+
+    /// A quota leaves no room for a single part. A property may be one too many at the root alone:
+    /// composite models take the others then.
+    fn limit_reached(
+        &mut self,
+        ix: ModelIx,
+        single: Uuid,
+        reason: &str,
+        models: &DesiredModels,
+        now: Instant,
+    ) -> bool {
+        let Some(state) = self.models.get_mut(ix.0 as usize) else {
+            return false;
+        };
+        if models.get(ix).property_ix(single).is_some() && state.root_room() > 0 {
+            state.root_limit = state.root_properties;
+            return true;
+        }
+        self.reject_part(ix, single, reason, models, now);
+        if let Some((subject, _)) = part_of(ix, single, models) {
+            self.note_limit(&subject);
         }
         true
     }

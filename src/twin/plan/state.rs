@@ -9,6 +9,7 @@ use super::Output;
 use super::rejections::{RejectedPart, RejectionSearch};
 use crate::delivery::point::Gate;
 use crate::sitewise::api::{ActiveVersion, Composite, Model, ResourceState};
+use crate::sitewise::limits;
 use crate::time::Instant;
 use crate::twin::property::DesiredProperty;
 
@@ -48,6 +49,8 @@ pub(super) struct ModelState {
     pub usable: bool,
     /// How many properties stand at its root.
     pub root_properties: usize,
+    /// How many there may be, as far as is known.
+    pub root_limit: usize,
     /// Its composite models, with the number of their properties.
     pub composites: Vec<Composite>,
     /// The last write left something for the next one: it needs several.
@@ -115,6 +118,7 @@ impl ModelState {
             hierarchy_names: FxHashMap::default(),
             usable: false,
             root_properties: 0,
+            root_limit: limits::ROOT_PROPERTIES,
             composites: Vec::new(),
             unfinished: false,
             complete_properties: 0,
@@ -171,6 +175,11 @@ impl ModelState {
         self.count_complete(wanted);
         self.properties.shrink_to_fit();
         gates
+    }
+
+    /// How many further properties its root takes.
+    pub(super) fn root_room(&self) -> usize {
+        self.root_limit.saturating_sub(self.root_properties)
     }
 
     /// It is not in SiteWise: nothing of what it had is.

@@ -258,9 +258,9 @@ fn a_further_level_past_the_cap_of_models_leaves_its_assets_at_the_root_with_the
     }
 }
 
-/// It stayed there, and nobody was told.
+/// They came to the shared model then, and showed empty on every machine of it.
 #[test]
-fn what_came_to_the_shared_model_under_a_cap_is_named_once_that_is_lifted() {
+fn tags_that_had_no_model_under_a_cap_get_one_once_that_is_lifted() {
     let five = Config { max_models: 5, ..config() };
     let mut rig = Rig::with(five, FakeSiteWise::default());
     let born = |rig: &mut Rig, name: &str| {
@@ -271,25 +271,16 @@ fn what_came_to_the_shared_model_under_a_cap_is_named_once_that_is_lifted() {
     rig.event(birth(node(), Vec::new(), vec![]));
     born(&mut rig, "Pump");
     born(&mut rig, "Stranger");
-    let named = |rig: &Rig| -> Vec<String> {
-        let shared = rig.found.iter().filter(|(finding, _)| *finding == Finding::SharedModel);
-        shared.map(|(_, example)| example.clone()).collect()
-    };
-    // The cap is told instead.
-    assert_eq!(named(&rig), [""; 0]);
+    assert_eq!(rig.found, []);
     assert_eq!(rig.capped, ["Nordsee/gw/Stranger models: the model of Nordsee/gw/Stranger"]);
     let mut rig = rig.restart();
     born(&mut rig, "Pump");
     born(&mut rig, "Stranger");
-    let told = "Nordsee/gw/Stranger has its tags on the model Sparkplug Device";
-    assert_eq!(named(&rig), [told]);
-    let problems: Vec<_> = rig.twin.plan().problems().collect();
-    let [(what, why)] = problems[..] else { panic!("{problems:?}") };
-    assert_eq!(what, "machines with tags on a model that unrelated machines share");
-    assert!(why.starts_with("Nordsee/gw/Stranger: ") && why.contains("TWIN_MAX_MODELS"), "{why}");
-    assert!(Finding::SharedModel.description().contains("delete its asset"));
-    assert_eq!(rig.shown("Stranger", "Stranger 0"), Some((Quality::Good, Variant::Integer(7))));
-    assert_eq!(rig.capped, [""; 0]);
+    assert_eq!(rig.properties("Stranger"), ["Online", "Last birth", "Last death"]);
+    let shown = rig.shown("Stranger, tags", "Stranger 0");
+    assert_eq!(shown, Some((Quality::Good, Variant::Integer(7))));
+    assert_eq!(rig.twin.plan().problems().count(), 0);
+    assert_eq!((rig.found.len(), &*rig.capped), (0, &[][..]));
 }
 
 /// A model that people named is a template's as well, and has as many members as SiteWise takes.
@@ -406,6 +397,33 @@ fn a_device_that_sitewise_has_is_alive_although_its_node_is_gone() {
     }
 }
 
+/// Its node got a model of its own, or the shared one, for ever.
+#[test]
+fn a_node_that_a_device_brings_into_being_gets_the_model_that_people_named() {
+    let kinds = Kinds::parse("Nordsee/gw => Gateway").unwrap();
+    let mut rig = Rig::with(Config { kinds, ..config() }, FakeSiteWise::default());
+    let tag = |at| vec![leaf(0, "Temp", DataType::Double, sample(at, Value::Double(8.0)))];
+    rig.event(birth(device("D"), Vec::new(), tag(0)));
+    rig.seconds(90);
+    for dies in [false, true] {
+        assert_eq!(flat::model_of(&rig, "gw"), "Gateway", "{dies}");
+        let (id, _) = rig.sitewise.asset("gw");
+        rig.sitewise.assets.remove(&id);
+        let kinds = Kinds::parse("Nordsee/gw => Gateway").unwrap();
+        rig = rig.restart_with(Config { kinds, ..config() });
+        let offset = rig.offset();
+        rig.event(match dies {
+            true => death(device("D"), offset),
+            false => birth_at(offset, device("D"), Vec::new(), tag(offset)),
+        });
+        rig.seconds(90);
+    }
+    assert_eq!(flat::model_of(&rig, "gw"), "Gateway");
+    rig.event(birth_at(rig.offset(), node(), Vec::new(), tag(rig.offset())));
+    rig.seconds(90);
+    assert_eq!(rig.written("gw", "Temp").len(), 1);
+}
+
 /// It showed empty on every machine of that model, and the next birth did not name the machine.
 #[test]
 fn data_adds_no_attribute_to_a_shared_model_past_the_cap_of_models() {
@@ -422,7 +440,8 @@ fn data_adds_no_attribute_to_a_shared_model_past_the_cap_of_models() {
         properties,
         ..leaf(0, "Temp", DataType::Double, sample(offset, Value::Double(1.0)))
     };
-    let mut rig = rig.restart();
+    // It leaves no room for an asset of the tags.
+    let mut rig = rig.restart_with(Config { max_assets: 5, ..config() });
     let offset = rig.offset();
     rig.event(birth_at(offset, device("Stranger"), Vec::new(), vec![tag(offset, vec![])]));
     rig.seconds(90);

@@ -57,6 +57,10 @@ pub(crate) struct FakeSiteWise {
     pub(crate) refused: BTreeSet<String>,
     /// Names of properties and hierarchies that it takes on no model, without saying which.
     pub(crate) refused_properties: BTreeSet<String>,
+    /// It does so since a quota is used up.
+    pub(crate) refused_by_quota: bool,
+    /// How many properties it takes at a model's root, where that is fewer than usual.
+    pub(crate) root_quota: Option<usize>,
     /// Names of properties with which a model ends FAILED, for a reason that names them.
     pub(crate) failing_properties: BTreeSet<String>,
     /// Names of models that end FAILED when they are written.
@@ -404,14 +408,14 @@ impl FakeSiteWise {
         let names = properties.iter().map(|property| &property.name);
         let mut all = names.chain(places.iter().map(|place| &place.name));
         if all.any(|name| self.refused_properties.contains(name)) {
-            return Err(fault(ApiFaultKind::Invalid, "something is not valid"));
+            return Err(self.refusal());
         }
         let ids: BTreeSet<_> = properties.iter().map(|property| property.id).collect();
         let names: BTreeSet<_> = properties.iter().map(|property| &property.name).collect();
         if ids.len() < properties.len() || names.len() < properties.len() {
             return Err(fault(ApiFaultKind::Invalid, "two properties of one name or id"));
         }
-        if properties.len() > limits::ROOT_PROPERTIES {
+        if properties.len() > self.root_quota.unwrap_or(limits::ROOT_PROPERTIES) {
             return Err(fault(ApiFaultKind::Limit, "properties"));
         }
         for place in places {
@@ -422,12 +426,19 @@ impl FakeSiteWise {
         Ok(())
     }
 
+    fn refusal(&self) -> ApiFault {
+        match self.refused_by_quota {
+            true => fault(ApiFaultKind::Limit, "a quota is used up"),
+            false => fault(ApiFaultKind::Invalid, "something is not valid"),
+        }
+    }
+
     fn check_composite(&self, properties: &[Property]) -> Result<(), ApiFault> {
         if properties.len() > limits::PROPERTIES_PER_COMPOSITE {
             return Err(fault(ApiFaultKind::Limit, "properties of a composite model"));
         }
         if properties.iter().any(|property| self.refused_properties.contains(&property.name)) {
-            return Err(fault(ApiFaultKind::Invalid, "something is not valid"));
+            return Err(self.refusal());
         }
         Ok(())
     }

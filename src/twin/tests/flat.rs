@@ -423,6 +423,12 @@ fn edge_nodes_without_tags_share_a_model_once_twenty_have_their_own() {
     rig.seconds(120);
     assert_eq!(model_of(&rig, "late"), "Sparkplug Edge Node");
     assert_eq!(model_of(&rig, "N17"), "N17 (edge node)");
+    // What comes to it later shows on no other.
+    node_born(&mut rig, "later", Vec::new());
+    node_born(&mut rig, "late", tags(["L"]));
+    rig.seconds(120);
+    assert!(!rig.properties("later").contains(&"L"));
+    assert_eq!(rig.properties("late, tags"), ["L"]);
 }
 
 #[test]

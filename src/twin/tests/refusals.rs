@@ -159,3 +159,61 @@ fn a_property_that_sends_a_growth_to_failed_is_taken_out_of_it() {
         assert_eq!(rig.sitewise.writes, [""; 0]);
     }
 }
+
+/// A quota that one part too many met held up all others of the model, for good.
+#[test]
+fn what_a_quota_leaves_no_room_for_is_named_and_the_rest_is_made() {
+    for refused in ["M17", "Gearbox"] {
+        for grows in [false, true] {
+            let mut rig = Rig::new();
+            rig.sitewise.refused_by_quota = true;
+            let refuse = |rig: &mut Rig| rig.sitewise.refused_properties.insert(refused.into());
+            if grows {
+                let speed = || leaf(0, "Speed", DataType::Double, sample(0, Value::Double(1.0)));
+                rig.event(birth(
+                    node(),
+                    Vec::new(),
+                    vec![instance("T1", "Turbine", vec![speed()])],
+                ));
+                rig.seconds(20);
+            }
+            refuse(&mut rig);
+            let at = rig.offset();
+            rig.event(birth_at(at, node(), definitions(), vec![wide(60, at)]));
+            rig.seconds(120);
+            let (told, waits) = match refused {
+                "Gearbox" => ("hierarchy Turbine/Gearbox", vec![]),
+                _ => ("property Turbine/M17", vec![Variant::Double(17.0)]),
+            };
+            assert_eq!(problems(&rig), [(told, "a quota is used up")], "{grows}");
+            assert_eq!(held(&rig), waits, "{refused} {grows}");
+            assert_eq!(rig.written("T1/Gearbox", "Temp").len(), 1);
+            rig.check_conservation();
+        }
+    }
+}
+
+/// The machine was dark.
+#[test]
+fn an_account_with_a_lower_quota_of_properties_at_the_root_has_the_others_in_composite_models() {
+    let mut rig = Rig::new();
+    rig.sitewise.root_quota = Some(50);
+    let names: Vec<_> = (0..130).map(|n| format!("Tag {n}")).collect();
+    rig.event(birth(node(), Vec::new(), Vec::new()));
+    flat::born(&mut rig, "D", flat::tags(names.iter().map(String::as_str)));
+    rig.seconds(120);
+    let of = &rig.sitewise.models[&rig.sitewise.asset("D").1.model];
+    assert_eq!((of.properties.len(), of.all_properties().count()), (50, 133));
+    assert_eq!(rig.shown("D", "Online"), Some((Quality::Good, Variant::Boolean(true))));
+    assert_eq!((problems(&rig), held(&rig)), (vec![], vec![]));
+    let writes = writes_of(&rig, &rig.sitewise.asset("D").1.model.to_string());
+    assert!(writes <= 20, "{writes}");
+    // And after a restart, with more.
+    let mut rig = rig.restart();
+    let names: Vec<_> = (0..140).map(|n| format!("Tag {n}")).collect();
+    flat::born(&mut rig, "D", flat::tags(names.iter().map(String::as_str)));
+    rig.seconds(400);
+    let of = &rig.sitewise.models[&rig.sitewise.asset("D").1.model];
+    assert_eq!((of.properties.len(), of.all_properties().count()), (50, 143));
+    assert_eq!((problems(&rig), held(&rig)), (vec![], vec![]));
+}

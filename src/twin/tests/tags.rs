@@ -101,11 +101,43 @@ fn tags_of_an_edge_node_that_come_after_instances_alone_are_below_it() {
     }
 }
 
+/// They went to the shared model where the birth had no instance any more.
+#[test]
+fn tags_that_come_in_place_of_the_instances_show_nowhere_else() {
+    for restarts in [false, true] {
+        let mut rig = Rig::new();
+        let other = || Source { edge: EdgeNode::new("Nordsee", "other"), device: None };
+        for source in [node(), other(), device("D"), device("E")] {
+            born(&mut rig, source, &[]);
+        }
+        rig.seconds(60);
+        if restarts {
+            rig = rig.restart();
+        }
+        let tags = |name| vec![tag(0, name, None)];
+        rig.event(birth_at(rig.offset(), node(), Vec::new(), tags("Load")));
+        rig.event(birth_at(rig.offset(), other(), Vec::new(), tags("Heat")));
+        rig.event(birth_at(rig.offset(), device("D"), Vec::new(), tags("Temp")));
+        rig.event(birth_at(rig.offset(), device("E"), Vec::new(), tags("Wind")));
+        rig.seconds(120);
+        for (name, tag) in [("gw", "Load"), ("other", "Heat"), ("D", "Temp"), ("E", "Wind")] {
+            let below = format!("{name}, tags");
+            assert!(!rig.properties(name).contains(&tag), "{restarts} {name}");
+            assert_eq!(rig.properties(&below), [tag]);
+            assert_eq!(rig.shown(&below, tag), Some((Quality::Good, Variant::Double(1.0))));
+        }
+        let shared = rig.found.iter().filter(|(finding, _)| *finding == Finding::SharedModel);
+        assert_eq!(shared.count(), 0);
+        rig.check_conservation();
+    }
+}
+
 /// What stands on the shared model stays there, and is named.
 #[test]
 fn tags_that_are_on_the_shared_model_stay_there() {
-    let eleven = Config { max_models: 11, ..config() };
-    let mut rig = begin(eleven.clone());
+    // There is room for the two devices and an instance, and for no asset of tags.
+    let eleven = Config { max_models: 11, max_assets: 6, ..config() };
+    let mut rig = begin(eleven);
     born(&mut rig, device("D"), &[]);
     // So many models are there that one without tags gets none of its own.
     rig.event(birth_at(rig.offset(), device("E"), Vec::new(), Vec::new()));
@@ -113,7 +145,7 @@ fn tags_that_are_on_the_shared_model_stay_there() {
     rig.event(birth_at(rig.offset(), device("E"), Vec::new(), vec![tag(0, "Old", None)]));
     rig.seconds(90);
     assert_eq!((model_of(&rig, "E"), rig.properties("E")[3]), ("Sparkplug Device", "Old"));
-    let mut rig = rig.restart_with(eleven);
+    let mut rig = rig.restart_with(Config { max_models: 11, ..config() });
     born(&mut rig, device("E"), &["Old".to_owned(), "New".to_owned()]);
     born(&mut rig, device("D"), &["Other".to_owned()]);
     rig.seconds(120);
@@ -127,7 +159,7 @@ fn tags_that_are_on_the_shared_model_stay_there() {
 /// Of fifty the first alone was named, and none among the problems.
 #[test]
 fn who_shares_a_model_is_listed_with_the_number() {
-    let mut rig = begin(Config { max_models: 11, ..config() });
+    let mut rig = begin(Config { max_models: 11, max_assets: 17, ..config() });
     born(&mut rig, device("D"), &[]);
     let tagless = |rig: &mut Rig, many: usize| {
         for number in 0..12 {

@@ -2,7 +2,7 @@
 
 use super::{DesiredWorld, ModelHint};
 use crate::sparkplug::address::Source;
-use crate::twin::assets::{self, AssetIx, AssetKind, AtStart};
+use crate::twin::assets::{self, AssetIx, AssetKind};
 use crate::twin::identity::Address;
 use crate::twin::models::{DEVICE_MODEL, ModelIx, NODE_MODEL};
 use crate::twin::names;
@@ -56,29 +56,24 @@ impl DesiredWorld {
         !self.has_asset(source) && self.exists(self.assets.id(&Address::Tags(source)))
     }
 
-    /// The asset for the tags of a node or device whose own asset's model is shared; none where they
-    /// go to its own.
+    /// The asset for the tags of a node or device that have no place on its own; none where they go
+    /// to its own.
     ///
     /// A source born with instances only gets its asset on the shared model at once, since its
     /// instances are below it. Tags on the shared model would show on every asset of it, up to the
     /// cap of properties. So tags that come later get an asset below it, of the model of their
-    /// kind. What was on the shared model before stays there, and so does what finds no room for an
-    /// asset.
+    /// kind. What `stays` on its own does so, and so does what finds no room for an asset.
     pub(in crate::twin) fn asset_of_tags(
         &mut self,
         own: AssetIx,
         source: &Source,
         hint: ModelHint<'_>,
-        has_instances: bool,
+        stays: bool,
     ) -> Option<AssetIx> {
         let address = Address::Tags(source);
-        let there = self.exists(self.assets.id(&address));
-        let of = self.assets.get(own);
-        let (mut model, known) = (of.model, of.known);
-        if !there {
-            let stays = known != AtStart::No
-                && matches!(hint, ModelHint::Tags(tags) if self.models.has_any(model, tags));
-            if !has_instances || stays || !self.assets.has_room() {
+        let mut model = self.assets.get(own).model;
+        if !self.exists(self.assets.id(&address)) {
+            if stays || !self.assets.has_room() {
                 return None;
             }
             let name = source.device.as_ref().unwrap_or(&source.edge.node);

@@ -28,7 +28,7 @@ impl DesiredModels {
                 Source { edge: EdgeNode::new(group, node), device: device.map(Into::into) };
             let founder_tags = count.parse().ok()?;
             let scope = KindScope::source(&founder);
-            let kind = DeviceKind { scope, founder_tags, sketch, renamed: 0 };
+            let kind = DeviceKind { scope, founder_tags, is_unsure: false, sketch, renamed: 0 };
             let founded = (1..=FOUNDED).map(|number| self.namespace.kind(&founder, number));
             return founded.into_iter().any(|founded| founded == id).then_some(kind);
         }
@@ -39,7 +39,8 @@ impl DesiredModels {
                 hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
             })
         })?;
-        let kind = DeviceKind { scope, founder_tags: usize::MAX, sketch, renamed: 0 };
+        let kind =
+            DeviceKind { scope, founder_tags: usize::MAX, is_unsure: true, sketch, renamed: 0 };
         (self.namespace.model(name) == id).then_some(kind)
     }
 
@@ -70,8 +71,11 @@ impl DesiredModels {
             false => KindScope::Device,
         };
         let (sketch, founder_tags) = (NameSketch([0; BUCKETS]), usize::MAX);
-        self.get_mut(ix).kind =
-            Some(Box::new(DeviceKind { scope, founder_tags, sketch, renamed: 0 }));
+        if self.is_part_of_any(model.id) {
+            return;
+        }
+        let kind = DeviceKind { scope, founder_tags, is_unsure: true, sketch, renamed: 0 };
+        self.get_mut(ix).kind = Some(Box::new(kind));
     }
 
     /// Takes the tags of a kind from the properties that SiteWise has.
