@@ -90,7 +90,9 @@ async fn whatever_becomes_of_the_holder_every_value_arrives() {
 }
 
 async fn run(store: SocketAddr, blows: &[Blow]) {
-    let sitewise = SiteWise::bind(([127, 0, 0, 1], 0).into(), Options::default()).unwrap();
+    // A run of seventy blows has more values of each member than the emulator keeps.
+    let options = Options { history_per_stream: 1_000_000, ..Options::default() };
+    let sitewise = SiteWise::bind(([127, 0, 0, 1], 0).into(), options).unwrap();
     let at = sitewise.local_addr().port();
     tokio::spawn(sitewise.run(std::future::pending()));
     let broker = Broker::start(0).await.unwrap();
