@@ -138,6 +138,7 @@ impl Config {
         let process = Process::read(&mut reader);
         aws::check(&mut reader);
         reader.warn_of_unknown();
+        reader.warn_of_quotes();
 
         let report = reader.finish()?;
         let stores = outbox.zip(late).zip(lease);

@@ -7,7 +7,7 @@ mod item;
 mod table;
 mod url;
 
-pub use self::table::LeaseTable;
+pub use self::table::{LeaseTable, explain};
 pub use self::url::{BadLeaseUrl, LeaseUrl};
 
 #[cfg(test)]

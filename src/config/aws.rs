@@ -101,6 +101,12 @@ pub(super) fn check(reader: &mut VariableReader<'_>) {
     reader.optional(&ENDPOINT, url);
     for name in reader.names_with(ENDPOINTS).iter().filter(|name| *name != ENDPOINT.name) {
         reader.check(name, url);
+        if name.contains("SITEWISE") {
+            reader.warn(format!(
+                "{name} is no variable of AWS's and is ignored: calls go to AWS itself; write {}",
+                ENDPOINT.name
+            ));
+        }
     }
     if let Some(Some(path)) = reader.optional(&CA_BUNDLE, text) {
         let quoted = quoted_path(&path, false);

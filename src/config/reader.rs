@@ -229,6 +229,18 @@ impl<'a> VariableReader<'a> {
         }
     }
 
+    /// Warns of values in quotes: a shell takes those away, a file of variables for Docker keeps them.
+    pub(super) fn warn_of_quotes(&mut self) {
+        let names = sections().into_iter().flat_map(|section| section.vars).map(|var| var.name);
+        for name in names.collect::<Vec<_>>() {
+            if matches!(self.nonempty_value(name), Ok(Some(value)) if is_quoted(&value)) {
+                self.warn(format!(
+                    "{name} is in quotes, which are part of its value: remove them, unless they are meant"
+                ));
+            }
+        }
+    }
+
     pub(super) fn finish(self) -> Result<ReadResult, ConfigErrors> {
         if self.faults.is_empty() { Ok(self.report) } else { Err(ConfigErrors(self.faults)) }
     }
@@ -370,4 +382,10 @@ fn may_be_quoted(var: &Variable, value: &str) -> bool {
 /// Kubernetes gives each container such variables for a service, which may be called `mqtt`.
 fn is_service_link(name: &str) -> bool {
     name.contains("_SERVICE_") || name.ends_with("_PORT") || name.contains("_PORT_")
+}
+
+/// Whether the whole of a value is in quotes.
+pub(super) fn is_quoted(value: &str) -> bool {
+    let inner = |quote| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    inner('"').or_else(|| inner('\'')).is_some_and(|inner| !inner.contains(['"', '\'']))
 }

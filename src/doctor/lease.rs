@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::{Check, PATIENCE, Section, no_answer, spawn};
 use crate::config::Config;
-use crate::dynamodb::{LeaseTable, LeaseUrl};
+use crate::dynamodb::{self, LeaseTable, LeaseUrl};
 use crate::lease::{Ability, Answer, Call, Item, Version};
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
 
@@ -44,7 +44,7 @@ fn judge_read(what: &str, answer: Result<Answer, ApiFault>) -> Check {
     match answer {
         Ok(Answer::Done(item)) => Check::ok(what, in_words(item.unwrap_or_default())),
         Ok(Answer::Refused | Answer::Failed) => Check::wrong(what, no_answer("DynamoDB")),
-        Err(fault) => Check::wrong(what, fault.explain()),
+        Err(fault) => Check::wrong(what, dynamodb::explain(&fault)),
     }
 }
 
@@ -66,7 +66,7 @@ fn judge_write(what: &str, answer: Result<Answer, ApiFault>) -> Check {
         // The condition was checked, after the permission.
         Ok(Answer::Refused) => Check::ok(what, "allowed"),
         Ok(Answer::Done(_) | Answer::Failed) => Check::wrong(what, no_answer("DynamoDB")),
-        Err(fault) => Check::wrong(what, fault.explain()),
+        Err(fault) => Check::wrong(what, dynamodb::explain(&fault)),
     }
 }
 

@@ -16,9 +16,10 @@ use super::LeaseUrl;
 use super::item::{self, Request};
 use crate::lease::CALL_TIMEOUT;
 use crate::lease::item::{Answer, Call};
-use crate::sitewise::api::ApiFault;
+use crate::sitewise::api::{ApiFault, ApiFaultKind};
 use crate::sitewise::aws::sdk::{NoRegion, ServiceConfig};
 use crate::sitewise::aws::{NoClient, unmodelled};
+use crate::sitewise::cause::Cause;
 use crate::sitewise::{endpoint, fault};
 
 const SERVICE: &str = "dynamodb";
@@ -102,7 +103,8 @@ impl LeaseTable {
     /// There was no answer that tells whether it was done: [`Answer::Failed`] to the lease.
     pub async fn perform(&self, call: &Call) -> Result<Answer, ApiFault> {
         let request = item::request(&self.url, call);
-        let operation = format!("{} of the lease {}", request.operation, self.url);
+        let name = request.operation;
+        let operation = format!("{name} of the lease {}", self.url);
         match self.call.invoke(request).await {
             Ok(body) => {
                 let item = item::parse_item(&body);
@@ -111,8 +113,29 @@ impl LeaseTable {
             Err(SdkError::ServiceError(error)) if error.err().code() == Some(CONDITION_FAILED) => {
                 Ok(Answer::Refused)
             }
-            Err(error) => Err(fault::of_call(operation, &error)),
+            Err(error) => Err(fault::of_operation(name, operation, &error)),
         }
+    }
+}
+
+/// Why the table cannot be reached, in a sentence, with what to do.
+pub fn explain(fault: &ApiFault) -> String {
+    let message = &fault.message;
+    let says = |code: &str| message.contains(code);
+    match fault.cause {
+        Cause::Denied(operation) => format!(
+            "DynamoDB denies dynamodb:{operation}: {message}; allow it on the table in the policy of the \
+             role or user"
+        ),
+        _ if says("ResourceNotFoundException") => format!(
+            "DynamoDB has no such table in this account and region: {message}; create it (infra/lease.yaml), \
+             or correct LEASE, AWS_REGION or the account"
+        ),
+        _ if fault.kind == ApiFaultKind::Throttled || says("ThroughputExceeded") => format!(
+            "DynamoDB throttles the table: {message}; switch it to on-demand capacity, or raise its capacity"
+        ),
+        // What is on the way is the same to any service of AWS.
+        cause => cause.explain(message).replace("SiteWise", "DynamoDB"),
     }
 }
 

@@ -11,7 +11,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use serde_json::{Value as Json, json};
 
 use super::item::{parse_item, request};
-use super::{BadLeaseUrl, LeaseTable, LeaseUrl};
+use super::{BadLeaseUrl, LeaseTable, LeaseUrl, explain};
 use crate::lease::item::{Ability, Answer, Call, FollowerEntry, Item, Sense, Version};
 use crate::sitewise::api::ApiFaultKind;
 use crate::sitewise::aws::sdk::ServiceConfig;
@@ -209,7 +209,19 @@ async fn only_a_condition_that_does_not_hold_is_a_refusal() {
         let told = table(&stub.url()).perform(&call).await;
         match want {
             None => assert_eq!(told.unwrap(), Answer::Refused),
-            Some(kind) => assert_eq!(told.unwrap_err().kind, kind, "{shown}"),
+            Some(kind) => {
+                let fault = told.unwrap_err();
+                assert_eq!(fault.kind, kind, "{shown}");
+                // It was told as SiteWise's, with a permission that there is not.
+                let told = explain(&fault);
+                let wrong = ["SiteWise", "iotsitewise", "ErrorMetadata", "INGEST_"];
+                assert!(!wrong.iter().any(|word| told.contains(word)), "{told}");
+                match kind {
+                    ApiFaultKind::Denied => assert!(told.contains("dynamodb:UpdateItem"), "{told}"),
+                    ApiFaultKind::NotFound => assert!(told.contains("no such table"), "{told}"),
+                    _ => {}
+                }
+            }
         }
         assert_eq!(stub.requests().len(), 1, "tried once: {shown}");
     }

@@ -15,7 +15,7 @@ use crate::app::links::{LinkKind, Links, Switched};
 use crate::bridge::Bridge;
 use crate::console::queries::EngineQuery;
 use crate::console::{LeaseStatus, LeaseView};
-use crate::dynamodb::LeaseTable;
+use crate::dynamodb::{self, LeaseTable};
 use crate::lease::looks::Looks;
 use crate::lease::reach::{OwnCalls, Reach};
 use crate::lease::window::{Window, WindowFigures};
@@ -302,7 +302,7 @@ impl<S: SiteWise> Engine<S> {
         match event {
             LeaseEvent::Answered(id, answer) => {
                 let before = keeper.trouble.take();
-                keeper.trouble = answer.as_ref().err().map(ApiFault::explain);
+                keeper.trouble = answer.as_ref().err().map(dynamodb::explain);
                 match (&before, &keeper.trouble) {
                     (Some(_), None) => info!("the lease's table can be reached again"),
                     (None, Some(why)) => warn!(
