@@ -17,8 +17,6 @@ mod range;
 pub mod survey;
 mod units;
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -57,8 +55,8 @@ pub struct Plant {
     pub machines: Vec<Machine>,
     /// The bridge's own asset.
     pub bridge: Option<BridgeAsset>,
-    /// The uids of alert rules of earlier runs. Grafana deletes those that are no more.
-    pub former_rules: BTreeSet<Uuid>,
+    /// The uids of alert rules of earlier runs, the latest first. Grafana deletes those that are no more.
+    pub former_rules: Vec<Uuid>,
 }
 
 /// A model.

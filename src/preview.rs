@@ -87,7 +87,7 @@ pub enum PlanError {
     /// Nothing to plan for.
     #[error(
         "no birth was received: listen longer (--for 5m), request rebirths (--rebirth), or read a \
-         capture; `dashboards --account` writes what SiteWise has"
+         capture"
     )]
     NoBirth,
     /// The same of a capture.

@@ -13,6 +13,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
 
 /// How long it may take to start, and to end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,6 +27,8 @@ pub(crate) struct Bridge {
     /// Where its console is.
     console: watch::Receiver<Option<String>>,
     lines: Arc<Mutex<Vec<String>>>,
+    /// Ends with its log.
+    reader: JoinHandle<()>,
 }
 
 impl Bridge {
@@ -53,7 +56,7 @@ impl Bridge {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
         let kept = Arc::clone(&lines);
-        tokio::spawn(async move {
+        let reader = tokio::spawn(async move {
             while let Ok(Some(line)) = log.next_line().await {
                 if line.contains("initial sync with SiteWise complete") {
                     learns.send_replace(Some(Instant::now()));
@@ -65,7 +68,7 @@ impl Bridge {
                 kept.lock().await.push(line);
             }
         });
-        Self { child, learned, console, lines }
+        Self { child, learned, console, lines, reader }
     }
 
     /// Its process id.
@@ -149,6 +152,8 @@ impl Bridge {
         self.signal("TERM").await;
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         let status = ended.expect("the bridge does not end").unwrap();
+        // Its last lines may not have been read yet.
+        tokio::time::timeout(PATIENCE, &mut self.reader).await.unwrap().unwrap();
         let lines = self.log().await;
         assert!(status.success(), "{lines:#?}");
         lines

@@ -3,7 +3,7 @@
 
 #![allow(dead_code, reason = "each user uses a part of it")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -21,21 +21,6 @@ pub(crate) fn waited(process: u32) -> BTreeMap<u64, Duration> {
         Some((id, Duration::from_nanos(nanos)))
     });
     waited.collect()
-}
-
-/// Threads of a process that wait for a disk just now: in `D`, uninterruptible sleep.
-/// Source: Linux, `Documentation/filesystems/proc.rst`, `/proc/<pid>/stat`.
-pub(crate) fn on_disk(process: u32) -> BTreeSet<u64> {
-    let tasks = Path::new("/proc").join(process.to_string()).join("task");
-    let threads = fs::read_dir(tasks).into_iter().flatten().flatten();
-    let waiting = threads.filter_map(|thread| {
-        let told = fs::read_to_string(thread.path().join("stat")).ok()?;
-        // The name before it may have blanks and brackets.
-        let (_, rest) = told.rsplit_once(')')?;
-        let waits = rest.trim_start().starts_with('D');
-        waits.then(|| thread.file_name().to_str()?.parse().ok()).flatten()
-    });
-    waiting.collect()
 }
 
 /// The longest that a thread waited from one look to another.

@@ -103,7 +103,7 @@ pub(super) fn check(reader: &mut VariableReader<'_>) {
         reader.check(name, url);
         if name.contains("SITEWISE") {
             reader.warn(format!(
-                "{name} is no variable of AWS's and is ignored: calls go to AWS itself; write {}",
+                "{name} is no variable of AWS's and is ignored: that of SiteWise is {}",
                 ENDPOINT.name
             ));
         }

@@ -385,7 +385,7 @@ fn is_service_link(name: &str) -> bool {
 }
 
 /// Whether the whole of a value is in quotes.
-pub(super) fn is_quoted(value: &str) -> bool {
+fn is_quoted(value: &str) -> bool {
     let inner = |quote| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
     inner('"').or_else(|| inner('\'')).is_some_and(|inner| !inner.contains(['"', '\'']))
 }

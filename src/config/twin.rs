@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::parse::{count_up_to, duration_within, word};
-use super::reader::{VariableReader, is_quoted};
+use super::reader::VariableReader;
 use super::variable::{DefaultValue, Section, Variable};
 use crate::globs::Globs;
 use crate::labels::{self, AliasTemplate, TagTemplate};
@@ -282,12 +282,6 @@ impl Twin {
 /// silence.
 fn namespace(value: &str) -> Result<String, String> {
     match value.trim() == value {
-        true if is_quoted(value) => {
-            Err("is in quotes, as files of variables for Docker keep them: write it without. Every id \
-                 derives from it: if a bridge ran with the quotes, all models and assets are created again \
-                 beside those it made"
-                .to_owned())
-        }
         true => Ok(value.to_owned()),
         false => {
             Err("begins or ends with a blank: write it without. Every id derives from it: if a \

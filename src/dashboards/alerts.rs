@@ -56,7 +56,8 @@ pub(super) fn rules(plant: &Plant, remarks: &mut Vec<String>) -> String {
         rules_of(&groups).filter_map(|rule| rule.get("uid")?.as_str()).collect();
     let former = plant.former_rules.iter().map(Uuid::to_string);
     let ended = former.filter(|uid| !uids.contains(uid.as_str())).take(MAX_ALERTS);
-    let ended: Vec<_> = ended.map(|uid| json!({"orgId": 1, "uid": uid})).collect();
+    let ended: BTreeSet<String> = ended.collect();
+    let ended: Vec<_> = ended.iter().map(|uid| json!({"orgId": 1, "uid": uid})).collect();
     let mut json = json!({"apiVersion": 1, "groups": groups});
     if let (Some(json), false) = (json.as_object_mut(), ended.is_empty()) {
         json.insert("deleteRules".into(), ended.into());

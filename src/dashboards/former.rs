@@ -24,8 +24,8 @@ pub struct Former {
     pub foreign: Vec<Machine>,
     /// The title of the alert rule of another bridge.
     pub other_bridge: Option<String>,
-    /// The uids of all alert rules, also of those that ended.
-    pub rules: BTreeSet<Uuid>,
+    /// The uids of all alert rules; behind them of those that had ended.
+    pub rules: Vec<Uuid>,
 }
 
 /// The files that [`Former::read`] needs, below the folder that is written to.

@@ -75,7 +75,7 @@ fn plant() -> Plant {
         models: vec![turbine(), node()],
         machines: vec![machine(301, Some("Mast")), machine(300, None)],
         bridge: Some(BridgeAsset { asset: id(400), name: "Bridge $1".into(), heartbeat: id(401) }),
-        former_rules: BTreeSet::new(),
+        former_rules: Vec::new(),
     }
 }
 

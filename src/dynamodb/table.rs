@@ -135,7 +135,11 @@ pub fn explain(fault: &ApiFault) -> String {
             "DynamoDB throttles the table: {message}; switch it to on-demand capacity, or raise its capacity"
         ),
         // What is on the way is the same to any service of AWS.
-        cause => cause.explain(message).replace("SiteWise", "DynamoDB"),
+        cause => {
+            let [what, remedy] = [cause.description(), cause.remedy_once().to_owned()];
+            let [what, remedy] = [what, remedy].map(|text| text.replace("SiteWise", "DynamoDB"));
+            format!("{what}: {message}; {remedy}")
+        }
     }
 }
 

@@ -26,30 +26,43 @@ impl ReceivedBytes {
     }
 }
 
-/// Until when the subscriptions are to be answered.
+/// What a live message takes beside its topic and payload, at most.
+const OVERHEAD: u64 = 32;
+
+/// Until when the subscriptions are to be answered. Live messages are no sign that an answer is still to
+/// come: a server that ignores a subscription may go on with those of the others for ever.
 #[derive(Debug)]
 pub(super) struct SubscribePatience {
     received: ReceivedBytes,
-    /// How many bytes had come when it was last seen to send.
-    seen: u64,
+    /// How many bytes had come when the subscriptions were sent.
+    begin: u64,
+    /// What live messages took since.
+    live: u64,
+    /// The most that anything else took.
+    stored: u64,
 }
 
 impl SubscribePatience {
     pub(super) fn new(received: ReceivedBytes) -> Self {
-        Self { seen: received.get(), received }
+        Self { begin: received.get(), live: 0, stored: 0, received }
     }
 
     /// The subscriptions are sent. Returns when to look again.
     pub(super) fn start(&mut self) -> Instant {
-        self.seen = self.received.get();
+        (self.begin, self.live, self.stored) = (self.received.get(), 0, 0);
         Instant::now() + SUBSCRIBE_TIMEOUT
     }
 
-    /// It is time to look: when to look again; none if the server sends nothing.
+    /// A live message came, of so many bytes.
+    pub(super) fn note_live(&mut self, bytes: usize) {
+        self.live += bytes as u64 + OVERHEAD;
+    }
+
+    /// It is time to look: when to look again; none if the server sends nothing that it has stored.
     pub(super) fn look(&mut self) -> Option<Instant> {
-        let received = self.received.get();
-        let goes_on = received.saturating_sub(self.seen) >= PROGRESS;
-        self.seen = received;
+        let stored = (self.received.get() - self.begin).saturating_sub(self.live);
+        let goes_on = stored >= self.stored + PROGRESS;
+        self.stored = self.stored.max(stored);
         goes_on.then(|| Instant::now() + SUBSCRIBE_TIMEOUT)
     }
 }
@@ -70,6 +83,19 @@ mod tests {
         for _ in 0..100 {
             received.add(1 << 14);
             assert!(patience.look().is_some());
+        }
+        assert_eq!(patience.look(), None);
+    }
+
+    /// It waited for the answer as long as the plant sent.
+    #[test]
+    fn live_messages_are_no_sign_that_an_answer_is_to_come() {
+        let received = ReceivedBytes::default();
+        let mut patience = SubscribePatience::new(received.clone());
+        patience.start();
+        for _ in 0..100 {
+            received.add(70);
+            patience.note_live(60);
         }
         assert_eq!(patience.look(), None);
     }

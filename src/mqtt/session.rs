@@ -251,6 +251,9 @@ impl MqttSession<'_> {
         match event {
             Event::Incoming(Packet::Publish(publish)) => {
                 let (qos, retain) = (publish.qos as u8, publish.retain);
+                if !retain {
+                    progress.patience.note_live(publish.topic.len() + publish.payload.len());
+                }
                 let is_state = |own: &String| own.as_bytes() == &publish.topic[..];
                 if let Some(heard) = self.state_times
                     && self.filters.first().is_some_and(is_state)

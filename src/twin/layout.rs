@@ -450,7 +450,7 @@ impl<'a> LayoutBuilder<'a> {
         metric: &BirthMetric,
         (datatype, sample): (Option<SparkplugType>, &Sample),
     ) -> LeafPlace {
-        let Some(form) = self.form_of(spot, (datatype, sample)) else {
+        let Some(form) = self.form_of((spot.model, &self.path), (datatype, sample)) else {
             if !sample.without_value {
                 self.lacks_form(spot, &[], datatype);
             }

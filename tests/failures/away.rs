@@ -37,7 +37,7 @@ async fn what_is_read_before_sitewise_was_ever_reached_outlives_a_kill() {
         let bridge = start();
         server.born(life).await;
         tokio::time::sleep_until((Instant::now() + away()).into()).await;
-        let safe_until = turn::kill(bridge, SAFE, Shared::ProcessorAndDisk).await;
+        let safe_until = turn::kill(bridge, SAFE, Shared::Processor).await;
         let written = server.written().await;
         let safe = written[seen..].iter().filter(|written| written.at < safe_until);
         owed.extend(safe);

@@ -56,7 +56,7 @@ async fn nothing_that_was_written_200_ms_before_a_kill_is_lost() {
         server.born(life).await;
         let life = Duration::from_millis(random.u64(100..1_500));
         sleep_until(Later::from_std(learned + life)).await;
-        let safe_until = turn::kill(bridge, SAFE, Shared::ProcessorAndDisk).await;
+        let safe_until = turn::kill(bridge, SAFE, Shared::Processor).await;
         let written = server.written().await;
         let safe = |written: &&Written| written.at >= learned && written.at < safe_until;
         owed.extend(written[seen..].iter().filter(safe));

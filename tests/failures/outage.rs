@@ -346,7 +346,7 @@ async fn ten_days_of_history_arrive_with_five_kills_and_current_values_beside_th
         // On a busy machine what was written may not be read for long: a count says what was.
         let count = bridge.metric("sparkwise_sparkplug_messages_total").await as u64;
         let read = count - replayed(&bridge.log().await);
-        let looked = turn::kill(bridge, SAFE, Shared::ProcessorAndDisk).await;
+        let looked = turn::kill(bridge, SAFE, Shared::ProcessorAndDisk(outbox.path())).await;
         let since = usize::try_from(looked.elapsed().as_millis() / PACE.as_millis()).unwrap();
         let mut script = script.lock().unwrap();
         let written = std::mem::take(&mut script.written).into_iter();

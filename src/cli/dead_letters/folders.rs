@@ -54,6 +54,8 @@ impl FromStr for LetterId {
 pub(super) struct LetterJson<'a> {
     #[serde(flatten)]
     letter: &'a DeadLetterRecord,
+    /// As the commands take it.
+    letter_id: String,
     /// Only where it is in the folder of another bridge than the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     bridge: Option<usize>,
@@ -61,7 +63,7 @@ pub(super) struct LetterJson<'a> {
 
 impl<'a> LetterJson<'a> {
     pub(super) fn new((id, letter): (&LetterId, &'a DeadLetterRecord)) -> Self {
-        Self { letter, bridge: (id.bridge > 1).then_some(id.bridge) }
+        Self { letter, letter_id: id.to_string(), bridge: (id.bridge > 1).then_some(id.bridge) }
     }
 }
 

@@ -16,8 +16,17 @@ fn what_is_hardly_meant_is_told() {
             "TWIN_MODEL_PREFIX has nothing but blanks: it counts as not set",
         ),
         ("OUTBOX_DIR", "\"/data\"", "OUTBOX_DIR is in quotes, which are part of its value"),
+        (
+            "TWIN_NAMESPACE",
+            "\"plant-1\"",
+            "TWIN_NAMESPACE is in quotes, which are part of its value",
+        ),
         ("TWIN_MODEL_PREFIX", "'Plant 1 '", "TWIN_MODEL_PREFIX is in quotes"),
-        ("AWS_ENDPOINT_URL_SITEWISE", "http://127.0.0.1:1", "is ignored: calls go to AWS itself"),
+        (
+            "AWS_ENDPOINT_URL_SITEWISE",
+            "http://127.0.0.1:1",
+            "is ignored: that of SiteWise is AWS_ENDPOINT_URL_IOTSITEWISE",
+        ),
         ("OUTBOX_DIR", " ", "OUTBOX_DIR has nothing but blanks"),
         ("OUTBOX_DIR", " /data", "OUTBOX_DIR begins or ends with a blank"),
         ("MQTT_CLIENT_ID", "bridge ", "MQTT_CLIENT_ID begins or ends with a blank"),

@@ -93,12 +93,6 @@ const WRONG: &[Case] = &[
     ("a price in words", &[(PRICE, "one dollar")], PRICE, "write the price alone, such as 1.00"),
     ("a price below nothing", &[(PRICE, "-1")], PRICE, "must be from 0 to 1000000"),
     (
-        "a namespace in quotes",
-        &[("TWIN_NAMESPACE", "\"plant-1\"")],
-        "TWIN_NAMESPACE",
-        "is in quotes, as files of variables for Docker keep them: write it without",
-    ),
-    (
         "a namespace with blanks",
         &[("TWIN_NAMESPACE", " x ")],
         "TWIN_NAMESPACE",

@@ -164,6 +164,8 @@ impl DeadLetterFiles {
         if !can_be_taken_over(folder) {
             return Ok(0);
         }
+        // While the disk fails, nothing is taken that would be taken once more at the next look.
+        self.sync()?;
         let letters = read(folder);
         let count = letters.len();
         for letter in letters.into_values() {

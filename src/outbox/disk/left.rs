@@ -7,18 +7,16 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::DiskOutbox;
 use super::disk_writer::catch_panic;
 use super::folder;
 use super::store::{Store, StoreError, StoreOp, StoreOpener, StoreStats};
+use super::{DiskOutbox, LETTERS_FOLDER};
 use crate::outbox::dead_letters::files::{self, DeadLetterFiles};
 
 /// Points that are moved at once: the disk thread does nothing else meanwhile.
 const PAGE: usize = if cfg!(test) { 7 } else { 5_000 };
 /// Between two pages: what is to be written meanwhile goes first.
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
-/// The folder of dead letters in each.
-const LETTERS: &str = "dead-letters";
 
 /// Points that came from another folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,8 +38,10 @@ struct LeftFolder {
     /// Points that cannot be read, until they are told.
     unreadable: u64,
     moved: u64,
+    /// Whether it was repaired since it was found.
+    repaired: bool,
     /// Has the lock.
-    _owner: StoreOpener,
+    owner: StoreOpener,
 }
 
 /// What looking for one gave: the first that could be opened, and those that could not.
@@ -59,6 +59,8 @@ pub(super) struct LeftFolders {
     left: Option<LeftFolder>,
     /// What was logged, so that it is not each time.
     faults: Vec<(PathBuf, StoreError)>,
+    /// Folders that are left to the next process: they opened, and could not be read or written.
+    given_up: Vec<PathBuf>,
 }
 
 impl LeftFolders {
@@ -68,9 +70,11 @@ impl LeftFolders {
             return;
         }
         let (sender, found) = channel();
+        let given_up = self.given_up.clone();
         let look = move || {
             let mut found = Found::default();
-            for path in beside.into_iter().filter(|path| has_left(path)) {
+            let beside = beside.into_iter().filter(|path| !given_up.contains(path));
+            for path in beside.filter(|path| has_left(path)) {
                 match open(&path) {
                     Ok(left) => {
                         found.left = Some(left);
@@ -109,6 +113,11 @@ impl LeftFolders {
             Ok(points) => points,
             Err(fault) => {
                 warn!("{} can be read no further: {fault}", left.path.display());
+                let path = left.path.clone();
+                match left.repaired(&fault) {
+                    Some(repaired) => self.left = Some(repaired),
+                    None => self.given_up.push(path),
+                }
                 return Ok(None);
             }
         };
@@ -130,6 +139,11 @@ impl LeftFolders {
         taken.stats = own.stats();
         left.moved += removes.len() as u64;
         if removes.is_empty() {
+            // What was told as unreadable is told once.
+            let told = catch_panic(|| left.store.sync());
+            if let Err(fault) = told {
+                warn!("{} cannot be written: {fault}", left.path.display());
+            }
             left.finish(letters);
         } else {
             let removed = catch_panic(|| {
@@ -138,11 +152,14 @@ impl LeftFolders {
             });
             match removed {
                 Ok(()) => self.left = Some(left),
-                Err(fault) => warn!(
-                    "values that were taken over from {} cannot be deleted there: {fault}; they are \
-                     delivered again by whoever takes it next",
-                    left.path.display()
-                ),
+                Err(fault) => {
+                    warn!(
+                        "values that were taken over from {} cannot be deleted there: {fault}; they are \
+                         delivered again by whoever takes it next",
+                        left.path.display()
+                    );
+                    self.given_up.push(left.path);
+                }
             }
         }
         let is_news = taken.points + taken.overwritten + taken.unreadable > 0;
@@ -168,10 +185,29 @@ impl LeftFolders {
 }
 
 impl LeftFolder {
+    /// The same after a repair, which is tried once.
+    fn repaired(self, fault: &StoreError) -> Option<Self> {
+        let Self { path, store, moved, repaired, mut owner, .. } = self;
+        drop(store);
+        if repaired {
+            return None;
+        }
+        match catch_panic(|| owner(Some(fault))) {
+            Ok(store) => {
+                let unreadable = store.stats().unreadable;
+                Some(Self { path, store, unreadable, moved, repaired: true, owner })
+            }
+            Err(fault) => {
+                warn!("{} cannot be repaired: {fault}", path.display());
+                None
+            }
+        }
+    }
+
     /// No point is left in it.
     fn finish(self, letters: &mut DeadLetterFiles) {
         let name = self.path.display();
-        let kept = match letters.take_over(&self.path.join(LETTERS)) {
+        let kept = match letters.take_over(&self.path.join(LETTERS_FOLDER)) {
             Ok(kept) => kept,
             Err(error) => {
                 warn!("the dead letters in {name} cannot be taken over: {error}");
@@ -190,18 +226,18 @@ impl LeftFolder {
 /// Whether something is in a folder that a bridge left there, or has.
 fn has_left(folder: &Path) -> bool {
     folder::recorded_count(folder).is_some_and(|count| count > 0)
-        || files::can_be_taken_over(&folder.join(LETTERS))
+        || files::can_be_taken_over(&folder.join(LETTERS_FOLDER))
 }
 
 /// Takes a folder's lock, and opens what is in it; what is damaged is repaired.
 fn open(path: &Path) -> Result<LeftFolder, StoreError> {
     let mut owner = folder::opener(path);
-    let store = match owner(None) {
-        Err(fault @ StoreError::Damaged(_)) => owner(Some(&fault)),
-        opened => opened,
-    }?;
+    let (store, repaired) = match owner(None) {
+        Err(fault @ StoreError::Damaged(_)) => (owner(Some(&fault))?, true),
+        opened => (opened?, false),
+    };
     let unreadable = store.stats().unreadable;
-    Ok(LeftFolder { path: path.to_owned(), store, unreadable, moved: 0, _owner: owner })
+    Ok(LeftFolder { path: path.to_owned(), store, unreadable, moved: 0, repaired, owner })
 }
 
 impl DiskOutbox {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use self::world::{World, on_platter, point, size};
 use super::store::StoreOp;
 use super::*;
-use crate::delivery::point::{Class, Gate, GateState, Key, Point};
+use crate::delivery::point::{Class, Gate, GateState, Key, Point, RejectReason};
 use crate::outbox::Outbox;
 use crate::outbox::dead_letters::DeadLetter;
 use crate::sitewise::api::{PropertyDataType, Variant};
@@ -255,9 +255,19 @@ fn what_was_decided_does_not_come_back_after_the_disk_fell_behind() {
     assert!(points.iter().all(|point| !decided.contains(&point.key())));
 }
 
+fn letter(point: Point) -> DeadLetter {
+    DeadLetter {
+        point,
+        refusal: RejectReason::Invalid,
+        reason: "because".to_owned(),
+        at: Timestamp::from_millis(1),
+        names: (None, None),
+        alias: None,
+    }
+}
+
 #[test]
 fn dead_letters_go_again_or_for_ever_as_asked() {
-    use crate::delivery::point::RejectReason;
     use crate::outbox::dead_letters::files;
     use crate::outbox::dead_letters::requests::{self, DeadLetterAction, DeadLetterRequest};
 
@@ -268,14 +278,7 @@ fn dead_letters_go_again_or_for_ever_as_asked() {
     world.take(2);
     let points = [point(1, 200_000, 1.0), point(2, 400_000, 2.0)];
     for point in points.clone() {
-        world.disk.store_dead_letter(&DeadLetter {
-            point,
-            refusal: RejectReason::Invalid,
-            reason: "because".to_owned(),
-            at: Timestamp::from_millis(1),
-            names: (None, None),
-            alias: None,
-        });
+        world.disk.store_dead_letter(&letter(point));
     }
     world.settle(0);
     world.settle(0);
@@ -351,7 +354,6 @@ fn a_point_of_an_earlier_process_is_still_an_attribute_or_a_stale_mark() {
 /// An attribute's value that was denied came back from the dead letters as one of a measurement.
 #[test]
 fn a_dead_letter_of_an_attribute_comes_back_as_one() {
-    use crate::delivery::point::RejectReason;
     use crate::outbox::dead_letters::DeadLetterRecord;
 
     for class in [Class::Static, Class::Stale, Class::History, Class::Live] {

@@ -96,6 +96,11 @@ impl Stage {
         self.send(&Message { retain: true, ..message.clone() });
     }
 
+    /// The tables of the first node are evicted.
+    fn evict_tables(&mut self) {
+        self.host.update_session(0, self.now, |session, context| session.evict_tables(context));
+    }
+
     /// Lets time pass, stopping wherever the host wants to be called.
     fn pass(&mut self, duration: Duration) {
         let end = self.now.plus(duration);

@@ -1,7 +1,7 @@
 //! The tags of a node or device that have no place on its own asset: many share its model, and these
 //! are another machine's.
 
-use super::{LayoutBuilder, Spot, form, is_control, tags};
+use super::{LayoutBuilder, Spot, is_control, tags};
 use crate::sparkplug::event::{Birth, Content};
 use crate::twin::assets::AtStart;
 use crate::twin::identity::PropertyRole;
@@ -52,7 +52,10 @@ impl LayoutBuilder<'_> {
         let metrics = birth.metrics.iter().filter(|metric| !is_control(&metric.name));
         let tags = || {
             metrics.clone().filter_map(|metric| match &metric.content {
-                Content::Leaf { datatype, .. } => Some((metric, form(self.config, *datatype)?)),
+                Content::Leaf { datatype, sample, .. } => {
+                    let form = self.form_of((model, &[&*metric.name]), (*datatype, sample))?;
+                    Some((metric, form))
+                }
                 Content::Instance(_) => None,
             })
         };

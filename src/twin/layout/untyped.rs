@@ -1,6 +1,6 @@
 //! What is said without a type: it is of the one that it had before.
 
-use super::{LayoutBuilder, PendingAttribute, Spot, form, unit};
+use super::{LayoutBuilder, PendingAttribute, form, unit};
 use crate::sparkplug::datatype::DataType as SparkplugType;
 use crate::sparkplug::event::{Sample, SparkplugQuality, StaticProperty};
 use crate::sparkplug::value::Value;
@@ -65,15 +65,15 @@ impl<'a> LayoutBuilder<'a> {
     /// The form of a leaf. One that is null and says no type has the only one that its model knows.
     pub(super) fn form_of(
         &self,
-        spot: Spot,
+        (model, path): (ModelIx, &[&str]),
         (datatype, sample): (Option<SparkplugType>, &Sample),
     ) -> Option<ValueForm> {
         let says_something = sample.value.is_some() || sample.rejected_value.is_some();
         if datatype.is_some() || says_something {
             return form(self.config, datatype);
         }
-        let place = (PropertyRole::Member, &*self.path);
-        match known_forms(&self.world.models, spot.model, place, DesiredModels::find)[..] {
+        let place = (PropertyRole::Member, path);
+        match known_forms(&self.world.models, model, place, DesiredModels::find)[..] {
             [(form, _)] => Some(form),
             _ => None,
         }

@@ -189,6 +189,7 @@ impl ModelState {
         self.usable = false;
         self.complete_properties = 0;
         self.root_properties = 0;
+        self.root_limit = limits::ROOT_PROPERTIES;
         self.properties.clear();
         self.names.clear();
         self.hierarchies.clear();

@@ -1,6 +1,6 @@
 //! Members that a birth leaves out after a restart: an earlier process wrote their values.
 
-use super::latest::{born, shown, temp};
+use super::latest::born;
 use super::*;
 
 const SPEED: Variant = Variant::Double(1.0);
@@ -77,29 +77,6 @@ fn a_clock_that_went_back_is_recognized_by_a_member_that_was_left_out() {
     rig.seconds(10);
     birth_of(&mut rig, [Some(7.0), Some(2.0)], Sent::Good);
     assert_eq!(speed(&rig), (Quality::Good, Variant::Double(7.0)));
-}
-
-/// The mark came from disk, and what the sender said next was written at its very time.
-#[test]
-fn a_value_after_a_hidden_one_does_not_take_its_time() {
-    let mut rig = Rig::new();
-    born(&mut rig, 80.0, 0);
-    rig.seconds(10);
-    let arrived = rig.points.len();
-    rig.event(death(node(), 20_000));
-    rig.seconds(70);
-    let mark = rig.written("gw", "Temp").pop().unwrap();
-    let left: Vec<_> =
-        rig.points.split_off(arrived).into_iter().map(|waiting| waiting.point).collect();
-    let mut rig = rig.restart();
-    rig.seconds(10);
-    rig.event(birth_at(10_000, node(), Vec::new(), vec![temp(Value::Double(80.0), 0)]));
-    rig.seconds(5);
-    rig.twin.handle_restored(&left, rig.now);
-    rig.event(data(node(), vec![(0, sample(mark.0 - 1, Value::Double(81.0)))]));
-    let last = rig.written("gw", "Temp").pop().unwrap();
-    assert_eq!(last, (mark.0 + 1, Quality::Good, Variant::Double(81.0)));
-    assert_eq!(shown(&rig), (Quality::Good, Variant::Double(81.0)));
 }
 
 /// SiteWise had both, and showed the history.

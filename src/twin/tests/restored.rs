@@ -62,6 +62,27 @@ fn a_mark_that_lay_on_disk_does_not_hide_what_a_machine_says() {
     }
 }
 
+/// The mark came from disk, and what the sender said next was written at its very time.
+#[test]
+fn a_value_after_a_hidden_one_does_not_take_its_time() {
+    let mut rig = Rig::new();
+    born(&mut rig, 80.0, 0);
+    rig.seconds(10);
+    let arrived = rig.points.len();
+    rig.event(death(node(), 20_000));
+    rig.seconds(70);
+    let mark = rig.written("gw", "Temp").pop().unwrap();
+    let (mut rig, left) = restart(rig, arrived);
+    rig.seconds(10);
+    rig.event(birth_at(10_000, node(), Vec::new(), vec![temp(Value::Double(80.0), 0)]));
+    rig.seconds(5);
+    rig.twin.handle_restored(&left, rig.now);
+    rig.event(data(node(), vec![(0, sample(mark.0 - 1, Value::Double(81.0)))]));
+    let last = rig.written("gw", "Temp").pop().unwrap();
+    assert_eq!(last, (mark.0 + 1, Quality::Good, Variant::Double(81.0)));
+    assert_eq!(shown(&rig), (Quality::Good, Variant::Double(81.0)));
+}
+
 /// What comes meanwhile would hide it again.
 #[test]
 fn what_is_hidden_by_what_lay_on_disk_is_written_once_more_after_a_minute() {

@@ -137,7 +137,12 @@ impl SourceValues {
         suggested: Option<ValueForm>,
     ) -> (Option<ValueForm>, Vec<LeafTarget>) {
         let model = world.assets.get(asset).model;
-        let known = layout::known_forms(&world.models, model, (role, path), DesiredModels::find);
+        // Most say their types: no ids are made for them.
+        let find = match sent.is_typed {
+            true => DesiredModels::find_asked,
+            false => DesiredModels::find,
+        };
+        let known = layout::known_forms(&world.models, model, (role, path), find);
         let properties = &world.models.get(model).properties;
         let shows = |property: PropertyIx| match self.attribute(asset, property) {
             Some(last) => !matches!(last.value, Variant::Null(_)),

@@ -3,7 +3,7 @@
 use super::leaf::{Leaf, LeafSlotState};
 use super::{SourceValues, stale_mark};
 use crate::delivery::point::Class;
-use crate::sparkplug::event::{AttributeHolder, Data, Sample, Slot};
+use crate::sparkplug::event::{AttributeHolder, Data, Sample, SequenceOrder, Slot};
 use crate::time::{Now, Timestamp};
 use crate::twin::Config;
 use crate::twin::identity::PropertyRole;
@@ -23,6 +23,9 @@ impl SourceValues {
         let told = data.samples.iter().filter(|(_, sample)| sample.datatype.is_some());
         let mut any = false;
         for (slot, sample) in told.filter(|(_, sample)| !sample.transient && !sample.alarm) {
+            if !self.wants_place(config, *slot, sample, data.order) {
+                continue;
+            }
             if !any {
                 writer.world.models.set_current_source(&data.source);
             }
@@ -35,6 +38,27 @@ impl SourceValues {
         }
     }
 
+    /// Whether a leaf has no place, or one of another form than the value. What is past changes no place
+    /// of the present.
+    fn wants_place(
+        &self,
+        config: &Config,
+        slot: Slot,
+        sample: &Sample,
+        order: SequenceOrder,
+    ) -> bool {
+        match self.slots.get(slot.0 as usize) {
+            Some(LeafSlotState::Leaf(leaf)) => {
+                let is_past = sample.historical || order.is_past();
+                !is_past
+                    && layout::form(config, sample.datatype) != Some(leaf.form)
+                    && !layout::takes(leaf.form, sample.value.as_ref())
+            }
+            Some(LeafSlotState::None(_)) => true,
+            Some(LeafSlotState::Same(_)) | None => false,
+        }
+    }
+
     fn place(
         &mut self,
         writer: &mut PointWriter,
@@ -42,14 +66,6 @@ impl SourceValues {
         (slot, sample): (Slot, &Sample),
         now: Now,
     ) {
-        let has = match self.slots.get(slot.0 as usize) {
-            Some(LeafSlotState::Leaf(leaf)) => Some(leaf.form),
-            Some(LeafSlotState::None(_)) => None,
-            Some(LeafSlotState::Same(_)) | None => return,
-        };
-        if has.is_some_and(|form| layout::takes(form, sample.value.as_ref())) {
-            return;
-        }
         let world = &mut writer.world;
         let Some(form) = layout::form(config, sample.datatype) else { return };
         let Some((asset, path)) = self.holder(AttributeHolder::Leaf(slot), world) else { return };

@@ -105,6 +105,8 @@ async fn run(heir: Heir) {
         assert!(began.elapsed() < PATIENCE, "{restored} of {left} values were found");
         sleep(Duration::from_millis(200)).await;
     };
+    let unreadable = "sparkwise_values_discarded_total{reason=\"outbox_unreadable\"}";
+    assert!(pair.members[heir].program.metric(unreadable).await < 1.0, "some could not be read");
     println!("{restored} values were left on the disk, of {} published", published.len());
     for member in std::mem::take(&mut pair.members) {
         let log = member.program.terminate().await;

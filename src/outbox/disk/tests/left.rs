@@ -8,7 +8,6 @@ use std::time::Instant;
 use super::tempdir::Folder;
 use super::*;
 use crate::delivery::output::Room;
-use crate::delivery::point::RejectReason;
 use crate::outbox::dead_letters::files;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -20,17 +19,6 @@ fn open(folder: &Path) -> DiskOutbox {
 fn put(disk: &mut DiskOutbox, points: impl IntoIterator<Item = Point>) {
     let queued = |point| QueuedPoint { point, gate: None };
     assert_eq!(disk.put(points.into_iter().map(queued).collect()), []);
-}
-
-fn letter(point: Point) -> DeadLetter {
-    DeadLetter {
-        point,
-        refusal: RejectReason::Invalid,
-        reason: "because".to_owned(),
-        at: Timestamp::from_millis(1),
-        names: (None, None),
-        alias: None,
-    }
 }
 
 /// A bridge had these, and is dead.

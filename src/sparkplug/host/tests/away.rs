@@ -186,10 +186,7 @@ fn who_is_awaited_is_lost_with_its_server_as_well() {
             stage.send(&edge.nbirth(stage.time(), a(1)));
             stage.send(&edge.dbirth("d", stage.time(), a(1)));
             if why == "evicted" {
-                let evict = |session: &mut EdgeSession, context: &mut SessionContext<'_>| {
-                    session.evict_tables(context);
-                };
-                stage.host.update_session(0, stage.now, evict);
+                stage.evict_tables();
             } else {
                 let birth = edge.nbirth(stage.time(), a(1));
                 stage.send(&Message { payload: vec![0xff], ..birth });
@@ -270,9 +267,7 @@ fn what_a_server_has_stored_of_a_node_says_nothing_of_where_it_lives() {
             "expected" => stage.host.expect_online(edge.node(), &["d".into()], stage.now),
             "evicted" => {
                 stage.send(&edge.nbirth(stage.time(), a(1)));
-                stage.host.update_session(0, stage.now, |session, context| {
-                    session.evict_tables(context);
-                });
+                stage.evict_tables();
             }
             "unread" => {
                 let birth = edge.nbirth(stage.time(), a(1));

@@ -97,9 +97,7 @@ fn a_node_without_tables_whose_death_was_dropped_is_dead_unless_it_answers() {
             if unread {
                 stage.send(&damaged);
             } else {
-                stage.host.update_session(0, stage.now, |session, context| {
-                    session.evict_tables(context);
-                });
+                stage.evict_tables();
             }
             stage.pass(secs(60));
             stage.look();

@@ -191,10 +191,7 @@ fn births_of_a_node_whose_tables_were_evicted_are_kept_over_a_drop() {
     let mut edge = edge();
     stage.send(&edge.nbirth(stage.time(), a(1)));
     stage.send(&edge.dbirth("d", stage.time(), a(1)));
-    let evict = |session: &mut EdgeSession, context: &mut SessionContext<'_>| {
-        session.evict_tables(context);
-    };
-    stage.host.update_session(0, stage.now, evict);
+    stage.evict_tables();
     stage.host.handle_disconnected(SERVER, stage.now);
     stage.pass(secs(3));
     stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
@@ -311,10 +308,7 @@ fn a_device_of_a_node_whose_tables_were_evicted_dies_as_any_other() {
             let mut edge = edge();
             stage.send(&edge.nbirth(stage.time(), a(1)));
             stage.send(&edge.dbirth("d", stage.time(), a(1)));
-            let evict = |session: &mut EdgeSession, context: &mut SessionContext<'_>| {
-                session.evict_tables(context);
-            };
-            stage.host.update_session(0, stage.now, evict);
+            stage.evict_tables();
             edge.skip(missed);
             stage.send(&edge.ndata(stage.time(), a(2)));
             stage.look();
