@@ -29,15 +29,6 @@ const TOO_MANY: usize = 8;
 /// The same where no other part is left.
 const ALL: usize = 3;
 
-/// What becomes of the parts behind one for which a quota leaves no room.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Tail {
-    /// They may fit.
-    Searched,
-    /// So many did not fit that those of the same kind are rejected with it, unasked.
-    Rejected,
-}
-
 /// A property or hierarchy that SiteWise rejects.
 #[derive(Debug)]
 pub(super) struct RejectedPart {
@@ -222,8 +213,7 @@ impl Plan {
                 }
                 let single = *single;
                 if fault.kind == ApiFaultKind::Limit {
-                    let tail = if found >= TOO_MANY { Tail::Rejected } else { Tail::Searched };
-                    return self.limit_reached(ix, (single, tail), &fault.message, models, now);
+                    return self.limit_reached(ix, single, &fault.message, models, now);
                 }
                 self.reject_part(ix, single, &fault.message, models, now);
             }
@@ -245,7 +235,7 @@ impl Plan {
     fn limit_reached(
         &mut self,
         ix: ModelIx,
-        (single, tail): (Uuid, Tail),
+        single: Uuid,
         reason: &str,
         models: &DesiredModels,
         now: Instant,
@@ -253,25 +243,11 @@ impl Plan {
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
             return false;
         };
-        let model = models.get(ix);
-        let is_property = model.property_ix(single).is_some();
-        if is_property && state.root_room() > 0 {
+        if models.get(ix).property_ix(single).is_some() && state.root_room() > 0 {
             state.root_limit = state.root_properties;
             return true;
         }
         self.reject_part(ix, single, reason, models, now);
-        if tail == Tail::Rejected {
-            let rest: Vec<Uuid> = match is_property {
-                true => self
-                    .lacking(ix, models)
-                    .filter_map(|place| Some(model.properties.get(place)?.id))
-                    .collect(),
-                false => self.lacking_hierarchies(ix, models).map(|place| place.id).collect(),
-            };
-            for part in rest {
-                self.reject_part(ix, part, reason, models, now);
-            }
-        }
         if let Some((subject, _)) = part_of(ix, single, models) {
             self.note_limit(&subject);
         }

@@ -193,6 +193,26 @@ fn what_a_quota_leaves_no_room_for_is_named_and_the_rest_is_made() {
     }
 }
 
+/// The search for one part ends where so many meet it.
+#[test]
+fn a_quota_that_many_parts_meet_is_not_searched_part_by_part() {
+    let mut rig = Rig::new();
+    rig.sitewise.refused_by_quota = true;
+    let speed = || leaf(0, "Speed", DataType::Double, sample(0, Value::Double(1.0)));
+    rig.event(birth(node(), Vec::new(), vec![instance("T1", "Turbine", vec![speed()])]));
+    rig.seconds(20);
+    rig.sitewise.refused_properties.extend((30..200).map(|n| format!("M{n}")));
+    let at = rig.offset();
+    rig.event(birth_at(at, node(), definitions(), vec![wide(200, at)]));
+    rig.seconds(250);
+    let model = &rig.sitewise.models[&rig.sitewise.asset("T1").1.model];
+    let made = model.all_properties().filter(|property| property.name.starts_with('M')).count();
+    assert_eq!(made, 30);
+    assert_eq!(problems(&rig), [("model Turbine", "a quota is used up")]);
+    let writes = writes_of(&rig, &rig.sitewise.asset("T1").1.model.to_string());
+    assert!(writes <= 60, "{writes}");
+}
+
 /// The machine was dark.
 #[test]
 fn an_account_with_a_lower_quota_of_properties_at_the_root_has_the_others_in_composite_models() {
